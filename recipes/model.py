@@ -1,0 +1,333 @@
+"""Everything a run can be told. Each field says what it does; `videozoomer init` writes these sentences as comments."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+Positive = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class RecipeError(ValueError):
+    """A recipe cannot be used; the message names the file, the field and the remedy."""
+
+
+class Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def digest(self) -> str:
+        """Hash of all values: part of the stamp of every asset that depends on them."""
+        return hashlib.sha256(json.dumps(self.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()[:16]
+
+
+class Source(Settings):
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]*$")]
+    """Short name; part of batch names, tables and the card."""
+    videos: str
+    """A folder, a glob, one file, or a manifest (.txt, one path or URL a line); fsspec URLs are allowed."""
+    questions: str
+    """Questions as .jsonl, .json, .csv or .parquet; columns: video, question, answer, and optionally id, options,
+    type (choice, number, time, yes_no, order, text), topic, evidence ([[start_s, end_s], ...])."""
+    split: Literal["train", "evaluation"] = "train"
+    """What its videos are for. A video is never in both."""
+
+
+class ProtocolSettings(Settings):
+    overview_fps: Annotated[float, Field(gt=0)] = 0.5
+    """Frames per second of the overview, while they fit."""
+    overview_frames: Positive = 64
+    """Most frames of the overview."""
+    zoom_frames: Positive = 16
+    """Most frames of a zoom."""
+    max_zooms: Annotated[int, Field(ge=0)] = 4
+    """Most zooms of an episode."""
+    min_pixels: Positive = 25_088
+    """Least pixels of a frame."""
+    max_pixels: Positive = 100_352
+    """Most pixels of a frame."""
+    prompts: str = "v1"
+    """Version of the prompt files."""
+
+
+class VideoSettings(Settings):
+    batch_size: Positive = 100
+    """Videos of one ingest batch (one Dagster partition)."""
+    workers: Positive = 2
+    """Videos read at once."""
+    timeout_s: Annotated[float, Field(gt=0)] = 600
+    """Longest that one video may take before it is quarantined."""
+    memory_mb: Positive = 2048
+    """Most memory that reading one video may take before it is quarantined."""
+    detectors: tuple[Literal["adaptive", "content", "hash", "histogram", "threshold"], ...] = ("adaptive", "threshold")
+    """Shot detectors, combined in the one pass."""
+    overview: Literal["uniform", "shot_aware"] = "uniform"
+    """How overview times are chosen."""
+    zoom_store_fps: Annotated[float, Field(ge=0)] = 0
+    """Rate of frames stored at ingest for fast zooms; 0 stores none, 8 costs some 290 MB an hour, 2 some 70 MB."""
+    failed_share: Share = 0.5
+    """A batch fails as a whole when more than this share of its videos cannot be read."""
+
+
+class Prices(Settings):
+    input_per_million: Annotated[float, Field(ge=0)] = 0
+    """US dollars for a million input tokens."""
+    cached_input_per_million: Annotated[float, Field(ge=0)] = 0
+    """US dollars for a million input tokens that the provider had cached."""
+    output_per_million: Annotated[float, Field(ge=0)] = 0
+    """US dollars for a million output tokens."""
+    image_tokens: Annotated[int, Field(ge=0)] = 258
+    """Tokens that one frame counts, for estimates before a call."""
+
+
+class Endpoint(Settings):
+    base_url: str
+    """Any OpenAI-compatible server, for example http://127.0.0.1:8000/v1."""
+    model: str | None = None
+    """Model name; by default the first that the server lists."""
+    api_key_env: str | None = None
+    """Name of the environment variable that holds the key; never the key itself."""
+    identity: str | None = None
+    """Name of this endpoint in ledger keys; by default base_url. Set it where the address changes from run to run."""
+    temperature: Annotated[float, Field(ge=0, le=2)] = 1.0
+    """Sampling temperature."""
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Nucleus sampling."""
+    max_tokens: Positive = 2048
+    """Most tokens of one reply."""
+    seed: int | None = 0
+    """Sent with each call (plus the sample number), where the server takes one; null sends none."""
+    concurrency: Positive = 16
+    """Most calls in flight."""
+    timeout_s: Annotated[float, Field(gt=0)] = 120
+    """Longest that one call may take."""
+    retries: Annotated[int, Field(ge=0)] = 5
+    """Further tries of a call that failed for a passing reason."""
+    requests_per_minute: Positive | None = None
+    """Cap on calls a minute."""
+    tokens_per_minute: Positive | None = None
+    """Cap on tokens a minute."""
+    prices: Prices = Prices()
+    """What calls cost."""
+
+
+class DistillSettings(Settings):
+    samples: Positive = 4
+    """Exemplars asked for each question."""
+    enough_correct: Positive | None = None
+    """Stop asking for a question once so many exemplars are right; null asks for all samples."""
+    reflections: Annotated[int, Field(ge=0)] = 1
+    """Reflections asked for each failed rollout that zoomed."""
+    reflect_per_question: Positive = 2
+    """Failed rollouts of one question that are reflected on."""
+    budget_usd: Annotated[float, Field(ge=0)] | None = None
+    """Hard cap on what this run may spend; null sets none."""
+    failed_share: Share = 0.2
+    """A batch fails as a whole when more than this share of its episodes cannot be played."""
+
+
+class FilterSettings(Settings):
+    min_pass_rate: Share = 0.0
+    """Questions that the teacher gets right less often are dropped."""
+    max_trajectories: Positive = 2
+    """Kept exemplars of one question."""
+    non_zoom_share: Share = 0.25
+    """Most of the exemplars that may answer from the overview alone."""
+    probe_without_video: bool = True
+    """Ask each question once without any frame; those answered so teach nothing about video."""
+    probe_samples: Positive = 2
+    """Such probes a question; it is dropped when all of them are right (chance alone rarely is)."""
+    duplicate_ratio: Annotated[float, Field(ge=0, le=100)] = 92
+    """Likeness of two questions on the same video, from 0 to 100, above which the second is dropped."""
+    signature_distance: Annotated[int, Field(ge=0, le=64)] = 10
+    """Bits in which two frames' perceptual hashes may differ and still count as the same picture."""
+    signature_share: Share = 0.5
+    """Share of a training video's frames found in an evaluation video from which it counts as a copy."""
+    text_ratio: Annotated[float, Field(ge=0, le=100)] = 95
+    """Likeness of a training and an evaluation question from which it counts as leaked, on copied videos."""
+    judge: Endpoint | None = None
+    """Judge for open answers that the rules cannot decide; null leaves them `unknown`."""
+
+
+class ShardSettings(Settings):
+    max_rows: Positive = 2000
+    """Most rows of one shard file."""
+    validation_share: Share = 0.1
+    """Share of training videos held back to watch the loss."""
+
+
+class TinyModel(Settings):
+    """A random Qwen-VL of the true architecture, small enough for a CPU."""
+
+    architecture: Literal["qwen2_5_vl", "qwen3_vl"] = "qwen2_5_vl"
+    hidden_size: Positive = 128
+    layers: Positive = 4
+    heads: Positive = 4
+    key_value_heads: Positive = 2
+    vision_hidden_size: Positive = 64
+    vision_layers: Positive = 2
+    vocabulary: Positive = 1024
+
+
+class PolicySettings(Settings):
+    checkpoint: str | None = None
+    """Path or hub name of a Qwen2.5-VL or Qwen3-VL checkpoint; null builds `tiny` at random."""
+    tiny: TinyModel = TinyModel()
+    """Configuration of the random model."""
+    train_min_pixels: Positive | None = None
+    """Least pixels that the image processor keeps of a frame; null takes the protocol's."""
+    train_max_pixels: Positive | None = None
+    """Most pixels that the image processor keeps of a frame; null takes the protocol's."""
+    freeze_vision: bool = True
+    """Keep the vision tower and the projector as they are."""
+    lora_rank: Annotated[int, Field(ge=0)] = 0
+    """Rank of LoRA adapters; 0 trains all language weights."""
+
+
+class SftSettings(Settings):
+    epochs: Annotated[float, Field(gt=0)] = 1.0
+    """Passes over the data."""
+    max_steps: Positive | None = None
+    """Stop after so many optimiser steps."""
+    learning_rate: Annotated[float, Field(gt=0)] = 5e-6
+    """Peak learning rate; cosine to zero."""
+    warmup_share: Share = 0.1
+    """Share of steps over which the rate rises."""
+    batch_size: Positive = 64
+    """Trajectories of one optimiser step, over all devices."""
+    micro_batch_size: Positive = 1
+    """Trajectories of one forward pass on one device."""
+    max_tokens: Positive = 32_768
+    """Longer trajectories are left out, and counted."""
+    zero_stage: Literal[0, 1, 2, 3] = 3
+    """DeepSpeed ZeRO stage."""
+    bf16: bool = True
+    """Train in bfloat16 where the device has it."""
+    gradient_checkpointing: bool = True
+    """Recompute activations to save memory."""
+    failed_turn_weight: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Loss weight of the failed turns of a reflection; the paper's recipe would be 1."""
+    processes: Positive = 1
+    """Processes (devices) on this machine."""
+    seed: int = 0
+    """Seed of the order and of a random model."""
+
+
+class EvalSettings(Settings):
+    settings: tuple[Literal["zoom", "overview", "blind"], ...] = ("zoom", "overview")
+    """Ways to play: with zoom, with the overview alone, without any frame."""
+    max_questions: Positive | None = None
+    """Evaluate at most so many questions a player (drawn by a fixed seed); null takes all."""
+    policy_questions: Positive | None = None
+    """The same for the trained policy, which may be slower; null takes `max_questions`."""
+    temperature: Annotated[float, Field(ge=0)] = 0.0
+    """Sampling temperature of evaluation."""
+    max_new_tokens: Positive = 256
+    """Most tokens of one turn of the local policy."""
+    bootstrap: Positive = 2000
+    """Resamples behind each interval."""
+    seed: int = 0
+    """Seed of the draw and of the resampling."""
+
+
+class Recipe(Settings):
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+    """Name of the run."""
+    home: str
+    """Folder for everything the run writes: tables, ledger, shards, checkpoints, report."""
+    sources: Annotated[tuple[Source, ...], Field(min_length=1)]
+    """Where videos and questions come from."""
+    teacher: Endpoint
+    """Who plays the exemplars and the reflections."""
+    protocol: ProtocolSettings = ProtocolSettings()
+    video: VideoSettings = VideoSettings()
+    distill: DistillSettings = DistillSettings()
+    filters: FilterSettings = FilterSettings()
+    shards: ShardSettings = ShardSettings()
+    policy: PolicySettings = PolicySettings()
+    sft: SftSettings = SftSettings()
+    evaluation: EvalSettings = EvalSettings()
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Recipe:
+        names = [source.name for source in self.sources]
+        if len(set(names)) != len(names):
+            raise ValueError(f"source names must differ, but are {names}")
+        return self
+
+    @property
+    def home_path(self) -> Path:
+        return Path(self.home)
+
+
+_VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
+
+
+def _expand(value: Any, where: str) -> Any:
+    """Replace ${NAME} and ${NAME:-default} in every string of the YAML."""
+    if isinstance(value, dict):
+        return {key: _expand(item, f"{where}.{key}" if where else str(key)) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_expand(item, f"{where}[{index}]") for index, item in enumerate(value)]
+    if not isinstance(value, str):
+        return value
+
+    def look_up(match: re.Match[str]) -> str:
+        found = os.environ.get(match[1], match[2])
+        if found is None:
+            raise RecipeError(f"{where}: the environment variable {match[1]} is not set; set it or write ${{{match[1]}:-default}}")
+        return found
+
+    return _VARIABLE.sub(look_up, value)
+
+
+def load_recipe(path: str | Path, overrides: dict[str, Any] | None = None) -> Recipe:
+    """Read and check a recipe. Paths in it are relative to the folder of the file.
+
+    `overrides` maps dotted fields (`teacher.base_url`) to values.
+
+    Raises:
+        RecipeError: the file is missing, is no YAML, or a field is unknown or out of range.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise RecipeError(f"there is no recipe {path}; write one with `videozoomer init {path}`")
+    try:
+        raw = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        raise RecipeError(f"{path} is not valid YAML: {error}") from error
+    if not isinstance(raw, dict):
+        raise RecipeError(f"{path} must be a mapping of fields; write one with `videozoomer init {path}`")
+    raw = _expand(raw, "")
+    for dotted, value in (overrides or {}).items():
+        *parents, last = dotted.split(".")
+        node = raw
+        for parent in parents:
+            node = node.setdefault(parent, {})
+        node[last] = value
+    try:
+        recipe = Recipe.model_validate(raw)
+    except ValidationError as error:
+        lines = [f"  {'.'.join(map(str, e['loc'])) or 'recipe'}: {e['msg']}" for e in error.errors()]
+        raise RecipeError(f"{path} does not fit:\n" + "\n".join(lines)) from error
+    return _resolved(recipe, path.resolve().parent)
+
+
+def _resolved(recipe: Recipe, folder: Path) -> Recipe:
+    def absolute(value: str) -> str:
+        if "://" in value or Path(value).is_absolute():
+            return value
+        return str(Path(os.path.normpath(folder / value)))
+
+    sources = tuple(
+        source.model_copy(update={"videos": absolute(source.videos), "questions": absolute(source.questions)})
+        for source in recipe.sources
+    )
+    return recipe.model_copy(update={"home": absolute(recipe.home), "sources": sources})
