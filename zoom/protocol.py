@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 VERSION = "1"
@@ -37,23 +36,6 @@ class Protocol:
     def max_frames(self) -> int:
         """Most frames that an episode can show."""
         return self.overview_frames + self.max_zooms * self.zoom_frames
-
-
-def overview_times(duration_s: float, protocol: Protocol, last_frame_s: float | None = None) -> list[float]:
-    """Times of the overview in seconds: every 1/fps from 0, or K uniform from the first to the last frame.
-
-    `last_frame_s` is the time of the last frame shown (by default just the duration); the uniform form ends on it.
-    """
-    if duration_s <= 0:
-        raise ValueError(f"a video of {duration_s} s has no overview; quarantine it instead")
-    step_s = 1.0 / protocol.overview_fps
-    regular = max(1, math.ceil(duration_s * protocol.overview_fps - 1e-9))
-    if regular <= protocol.overview_frames:
-        return [index * step_s for index in range(regular)]
-    last_s = duration_s if last_frame_s is None else last_frame_s
-    if protocol.overview_frames == 1:
-        return [0.0]
-    return [last_s * index / (protocol.overview_frames - 1) for index in range(protocol.overview_frames)]
 
 
 def frames_asked(start_s: float, end_s: float, fps: float) -> int:
