@@ -31,6 +31,18 @@ TURN = pl.Struct(
 )
 WINDOW = pl.Struct({"start_s": FLOAT, "end_s": FLOAT})
 
+FILES = Table(
+    "files",
+    "one file that a source offers, unopened",
+    ("uri",),
+    (
+        Column("uri", TEXT, "path or fsspec URL"),
+        Column("source", TEXT, "name of the source in the recipe"),
+        Column("batch", TEXT, "ingest batch (partition) it belongs to, for good"),
+        Column("bytes", INT, "size; 0 where the store does not say"),
+        Column("modified", TEXT, "time of change or entity tag, as the store gives it"),
+    ),
+)
 VIDEOS = Table(
     "videos",
     "one file that was offered, readable or not",
@@ -128,6 +140,7 @@ TRAJECTORIES = Table(
         Column("player", TEXT, "model that played"),
         Column("sample", INT, "sample number, from 0"),
         Column("temperature", FLOAT, "sampling temperature"),
+        Column("max_zooms", INT, "zooms allowed; 0 plays the overview alone, or blind where no frame was shown"),
         Column("status", TEXT, "`answered`, `exhausted` (rounds used up, no answer) or `failed` (could not be done; may be tried again)"),
         Column("failure", TEXT, "class of the error where failed", required=False),
         Column("answer", TEXT, "final answer as given", required=False),
@@ -220,7 +233,7 @@ EVALUATIONS = Table(
         Column("setting", TEXT, "`zoom`, `overview` (no zoom allowed) or `blind` (no frames)"),
         Column("metric", TEXT, "accuracy, hit_rate, zooms, frames, ..."),
         Column("slice", TEXT, "`all`, or a topic"),
-        Column("value", FLOAT, "the figure"),
+        Column("value", FLOAT, "the figure; null where no question could be judged", required=False),
         Column("low", FLOAT, "lower end of the 95% bootstrap interval", required=False),
         Column("high", FLOAT, "upper end of the 95% bootstrap interval", required=False),
         Column("questions", INT, "questions it rests on"),
@@ -231,7 +244,7 @@ EVALUATIONS = Table(
 CATALOG: dict[str, Table] = {
     table.name: table
     for table in (
-        VIDEOS, SHOTS, OVERVIEWS, FRAMES, QUESTIONS, TRAJECTORIES, GRADES, VERDICTS,
+        FILES, VIDEOS, SHOTS, OVERVIEWS, FRAMES, QUESTIONS, TRAJECTORIES, GRADES, VERDICTS,
         QUESTION_STATS, FUNNEL, LEAKS, EVALUATIONS,
     )
 }
