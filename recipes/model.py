@@ -7,7 +7,7 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -23,9 +23,14 @@ class RecipeError(ValueError):
 class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    operational: ClassVar[frozenset[str]] = frozenset()
+    """Fields that change how a run goes (speed, limits, money), never what comes out of it."""
+
     def digest(self) -> str:
-        """Hash of all values: part of the stamp of every asset that depends on them."""
-        return hashlib.sha256(json.dumps(self.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()[:16]
+        """Hash of the values that decide what comes out: part of the stamp of every asset that depends on them."""
+        values = {name: getattr(self, name) for name in type(self).model_fields if name not in self.operational}
+        plain = {name: value.digest() if isinstance(value, Settings) else value for name, value in values.items()}
+        return hashlib.sha256(json.dumps(plain, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
 class Source(Settings):
@@ -58,6 +63,8 @@ class ProtocolSettings(Settings):
 
 
 class VideoSettings(Settings):
+    operational = frozenset({"workers", "timeout_s", "memory_mb", "failed_share", "batch_size"})
+
     batch_size: Positive = 100
     """Videos of one ingest batch (one Dagster partition)."""
     workers: Positive = 2
@@ -88,6 +95,10 @@ class Prices(Settings):
 
 
 class Endpoint(Settings):
+    operational = frozenset(
+        {"api_key_env", "concurrency", "timeout_s", "retries", "requests_per_minute", "tokens_per_minute", "prices"}
+    )
+
     base_url: str
     """Any OpenAI-compatible server, for example http://127.0.0.1:8000/v1."""
     model: str | None = None
@@ -119,6 +130,8 @@ class Endpoint(Settings):
 
 
 class DistillSettings(Settings):
+    operational = frozenset({"budget_usd", "failed_share"})
+
     samples: Positive = 4
     """Exemplars asked for each question."""
     enough_correct: Positive | None = None

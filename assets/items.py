@@ -1,0 +1,65 @@
+"""From tables to what distillation plays: questions with their videos and overviews, and no truth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from assets.videos import PARTITION as OVERVIEW_FRAMES
+from tables import Lake
+from zoom.messages import FrameRef
+from zoom.protocol import Protocol
+
+if TYPE_CHECKING:
+    from distill.frames import FrameStore
+    from distill.items import QuestionItem
+    from recipes.model import ProtocolSettings
+
+
+def protocol_of(settings: ProtocolSettings) -> Protocol:
+    return Protocol(
+        overview_fps=settings.overview_fps, overview_frames=settings.overview_frames, zoom_frames=settings.zoom_frames,
+        max_zooms=settings.max_zooms, min_pixels=settings.min_pixels, max_pixels=settings.max_pixels,
+    )
+
+
+def playable(lake: Lake, batch: str, split: str | None = None) -> list[QuestionItem]:
+    """Questions of a batch that can be played: not quarantined, and their video can be read; in order of id."""
+    from distill.items import QuestionItem
+
+    questions = lake.read("questions", [batch]).filter(pl.col("status") == "ok")
+    if split is not None:
+        questions = questions.filter(pl.col("split") == split)
+    videos = lake.read("videos", [batch], ["uri", "video_id", "status", "duration_s"]).filter(pl.col("status") == "ok")
+    overviews: dict[str, list[FrameRef]] = {}
+    for row in lake.read("overviews", [batch]).sort("video_id", "index").iter_rows(named=True):
+        overviews.setdefault(row["video_id"], []).append(FrameRef(row["frame_id"], row["time_s"]))
+    joined = questions.join(videos, left_on="video_uri", right_on="uri", suffix="_video").sort("question_id")
+    return [
+        QuestionItem(
+            question_id=row["question_id"], video_id=row["video_id"], video_uri=row["video_uri"], batch=batch,
+            question=row["question"], options=tuple(row["options"]), answer_type=row["answer_type"],
+            duration_s=row["duration_s"], overview=tuple(overviews[row["video_id"]]),
+        )
+        for row in joined.iter_rows(named=True)
+    ]
+
+
+def put_overview_frames(lake: Lake, batch: str, store: FrameStore) -> None:
+    """Make a batch's overview frames known to a stage's frame store."""
+    put_frames(lake, [OVERVIEW_FRAMES.format(batch=batch)], store)
+
+
+def put_frames(lake: Lake, partitions: Iterable[str], store: FrameStore) -> None:
+    from video.types import Frame
+
+    for partition in partitions:
+        frames = lake.read("frames", [partition])
+        for (video_id,), group in frames.group_by(["video_id"]):
+            store.put(
+                (Frame(row["frame_id"], row["time_s"], row["time_s"], row["width"], row["height"], row["jpeg"])
+                 for row in group.iter_rows(named=True)),
+                video_id,
+            )

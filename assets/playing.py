@@ -1,0 +1,135 @@
+"""One way to play a batch of episodes, used by every asset that asks a model: probes, exemplars, reflections, rollouts."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+import polars as pl
+
+from assets.items import playable, protocol_of, put_frames, put_overview_frames
+from assets.workspace import Workspace, content_of, finish, partition_of, preview
+
+if TYPE_CHECKING:
+    from distill.frames import FrameStore
+    from distill.items import QuestionItem
+    from distill.rollouts import EpisodeJob
+    from recipes.model import Endpoint
+
+JobsOf = Callable[[Sequence["QuestionItem"]], Iterable["EpisodeJob"]]
+
+
+def stage_partition(stage: str, batch: str) -> str:
+    """Partition of `trajectories`, `grades` and `frames` that one stage writes for one batch."""
+    return f"{stage}.{batch}"
+
+
+def play_stage(
+    context: dg.AssetExecutionContext,
+    workspace: Workspace,
+    stage: str,
+    jobs_of: JobsOf,
+    *,
+    endpoint: Endpoint,
+    split: str | None,
+    frames_from: Iterable[str] = (),
+) -> dg.MaterializeResult:
+    """Play a stage's episodes for this batch against a server and write `trajectories` and the frames they showed.
+
+    `frames_from` names stages whose frames the first messages already hold (a reflection shows the failed zoom again).
+    """
+    from distill.chat import ChatPlayer
+    from distill.frames import FrameStore
+    from distill.ledger import Ledger
+    from distill.rollouts import play_all
+    from video.reader import ReaderPool
+    from zoom.prompts import load_prompts
+
+    batch, lake, recipe = partition_of(context), workspace.lake, workspace.recipe
+    scratch = workspace.scratch(stage, batch)
+    items = playable(lake, batch, split)
+    jobs = list(jobs_of(items))
+    protocol = protocol_of(recipe.protocol)
+    with (
+        FrameStore(scratch / "frames.sqlite") as store,
+        Ledger(workspace.ledger(stage, batch)) as ledger,
+        ReaderPool(protocol.min_pixels, protocol.max_pixels) as readers,
+        workspace.progress.task(f"{stage} of {batch}", len(jobs)) as advance,
+    ):
+        put_overview_frames(lake, batch, store)
+        put_frames(lake, [stage_partition(name, batch) for name in frames_from], store)
+        player = ChatPlayer(endpoint, ledger, store)
+        rows = play_all(
+            jobs, player, readers.frames_at, store, protocol, load_prompts(recipe.protocol.prompts),
+            concurrency=endpoint.concurrency, on_done=lambda row: advance(1),
+        )
+        write_trajectories(workspace, stage, batch, rows, store)
+        calls = player.statistics()
+    shutil.rmtree(scratch)
+    return finish_playing(context, workspace, stage, batch, rows, calls, recipe.distill.failed_share)
+
+
+def write_trajectories(workspace: Workspace, stage: str, batch: str, rows: list[dict], store: FrameStore) -> None:
+    """Write a stage's rows, and the zoomed frames in them (overview frames are in the lake already)."""
+    partition = stage_partition(stage, batch)
+    shown = {frame_id for row in rows for turn in row["turns"] for frame_id in turn["frame_ids"]}
+    workspace.lake.write("frames", list(store.rows(sorted(shown))), partition)
+    workspace.lake.write("trajectories", rows, partition)
+
+
+def finish_playing(
+    context: dg.AssetExecutionContext, workspace: Workspace, stage: str, batch: str,
+    rows: list[dict], calls: dict[str, Any], failed_share: float,
+) -> dg.MaterializeResult:
+    """Describe a played stage; fail the step when more than the recipe's share could not be done."""
+    from distill.errors import RETRYABLE
+
+    failures = Counter(row["failure"] for row in rows if row["status"] == "failed")
+    failed = failures.total()
+    if rows and failed > failed_share * len(rows):
+        kind, count = failures.most_common(1)[0]
+        raise dg.Failure(
+            f"{failed} of {len(rows)} episodes of {stage} in batch {batch} could not be played, more than distill.failed_share "
+            f"({failed_share:.0%}) allows; most often: {kind} ({count}). What was answered is in the ledger: run again, nothing is paid twice."
+        )
+    partition = stage_partition(stage, batch)
+    facts = {
+        "episodes": len(rows),
+        "answered": sum(row["status"] == "answered" for row in rows),
+        "exhausted": sum(row["status"] == "exhausted" for row in rows),
+        "failed": failed,
+        "retryable": sum(count for kind, count in failures.items() if kind in RETRYABLE),
+        "zooms": sum(row["zooms"] for row in rows),
+        "input_tokens": sum(row["input_tokens"] for row in rows),
+        "output_tokens": sum(row["output_tokens"] for row in rows),
+        "cost_usd": round(sum(row["cost_usd"] for row in rows), 4),
+        **{f"calls_{name}": value for name, value in calls.items()},
+    }
+    table = workspace.lake.read("trajectories", [partition])
+    shown = table.with_columns(pl.col("turns").list.len().alias("rounds"))
+    return finish(
+        context, workspace, content_of(workspace, [("trajectories", partition), ("frames", partition)]), facts=facts,
+        metadata={"preview": preview(shown, ["trajectory_id", "question_id", "sample", "status", "answer", "rounds", "zooms", "failure"])},
+    )
+
+
+def grade_stage(context: dg.AssetExecutionContext, workspace: Workspace, stage: str) -> dg.MaterializeResult:
+    """Hold a stage's answers against the truth; the only place in distillation where the truth is read."""
+    from filters.grading import grade_rows
+
+    batch, lake = partition_of(context), workspace.lake
+    partition = stage_partition(stage, batch)
+    rows = lake.read("trajectories", [partition]).to_dicts()
+    lake.write("grades", grade_rows(rows, lake.read("questions", [batch]).to_dicts()), partition)
+    grades = lake.read("grades", [partition])
+    counted = dict(grades.group_by("verdict").len().iter_rows())
+    valid = counted.get("correct", 0) + counted.get("wrong", 0)
+    facts = {"graded": grades.height, **{verdict: counted.get(verdict, 0) for verdict in ("correct", "wrong", "unknown")}}
+    return finish(
+        context, workspace, content_of(workspace, [("grades", partition)]), facts=facts,
+        metadata={"pass_rate": round(counted.get("correct", 0) / valid, 4) if valid else None,
+                  "preview": preview(grades, ["trajectory_id", "question_id", "verdict", "grader", "detail", "hit"])},
+    )

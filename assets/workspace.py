@@ -1,0 +1,139 @@
+"""What every asset needs: the recipe, the lake, the stamps, the places of a run, and how to finish a result."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from recipes import Recipe
+from recipes.model import Settings
+from tables import Lake
+from tables.lake import ALL
+from tables.stamps import Stamp, Stamps
+
+BATCHES = dg.DynamicPartitionsDefinition(name="batches")
+"""Ingest batches, `<source>-<NNNN>`; the asset `sources` adds them."""
+
+Advance = Callable[[int], None]
+
+
+class Progress:
+    """Where long work says how far it is. This one is silent; the command line brings one that draws."""
+
+    @contextmanager
+    def task(self, label: str, total: int) -> Iterator[Advance]:
+        """A piece of work of `total` steps; call what it yields with the number of steps done."""
+        yield lambda steps=1: None
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The one resource of the assets."""
+
+    recipe: Recipe
+    progress: Progress = field(default_factory=Progress)
+
+    @property
+    def home(self) -> Path:
+        return self.recipe.home_path
+
+    @property
+    def lake(self) -> Lake:
+        return Lake(self.home / "tables")
+
+    @property
+    def stamps(self) -> Stamps:
+        return Stamps(self.home / "stamps")
+
+    def ledger(self, stage: str, partition: str) -> Path:
+        """The ledger of one stage of one batch: one file, one writer."""
+        return self.home / "ledger" / stage / f"{partition}.sqlite"
+
+    def scratch(self, stage: str, partition: str) -> Path:
+        """A folder for what is only needed while a step runs."""
+        folder = self.home / "scratch" / stage / partition
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def shards(self, kind: str) -> Path:
+        return self.home / "shards" / kind
+
+    def training(self, stage: str) -> Path:
+        return self.home / "training" / stage
+
+    @property
+    def report(self) -> Path:
+        return self.home / "report"
+
+    def batches(self) -> list[str]:
+        """All batches there are, as `sources` last wrote them."""
+        return self.lake.partitions("files")
+
+
+def code_version(version: str, *settings: Settings | Sequence[Settings]) -> str:
+    """Version of an asset: of its code (raised by hand when results would differ) and of the settings it uses."""
+    flat = [item for entry in settings for item in ([entry] if isinstance(entry, Settings) else entry)]
+    return "-".join([version, *(item.digest()[:8] for item in flat)])
+
+
+def partition_of(context: dg.AssetExecutionContext) -> str:
+    return context.partition_key if context.has_partition_key else ALL
+
+
+def stamped_inputs(workspace: Workspace, assets_def: dg.AssetsDefinition, key: dg.AssetKey, partition: str) -> str:
+    """Hash of what the asset would be made from now; see `tables.stamps`."""
+    version = assets_def.code_versions_by_key.get(key) or ""
+    # The outputs of one asset function may depend on one another; what counts is what comes from outside it.
+    parents = {parent.to_user_string() for parent in assets_def.asset_deps[key]} - {k.to_user_string() for k in assets_def.keys}
+    return workspace.stamps.inputs(version, parents, partition)
+
+
+def finish(
+    context: dg.AssetExecutionContext,
+    workspace: Workspace,
+    content: str,
+    *,
+    asset: str | None = None,
+    facts: Mapping[str, Any] | None = None,
+    metadata: Mapping[str, Any] | None = None,
+) -> dg.MaterializeResult:
+    """Stamp a result and describe it to Dagster. `facts` are counts: they go to the stamp and to the metadata."""
+    key = dg.AssetKey(asset) if asset else context.asset_key
+    partition = partition_of(context)
+    inputs = stamped_inputs(workspace, context.assets_def, key, partition)
+    workspace.stamps.write(key.to_user_string(), Stamp(inputs, content, dict(facts or {})), partition)
+    return dg.MaterializeResult(
+        asset_key=key, data_version=dg.DataVersion(content), metadata={**(facts or {}), **(metadata or {})}
+    )
+
+
+def content_of(workspace: Workspace, written: Iterable[tuple[str, str]]) -> str:
+    """One hash over (table, partition) pairs just written."""
+    return "".join(workspace.lake.content_hash(table, partition)[:16] for table, partition in written)[:64]
+
+
+def is_current(workspace: Workspace, assets_def: dg.AssetsDefinition, key: dg.AssetKey, partition: str) -> bool:
+    """Whether a result is there, made from what there is now, and holds nothing that is worth another try."""
+    stamp = workspace.stamps.read(key.to_user_string(), partition)
+    return (
+        stamp is not None
+        and stamp.inputs == stamped_inputs(workspace, assets_def, key, partition)
+        and not stamp.facts.get("retryable")
+    )
+
+
+def preview(rows: Any, columns: Sequence[str], limit: int = 10) -> dg.MarkdownMetadataValue:
+    """The first rows of a polars frame as a Markdown table for the asset page."""
+    shown = rows.select([name for name in columns if name in rows.columns]).head(limit).to_dicts()
+    names = [name for name in columns if name in rows.columns]
+    lines = ["| " + " | ".join(names) + " |", "|" + " --- |" * len(names)]
+    for row in shown:
+        cells = (json.dumps(row[name], ensure_ascii=False, default=str) if isinstance(row[name], list | dict) else str(row[name]) for name in names)
+        lines.append("| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ")[:160] for cell in cells) + " |")
+    return dg.MetadataValue.md("\n".join(lines))
