@@ -1,9 +1,10 @@
 """An interval around a mean over questions that share videos.
 
 Questions of one video are not independent: a dark or crowded video makes all of its questions harder. So whole videos
-are resampled, not questions. The plain percentile interval is too narrow for few videos; the *expanded* percentile
-interval widens its tail as Student's t would (Hesterberg, "What Teachers Should Know About the Bootstrap", 2015,
-section 5.3).
+are resampled, not questions. Resamples of few videos spread too little (of two videos, the extremes are the two
+themselves, and the percentile interval would hold the truth about half of the time). So the resamples give the
+standard error, and Student's t over the number of videos the width: wide where there are few, as it must be
+(Hesterberg, "What Teachers Should Know About the Bootstrap", 2015, "bootstrap t with bootstrap standard error").
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 
@@ -33,11 +33,17 @@ class Estimate:
 
 
 def estimate(
-    values: Mapping[str, float | None], videos: Mapping[str, str], *, resamples: int = 2000, seed: int = 0
+    values: Mapping[str, float | None],
+    videos: Mapping[str, str],
+    *,
+    resamples: int = 2000,
+    seed: int = 0,
+    within: tuple[float, float] = (-math.inf, math.inf),
 ) -> Estimate:
     """Mean of `values` (question -> value, None where unknown) with a 95% interval, resampled by video.
 
-    `videos` maps each question to its video.
+    `videos` maps each question to its video; `within` is the range that the figure can have, at which the interval
+    is cut.
     """
     known = {question: value for question, value in values.items() if value is not None}
     unknown = len(values) - len(known)
@@ -50,26 +56,20 @@ def estimate(
         sums[video] = sums.get(video, 0.0) + value
         counts[video] = counts.get(video, 0) + 1
     mean = sum(sums.values()) / len(known)
-    low = high = None
     totals, sizes = np.array(list(sums.values())), np.array(list(counts.values()))
+    low = high = None
     if len(sums) > 1 and np.ptp(totals / sizes) > 1e-12:
-        low, high = _interval(totals, sizes, resamples, seed)
+        width = half_width(totals, sizes, resamples, seed)
+        low, high = max(within[0], mean - width), min(within[1], mean + width)
     return Estimate(mean, low, high, len(known), unknown, len(sums))
 
 
-def _interval(sums: np.ndarray, counts: np.ndarray, resamples: int, seed: int) -> tuple[float, float]:
-    """Both arrays: one entry a video. Each resample is a vector of how often each video was drawn."""
-    number = len(sums)
-    drawn = np.random.default_rng(seed).multinomial(number, np.full(number, 1 / number), size=resamples)
-    means = (drawn @ sums) / (drawn @ counts)
-    tail = expanded_tail(number)
-    low, high = np.quantile(means, [tail, 1 - tail])
-    return float(low), float(high)
-
-
-def expanded_tail(number: int, level: float = 0.95) -> float:
-    """Share of resamples beyond each end, for `number` videos: below 0.025, and nearing it as they grow."""
+def half_width(sums: np.ndarray, counts: np.ndarray, resamples: int, seed: int) -> float:
+    """Half of a 95% interval of sum(sums) / sum(counts); both arrays have one entry a video, of which at least two."""
     from scipy.stats import t
 
-    quantile = float(t.ppf((1 + level) / 2, number - 1))
-    return NormalDist().cdf(-math.sqrt(number / (number - 1)) * quantile)
+    videos = len(sums)
+    # Each resample is a vector of how often each video was drawn.
+    drawn = np.random.default_rng(seed).multinomial(videos, np.full(videos, 1 / videos), size=resamples)
+    error = ((drawn @ sums) / (drawn @ counts)).std() * math.sqrt(videos / (videos - 1))
+    return float(error * t.ppf(0.975, videos - 1))

@@ -6,6 +6,7 @@ that used up its rounds without an answer is not unknown: the player had its cha
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -32,6 +33,8 @@ class Metric:
     score: Callable[[dict, dict | None], float | None]
     """Of a trajectory row and its grade row (None where ungraded): the value, or None where it is not known."""
     settings: tuple[str, ...] = ("zoom", "overview", "blind")
+    within: tuple[float, float] = (0.0, 1.0)
+    """The range that it can have."""
     applies: Callable[[dict], bool] = lambda question: True
     """Whether a question row can have this figure at all; others are not even counted as unknown."""
 
@@ -62,12 +65,18 @@ METRICS: tuple[Metric, ...] = (
         "hit_rate", "share of questions, of those with known evidence, for which a zoom window met the evidence",
         _hit, settings=("zoom",), applies=lambda question: bool(question["evidence"]),
     ),
-    Metric("zooms", "zooms that returned frames, per question", _of_played(lambda row: row["zooms"]), settings=("zoom",)),
+    Metric(
+        "zooms", "zooms that returned frames, per question", _of_played(lambda row: row["zooms"]),
+        settings=("zoom",), within=(0.0, math.inf),
+    ),
     Metric(
         "zoomed", "share of questions for which the player zoomed at all",
         _of_played(lambda row: row["zooms"] > 0), settings=("zoom",),
     ),
-    Metric("frames", "frames shown per question, overview and zooms", _of_played(lambda row: row["frames_shown"])),
+    Metric(
+        "frames", "frames shown per question, overview and zooms", _of_played(lambda row: row["frames_shown"]),
+        within=(0.0, math.inf),
+    ),
     Metric("well_formed", "share of episodes that kept to the format to the letter", _of_played(lambda row: row["well_formed"])),
     Metric(
         "unanswered", "share of questions for which the rounds were used up without an answer",
@@ -110,9 +119,9 @@ def summarise(
         for metric in METRICS:
             if setting in metric.settings:
                 applicable = [item for item in items if metric.applies(by_question[item.question_id])]
-                out += _rows(player, setting, metric.name, applicable, resamples, seed)
+                out += _rows(player, setting, metric.name, applicable, metric.within, resamples, seed)
         if setting == "zoom" and (player, "overview") in played:
-            out += _rows(player, setting, GAIN, _gains(items, played[player, "overview"]), resamples, seed)
+            out += _rows(player, setting, GAIN, _gains(items, played[player, "overview"]), (-1.0, 1.0), resamples, seed)
     return out
 
 
@@ -146,7 +155,9 @@ def _gains(zoomed: Sequence[Played], overview: Sequence[Played]) -> list[Played]
     return out
 
 
-def _rows(player: str, setting: str, metric: str, items: Sequence[Played], resamples: int, seed: int) -> list[dict]:
+def _rows(
+    player: str, setting: str, metric: str, items: Sequence[Played], within: tuple[float, float], resamples: int, seed: int
+) -> list[dict]:
     slices: dict[str, list[Played]] = {ALL: list(items)} if items else {}
     if metric in BY_TOPIC:
         for item in items:
@@ -159,6 +170,7 @@ def _rows(player: str, setting: str, metric: str, items: Sequence[Played], resam
             {item.question_id: item.video_id for item in members},
             resamples=resamples,
             seed=seed,
+            within=within,
         )
         rows.append(
             {
