@@ -1,0 +1,6 @@
+"""Is it right, and is it worth keeping: graders for every answer type, rules in SQL, contamination, the funnel.
+
+Belongs here: comparing an answer with the truth, the rules that drop a question or a trajectory and say why,
+finding training items in evaluation sets. Does not belong here: calling models, writing shards.
+Reference: docs/filters.md.
+"""

@@ -1,0 +1,61 @@
+"""What a grader returns, and the normal form of words that all graders share."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import Literal
+
+VERSION = "1"
+"""Raised when any grader would judge the same answer differently; part of every grade."""
+
+Verdict = Literal["correct", "wrong", "unknown"]
+
+_ARTICLES = {"a", "an", "the"}
+_LEAD = re.compile(
+    r"^(?:so|therefore|thus|hence)?[\s,]*(?:(?:my|the)\s+)?(?:final\s+|correct\s+|right\s+|best\s+)?(?:answer|option|choice)"
+    r"(?:\s+(?:is|would\s+be|should\s+be|must\s+be))?\s*:?\s+",
+    re.I,
+)
+_WORD = re.compile(r"[^\W_]+(?:[.'][^\W_]+)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Grade:
+    verdict: Verdict
+    grader: str
+    """Name and version of the grader."""
+    detail: str
+    """What was compared, in a sentence."""
+
+
+def graded(verdict: Verdict, name: str, detail: str) -> Grade:
+    return Grade(verdict, f"{name}-{VERSION}", detail)
+
+
+def plain(text: str) -> str:
+    """One line without markup, surrounding quotes and a lead such as 'The answer is'; case is kept."""
+    text = unicodedata.normalize("NFKC", text).replace("−", "-").replace("–", "-").replace("—", "-")
+    text = re.sub(r"\\text\{([^{}]*)\}", r"\1", text)
+    text = re.sub(r"[*`_$\"“”]+|\s+", " ", text).strip()
+    return _LEAD.sub("", text, count=1).strip()
+
+
+def words(text: str) -> tuple[str, ...]:
+    """Words in lower case, singular, without articles and punctuation: the form in which texts are compared."""
+    text = unicodedata.normalize("NFKC", text).casefold().replace("’", "'")
+    found = [singular(word) for word in _WORD.findall(text)]
+    return tuple(word for word in found if word not in _ARTICLES) or tuple(found)
+
+
+def singular(word: str) -> str:
+    """A rough singular of an English noun. It need not be a word, only the same for both numbers of one noun."""
+    word = word.removesuffix("'s")
+    if len(word) <= 3 or word.endswith(("ss", "us", "is")):
+        return word
+    if word.endswith("ies"):
+        return word[:-3] + "y"
+    if word.endswith(("ches", "shes", "sses", "xes", "zes")):
+        return word[:-2]
+    return word.removesuffix("s")

@@ -1,0 +1,106 @@
+"""From trajectories and questions to grades: is the answer right, and did a zoom look where the answer is seen?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from filters.graders import choice, number, order, text, timestamp, yes_no
+from filters.graders.grade import Grade, graded
+
+GRADERS: dict[str, Callable[[dict[str, Any], str], Grade]] = {
+    "choice": choice.compare,
+    "number": number.compare,
+    "time": timestamp.compare,
+    "yes_no": yes_no.compare,
+    "order": order.compare,
+    "text": text.compare,
+}
+"""Answer type of a question -> its grader."""
+
+SLACK_S = 0.001
+"""Containers round presentation times, the coarsest to a millisecond."""
+
+
+class GradingError(ValueError):
+    """A trajectory cannot be graded at all; the message names it and what to do."""
+
+
+def grade(question_row: dict[str, Any], answer: str | None) -> Grade:
+    """Hold an answer against the truth.
+
+    `question_row` needs `question_id`, `answer`, `answer_type`, `options` and, for times, `evidence`. No answer
+    (None) is wrong: the player had its rounds.
+
+    Raises:
+        GradingError: there is no grader for the answer type.
+    """
+    if answer is None:
+        return graded("wrong", "no_answer", "the rounds were used up without an answer")
+    compare = GRADERS.get(question_row["answer_type"])
+    if compare is None:
+        raise GradingError(
+            f"question {question_row['question_id']}: there is no grader for answer type "
+            f"{question_row['answer_type']!r}; use one of {sorted(GRADERS)}"
+        )
+    return compare(question_row, answer)
+
+
+def grade_rows(trajectory_rows: Iterable[dict[str, Any]], question_rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of table `grades`, one for every trajectory that could be played. A failed one gets none.
+
+    Raises:
+        GradingError: a trajectory's question is not among the questions, or has an unknown answer type.
+    """
+    questions = {row["question_id"]: row for row in question_rows}
+    rows = []
+    for trajectory in trajectory_rows:
+        if trajectory["status"] == "failed":
+            continue
+        question = questions.get(trajectory["question_id"])
+        if question is None:
+            raise GradingError(
+                f"trajectory {trajectory['trajectory_id']}: its question {trajectory['question_id']} is not among the "
+                f"{len(questions)} questions given; read the questions again, or drop the trajectory"
+            )
+        result = grade(question, trajectory["answer"])
+        evidence = question.get("evidence") or ()
+        rows.append(
+            {
+                "trajectory_id": trajectory["trajectory_id"],
+                "question_id": trajectory["question_id"],
+                "batch": trajectory["batch"],
+                "verdict": result.verdict,
+                "grader": result.grader,
+                "detail": result.detail,
+                "hit": hit(trajectory["turns"], evidence),
+                "best_iou": best_iou(trajectory["turns"], evidence),
+            }
+        )
+    return rows
+
+
+def hit(turns: Sequence[dict[str, Any]], evidence: Sequence[dict[str, float]]) -> bool | None:
+    """Whether some zoom returned a frame whose time lies inside an evidence window; None where none is known.
+
+    Frames count, not the window that was asked for: at a slow rate a window may span a brief event and yet show
+    nothing of it.
+    """
+    if not evidence:
+        return None
+    times_s = [time_s for turn in turns if turn["action"] == "zoom" for time_s in turn["frame_times_s"] or ()]
+    return any(w["start_s"] - SLACK_S <= time_s <= w["end_s"] + SLACK_S for time_s in times_s for w in evidence)
+
+
+def best_iou(turns: Sequence[dict[str, Any]], evidence: Sequence[dict[str, float]]) -> float | None:
+    """Best intersection over union of a zoom's segment with one evidence window; 0 without a zoom."""
+    if not evidence:
+        return None
+    zooms = [turn for turn in turns if turn["action"] == "zoom" and turn["frame_times_s"]]
+    return max((_iou(turn, window) for turn in zooms for window in evidence), default=0.0)
+
+
+def _iou(left: dict[str, Any], right: dict[str, Any]) -> float:
+    inside = min(left["end_s"], right["end_s"]) - max(left["start_s"], right["start_s"])
+    union = max(left["end_s"], right["end_s"]) - min(left["start_s"], right["start_s"])
+    return max(inside, 0.0) / union if union > 0 else 0.0
