@@ -26,6 +26,16 @@ def about_recipe(recipe: Recipe) -> dict:
     }
 
 
+def write_shards(kind: str, lake: Lake, target: Path, recipe: Recipe) -> Manifest:
+    """Build the data set of a kind: `sft`, `rl` or `evaluation`.
+
+    Raises:
+        ShardError: a training row's video or question is in an evaluation set, or a frame is missing.
+    """
+    build = {"sft": build_sft, "rl": build_rl, "evaluation": build_evaluation}[kind]
+    return build(lake, target, recipe.shards, about_recipe(recipe))
+
+
 def build_sft(lake: Lake, target: Path, settings: ShardSettings, about: dict) -> Manifest:
     """Kept exemplars and reflections, with their messages exactly as they were played.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Literal
 
@@ -41,6 +42,24 @@ class Manifest(BaseModel):
     columns: dict[str, str]
     """Column -> type, in order."""
     files: tuple[ShardFile, ...]
+
+    @property
+    def rows(self) -> int:
+        return self.counts["rows"]
+
+    @property
+    def frames(self) -> int:
+        return self.counts["frames"]
+
+    @property
+    def bytes(self) -> int:
+        return sum(file.bytes for file in self.files)
+
+    @property
+    def content_hash(self) -> str:
+        """Hash of the columns and of every file's checksum: the same for the same rows and frames."""
+        content = [self.kind, self.columns, [(file.name, file.sha256) for file in self.files]]
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
 
     def of_role(self, role: str, split: str | None = None) -> list[ShardFile]:
         return [file for file in self.files if file.role == role and split in (None, file.split)]

@@ -39,11 +39,18 @@ class ShardSet:
         """Raises:
         ShardError: the data set does not hold the frame.
         """
+        name, group, index, _, _ = self._place(frame_id)
+        return self._group(name, group)[index].as_py()
+
+    def size(self, frame_id: str) -> tuple[int, int]:
+        """Width and height of a frame in pixels, without reading its bytes."""
+        return self._place(frame_id)[3:]
+
+    def _place(self, frame_id: str) -> tuple[str, int, int, int, int]:
         place = self._places.get(frame_id)
         if place is None:
             raise ShardError(f"{self.path} holds no frame {frame_id}; check the folder with ShardSet.verify()")
-        name, group, index = place
-        return self._group(name, group)[index].as_py()
+        return place
 
     def verify(self) -> None:
         """Hold every file against its checksum.
@@ -62,14 +69,15 @@ class ShardSet:
             raise ShardError(f"{self.path} holds {extra}, which its manifest does not list; remove them")
 
     @cached_property
-    def _places(self) -> dict[str, tuple[str, int, int]]:
-        """Frame id -> file, row group, row within it."""
+    def _places(self) -> dict[str, tuple[str, int, int, int, int]]:
+        """Frame id -> file, row group, row within it, width, height."""
         places = {}
         for file in self.manifest.of_role("frames"):
             parquet = self._parquet(file.name)
             for group in range(parquet.num_row_groups):
-                ids = parquet.read_row_group(group, columns=["frame_id"])["frame_id"].to_pylist()
-                places |= {frame_id: (file.name, group, index) for index, frame_id in enumerate(ids)}
+                facts = parquet.read_row_group(group, columns=["frame_id", "width", "height"]).to_pylist()
+                for index, fact in enumerate(facts):
+                    places[fact["frame_id"]] = (file.name, group, index, fact["width"], fact["height"])
         return places
 
     def _parquet(self, name: str) -> pq.ParquetFile:
