@@ -1,7 +1,5 @@
 """`probes`, `exemplars`, `reflections` and their grades: the teacher plays, its answers are held against the truth."""
 
-from __future__ import annotations
-
 import dagster as dg
 
 from assets.playing import grade_stage, play_stage, stage_partition

@@ -1,6 +1,7 @@
 """`sources` and `questions`: what the recipe points to, listed and sorted into ingest batches."""
 
-from __future__ import annotations
+import hashlib
+import json
 
 import dagster as dg
 
@@ -13,6 +14,19 @@ from tables.stamps import Stamp
 GROUP = "sources"
 UNMATCHED = "unmatched"
 """Partition of the table `questions` for rows that name no video of their source."""
+
+
+def listing_digest(recipe: Recipe) -> str:
+    """Hash of what the sources offer now: names, sizes and change times of videos and question files, nothing opened.
+
+    Raises:
+        SourceError: a source has nothing to list.
+    """
+    listed = [
+        (source.name, [(item.uri, item.bytes, item.modified) for place in (source.videos, source.questions) for item in list_videos(place)])
+        for source in recipe.sources
+    ]
+    return hashlib.sha256(json.dumps(listed).encode()).hexdigest()[:16]
 
 
 def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
@@ -39,7 +53,7 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
         files = lake.read("files")
         return finish(
             context, workspace, content_of(workspace, [("files", batch) for batch in lake.partitions("files")]),
-            facts={"files": files.height, "batches": len(by_batch), "bytes": int(files["bytes"].sum())},
+            facts={"listing": listing_digest(workspace.recipe), "files": files.height, "batches": len(by_batch), "bytes": int(files["bytes"].sum())},
             metadata={"preview": preview(files, ["uri", "source", "batch", "bytes"])},
         )
 

@@ -1,7 +1,5 @@
 """`videos`, `shots`, `overviews`: one decode of each file of a batch; unreadable files are quarantined with a reason."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import asdict
 

@@ -121,6 +121,8 @@ class Endpoint(Settings):
     """Longest that one call may take."""
     retries: Annotated[int, Field(ge=0)] = 5
     """Further tries of a call that failed for a passing reason."""
+    dead_after_s: Annotated[float, Field(gt=0)] = 90
+    """The step stops when calls keep failing and nothing was answered for so long."""
     requests_per_minute: Positive | None = None
     """Cap on calls a minute."""
     tokens_per_minute: Positive | None = None

@@ -74,6 +74,18 @@ class Lake:
             connection.execute(view_sql(self, declared, name))
         return connection
 
+    def write_views(self, target: Path) -> Path:
+        """A DuckDB file of views over the Parquet files, for browsing; nothing in the pipeline reads it.
+
+        Raises:
+            duckdb.IOException: another process has the file open.
+        """
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with duckdb.connect(str(target)) as connection:
+            for name, declared in CATALOG.items():
+                connection.execute(view_sql(self, declared, name))
+        return target
+
     def content_hash(self, table: str, partition: str = ALL) -> str:
         """Hash of the rows (not of the file's bytes, which vary with the Parquet writer's version)."""
         frame = self.read(table, [partition])

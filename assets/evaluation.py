@@ -1,0 +1,114 @@
+"""`teacher_evaluation`, `policy_evaluation`: players on the held-out questions, with and without zoom."""
+
+import shutil
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from assets.items import playable, protocol_of, put_overview_frames
+from assets.playing import write_trajectories
+from assets.workspace import Workspace, code_version, content_of, finish, preview
+from recipes import Recipe
+
+if TYPE_CHECKING:
+    from distill.frames import FrameStore
+    from distill.items import QuestionItem
+    from distill.player import Player
+
+GROUP = "evaluation"
+
+
+def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
+    version = code_version("1", recipe.evaluation, recipe.protocol, recipe.filters)
+
+    @dg.asset(
+        group_name=GROUP, deps=["evaluation_shards"], kinds={"openai", "parquet"}, code_version=code_version(version, recipe.teacher),
+        description="The teacher on the held-out questions, with zoom and with the overview alone.",
+    )
+    def teacher_evaluation(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
+        from distill.chat import ChatPlayer
+        from distill.frames import FrameStore
+        from distill.ledger import Ledger
+
+        endpoint = workspace.recipe.teacher
+        scratch = workspace.scratch("evaluation_teacher", "all")
+        with (
+            FrameStore(scratch / "frames.sqlite") as store,
+            Ledger(workspace.ledger("evaluation_teacher", "all")) as ledger,
+        ):
+            items = _held_out(workspace, store, workspace.recipe.evaluation.max_questions)
+            player = ChatPlayer(endpoint, ledger, store)
+            result = _evaluate(context, workspace, "evaluation_teacher", items, player, store, endpoint.concurrency)
+        shutil.rmtree(scratch)
+        return result
+
+    @dg.asset(
+        group_name=GROUP, deps=["evaluation_shards", "sft_policy"], kinds={"pytorch", "parquet"}, code_version=code_version(version, recipe.policy),
+        description="The trained policy on the held-out questions, with zoom and with the overview alone.",
+    )
+    def policy_evaluation(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
+        from distill.frames import FrameStore
+        from train.player import LocalPolicy
+
+        chosen = workspace.recipe.evaluation
+        scratch = workspace.scratch("evaluation_policy", "all")
+        with FrameStore(scratch / "frames.sqlite") as store:
+            items = _held_out(workspace, store, chosen.policy_questions or chosen.max_questions)
+            player = LocalPolicy(workspace.training("sft") / "checkpoint", store, chosen.max_new_tokens)
+            result = _evaluate(context, workspace, "evaluation_policy", items, player, store, concurrency=len(items) or 1)
+        shutil.rmtree(scratch)
+        return result
+
+    return [teacher_evaluation, policy_evaluation]
+
+
+def _held_out(workspace: Workspace, store: "FrameStore", limit: int | None) -> "list[QuestionItem]":
+    """Evaluation questions of all batches, at most `limit` drawn by the recipe's seed; their overviews go to the store."""
+    from eval.harness import draw
+
+    items: list[QuestionItem] = []
+    for batch in workspace.batches():
+        if found := playable(workspace.lake, batch, "evaluation"):
+            items += found
+            put_overview_frames(workspace.lake, batch, store)
+    return draw(items, limit, workspace.recipe.evaluation.seed)
+
+
+def _evaluate(
+    context: dg.AssetExecutionContext, workspace: Workspace, stage: str, items: "Sequence[QuestionItem]",
+    player: "Player", store: "FrameStore", concurrency: int,
+) -> dg.MaterializeResult:
+    from eval.harness import evaluate
+    from filters.grading import grade_rows
+    from video.reader import ReaderPool
+    from zoom.prompts import load_prompts
+
+    chosen, lake, recipe = workspace.recipe.evaluation, workspace.lake, workspace.recipe
+    protocol = protocol_of(recipe.protocol)
+    with (
+        ReaderPool(protocol.min_pixels, protocol.max_pixels) as readers,
+        workspace.progress.task(stage.replace("_", " of the "), len(items) * len(chosen.settings)) as advance,
+    ):
+        result = evaluate(
+            items, lake.read("questions").to_dicts(), player, readers.frames_at, store, protocol,
+            load_prompts(recipe.protocol.prompts), settings=chosen, grade=grade_rows, concurrency=concurrency,
+            on_done=lambda row: advance(1),
+        )
+    write_trajectories(workspace, stage, "all", result.trajectories, store)
+    lake.write("grades", result.grades, f"{stage}.all")
+    lake.write("evaluations", result.evaluations, stage)
+    table = lake.read("evaluations", [stage])
+    accuracy = {
+        f"accuracy_{row['setting']}": row["value"]
+        for row in table.iter_rows(named=True) if row["metric"] == "accuracy" and row["slice"] == "all"
+    }
+    return finish(
+        context, workspace,
+        content_of(workspace, [("evaluations", stage), ("trajectories", f"{stage}.all")]),
+        facts={
+            "player": player.name, "questions": len(items), "episodes": len(result.trajectories),
+            "failed": sum(row["status"] == "failed" for row in result.trajectories), **accuracy,
+        },
+        metadata={"figures": preview(table.filter(table["slice"] == "all"), table.columns, 40)},
+    )

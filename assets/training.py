@@ -1,0 +1,58 @@
+"""`sft_policy`: supervised fine-tuning in a process of its own, reported back through Dagster Pipes."""
+
+import json
+import sys
+
+import dagster as dg
+
+from assets.workspace import Workspace, code_version, finish
+from recipes import Recipe
+
+GROUP = "training"
+
+
+def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
+    @dg.asset(
+        group_name=GROUP, deps=["sft_shards"], kinds={"pytorch", "deepspeed"},
+        code_version=code_version("1", recipe.policy, recipe.sft, recipe.protocol),
+        description="The policy after supervised fine-tuning on the verified trajectories: loss on the policy's own turns only, "
+        "DeepSpeed as the engine, in its own process.",
+    )
+    def sft_policy(
+        context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace], pipes: dg.PipesSubprocessClient
+    ) -> dg.MaterializeResult:
+        from eval.figures import loss_curve_png
+
+        out = workspace.training("sft")
+        out.mkdir(parents=True, exist_ok=True)
+        resolved = out / "recipe.json"
+        resolved.write_text(workspace.recipe.model_dump_json(indent=1))
+        command = training_command(
+            "train.sft", workspace.recipe.sft.processes, ["--shards", workspace.shards("sft"), "--out", out, "--recipe", resolved]
+        )
+        with workspace.progress.task("train the policy on verified trajectories", 1) as advance:
+            pipes.run(context=context, command=command, cwd=str(out))
+            advance(1)
+        summary = json.loads((out / "summary.json").read_text())
+        metrics = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+        facts = {name: value for name, value in summary.items() if isinstance(value, int | float | str)}
+        return finish(
+            context, workspace, summary["content_hash"], facts=facts,
+            metadata={"checkpoint": dg.MetadataValue.path(str(out / "checkpoint")), "loss": _plot(loss_curve_png(metrics))},
+        )
+
+    return [sft_policy]
+
+
+def training_command(module: str, processes: int, arguments: list) -> list[str]:
+    """One process by hand, several under torch's launcher: the same script."""
+    launcher = [sys.executable, "-m", module] if processes == 1 else [
+        sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}", "-m", module
+    ]
+    return [*launcher, *map(str, arguments)]
+
+
+def _plot(png: bytes) -> dg.MarkdownMetadataValue:
+    import base64
+
+    return dg.MetadataValue.md(f"![loss by step](data:image/png;base64,{base64.b64encode(png).decode()})")
