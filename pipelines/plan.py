@@ -38,7 +38,7 @@ class Plan:
         """
         found = [
             key for key in level.keys
-            if self._source_changed(key) or not is_current(self.workspace, self.definition_of[key], key, partition)
+            if self.source_changed(key) or not is_current(self.workspace, self.definition_of[key], key, partition)
         ]
         chosen: set[dg.AssetKey] = set()
         for key in found:
@@ -48,7 +48,8 @@ class Plan:
                 chosen |= set(self.definition_of[key].keys)
         return [key for key in level.keys if key in chosen]
 
-    def _source_changed(self, key: dg.AssetKey) -> bool:
+    def source_changed(self, key: dg.AssetKey) -> bool:
+        """Whether the listing of the sources, which no other asset feeds, differs from what was listed last."""
         if key.to_user_string() != "sources":
             return False
         stamp = self.workspace.stamps.read("sources")

@@ -21,10 +21,16 @@ class RecipeError(ValueError):
 
 
 class Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     operational: ClassVar[frozenset[str]] = frozenset()
     """Fields that change how a run goes (speed, limits, money), never what comes out of it."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_section(cls, given: Any) -> Any:
+        """A section whose fields are all commented out is the section with its defaults."""
+        return {} if given is None else given
 
     def digest(self) -> str:
         """Hash of the values that decide what comes out: part of the stamp of every asset that depends on them."""
@@ -96,7 +102,10 @@ class Prices(Settings):
 
 class Endpoint(Settings):
     operational = frozenset(
-        {"api_key_env", "concurrency", "timeout_s", "retries", "requests_per_minute", "tokens_per_minute", "prices"}
+        {
+            "api_key_env", "concurrency", "timeout_s", "retries", "dead_after_s", "requests_per_minute", "tokens_per_minute",
+            "prices",
+        }
     )
 
     base_url: str

@@ -1,0 +1,44 @@
+# make demo   set up, run everything on generated videos, print what came out and where
+# make test   set up, run the test suite
+# make ui     the Dagster UI on the demo's assets
+PYTHON ?= python3
+VENV   ?= .venv
+# Any torch of pyproject's range will do. On a GPU machine: make demo TORCH=torch
+TORCH  ?= torch==2.13.0
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test ui lint bench clean
+
+help: ## say what can be made
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
+
+$(READY): pyproject.toml Makefile
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make demo PYTHON=python3.12"; exit 1; }
+	@echo "setting up $(VENV) (once, a few minutes)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check "$(TORCH)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e ".[train,dev]"
+	@touch $(READY)
+
+install: $(READY) ## set up the virtual environment
+
+demo: $(READY) ## the whole way on generated videos, in minutes
+	@$(BIN)/python -m samples.demo
+
+test: $(READY) ## the test suite
+	@$(BIN)/python -m pytest
+
+ui: $(READY) ## the Dagster UI on the demo's assets
+	@$(BIN)/python -m samples.demo --ui
+
+lint: $(READY) ## ruff
+	@$(BIN)/ruff check .
+
+bench: $(READY) ## speed, as ratios against named alternatives (some minutes)
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e ".[bench]"
+	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+clean: ## remove what runs have written (not the environment)
+	rm -rf runs
