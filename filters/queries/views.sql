@@ -1,0 +1,126 @@
+-- What the rules ask: narrow temporary tables over the lake's views, made once for a run.
+
+-- Every question with the file it is about and its texts in plain form (lower case, no punctuation).
+create temp table asked_questions as
+select
+    questions.question_id,
+    questions.split,
+    questions.status,
+    questions.answer_type,
+    questions.evidence,
+    videos.video_id,
+    videos.status as video_status,
+    trim(regexp_replace(lower(questions.question), '[^\p{L}\p{N}]+', ' ', 'g')) as plain_question,
+    trim(regexp_replace(lower(
+        case
+            when len(questions.options) > 0 and regexp_full_match(questions.answer, '[A-Z]')
+                then coalesce(questions.options[ascii(questions.answer) - 64], questions.answer)
+            else questions.answer
+        end
+    ), '[^\p{L}\p{N}]+', ' ', 'g')) as plain_answer
+from questions
+left join (
+    -- A file that two sources name stands twice among the videos; one row of it is enough.
+    from videos qualify row_number() over (partition by uri order by status = 'ok' desc, batch) = 1
+) as videos on videos.uri = questions.video_uri;
+
+-- What may go into a shard: exemplars and reflections on training questions. Probes, students' rollouts and
+-- evaluations are evidence only. A trajectory whose question is gone is kept here so that a rule can name it.
+create temp table candidates as
+select
+    trajectories.trajectory_id,
+    trajectories.question_id,
+    trajectories.video_id,
+    trajectories.kind,
+    trajectories.sample,
+    trajectories.status,
+    trajectories.failure,
+    trajectories.well_formed,
+    trajectories.zooms,
+    trajectories.frames_shown,
+    trajectories.output_tokens,
+    trajectories.parent_id,
+    grades.verdict,
+    grades.hit,
+    asked_questions.question_id is null as orphan
+from trajectories
+left join asked_questions on asked_questions.question_id = trajectories.question_id
+left join grades on grades.trajectory_id = trajectories.trajectory_id
+where trajectories.kind in ('exemplar', 'reflection')
+    and coalesce(asked_questions.split, 'train') = 'train';
+
+-- Probes with their grades: without any frame, or with the overview alone.
+create temp table probes as
+select
+    trajectories.question_id,
+    case when trajectories.frames_shown = 0 then 'blind' else 'overview' end as sees,
+    coalesce(grades.verdict = 'correct', false) as answered_right
+from trajectories
+left join grades on grades.trajectory_id = trajectories.trajectory_id
+where trajectories.kind = 'probe' and trajectories.zooms = 0;
+
+-- What the overview tells of a question. `shows` is whether each evidence window holds an overview frame, null where
+-- no evidence is known. `suffices` is the best of what is known: a probe that saw the overview alone, else `shows`.
+create temp table glances as
+with shown as (
+    select
+        asked_questions.question_id,
+        len(list_filter(asked_questions.evidence, lambda w: len(list_filter(
+            coalesce(overview.times_s, []), lambda t: t between w.start_s - 0.001 and w.end_s + 0.001
+        )) = 0)) = 0 as shows
+    from asked_questions
+    left join (select video_id, list(time_s) as times_s from overviews group by video_id) as overview
+        on overview.video_id = asked_questions.video_id
+    where len(asked_questions.evidence) > 0
+),
+probed as (
+    select question_id, bool_or(answered_right) as answered_right
+    from probes
+    where sees = 'overview'
+    group by question_id
+)
+select
+    asked_questions.question_id,
+    shown.shows,
+    coalesce(probed.answered_right, shown.shows) as suffices
+from asked_questions
+left join shown on shown.question_id = asked_questions.question_id
+left join probed on probed.question_id = asked_questions.question_id;
+
+-- One turn of a reflection. The failed turns that it takes up are not trained on; the repairing turns are.
+create temp table reflection_turns as
+with played as (
+    select
+        trajectory_id,
+        question_id,
+        turns,
+        list_transform(list_filter(messages, lambda m: m.role = 'assistant'), lambda m: m.train) as trained
+    from trajectories
+    where kind = 'reflection'
+),
+numbered as (
+    select trajectory_id, question_id, generate_subscripts(turns, 1) as place, unnest(turns) as turn, unnest(trained) as repairs
+    from played
+)
+select
+    trajectory_id,
+    question_id,
+    place,
+    repairs,
+    turn.action as action,
+    turn.reply as reply,
+    turn.start_s as start_s,
+    turn.end_s as end_s,
+    turn.fps as fps
+from numbered;
+
+-- Exemplars of each question, counted. Valid is what came to a judged end.
+create temp table pass_rates as
+select
+    question_id,
+    count(*) as samples,
+    count(*) filter (where status <> 'failed' and verdict in ('correct', 'wrong')) as valid,
+    count(*) filter (where status <> 'failed' and verdict = 'correct') as correct
+from candidates
+where kind = 'exemplar'
+group by question_id;

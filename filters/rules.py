@@ -1,0 +1,179 @@
+"""Run every rule over the lake: what is kept, what is not, and each reason why.
+
+A rule is one file `rules/<name>.sql`: a query that returns (id, reason). Its first comment lines say at which level
+it works, in which order, what it drops and why. `question` rules drop a question and so all its trajectories,
+`trajectory` rules drop one episode, and `selection` rules choose among what all others have left (view `survivors`),
+one after the other.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Literal
+
+import polars as pl
+
+from filters.duplicates import register
+from recipes.model import FilterSettings
+from tables import CATALOG, Lake
+
+FOLDER = Path(__file__).parent / "rules"
+QUERIES = Path(__file__).parent / "queries"
+LEVELS = ("question", "trajectory", "selection")
+KINDS = ("exemplar", "reflection")
+"""Kinds of trajectory that may go into a shard; all others are evidence."""
+
+
+class RuleError(ValueError):
+    """A rule file cannot be used; the message names it and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    name: str
+    level: Literal["question", "trajectory", "selection"]
+    order: int
+    """Where several rules drop an item, the one of lowest order is its first reason; question rules come first."""
+    drops: str
+    why: str
+    sql: str
+
+
+@dataclass(frozen=True, slots=True)
+class RuleResult:
+    verdicts: pl.DataFrame
+    """Rows of table `verdicts`: every exemplar and reflection on a training question."""
+    question_stats: pl.DataFrame
+    """Rows of table `question_stats`: every question."""
+    funnel: pl.DataFrame
+    """Rows of table `funnel`: for each kind, asked = failed + rejected + kept; a rejected item counts once, at its
+    first reason."""
+
+
+@cache
+def load_rules() -> tuple[Rule, ...]:
+    """Every rule, in order.
+
+    Raises:
+        RuleError: a file lacks a line of its header, names no level, or shares its order with another one.
+    """
+    rules = sorted((_read(path) for path in FOLDER.glob("*.sql")), key=lambda rule: rule.order)
+    for earlier, later in pairwise(rules):
+        if earlier.order == later.order:
+            raise RuleError(f"rules {earlier.name} and {later.name} both have order {later.order}; give each its own")
+        if LEVELS.index(earlier.level) > LEVELS.index(later.level):
+            raise RuleError(f"rule {later.name} ({later.level}) must have a lower order than any {earlier.level} rule")
+    return tuple(rules)
+
+
+def _read(path: Path) -> Rule:
+    text = path.read_text()
+    comments = "\n".join(line[3:] for line in text.splitlines() if line.startswith("-- "))
+    fields = dict(re.findall(r"^(level|order|drops|why): (.+(?:\n  .+)*)", comments, re.M))
+    fields = {name: " ".join(value.split()) for name, value in fields.items()}
+    if missing := [name for name in ("level", "order", "drops", "why") if name not in fields]:
+        raise RuleError(f"rule {path.name}: the comment at its head lacks {missing}; write `-- {missing[0]}: ...`")
+    if fields["level"] not in LEVELS or not fields["order"].isdigit():
+        raise RuleError(f"rule {path.name}: level must be one of {LEVELS} and order a number")
+    return Rule(path.stem, fields["level"], int(fields["order"]), fields["drops"], fields["why"], text)
+
+
+def run_rules(lake: Lake, settings: FilterSettings) -> RuleResult:
+    """Judge every candidate (exemplars and reflections on training questions) and every question.
+
+    Reads tables questions, videos, overviews, trajectories, grades and leaks; writes nothing.
+
+    Raises:
+        RuleError: a rule's query fails or returns other columns than (id, reason).
+    """
+    connection = lake.connect()
+    try:
+        register(connection)
+        connection.register("settings", _one_row(settings))
+        connection.execute((QUERIES / "views.sql").read_text())
+        candidates = connection.sql(
+            "select trajectory_id, question_id, video_id, kind, status, failure from candidates order by trajectory_id"
+        ).pl()
+        reasons: dict[str, list[str]] = {}
+        dropped: dict[str, list[str]] = {}
+        question_of = dict(candidates.select("trajectory_id", "question_id").iter_rows())
+        for rule in load_rules():
+            if rule.level == "selection":
+                left = [t for t, question in question_of.items() if not reasons.get(t) and not dropped.get(question)]
+                connection.register("left_over", pl.DataFrame({"trajectory_id": left}, schema={"trajectory_id": pl.String}))
+                connection.execute(
+                    "create or replace temp view survivors as select candidates.* from candidates "
+                    "semi join left_over using (trajectory_id) where status <> 'failed'"
+                )
+            target = dropped if rule.level == "question" else reasons
+            for item, reason in sorted(_named(connection, rule)):
+                target.setdefault(item, []).append(reason)
+        stats = connection.sql((QUERIES / "question_stats.sql").read_text()).pl()
+    finally:
+        connection.close()
+    verdicts = _verdicts(candidates, reasons, dropped)
+    stats = stats.with_columns(
+        pl.Series("reasons", [dropped.get(question, []) for question in stats["question_id"]], dtype=pl.List(pl.String))
+    )
+    question_stats = CATALOG["question_stats"].conform(stats).sort("question_id")
+    return RuleResult(verdicts, question_stats, _funnel(verdicts, question_stats))
+
+
+def _one_row(settings: FilterSettings) -> pl.DataFrame:
+    """The settings as a table of one row, so that queries name them and no value is ever pasted into SQL."""
+    return pl.DataFrame([settings.model_dump(mode="json", exclude={"judge"})])
+
+
+def _named(connection, rule: Rule) -> Iterable[tuple[str, str]]:
+    import duckdb
+
+    try:
+        found = connection.execute(rule.sql)
+        columns = [column[0] for column in found.description]
+        rows = found.fetchall()
+    except duckdb.Error as error:
+        raise RuleError(f"rule {rule.name}: its query fails: {error}") from error
+    if columns != ["id", "reason"]:
+        raise RuleError(f"rule {rule.name}: its query must return (id, reason), not {columns}")
+    return set(rows)
+
+
+def _verdicts(candidates: pl.DataFrame, reasons: dict[str, list[str]], dropped: dict[str, list[str]]) -> pl.DataFrame:
+    rows = []
+    for row in candidates.iter_rows(named=True):
+        if row["status"] == "failed":
+            outcome, why = "failed", [row["failure"] or "unnamed"]
+        else:
+            why = dropped.get(row["question_id"], []) + reasons.get(row["trajectory_id"], [])
+            outcome = "rejected" if why else "kept"
+        kept = {name: row[name] for name in ("trajectory_id", "question_id", "video_id", "kind")}
+        rows.append({**kept, "outcome": outcome, "reasons": why})
+    return CATALOG["verdicts"].conform(rows).sort("trajectory_id")
+
+
+def _funnel(verdicts: pl.DataFrame, question_stats: pl.DataFrame) -> pl.DataFrame:
+    questions = question_stats.filter(pl.col("split") == "train").select(
+        pl.lit("question").alias("kind"),
+        pl.when(pl.col("reasons").list.len() > 0).then(pl.lit("rejected")).otherwise(pl.lit("kept")).alias("stage"),
+        pl.col("reasons").list.first().fill_null("").alias("reason"),
+    )
+    trajectories = verdicts.select(
+        "kind", pl.col("outcome").alias("stage"), pl.col("reasons").list.first().fill_null("").alias("reason")
+    )
+    items = pl.concat([questions, trajectories])
+    always = pl.DataFrame(
+        [(kind, stage, "") for kind in ("question", *KINDS) for stage in ("asked", "kept")],
+        schema=["kind", "stage", "reason"], orient="row",
+    )
+    counted = (
+        pl.concat([items, items.with_columns(pl.lit("asked").alias("stage"), pl.lit("").alias("reason"))])
+        .group_by("kind", "stage", "reason")
+        .len("rows")
+    )
+    missing = always.join(counted, on=["kind", "stage", "reason"], how="anti").with_columns(pl.lit(0, pl.UInt32).alias("rows"))
+    return CATALOG["funnel"].conform(pl.concat([counted, missing]).select("stage", "kind", "reason", "rows")).sort("kind", "stage", "reason")

@@ -1,0 +1,12 @@
+-- level: question
+-- order: 70
+-- drops: a question that every probe without frames got right
+-- why: it teaches nothing about looking. Chance alone is rarely right each time; a probe that failed or could not be
+--   judged is not right.
+select probes.question_id as id, 'answerable_without_video' as reason
+from probes
+join asked_questions on asked_questions.question_id = probes.question_id and asked_questions.split = 'train'
+cross join settings
+where probes.sees = 'blind' and settings.probe_without_video
+group by probes.question_id
+having bool_and(probes.answered_right)

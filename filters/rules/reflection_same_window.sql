@@ -1,0 +1,18 @@
+-- level: trajectory
+-- order: 180
+-- drops: a reflection whose first new zoom repeats a failed one
+-- why: nothing was corrected. The same window means an intersection over union above 0.8; the same rate means within
+--   a tenth, so that another rate over the same segment counts as a new look.
+with zooms as (
+    select * from reflection_turns where action = 'zoom'
+),
+first_new as (
+    select * from zooms where repairs qualify row_number() over (partition by trajectory_id order by place) = 1
+)
+select distinct first_new.trajectory_id as id, 'reflection_same_window' as reason
+from first_new
+join zooms as failed on failed.trajectory_id = first_new.trajectory_id and not failed.repairs
+join candidates on candidates.trajectory_id = first_new.trajectory_id
+where abs(first_new.fps - failed.fps) <= 0.1 * failed.fps
+    and (least(first_new.end_s, failed.end_s) - greatest(first_new.start_s, failed.start_s))
+        > 0.8 * (greatest(first_new.end_s, failed.end_s) - least(first_new.start_s, failed.start_s))
