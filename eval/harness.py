@@ -9,17 +9,19 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from eval.metrics import summarise
 from eval.settings import SETTINGS, Setting
+from filters.grading import grade_rows
 
 if TYPE_CHECKING:
     from distill.frames import FrameStore
-    from distill.items import QuestionItem
+    from distill.items import EpisodeJob, QuestionItem
     from distill.player import Player
-    from distill.rollouts import EpisodeJob
+    from recipes import EvalSettings
     from zoom import Prompts, Protocol
 
 
@@ -28,7 +30,9 @@ class Evaluated:
     trajectories: list[dict]
     """Rows of table `trajectories`, kind `evaluation`."""
     grades: list[dict]
-    """Rows of table `grades`, one for each of them."""
+    """Rows of table `grades`; none for an episode that could not be played."""
+    evaluations: list[dict]
+    """Rows of table `evaluations`."""
 
 
 def draw(items: Sequence[QuestionItem], limit: int | None, seed: int = 0) -> list[QuestionItem]:
@@ -44,12 +48,12 @@ def draw(items: Sequence[QuestionItem], limit: int | None, seed: int = 0) -> lis
 def evaluation_jobs(
     items: Sequence[QuestionItem], settings: Sequence[Setting], *, max_zooms: int, temperature: float
 ) -> Iterator[EpisodeJob]:
-    """One job for each question and setting.
+    """One job for each question and setting; `max_zooms` is the protocol's.
 
     Raises:
         ValueError: a setting is unknown, or `zoom` is asked for though the protocol allows no zoom.
     """
-    from distill.rollouts import EpisodeJob
+    from distill.items import EpisodeJob
 
     for setting in settings:
         if setting not in SETTINGS:
@@ -60,11 +64,8 @@ def evaluation_jobs(
             yield EpisodeJob(
                 item=dataclasses.replace(item, overview=()) if setting == "blind" else item,
                 kind="evaluation",
-                sample=0,
                 temperature=temperature,
                 max_zooms=max_zooms if setting == "zoom" else 0,
-                parent_row=None,
-                opening=None,
             )
 
 
@@ -77,21 +78,25 @@ def evaluate(
     protocol: Protocol,
     prompts: Prompts,
     *,
-    settings: Sequence[Setting] = ("zoom", "overview"),
-    temperature: float = 0.0,
+    settings: EvalSettings,
+    grade: Callable[[Iterable[dict], Iterable[dict]], list[dict]] = grade_rows,
     concurrency: int = 8,
     on_done: Callable[[dict], Any] | None = None,
 ) -> Evaluated:
-    """Play every question in every setting and grade the answers. Figures come from `eval.metrics.summarise`.
+    """Play every question in every setting of the recipe, grade the answers, and sum up.
 
     The items hold no truth; `question_rows` (rows of table `questions`) do, and are used only for grading.
     `on_done` is called with each finished trajectory row.
     """
     from distill.rollouts import play_all
-    from filters.grading import grade_rows
 
-    jobs = list(evaluation_jobs(items, settings, max_zooms=protocol.max_zooms, temperature=temperature))
+    jobs = list(
+        evaluation_jobs(items, settings.settings, max_zooms=protocol.max_zooms, temperature=settings.temperature)
+    )
     rows = asyncio.run(
         play_all(jobs, player, frames_at, store, protocol, prompts, concurrency=concurrency, on_done=on_done)
     )
-    return Evaluated(rows, grade_rows(rows, question_rows))
+    grades = grade(rows, question_rows)
+    return Evaluated(
+        rows, grades, summarise(rows, grades, question_rows, resamples=settings.bootstrap, seed=settings.seed)
+    )

@@ -62,7 +62,7 @@ def _of_played(value: Callable[[dict], float]) -> Callable[[dict, dict | None], 
 METRICS: tuple[Metric, ...] = (
     Metric("accuracy", "share of questions answered rightly; running out of rounds counts as wrong", _accuracy),
     Metric(
-        "hit_rate", "share of questions, of those with known evidence, for which a zoom window met the evidence",
+        "hit_rate", "share of questions, of those with known evidence, for which a zoom returned a frame inside it",
         _hit, settings=("zoom",), applies=lambda question: bool(question["evidence"]),
     ),
     Metric(

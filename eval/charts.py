@@ -1,0 +1,156 @@
+"""Plots as Vega-Lite specifications (altair), drawn to SVG or PNG without a network or a browser.
+
+Colours are a fixed palette of names to values; the report's style sheet maps each value to a light and a dark one, so
+a plot follows the reader's colour scheme.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import altair
+
+INK, MUTED, GRID = "#14181d", "#59636e", "#e1e5ea"
+BLUE, ORANGE, GREEN, GREY, RED = "#2b6c99", "#c7641f", "#4d8a4a", "#98a4b0", "#b5443c"
+SERIES = (BLUE, ORANGE, GREEN, "#7a5ba6", GREY, RED)
+"""Colours of players, settings and kinds, in order."""
+FONT = "system-ui, sans-serif"
+WIDTH = 640
+"""Pixels of a plot; in the report it shrinks with the page."""
+
+
+def horizontal_steps(steps: Sequence[Mapping[str, Any]], title: str) -> altair.Chart:
+    """A waterfall from top to bottom. A step: `label`, `from`, `to`, `text`, `role` (asked, failed, rejected, kept)."""
+    import altair as alt
+
+    base = alt.Chart(_values([{**step, "order": n} for n, step in enumerate(steps)]))
+    y = alt.Y("label:N", sort=alt.SortField("order"), title=None, axis=alt.Axis(labelLimit=230, ticks=False, domain=False))
+    bars = base.mark_bar(height=16, cornerRadius=2).encode(
+        y=y,
+        x=alt.X("from:Q", title=title, axis=alt.Axis(tickMinStep=1, format="d")),
+        x2="to:Q",
+        color=alt.Color(
+            "role:N",
+            scale=alt.Scale(domain=["asked", "failed", "rejected", "kept"], range=[GREY, RED, ORANGE, GREEN]),
+            legend=alt.Legend(title=None, orient="top"),
+        ),
+    )
+    text = base.mark_text(align="left", dx=5, color=INK).encode(y=y, x=alt.X("end:Q"), text="text:N")
+    return (bars + text).properties(width=WIDTH - 240, height=alt.Step(26))
+
+
+def bars(rows: Sequence[Mapping[str, Any]], x: str, y: str, *, x_title: str, y_title: str, color: str | None = None) -> altair.Chart:
+    """Upright bars in the order of the rows; `x` is a label, `y` a number; stacked by `color` where named."""
+    import altair as alt
+
+    names = list(dict.fromkeys(row[x] for row in rows))
+    encoding: dict[str, Any] = {
+        "x": alt.X(f"{x}:N", sort=names, title=x_title, axis=alt.Axis(labelAngle=0, labelLimit=120)),
+        "y": alt.Y(f"{y}:Q", title=y_title),
+    }
+    if color:
+        encoding["color"] = _series(color, rows)
+    return alt.Chart(_values(rows)).mark_bar(color=BLUE, cornerRadiusEnd=2).encode(**encoding).properties(width=WIDTH - 120, height=200)
+
+
+def histogram(values: Sequence[float], *, title: str, y_title: str, bins: int = 20, limits: tuple[float, float] | None = None) -> altair.Chart:
+    import altair as alt
+
+    step = alt.Bin(maxbins=bins, extent=list(limits)) if limits else alt.Bin(maxbins=bins)
+    return (
+        alt.Chart(_values([{"value": value} for value in values]))
+        .mark_bar(color=BLUE, cornerRadiusEnd=2)
+        .encode(x=alt.X("value:Q", bin=step, title=title), y=alt.Y("count():Q", title=y_title))
+        .properties(width=WIDTH - 120, height=180)
+    )
+
+
+def dots(rows: Sequence[Mapping[str, Any]], *, label: str, color: str, title: str, limits: tuple[float, float] | None = (0.0, 1.0)) -> altair.Chart:
+    """Values with their intervals. A row: `label`, `color`, `value`, `low` and `high` (None where there is none)."""
+    import altair as alt
+
+    scale = alt.Scale(domain=list(limits)) if limits else alt.Scale(zero=False)
+    names = list(dict.fromkeys(row[label] for row in rows))
+    series = list(dict.fromkeys(row[color] for row in rows))
+    y = alt.Y(f"{label}:N", sort=names, title=None, axis=alt.Axis(labelLimit=220, ticks=False, domain=False))
+    base = alt.Chart(_values(rows)).encode(y=y, yOffset=alt.YOffset(f"{color}:N", sort=series), color=_series(color, rows))
+    x = alt.X("value:Q", title=title, scale=scale, axis=alt.Axis(format="%" if limits else "g"))
+    spans = base.transform_filter("isValid(datum.low)").mark_rule(strokeWidth=2, opacity=0.55).encode(x=alt.X("low:Q"), x2="high:Q")
+    points = base.mark_point(filled=True, size=70, opacity=1).encode(x=x)
+    return (spans + points).properties(width=WIDTH - 220, height=alt.Step(18 if len(series) > 1 else 26))
+
+
+def loss_curve(metrics: Sequence[Mapping[str, Any]]) -> altair.Chart:
+    """Loss by optimiser step; with many steps the single ones recede behind their running mean."""
+    import altair as alt
+
+    window = max(1, len(metrics) // 15)
+    losses = [float(row["loss"]) for row in metrics]
+    rows = [
+        {"step": row["step"], "loss": loss, "mean": sum(losses[max(0, n - window) : n + 1]) / (n + 1 - max(0, n - window))}
+        for n, (row, loss) in enumerate(zip(metrics, losses, strict=True))
+    ]
+    base = alt.Chart(_values(rows)).encode(x=alt.X("step:Q", title="optimiser step", axis=alt.Axis(tickMinStep=1, format="d")))
+    single = base.mark_line(color=GREY, strokeWidth=1, point=alt.OverlayMarkDef(color=GREY, size=8)).encode(
+        y=alt.Y("loss:Q", title="loss", scale=alt.Scale(zero=False))
+    )
+    smooth = base.mark_line(color=BLUE, strokeWidth=2.5).encode(y="mean:Q")
+    return (single + smooth).properties(width=WIDTH - 80, height=220)
+
+
+def to_svg(chart: altair.Chart, name: str, description: str) -> str:
+    """An SVG to set into a page. `name` keeps its inner ids apart from those of other plots; `description` is read
+    aloud in its place."""
+    import vl_convert
+
+    drawn = vl_convert.vegalite_to_svg(_styled(chart).to_dict())
+    drawn = re.sub(r'id="([^"]+)"', rf'id="{name}-\1"', drawn)
+    drawn = re.sub(r"url\(#([^)]+)\)", rf"url(#{name}-\1)", drawn)
+    label = html.escape(description, quote=True)
+    return re.sub(
+        r'<svg\b[^>]*?width="([\d.]+)"[^>]*?viewBox="([^"]+)"[^>]*>',
+        rf'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{label}" viewBox="\2" style="width:\1px">',
+        drawn,
+        count=1,
+    )
+
+
+def to_png(chart: altair.Chart, scale: float = 1.5) -> bytes:
+    """A picture on white, for where no style sheet reaches."""
+    import vl_convert
+
+    return vl_convert.vegalite_to_png(_styled(chart).properties(background="white").to_dict(), scale=scale)
+
+
+def _series(field: str, rows: Sequence[Mapping[str, Any]]) -> altair.Color:
+    import altair as alt
+
+    names = list(dict.fromkeys(row[field] for row in rows))
+    colours = [SERIES[n % len(SERIES)] for n in range(len(names))]
+    return alt.Color(
+        f"{field}:N", sort=names, scale=alt.Scale(domain=names, range=colours),
+        legend=alt.Legend(title=None, orient="top") if len(names) > 1 else None,
+    )  # fmt: skip
+
+
+def _styled(chart: altair.Chart) -> altair.Chart:
+    return (
+        chart.configure(background="transparent", font=FONT, aria=False, padding=4)
+        .configure_axis(
+            labelColor=MUTED, titleColor=MUTED, gridColor=GRID, domainColor=GRID, tickColor=GRID,
+            labelFontSize=12, titleFontSize=12, titleFontWeight="normal", titlePadding=8,
+        )
+        .configure_legend(labelColor=MUTED, titleColor=MUTED, labelFontSize=12)
+        .configure_view(stroke=None)
+        .configure_text(fontSize=12)
+    )  # fmt: skip
+
+
+def _values(rows: Sequence[Mapping[str, Any]]) -> altair.Data:
+    import altair as alt
+
+    return alt.Data(values=[dict(row) for row in rows])
