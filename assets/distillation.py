@@ -22,7 +22,7 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
         from distill.probes import probe_jobs
 
         return play_stage(
-            context, workspace, "probes", lambda items: probe_jobs(items, workspace.recipe.filters),
+            context, workspace, "probes", lambda items: probe_jobs(items, workspace.recipe.filters, temperature=workspace.recipe.teacher.temperature),
             endpoint=workspace.recipe.teacher, split="train",
         )
 
@@ -35,7 +35,7 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
         from distill.exemplars import exemplar_jobs
 
         return play_stage(
-            context, workspace, "exemplars", lambda items: exemplar_jobs(items, workspace.recipe.distill),
+            context, workspace, "exemplars", lambda items: exemplar_jobs(items, workspace.recipe.distill, temperature=workspace.recipe.teacher.temperature),
             endpoint=workspace.recipe.teacher, split="train",
         )
 
@@ -65,7 +65,9 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
         ]
         return play_stage(
             context, workspace, "reflections",
-            lambda items: reflection_jobs(items, failed, chosen.distill, load_prompts(chosen.protocol.prompts)),
+            lambda items: reflection_jobs(
+                items, failed, chosen.distill, load_prompts(chosen.protocol.prompts), temperature=chosen.teacher.temperature
+            ),
             endpoint=chosen.teacher, split="train", frames_from=["exemplars"],
         )
 

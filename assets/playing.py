@@ -42,6 +42,7 @@ def play_stage(
     `frames_from` names stages whose frames the first messages already hold (a reflection shows the failed zoom again).
     """
     from distill.chat import ChatPlayer
+    from distill.errors import StepStopped
     from distill.frames import FrameStore
     from distill.ledger import Ledger
     from distill.rollouts import play_all
@@ -62,10 +63,13 @@ def play_stage(
         put_overview_frames(lake, batch, store)
         put_frames(lake, [stage_partition(name, batch) for name in frames_from], store)
         player = ChatPlayer(endpoint, ledger, store)
-        rows = play_all(
-            jobs, player, readers.frames_at, store, protocol, load_prompts(recipe.protocol.prompts),
-            concurrency=endpoint.concurrency, on_done=lambda row: advance(1),
-        )
+        try:
+            rows = play_all(
+                jobs, player, readers.frames_at, store, protocol, load_prompts(recipe.protocol.prompts),
+                concurrency=endpoint.concurrency, on_done=lambda row: advance(1),
+            )
+        except StepStopped as error:
+            raise dg.Failure(f"{stage} of batch {batch} stopped: {error} What was answered is in the ledger and is not paid again.") from error
         write_trajectories(workspace, stage, batch, rows, store)
         calls = player.statistics()
     shutil.rmtree(scratch)
