@@ -19,14 +19,13 @@ from typing import Literal
 import polars as pl
 
 from filters.duplicates import register
+from filters.funnel import count
 from recipes.model import FilterSettings
 from tables import CATALOG, Lake
 
 FOLDER = Path(__file__).parent / "rules"
 QUERIES = Path(__file__).parent / "queries"
 LEVELS = ("question", "trajectory", "selection")
-KINDS = ("exemplar", "reflection")
-"""Kinds of trajectory that may go into a shard; all others are evidence."""
 
 
 class RuleError(ValueError):
@@ -121,7 +120,7 @@ def run_rules(lake: Lake, settings: FilterSettings) -> RuleResult:
         pl.Series("reasons", [dropped.get(question, []) for question in stats["question_id"]], dtype=pl.List(pl.String))
     )
     question_stats = CATALOG["question_stats"].conform(stats).sort("question_id")
-    return RuleResult(verdicts, question_stats, _funnel(verdicts, question_stats))
+    return RuleResult(verdicts, question_stats, count(verdicts, question_stats))
 
 
 def _one_row(settings: FilterSettings) -> pl.DataFrame:
@@ -154,26 +153,3 @@ def _verdicts(candidates: pl.DataFrame, reasons: dict[str, list[str]], dropped: 
         kept = {name: row[name] for name in ("trajectory_id", "question_id", "video_id", "kind")}
         rows.append({**kept, "outcome": outcome, "reasons": why})
     return CATALOG["verdicts"].conform(rows).sort("trajectory_id")
-
-
-def _funnel(verdicts: pl.DataFrame, question_stats: pl.DataFrame) -> pl.DataFrame:
-    questions = question_stats.filter(pl.col("split") == "train").select(
-        pl.lit("question").alias("kind"),
-        pl.when(pl.col("reasons").list.len() > 0).then(pl.lit("rejected")).otherwise(pl.lit("kept")).alias("stage"),
-        pl.col("reasons").list.first().fill_null("").alias("reason"),
-    )
-    trajectories = verdicts.select(
-        "kind", pl.col("outcome").alias("stage"), pl.col("reasons").list.first().fill_null("").alias("reason")
-    )
-    items = pl.concat([questions, trajectories])
-    always = pl.DataFrame(
-        [(kind, stage, "") for kind in ("question", *KINDS) for stage in ("asked", "kept")],
-        schema=["kind", "stage", "reason"], orient="row",
-    )
-    counted = (
-        pl.concat([items, items.with_columns(pl.lit("asked").alias("stage"), pl.lit("").alias("reason"))])
-        .group_by("kind", "stage", "reason")
-        .len("rows")
-    )
-    missing = always.join(counted, on=["kind", "stage", "reason"], how="anti").with_columns(pl.lit(0, pl.UInt32).alias("rows"))
-    return CATALOG["funnel"].conform(pl.concat([counted, missing]).select("stage", "kind", "reason", "rows")).sort("kind", "stage", "reason")

@@ -57,7 +57,7 @@ select
     coalesce(grades.verdict = 'correct', false) as answered_right
 from trajectories
 left join grades on grades.trajectory_id = trajectories.trajectory_id
-where trajectories.kind = 'probe' and trajectories.zooms = 0;
+where trajectories.kind = 'probe' and trajectories.max_zooms = 0;
 
 -- What the overview tells of a question. `shows` is whether each evidence window holds an overview frame, null where
 -- no evidence is known. `suffices` is the best of what is known: a probe that saw the overview alone, else `shows`.

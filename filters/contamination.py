@@ -1,0 +1,116 @@
+"""Training items that are also in an evaluation set: the same file, a copy of it, or the same question."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+import numpy as np
+import polars as pl
+
+from filters.graders.grade import words
+from filters.signatures import find_copies
+from recipes.model import FilterSettings
+from tables import CATALOG, Lake
+
+WORDS_IN_COMMON = 13
+"""So many words in a row, shared by a training and an evaluation question, are no accident of style; the length is
+the one that language models' contamination reports use (Brown et al. 2020, arXiv 2005.14165, appendix C)."""
+
+
+def find_leaks(lake: Lake, settings: FilterSettings) -> pl.DataFrame:
+    """Rows of table `leaks`, from tables questions and videos. Videos count for the splits their questions name.
+
+    `video_id`: the same content on both sides. `video_signature`: a copy, see `filters.signatures.find_copies`; its
+    score is the share of the shorter video found in the other. `question_text`: on leaked videos, questions alike by
+    `settings.text_ratio`; on any videos, questions with the same answer that share `WORDS_IN_COMMON` words in a row
+    which no other video's questions hold. Short formulaic questions are the same across videos and no leak there.
+    """
+    videos = _videos(lake)
+    questions = (
+        lake.read("questions", columns=["question_id", "video_uri", "split", "question", "options", "answer", "status"])
+        .filter(pl.col("status") == "ok")
+        .join(videos.select("uri", "video_id"), left_on="video_uri", right_on="uri", how="left")
+    )
+    sides = {split: questions.filter(pl.col("split") == split) for split in ("train", "evaluation")}
+    copied = list(_copied_videos(videos, sides, settings))
+    shared = {(train, evaluation) for _, train, evaluation, _ in copied}
+    texts = [*_alike_texts(sides, shared, settings.text_ratio), *_shared_wording(sides)]
+    best: dict[tuple[str, str, str], float] = {}
+    for kind, train, evaluation, score in [*copied, *texts]:
+        best[kind, train, evaluation] = max(score, best.get((kind, train, evaluation), 0.0))
+    rows = [{"kind": k, "train_id": t, "evaluation_id": e, "score": score} for (k, t, e), score in best.items()]
+    return CATALOG["leaks"].conform(rows).sort("kind", "train_id", "evaluation_id")
+
+
+def _videos(lake: Lake) -> pl.DataFrame:
+    frame = lake.read("videos", columns=["uri", "video_id", "status", "signature"])
+    return frame.filter(pl.col("status") == "ok").unique("uri", keep="first", maintain_order=True)
+
+
+def _copied_videos(
+    videos: pl.DataFrame, sides: dict[str, pl.DataFrame], settings: FilterSettings
+) -> Iterator[tuple[str, str, str, float]]:
+    ids = {split: set(side["video_id"].drop_nulls()) for split, side in sides.items()}
+    for video_id in sorted(ids["train"] & ids["evaluation"]):
+        yield "video_id", video_id, video_id, 1.0
+    signatures = {
+        video_id: np.array(signature, np.uint64)
+        for video_id, signature in videos.select("video_id", "signature").iter_rows()
+        if signature
+    }
+    train, evaluation = (
+        {video_id: signatures[video_id] for video_id in sorted(ids[split]) if video_id in signatures}
+        for split in ("train", "evaluation")
+    )
+    for copy in find_copies(train, evaluation, distance=settings.signature_distance, share=settings.signature_share):
+        if copy.left != copy.right:
+            yield "video_signature", copy.left, copy.right, copy.share
+
+
+def _alike_texts(
+    sides: dict[str, pl.DataFrame], shared: set[tuple[str, str]], ratio: float
+) -> Iterator[tuple[str, str, str, float]]:
+    """Questions of two leaked videos whose wording is alike."""
+    from rapidfuzz import fuzz
+
+    by_video: dict[str, dict[str, list[dict]]] = {split: defaultdict(list) for split in sides}
+    for split, side in sides.items():
+        for row in side.iter_rows(named=True):
+            by_video[split][row["video_id"]].append(row)
+    for train_video, evaluation_video in sorted(shared):
+        for train in by_video["train"][train_video]:
+            for evaluation in by_video["evaluation"][evaluation_video]:
+                score = fuzz.ratio(" ".join(words(train["question"])), " ".join(words(evaluation["question"])))
+                if score >= ratio:
+                    yield "question_text", train["question_id"], evaluation["question_id"], score / 100
+
+
+def _shared_wording(sides: dict[str, pl.DataFrame]) -> Iterator[tuple[str, str, str, float]]:
+    """Questions with the same answer that share a long run of words used for no other video on either side."""
+    holders: dict[str, dict[tuple[str, ...], dict[str, set[str]]]] = {}
+    answers: dict[str, tuple[str, ...]] = {}
+    for split, side in sides.items():
+        holders[split] = defaultdict(lambda: defaultdict(set))
+        for row in side.iter_rows(named=True):
+            answers[row["question_id"]] = words(_answer_text(row))
+            said = words(row["question"])
+            for at in range(len(said) - WORDS_IN_COMMON + 1):
+                holders[split][said[at : at + WORDS_IN_COMMON]][row["video_uri"]].add(row["question_id"])
+    for run, by_train_video in holders["train"].items():
+        by_evaluation_video = holders["evaluation"].get(run, {})
+        if len(by_train_video) != 1 or len(by_evaluation_video) != 1:
+            continue
+        (trained,), (evaluated,) = by_train_video.values(), by_evaluation_video.values()
+        for train in sorted(trained):
+            for evaluation in sorted(evaluated):
+                if answers[train] == answers[evaluation]:
+                    yield "question_text", train, evaluation, 1.0
+
+
+def _answer_text(row: dict) -> str:
+    """The answer in words: of a multiple choice the option that its letter names, for the order may differ."""
+    letter, options = row["answer"], row["options"] or []
+    if options and len(letter) == 1 and letter.isupper() and ord(letter) - 65 < len(options):
+        return options[ord(letter) - 65]
+    return letter
