@@ -168,8 +168,8 @@ GRADES = Table(
         Column("verdict", TEXT, "`correct`, `wrong` or `unknown` (could not be judged; never the same as wrong)"),
         Column("grader", TEXT, "grader and version"),
         Column("detail", TEXT, "what was compared", required=False),
-        Column("hit", BOOL, "whether a zoom window overlaps known evidence; null where none is known", required=False),
-        Column("best_iou", FLOAT, "best overlap of a zoom window with known evidence", required=False),
+        Column("hit", BOOL, "whether a zoom returned a frame inside a window of known evidence; null where none is known", required=False),
+        Column("best_iou", FLOAT, "best intersection over union of a zoom with a window of known evidence", required=False),
     ),
 )
 VERDICTS = Table(
