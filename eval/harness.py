@@ -6,7 +6,6 @@ protocol that made the training data.
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -93,9 +92,7 @@ def evaluate(
     jobs = list(
         evaluation_jobs(items, settings.settings, max_zooms=protocol.max_zooms, temperature=settings.temperature)
     )
-    rows = asyncio.run(
-        play_all(jobs, player, frames_at, store, protocol, prompts, concurrency=concurrency, on_done=on_done)
-    )
+    rows = play_all(jobs, player, frames_at, store, protocol, prompts, concurrency=concurrency, on_done=on_done)
     grades = grade(rows, question_rows)
     return Evaluated(
         rows, grades, summarise(rows, grades, question_rows, resamples=settings.bootstrap, seed=settings.seed)

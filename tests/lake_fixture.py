@@ -15,6 +15,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from eval.metrics import summarise
+from shards.manifest import FILE, Manifest, ShardFile
 from tables.lake import Lake
 from zoom import Episode, FrameRef, Protocol, Task, load_prompts
 from zoom.messages import to_rows
@@ -29,11 +30,10 @@ SCENE_S = DURATION_S / len(SCENES)
 @dataclass(frozen=True)
 class World:
     lake: Lake
-    metrics: Path
-    """metrics.jsonl of a training run."""
-    summary: Path
-    manifest: Path
-    ledger: dict
+    training: Path
+    """Folder with metrics.jsonl and summary.json."""
+    shards: Path
+    """Folder of the SFT data set, of which only the manifest is there."""
 
 
 class Painter:
@@ -126,10 +126,7 @@ def write_lake(root: Path, *, videos: int = 5, width: int = 112, seed: int = 0) 
         "leaks",
         [{"kind": "video_signature", "train_id": "video9", "evaluation_id": f"video{videos - 1}", "score": 0.91}],
     )
-    return World(lake, *_training(root), _manifest(root), LEDGER)
-
-
-LEDGER = {"calls": 412, "replayed": 37, "failed_calls": 3, "input_tokens": 1_834_202, "output_tokens": 41_377, "cost_usd": 1.27}
+    return World(lake, _training(root), _manifest(root))
 
 
 def _question(video: int, scene: int, split: str) -> dict:
@@ -298,8 +295,10 @@ def _write_verdicts(lake: Lake, rows: list[dict], grades: list[dict], questions:
     lake.write("funnel", [{"stage": s, "kind": k, "reason": r, "rows": n} for (s, k, r), n in funnel.items()])
 
 
-def _training(root: Path) -> tuple[Path, Path]:
-    metrics, summary = root / "metrics.jsonl", root / "summary.json"
+def _training(root: Path) -> Path:
+    folder = root / "training"
+    folder.mkdir()
+    metrics, summary = folder / "metrics.jsonl", folder / "summary.json"
     losses = [2.9 * 0.93**step + 0.35 + 0.05 * (step % 3) for step in range(40)]
     metrics.write_text(
         "".join(
@@ -310,13 +309,21 @@ def _training(root: Path) -> tuple[Path, Path]:
     summary.write_text(
         json.dumps({"loss_before": losses[0], "loss_after": losses[-1], "steps": 40, "tokens": 61_000, "seconds": 68.0, "parameters": 1_050_000})
     )
-    return metrics, summary
+    return folder
 
 
 def _manifest(root: Path) -> Path:
     folder = root / "shards" / "sft"
     folder.mkdir(parents=True)
-    path = folder / "manifest.json"
-    files = [{"path": "data-00000.parquet", "sha256": "0" * 64, "rows": 31, "bytes": 48_120}, {"path": "frames-00000.parquet", "sha256": "1" * 64, "rows": 402, "bytes": 1_204_551}]
-    path.write_text(json.dumps({"kind": "sft", "files": files, "counts": {"train": 28, "validation": 3}}))
-    return path
+    named = (("data-train-00000.parquet", "rows", "train", 28), ("frames-00000.parquet", "frames", None, 402))
+    manifest = Manifest(
+        kind="sft",
+        about={"recipe": "synthetic"},
+        counts={"rows": 28, "frames": 402, "videos": 3},
+        columns={"id": "String"},
+        files=tuple(
+            ShardFile(name=name, role=role, split=split, rows=rows, bytes=rows * 1_700, sha256="0" * 64) for name, role, split, rows in named
+        ),
+    )
+    (folder / FILE).write_text(manifest.model_dump_json())
+    return folder

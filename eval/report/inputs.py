@@ -1,0 +1,137 @@
+"""Sections on what came in: the run's settings, videos, shots, questions."""
+
+from __future__ import annotations
+
+import platform
+from importlib import metadata
+
+import polars as pl
+
+from eval.charts import bars, histogram
+from eval.report.facts import ReportFacts
+from eval.report.html import Section, count, facts_list, figure, note, number, size, table
+from tables.lake import Lake
+
+PACKAGES = (
+    "videozoomer", "dagster", "polars", "duckdb", "av", "scenedetect-headless", "openai", "torch", "transformers", "deepspeed", "trl",
+)  # fmt: skip
+"""Packages whose versions a reader wants to know."""
+
+
+def what_ran(lake: Lake, facts: ReportFacts) -> Section:
+    played = lake.scan("trajectories", columns=["protocol_version", "prompt_version", "player", "kind"]).unique().collect()
+    body, absent = "", []
+    if facts.recipe_name:
+        body += facts_list({"recipe": facts.recipe_name} | ({"made at": facts.made_at} if facts.made_at else {}))
+    else:
+        absent.append("The name of the recipe was not given.")
+    if played.height:
+        body += facts_list(
+            {
+                "players": ", ".join(sorted(set(played["player"]))),
+                "kinds of episodes": ", ".join(sorted(set(played["kind"]))),
+                "protocol version": ", ".join(sorted(set(played["protocol_version"]))),
+                "prompt version": ", ".join(sorted(set(played["prompt_version"]))),
+            }
+        )
+    for name, values in (("Teacher", facts.teacher), ("Protocol", facts.protocol)):
+        if values:
+            body += f"<h3>{name}</h3>" + facts_list(values)
+        else:
+            absent.append(f"The settings of the {name.lower()} were not given.")
+    return Section("ran", "What ran", body + "<h3>Versions</h3>" + facts_list(_versions()), absent)
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def videos(lake: Lake, facts: ReportFacts) -> Section:
+    columns = ["uri", "source", "status", "reason", "detail", "codec", "duration_s", "bytes", "variable_rate"]
+    rows = lake.read("videos", columns=columns)
+    if not rows.height:
+        return Section("videos", "Videos", note("No video was taken in."), ["No video was taken in."])
+    by_source = rows.group_by("source").agg(
+        pl.len().alias("files"),
+        (pl.col("status") == "ok").sum().alias("ok"),
+        (pl.col("status") != "ok").sum().alias("quarantined"),
+        (pl.col("duration_s").sum() / 3600).alias("hours"),
+        pl.col("bytes").sum(),
+        pl.col("codec").drop_nulls().unique().sort().str.join(", ").alias("codecs"),
+        (pl.col("variable_rate").fill_null(False)).sum().alias("variable"),
+    ).sort("source")  # fmt: skip
+    body = table(
+        ["source", "files", "taken", "quarantined", "hours", "size", "codecs", "of variable rate"],
+        [
+            (r["source"], r["files"], r["ok"], r["quarantined"], number(r["hours"]), size(r["bytes"]), r["codecs"], r["variable"])
+            for r in by_source.iter_rows(named=True)
+        ],
+    )
+    lengths = rows.filter(pl.col("status") == "ok")["duration_s"].drop_nulls()
+    if len(lengths) > 1:
+        minutes = [value / 60 for value in lengths]
+        body += figure(
+            histogram(minutes, title="duration in minutes", y_title="videos"), "durations",
+            f"How long the videos are: {min(minutes):.1f} to {max(minutes):.1f} minutes, {sum(minutes) / 60:.2f} hours in all.",
+        )  # fmt: skip
+    lost = rows.filter(pl.col("status") != "ok").sort("reason", "uri")
+    if lost.height:
+        body += "<h3>Quarantined files</h3>" + table(
+            ["file", "reason", "what to do"], lost.select("uri", pl.col("reason").str.replace_all("_", " "), "detail").iter_rows()
+        )
+    else:
+        body += note("No file had to be quarantined.")
+    return Section("videos", "Videos", body)
+
+
+def shots(lake: Lake, facts: ReportFacts) -> Section:
+    rows = lake.read("shots", columns=["video_id", "start_s", "end_s", "detector"])
+    if not rows.height:
+        return Section("shots", "Shots", note("No shot was detected."), ["Shots were not detected."])
+    lengths = (rows["end_s"] - rows["start_s"]).to_list()
+    per_video = rows.group_by("video_id").len()["len"]
+    body = facts_list(
+        {
+            "shots": rows.height,
+            "shots of a video, at the median": number(per_video.median(), 0),
+            "length at the median": f"{pl.Series(lengths).median():.1f} s",
+            "detectors": ", ".join(sorted(set(rows["detector"]))),
+        }
+    )
+    chart = histogram(lengths, title="length of a shot in seconds", y_title="shots")
+    return Section("shots", "Shots", body + figure(chart, "shots", f"Lengths of {count(len(lengths))} shots of {len(per_video)} videos."))
+
+
+def questions(lake: Lake, facts: ReportFacts) -> Section:
+    rows = lake.read("questions", columns=["split", "topic", "answer_type", "evidence", "status", "reason"])
+    if not rows.height:
+        return Section("questions", "Questions", note("No question was read."), ["No question was read."])
+    rows = rows.with_columns(pl.col("topic").fill_null("no topic"))
+    good = rows.filter(pl.col("status") == "ok")
+    by_topic = good.group_by("topic", "split").len().sort(["topic", "split"])
+    body = facts_list(
+        {
+            "questions": rows.height,
+            "to train on": good.filter(pl.col("split") == "train").height,
+            "to evaluate on": good.filter(pl.col("split") == "evaluation").height,
+            "quarantined": rows.height - good.height,
+            "with known evidence": good.filter(pl.col("evidence").list.len() > 0).height,
+            "answer types": ", ".join(f"{name.replace('_', ' ')} {n}" for name, n in good.group_by("answer_type").len().sort("answer_type").iter_rows()),
+        }
+    )
+    if by_topic.height:
+        body += figure(
+            bars(by_topic.to_dicts(), "topic", "len", x_title="topic", y_title="questions", color="split"), "topics",
+            "Questions by topic and split. All questions of a video are on the same side.",
+        )  # fmt: skip
+    lost = rows.filter(pl.col("status") != "ok")
+    if lost.height:
+        reasons = lost.group_by(pl.col("reason").fill_null("no reason given")).len().sort("len", descending=True)
+        body += "<h3>Quarantined questions</h3>" + table(["reason", "questions"], reasons.iter_rows())
+    return Section("questions", "Questions", body)

@@ -1,0 +1,72 @@
+"""Puts the sections together into one file that needs nothing else."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+
+from eval.metrics import ALL
+from eval.report import inputs, making, results
+from eval.report.facts import ReportFacts
+from eval.report.html import Section, count, escape, figures, interval, share
+from tables.lake import Lake
+
+SECTIONS = (
+    inputs.what_ran, inputs.videos, inputs.shots, inputs.questions,
+    making.funnel, making.pass_rates, making.calls, making.zooms,
+    results.shards, results.training, results.evaluations, results.leaks,
+)  # fmt: skip
+"""In the order of the page; each takes (lake, facts) and always returns a section, if only to say what is absent."""
+STYLE = Path(__file__).with_name("page.css")
+
+
+def write_report(lake: Lake, facts: ReportFacts, target: Path) -> Path:
+    """Write the page to `target` in one rename and return it.
+
+    Raises:
+        FactsError, ShardError: a training file or a manifest is there but cannot be read.
+    """
+    sections = [section(lake, facts) for section in SECTIONS]
+    sections.append(results.not_run(sections))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    temporary.write_text(_page(facts, headline(lake), sections), encoding="utf-8")
+    temporary.replace(target)
+    return target
+
+
+def headline(lake: Lake) -> list[tuple[str, str, str]]:
+    """The figures at the top of the page, as (what, how much, small print)."""
+    videos = lake.scan("videos", columns=["status"]).collect()["status"]
+    questions = lake.scan("questions", columns=["status"]).collect()["status"]
+    verdicts = lake.scan("verdicts", columns=["outcome"]).collect()["outcome"]
+    taken, fit, kept = ((column == good).sum() for column, good in ((videos, "ok"), (questions, "ok"), (verdicts, "kept")))
+    out = [
+        ("videos", count(taken), f"{count(len(videos) - taken)} quarantined"),
+        ("questions", count(fit), f"{count(len(questions) - fit)} quarantined"),
+        ("trajectories kept", count(kept), f"of {count(len(verdicts))} candidates"),
+    ]
+    accuracy = lake.read("evaluations").filter((pl.col("metric") == "accuracy") & (pl.col("slice") == ALL)).sort("player", "setting", descending=[False, True])
+    for row in accuracy.filter(pl.col("setting").is_in(["zoom", "overview"])).iter_rows(named=True):
+        how = "with zoom" if row["setting"] == "zoom" else "overview alone"
+        out.append((f"{row['player']}, {how}", share(row["value"]), f"{interval(row['low'], row['high'])}, {count(row['questions'])} questions"))
+    return out
+
+
+def _page(facts: ReportFacts, first: list[tuple[str, str, str]], sections: Sequence[Section]) -> str:
+    name = f"Report on {facts.recipe_name}" if facts.recipe_name else "Report"
+    links = "".join(f'<li><a href="#{section.id}">{escape(section.title)}</a></li>' for section in sections)
+    body = "".join(
+        f'<section id="{section.id}" aria-labelledby="{section.id}-title"><h2 id="{section.id}-title">{escape(section.title)}</h2>{section.body}</section>'
+        for section in sections
+    )
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n<meta name="color-scheme" content="light dark">\n'
+        f"<title>{escape(name)} – VideoZoomer</title>\n<style>{STYLE.read_text(encoding='utf-8')}</style>\n</head>\n<body>\n"
+        f"<header><p class='brand'>VideoZoomer</p><h1>{escape(name)}</h1>{figures(first)}</header>\n"
+        f'<div class="columns"><nav aria-label="Sections"><ol>{links}</ol></nav>\n<main>{body}</main></div>\n</body>\n</html>\n'
+    )
