@@ -238,6 +238,8 @@ class SftSettings(Settings):
     """Recompute activations to save memory."""
     failed_turn_weight: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Loss weight of the failed turns of a reflection; the paper's recipe would be 1."""
+    checkpoint_steps: Positive = 50
+    """Steps after which the state is saved, so that a killed run goes on from there."""
     processes: Positive = 1
     """Processes (devices) on this machine."""
     seed: int = 0
@@ -270,6 +272,9 @@ class Recipe(Settings):
     """Where videos and questions come from."""
     teacher: Endpoint
     """Who plays the exemplars and the reflections."""
+    student: Endpoint | None = None
+    """A served student (fine-tuned on exemplars alone) whose failed rollouts are reflected on; null takes the
+    teacher's own failed exemplars."""
     protocol: ProtocolSettings = ProtocolSettings()
     video: VideoSettings = VideoSettings()
     distill: DistillSettings = DistillSettings()
