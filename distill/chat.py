@@ -1,0 +1,279 @@
+"""A player behind any OpenAI-compatible server: every call journalled, replayed where it can be, retried by kind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import time
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Literal
+
+from distill.costs import Bound, cost_usd, upper_bound
+from distill.encoding import ImageCache, encode_request
+from distill.errors import CallFailed, EndpointDown, StepStopped
+from distill.frames import FrameStore
+from distill.keys import call_key
+from distill.ledger import Entry, Ledger
+from distill.player import Reply
+from distill.rate import Breaker, Gate, Pace
+from distill.replies import Outcome, read_completion, read_refusal
+from recipes.model import Endpoint
+from zoom import Message
+from zoom.parsing import STOP
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+
+_LONGEST_WAIT_S = 60.0
+"""Longest wait between two tries that we choose; a server's Retry-After may ask for more."""
+
+
+class ChatPlayer:
+    """Plays over HTTP. One instance serves one step: it is started and finished on one event loop, or starts by itself."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        ledger: Ledger,
+        store: FrameStore,
+        *,
+        purpose: str = "episode",
+        cut_off: Literal["fail", "play"] = "fail",
+        image_cache_bytes: int = 256 * 2**20,
+    ) -> None:
+        """`cut_off="play"` gives a reply that reached max_tokens to the episode, as a policy's own doing; by default it
+        fails the episode, since a teacher's is of no use."""
+        self.endpoint = endpoint
+        self.identity = endpoint.identity or endpoint.base_url
+        self.name = endpoint.model or self.identity
+        self._ledger = ledger
+        self._purpose = purpose
+        self._cut_off = cut_off
+        self._images = ImageCache(store, max_bytes=image_cache_bytes)
+        self._client: AsyncOpenAI | None = None
+        self._opened_by: asyncio.AbstractEventLoop | None = None
+        self._flying: dict[str, asyncio.Future[Entry]] = {}
+        self._counts: Counter[str] = Counter()
+        self._paid_usd = 0.0
+
+    def statistics(self) -> dict[str, int | float]:
+        """Calls so far: asked for, replayed, made (requests sent), tried again, final failures; and what was paid now."""
+        names = ("asked", "replayed", "made", "retried", "refused")
+        return {name: self._counts[name] for name in names} | {"paid_usd": round(self._paid_usd, 6)}
+
+    async def start(self) -> None:
+        """Open the connection pool and settle which model answers.
+
+        Raises:
+            StepStopped: the key's variable is not set, or no model is named and none can be learnt.
+        """
+        from openai import AsyncOpenAI
+
+        self._opened_by = asyncio.get_running_loop()
+        self._client = AsyncOpenAI(
+            base_url=self.endpoint.base_url, api_key=self._key(), max_retries=0, timeout=self.endpoint.timeout_s
+        )
+        self._threads = ThreadPoolExecutor(2, thread_name_prefix="encode")
+        self._gate = Gate(self.endpoint.concurrency)
+        self._requests = Pace(self.endpoint.requests_per_minute)
+        self._tokens = Pace(self.endpoint.tokens_per_minute)
+        self._breaker = Breaker(self.identity, self.endpoint.dead_after_s)
+        self._flying.clear()
+        self.name = self.endpoint.model or await self._first_model()
+        dropped = self._ledger.fact(self.identity, f"refuses:{self.name}")
+        self._dropped = [name for name in (dropped or "").split(",") if name]
+
+    async def finish(self) -> None:
+        if self._client is not None:
+            client, self._client, self._opened_by = self._client, None, None
+            self._threads.shutdown(wait=False)
+            await client.close()
+
+    async def reply(self, messages: Sequence[Message], *, sample: int, temperature: float) -> Reply:
+        """See `Player.reply`. The same call asked twice at once is sent once."""
+        if self._opened_by is not asyncio.get_running_loop():
+            await self.start()
+        self._counts["asked"] += 1
+        sampling = self._sampling(sample, temperature)
+        key = call_key(self.identity, self.name, sampling, messages)
+        if key in self._flying:
+            return self._told(await asyncio.shield(self._flying[key]), replayed=True)
+        flight = self._flying[key] = asyncio.get_running_loop().create_future()
+        try:
+            entry, replayed = await self._answer(key, sampling, messages)
+            flight.set_result(entry)
+        except Exception as error:
+            flight.set_exception(error)
+            flight.exception()
+            raise
+        finally:
+            flight.cancel()
+            del self._flying[key]
+        return self._told(entry, replayed=replayed)
+
+    async def _answer(self, key: str, sampling: dict, messages: Sequence[Message]) -> tuple[Entry, bool]:
+        known = await self._in_thread(self._ledger.replay, key)
+        if known is not None:
+            return known, True
+        bound = upper_bound(self.endpoint, messages)
+        attempt = await self._in_thread(self._ledger.next_attempt, key)
+        body: tuple[bytes, str] | None = None
+        sent: frozenset[str] = frozenset()
+        tries = 0
+        while True:
+            self._breaker.check()
+            parameters = self._parameters(sampling)
+            if body is None or frozenset(parameters) != sent:
+                sent = frozenset(parameters)
+                body = await self._in_thread(encode_request, parameters, messages, self._images)
+            outcome, latency_s = await self._send(body[0], sent, bound)
+            self._counts["made"] += 1
+            self._counts["retried"] += tries > 0
+            entry = self._entry(key, attempt, sampling, messages, body[1], outcome, latency_s)
+            await self._ledger.write(entry)
+            self._paid_usd += entry.cost_usd
+            attempt += 1
+            if outcome.final:
+                return entry, False
+            if outcome.refused_parameter:
+                await self._drop(outcome.refused_parameter)
+                continue
+            self._breaker.check()
+            tries += 1
+            # Being asked to slow down is no fault of the call, so it may be tried for longer.
+            allowed = self.endpoint.retries * (4 if outcome.kind in ("rate_limited", "overloaded") else 1)
+            if tries > allowed:
+                raise CallFailed(outcome.kind, f"{outcome.error} (tried {tries} times)", retryable=True)
+            await asyncio.sleep(_wait_s(key, tries, outcome.retry_after_s))
+
+    async def _send(self, body: bytes, sent: frozenset[str], bound: Bound) -> tuple[Outcome, float]:
+        """One request, once a place and the pace allow it; failures of every kind come back as an outcome."""
+        await self._requests.take()
+        await self._tokens.take(bound.tokens)
+        number = await self._gate.enter()
+        began = time.perf_counter()
+        outcome: Outcome | None = None
+        try:
+            self._breaker.check()
+            self._breaker.sending()
+            outcome = await self._post(body, sent)
+        finally:
+            self._gate.leave(succeeded=outcome is not None and outcome.kind == "ok")
+        if outcome.input_tokens or outcome.output_tokens:
+            self._tokens.give_back(bound.tokens - outcome.input_tokens - outcome.output_tokens)
+        self._judge_server(outcome, number)
+        return outcome, time.perf_counter() - began
+
+    async def _post(self, body: bytes, sent: frozenset[str]) -> Outcome:
+        from openai import APIConnectionError, APIStatusError, APITimeoutError
+
+        try:
+            # The client's own timeout is between bytes; this one is for the whole call.
+            async with asyncio.timeout(self.endpoint.timeout_s):
+                text = await self._client.post("/chat/completions", cast_to=str, content=body)
+        except APIStatusError as error:
+            headers = {name.lower(): value for name, value in error.response.headers.items()}
+            return read_refusal(error.response.status_code, error.response.text, headers, sent)
+        except (APITimeoutError, TimeoutError):
+            return Outcome("timeout", False, error=f"no reply within {self.endpoint.timeout_s:g} s")
+        except APIConnectionError as error:
+            cause = error.__cause__ or error
+            return Outcome("connection", False, error=f"the connection failed: {type(cause).__name__}: {cause}")
+        return read_completion(text, stop_sent="stop" in sent)
+
+    def _judge_server(self, outcome: Outcome, number: int) -> None:
+        if outcome.kind == "stopped":
+            self._breaker.stop(f"{self.identity}: {outcome.error}; then run again")
+        elif outcome.kind in ("rate_limited", "overloaded"):
+            self._gate.slow_down(number)
+            self._breaker.failed(outcome.error or "")
+        elif outcome.kind in ("server_error", "timeout", "connection", "malformed"):
+            self._breaker.failed(outcome.error or "")
+        else:
+            self._breaker.answered()
+
+    async def _first_model(self) -> str:
+        """Ask the server once; where it is away, the ledger knows what it said before (enough to replay)."""
+        from openai import APIError
+
+        try:
+            async with asyncio.timeout(self.endpoint.timeout_s):
+                listed = await self._client.models.list()
+        except (APIError, TimeoutError) as error:
+            known = self._ledger.fact(self.identity, "model")
+            if known is None:
+                raise EndpointDown(
+                    f"{self.identity} does not list its models ({error}); start it, mend base_url, or name the model in the recipe"
+                ) from error
+            return known
+        if not listed.data:
+            raise EndpointDown(f"{self.identity} serves no model; name one in the recipe")
+        name = listed.data[0].id
+        await self._in_thread(self._ledger.learn, self.identity, "model", name)
+        return name
+
+    async def _drop(self, name: str) -> None:
+        if name not in self._dropped:
+            self._dropped.append(name)
+            await self._in_thread(self._ledger.learn, self.identity, f"refuses:{self.name}", ",".join(self._dropped))
+
+    def _sampling(self, sample: int, temperature: float) -> dict:
+        """What is meant to be sent: part of the key, whatever the server then refuses."""
+        seed = self.endpoint.seed
+        return {
+            "temperature": temperature, "top_p": self.endpoint.top_p, "max_tokens": self.endpoint.max_tokens,
+            "seed": None if seed is None else seed + sample, "sample": sample, "stop": STOP,
+        }
+
+    def _parameters(self, sampling: dict) -> dict:
+        """What is sent."""
+        asked = {name: value for name, value in sampling.items() if name != "sample" and value is not None}
+        asked["stop"] = [STOP]
+        if asked["top_p"] == 1.0:
+            del asked["top_p"]
+        if "max_tokens" in self._dropped:
+            asked["max_completion_tokens"] = asked["max_tokens"]
+        return {"model": self.name} | {name: value for name, value in asked.items() if name not in self._dropped}
+
+    def _entry(
+        self, key: str, attempt: int, sampling: dict, messages: Sequence[Message], digest: str, outcome: Outcome, latency_s: float
+    ) -> Entry:
+        return Entry(
+            key=key, attempt=attempt, at=time.time(), purpose=self._purpose, endpoint=self.identity, model=self.name,
+            sample=sampling["sample"], temperature=sampling["temperature"], request_digest=digest,
+            outcome=outcome.kind, final=outcome.final, reply=outcome.text, finish_reason=outcome.finish_reason,
+            input_tokens=outcome.input_tokens, cached_tokens=outcome.cached_tokens, output_tokens=outcome.output_tokens,
+            cost_usd=cost_usd(self.endpoint.prices, outcome.input_tokens, outcome.cached_tokens, outcome.output_tokens),
+            latency_s=latency_s, error=outcome.error, dropped=",".join(self._dropped), excerpt=messages[-1].text[-400:],
+        )
+
+    def _told(self, entry: Entry, *, replayed: bool) -> Reply:
+        self._counts["replayed"] += replayed
+        reply = Reply(
+            entry.reply or "", entry.finish_reason, entry.input_tokens, entry.output_tokens, entry.cost_usd, entry.key, replayed
+        )
+        if entry.outcome == "ok" or (entry.outcome == "cut_off" and self._cut_off == "play"):
+            return reply
+        self._counts["refused"] += 1
+        raise CallFailed(entry.outcome, entry.error or entry.outcome, retryable=False, reply=reply)
+
+    async def _in_thread(self, function, *arguments):
+        return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
+
+    def _key(self) -> str:
+        name = self.endpoint.api_key_env
+        if name is None:
+            return "none"
+        if not (key := os.environ.get(name)):
+            raise StepStopped(f"the environment variable {name} is not set; it must hold the key of {self.identity}")
+        return key
+
+
+def _wait_s(key: str, tries: int, retry_after_s: float | None) -> float:
+    """Doubling from half a second, spread by half either way so that calls do not come back all at once."""
+    spread = random.Random(f"{key}:{tries}").uniform(0.5, 1.5)
+    chosen_s = min(_LONGEST_WAIT_S, 0.5 * 2 ** (tries - 1)) * spread
+    return chosen_s if retry_after_s is None else retry_after_s + min(chosen_s, 1.0)

@@ -1,0 +1,139 @@
+"""An episode as a row of table `trajectories`, and back. A row holds nothing that a rerun would change."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+from distill.items import AUTHORS, EpisodeJob
+from distill.player import Reply
+from zoom import Episode, FrameRef, Prompts, Protocol, Task, Text, Turn
+from zoom.messages import from_rows, to_rows
+from zoom.protocol import VERSION
+
+
+class RecordError(ValueError):
+    """A row cannot be turned back into an episode; the message names the trajectory and why."""
+
+
+@dataclass
+class Spent:
+    """What an episode used, over all its calls."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: float = 0.0
+
+    def add(self, reply: Reply | None) -> None:
+        if reply is not None:
+            self.input_tokens += reply.input_tokens
+            self.output_tokens += reply.output_tokens
+            self.cost_usd += reply.cost_usd
+
+
+def trajectory_id(job: EpisodeJob, player: str, protocol: Protocol, prompts: Prompts) -> str:
+    """The same for the same question, played the same way by the same player; 32 hex digits."""
+    named = {
+        "question": job.item.question_id,
+        "video": job.item.video_id,
+        "kind": job.kind,
+        "player": player,
+        "sample": job.sample,
+        "max_zooms": protocol.max_zooms if job.max_zooms is None else min(job.max_zooms, protocol.max_zooms),
+        "blind": not job.item.overview,
+        "protocol": VERSION,
+        "prompts": prompts.version,
+        "parent": job.parent_row["trajectory_id"] if job.parent_row else None,
+        "opening": job.opening,
+    }
+    return hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def to_row(
+    job: EpisodeJob, episode: Episode | None, player: str, spent: Spent, failure: str | None, protocol: Protocol, prompts: Prompts
+) -> dict:
+    """The row of an episode that ended or, with a `failure`, broke off; `episode` is None where none could be begun."""
+    status = "failed" if failure else episode.status
+    return {
+        "trajectory_id": trajectory_id(job, player, protocol, prompts),
+        "question_id": job.item.question_id,
+        "video_id": job.item.video_id,
+        "batch": job.item.batch,
+        "kind": job.kind,
+        "player": player,
+        "sample": job.sample,
+        "temperature": float(job.temperature),
+        "max_zooms": episode.max_zooms if episode else protocol.max_zooms if job.max_zooms is None else job.max_zooms,
+        "status": status,
+        "failure": failure,
+        "answer": episode.answer if episode else None,
+        "turns": [_turn_row(turn) for turn in episode.turns] if episode else [],
+        "messages": to_rows(episode.transcript) if episode else [],
+        "zooms": episode.zooms if episode else 0,
+        "frames_shown": episode.frames_shown if episode else 0,
+        "well_formed": bool(episode and episode.well_formed),
+        "input_tokens": spent.input_tokens,
+        "output_tokens": spent.output_tokens,
+        "cost_usd": float(spent.cost_usd),
+        "parent_id": job.parent_row["trajectory_id"] if job.parent_row else None,
+        "protocol_version": VERSION,
+        "prompt_version": prompts.version,
+    }
+
+
+def to_episode(row: dict, task: Task, protocol: Protocol, prompts: Prompts) -> Episode:
+    """Play a stored exemplar, student rollout, probe or evaluation again, reply by reply, without asking anyone.
+
+    Raises:
+        RecordError: the row is of another protocol or prompts, or does not come out as it was stored.
+    """
+    name = row["trajectory_id"]
+    if (row["protocol_version"], row["prompt_version"]) != (VERSION, prompts.version):
+        raise RecordError(
+            f"trajectory {name} was played under protocol {row['protocol_version']} and prompts {row['prompt_version']}, "
+            f"not {VERSION} and {prompts.version}; play it again"
+        )
+    if row["kind"] == "reflection":
+        raise RecordError(f"trajectory {name} is a reflection, whose first turns are another's; only its parent can be played again")
+    overview = overview_of(row)
+    episode = Episode(task, overview, protocol, prompts, max_zooms=row["max_zooms"], author=AUTHORS[row["kind"]])
+    for turn in row["turns"]:
+        asked = episode.step(turn["reply"], finish_reason=turn["finish_reason"], call_key=turn["call_key"])
+        frames = _frames(turn)
+        if len(asked) != len(frames):
+            if not frames and row["status"] == "failed":
+                break
+            raise RecordError(f"trajectory {name} asks for {len(asked)} frames where {len(frames)} are stored; play it again")
+        if asked:
+            episode.show(frames)
+    return episode
+
+
+def overview_of(row: dict) -> tuple[FrameRef, ...]:
+    """The frames of the first question."""
+    messages = from_rows(row["messages"])
+    return tuple(FrameRef(p.frame_id, p.time_s) for p in messages[1].parts if not isinstance(p, Text)) if len(messages) > 1 else ()
+
+
+def _turn_row(turn: Turn) -> dict:
+    return {
+        "reply": turn.reply,
+        "author": turn.author,
+        "action": turn.action,
+        "start_s": turn.start_s,
+        "end_s": turn.end_s,
+        "fps": turn.fps,
+        "answer": turn.answer,
+        "fault": turn.fault,
+        "fault_text": turn.fault_text,
+        "well_formed": turn.well_formed,
+        "finish_reason": turn.finish_reason,
+        "frame_ids": [frame.frame_id for frame in turn.frames],
+        "frame_times_s": [float(frame.time_s) for frame in turn.frames],
+        "call_key": turn.call_key,
+    }
+
+
+def _frames(turn: dict) -> list[FrameRef]:
+    return [FrameRef(i, t) for i, t in zip(turn["frame_ids"], turn["frame_times_s"], strict=True)]

@@ -1,0 +1,189 @@
+"""Playing episodes: many at once, each to its end, and every one of them a row, in the order in which they were asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+import threading
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from distill.errors import CallFailed, StepStopped
+from distill.frames import FrameMissing, FrameStore, read_key
+from distill.items import AUTHORS, EpisodeJob
+from distill.ledger import LedgerError
+from distill.player import Player, Session
+from distill.records import RecordError, Spent, to_episode, to_row
+from zoom import Episode, FrameRef, Prompts, Protocol
+
+if TYPE_CHECKING:
+    from video.types import Frame
+
+__all__ = ["EpisodeJob", "FramesAt", "play", "play_all", "play_each"]
+
+FramesAt = Callable[[str, Sequence[float]], "list[Frame]"]
+"""(video_uri, times in seconds) -> one frame for each time; blocking, called from threads."""
+
+_log = logging.getLogger(__name__)
+
+
+async def play(
+    job: EpisodeJob, player: Player, frames_at: FramesAt, store: FrameStore, protocol: Protocol, prompts: Prompts,
+    *, readers: ThreadPoolExecutor | None = None,
+) -> dict:
+    """One episode as a row of table `trajectories`; what cannot be played is a row with status `failed`.
+
+    Raises:
+        StepStopped: the player can serve no further call of any episode.
+    """
+    spent, failure, episode = Spent(), None, None
+    try:
+        episode = _begin(job, protocol, prompts)
+        while episode.running:
+            reply = await player.reply(episode.messages, sample=job.sample, temperature=job.temperature)
+            spent.add(reply)
+            times_s = episode.step(reply.text, finish_reason=reply.finish_reason, call_key=reply.call_key)
+            if times_s:
+                loop = asyncio.get_running_loop()
+                episode.show(await loop.run_in_executor(readers, _read, job, times_s, frames_at, store, protocol))
+    except CallFailed as error:
+        spent.add(error.reply)
+        failure = error.kind
+        _log.info("episode %s of question %s failed: %s", job.sample, job.item.question_id, error)
+    except FrameMissing as error:
+        failure = "frame_missing"
+        _log.warning("question %s: %s", job.item.question_id, error)
+    except RecordError as error:
+        failure = "parent_unusable"
+        _log.warning("question %s: %s", job.item.question_id, error)
+    except (StepStopped, LedgerError):
+        raise
+    except Exception as error:
+        failure = _named(error)
+        if failure == "unexpected":
+            _log.exception("episode %s of question %s broke off", job.sample, job.item.question_id)
+        else:
+            _log.warning("question %s: %s", job.item.question_id, error)
+    return to_row(job, episode, player.name, spent, failure, protocol, prompts)
+
+
+def play_all(
+    jobs: Iterable[EpisodeJob], player: Player, frames_at: FramesAt, store: FrameStore, protocol: Protocol, prompts: Prompts,
+    *, concurrency: int = 16, on_done: Callable[[dict], object] | None = None,
+) -> list[dict]:
+    """Play every job and return the rows in the order of the jobs. Blocks; runs its own event loop.
+
+    `on_done` is called with each row as its episode ends, on the loop's thread: keep it short.
+
+    Raises:
+        StepStopped: no further call makes sense (server down, cap reached). Episodes under way have been let go as far as
+            their next call; what was answered is journalled, and playing the same jobs again continues there.
+    """
+
+    async def collect() -> list[dict]:
+        rows: dict[int, dict] = {}
+        async for index, row in play_each(jobs, player, frames_at, store, protocol, prompts, concurrency=concurrency):
+            rows[index] = row
+            if on_done is not None:
+                on_done(row)
+        return [rows[index] for index in sorted(rows)]
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(collect())
+    return _in_new_thread(collect)
+
+
+async def play_each(
+    jobs: Iterable[EpisodeJob], player: Player, frames_at: FramesAt, store: FrameStore, protocol: Protocol, prompts: Prompts,
+    *, concurrency: int = 16, readers: int = 4,
+) -> AsyncIterator[tuple[int, dict]]:
+    """The number and the row of each job as it ends. Takes jobs only as places come free, so it holds `concurrency` of
+    them however many there are. `readers` is how many frame reads may run at once. Raises like `play_all`."""
+    numbered = enumerate(jobs)
+    pool = ThreadPoolExecutor(readers, thread_name_prefix="frames")
+    running: dict[asyncio.Task, int] = {}
+    stopped: Exception | None = None
+    try:
+        if isinstance(player, Session):
+            await player.start()
+        more = True
+        while True:
+            while more and stopped is None and len(running) < concurrency:
+                if (item := next(numbered, None)) is None:
+                    more = False
+                    break
+                task = asyncio.create_task(play(item[1], player, frames_at, store, protocol, prompts, readers=pool))
+                running[task] = item[0]
+            if not running:
+                break
+            done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            for task in sorted(done, key=running.__getitem__):
+                index = running.pop(task)
+                if (error := task.exception()) is not None:
+                    # Others finish the call they paid for; each stops by itself at its next one.
+                    stopped = stopped or error
+                else:
+                    yield index, task.result()
+        if stopped is not None:
+            raise stopped
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        pool.shutdown(wait=True, cancel_futures=True)
+        if isinstance(player, Session):
+            await player.finish()
+
+
+def _begin(job: EpisodeJob, protocol: Protocol, prompts: Prompts) -> Episode:
+    item, author = job.item, AUTHORS[job.kind]
+    if job.parent_row is None:
+        return Episode(item.task, item.overview, protocol, prompts, max_zooms=job.max_zooms, author=author)
+    failed = to_episode(job.parent_row, item.task, protocol, prompts)
+    # Whoever failed, in a reflection its turns are the student's and the repair is the teacher's.
+    failed.turns = [dataclasses.replace(turn, author="student") for turn in failed.turns]
+    try:
+        return Episode.reflecting_on(failed, job.opening or "", author=author)
+    except ValueError as error:
+        raise RecordError(f"trajectory {job.parent_row['trajectory_id']}: {error}") from error
+
+
+def _read(job: EpisodeJob, times_s: list[float], frames_at: FramesAt, store: FrameStore, protocol: Protocol) -> list[FrameRef]:
+    """Frames at these times, decoded unless the same read was done before; every one of them is in the store after it."""
+    key = read_key(job.item.video_id, times_s, protocol.min_pixels, protocol.max_pixels)
+    if (known := store.recall(key)) is not None:
+        return known
+    frames = frames_at(job.item.video_uri, times_s)
+    store.put(frames, job.item.video_id)
+    refs = [FrameRef(frame.frame_id, frame.time_s) for frame in frames]
+    store.remember(key, refs)
+    return refs
+
+
+def _named(error: Exception) -> str:
+    from video.types import FrameError
+
+    return "frame_unreadable" if isinstance(error, FrameError) else "unexpected"
+
+
+def _in_new_thread(collect: Callable) -> list[dict]:
+    """The same where the caller's thread already has a loop running (a notebook)."""
+    result: list = []
+
+    def run() -> None:
+        try:
+            result.append((asyncio.run(collect()), None))
+        except BaseException as error:
+            result.append((None, error))
+
+    thread = threading.Thread(target=run, name="episodes")
+    thread.start()
+    thread.join()
+    rows, error = result[0]
+    if error is not None:
+        raise error
+    return rows

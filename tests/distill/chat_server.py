@@ -1,0 +1,180 @@
+"""An OpenAI-compatible server on plain asyncio that answers by rule and misbehaves on order.
+
+In a test: `with ChatServer(...) as server: ... server.url`. As a process of its own, for kill -9 and for benchmarks:
+`python tests/distill/chat_server.py --latency 0.2`, which prints its address; `GET /stats` tells what it counted.
+
+It plays the protocol without looking at images: it zooms once, at a place that follows from question and seed, then
+answers A or B. Whatever it was asked stands in `calls`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import hashlib
+import json
+import random
+import re
+import threading
+from collections import Counter
+from collections.abc import Callable
+
+from zoom.parsing import STOP
+
+STORM = {"429": 0.10, "500": 0.05, "hang": 0.05, "cut": 0.03, "malformed": 0.02, "close": 0.01}
+_SEED, _QUESTION = re.compile(rb'"seed":(-?\d+)'), re.compile(rb"Question: ([^\\\"]*)")
+_DURATION = re.compile(rb"The video lasts ([\d.]+) seconds")
+
+
+class ChatServer:
+    def __init__(
+        self, *, latency_s: float = 0.0, storm: dict[str, float] | None = None, seed: int = 0, refuses: tuple[str, ...] = (),
+        behave: Callable[[int, bytes], str | tuple | None] | None = None, zooms: int = 1, keep: bool = True,
+        swallow_stop: bool = True, port: int = 0,
+    ) -> None:
+        """`behave(number, body)` may return a misbehaviour's name, a whole (status, headers, body), or None to answer by
+        rule. `keep=False` forgets bodies, for long runs."""
+        self.latency_s, self.storm, self.refuses, self.behave = latency_s, storm or {}, refuses, behave
+        self.zooms, self.keep, self.swallow_stop, self.port = zooms, keep, swallow_stop, port
+        self.calls: list[bytes] = []
+        self.counts: Counter[str] = Counter()
+        self.most_at_once = self.at_once = 0
+        self.files: dict[str, bytes] = {}
+        self._random = random.Random(seed)
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    def bodies(self) -> list[dict]:
+        return [json.loads(body) for body in self.calls]
+
+    def __enter__(self) -> ChatServer:
+        ready = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(ready)), daemon=True)
+        self._thread.start()
+        assert ready.wait(10)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._ended.set)
+        self._thread.join(10)
+
+    async def _serve(self, ready: threading.Event | None = None) -> None:
+        self._loop, self._ended = asyncio.get_running_loop(), asyncio.Event()
+        server = await asyncio.start_server(self._connection, "127.0.0.1", self.port, limit=2**22)
+        self.port = server.sockets[0].getsockname()[1]
+        if ready:
+            ready.set()
+        else:
+            print(self.url, flush=True)
+        await self._ended.wait()
+        server.close()
+
+    async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode("latin1")
+                path = head.split(" ", 2)[1]
+                length = re.search(r"content-length: (\d+)", head, re.I)
+                body = await reader.readexactly(int(length[1])) if length else b""
+                answer = await self._answer(head.split(" ", 1)[0], path, body)
+                if answer is None:
+                    break
+                status, headers, content = answer
+                lines = {"content-type": "application/json", "content-length": str(len(content))} | headers
+                writer.write(f"HTTP/1.1 {status} X\r\n".encode() + "".join(f"{k}: {v}\r\n" for k, v in lines.items()).encode() + b"\r\n" + content)
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            pass
+        finally:
+            writer.close()
+
+    async def _answer(self, method: str, path: str, body: bytes) -> tuple[int, dict, bytes] | None:
+        if path.endswith("/models"):
+            self.counts["models"] += 1
+            return _json(200, {"object": "list", "data": [{"id": "rule-player", "object": "model", "created": 0, "owned_by": "us"}]})
+        if path.endswith("/stats"):
+            return _json(200, dict(self.counts) | {"most_at_once": self.most_at_once})
+        number = self.counts["calls"]
+        self.counts["calls"] += 1
+        if self.keep:
+            self.calls.append(body)
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        try:
+            if self.latency_s:
+                await asyncio.sleep(self.latency_s)
+            how = self.behave(number, body) if self.behave else self._drawn()
+            if isinstance(how, tuple):
+                return how
+            if how:
+                self.counts[how] += 1
+                return await self._misbehave(how)
+            for name in self.refuses:
+                if f'"{name}":'.encode() in body:
+                    return _json(400, {"error": {"message": f"Unsupported parameter: {name}", "param": name}})
+            self.counts["answered"] += 1
+            return _json(200, self.completion(self._text(body)))
+        finally:
+            self.at_once -= 1
+
+    def _drawn(self) -> str | None:
+        draw = self._random.random()
+        for how, share in self.storm.items():
+            if (draw := draw - share) < 0:
+                return how
+        return None
+
+    async def _misbehave(self, how: str) -> tuple[int, dict, bytes] | None:
+        if how == "close":
+            return None
+        if how == "hang":
+            await asyncio.sleep(3600)
+        if how == "malformed":
+            return 200, {}, b'{"choices": [{"message": {"content": "<thi'
+        if how == "cut":
+            return _json(200, self.completion("<think>I was going to", reason="length"))
+        if how == "empty":
+            return _json(200, {"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 0}})
+        if how == "filtered":
+            return _json(200, self.completion(None, reason="content_filter"))
+        if how == "overflow":
+            return _json(400, {"error": {"message": "This model's maximum context length is 8192 tokens", "code": "context_length_exceeded"}})
+        headers = {"retry-after-ms": "20"} if how == "429" else {}
+        return int(how), headers, json.dumps({"error": {"message": f"ordered to fail with {how}"}}).encode()
+
+    def _text(self, body: bytes) -> str:
+        """Zoom `zooms` times where zooming is allowed, then answer; another place and answer for each seed."""
+        seed, question = _SEED.search(body[:400]), _QUESTION.search(body, max(0, body.rfind(b"Question: ")))
+        drawn = hashlib.sha256((seed[1] if seed else b"") + (question[1] if question else b"")).digest()
+        rounds = body.count(b'"role":"assistant"')
+        if b"<video_zoom>" in body[:4000] and rounds < self.zooms:
+            last = float(_DURATION.search(body)[1]) if _DURATION.search(body) else 10.0
+            start = round(drawn[rounds] / 256 * max(last - 4, 0), 1)
+            text = f'<think>look at {start}</think><video_zoom>{{"segment": [{start}, {start + 2}], "fps": 2}}{STOP}'
+            return text.removesuffix(STOP) if self.swallow_stop and b'"stop":' in body else text
+        return f"<think>seen enough</think><answer>{'AB'[drawn[31] % 2]}</answer>"
+
+    def completion(self, text: str | None, reason: str = "stop") -> dict:
+        return {
+            "id": "x", "object": "chat.completion", "created": 0, "model": "rule-player",
+            "choices": [{"index": 0, "finish_reason": reason, "message": {"role": "assistant", "content": text}}],
+            "usage": {"prompt_tokens": 1000, "completion_tokens": 50, "total_tokens": 1050},
+        }
+
+
+def _json(status: int, value: object) -> tuple[int, dict, bytes]:
+    return status, {}, json.dumps(value).encode()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--latency", type=float, default=0.0)
+    parser.add_argument("--storm", action="store_true")
+    parser.add_argument("--zooms", type=int, default=1)
+    parser.add_argument("--port", type=int, default=0)
+    chosen = parser.parse_args()
+    server = ChatServer(latency_s=chosen.latency, storm=STORM if chosen.storm else None, zooms=chosen.zooms, keep=False, port=chosen.port)
+    asyncio.run(server._serve())

@@ -1,0 +1,190 @@
+"""The client against a real HTTP server: what is sent, what is journalled, what is tried again and what is not."""
+
+import asyncio
+import base64
+import hashlib
+
+import pytest
+from chat_server import ChatServer
+from distill_world import frames_at, make_items
+
+from distill.chat import ChatPlayer
+from distill.errors import CallFailed, EndpointDown, StepStopped
+from distill.exemplars import exemplar_jobs
+from distill.frames import FrameStore
+from distill.ledger import Ledger, read_entries
+from distill.rollouts import play_all
+from recipes.model import DistillSettings, Endpoint, Prices
+from tables.catalog import CATALOG
+from zoom import Message, Protocol, Text, load_prompts
+
+PROTOCOL, PROMPTS = Protocol(), load_prompts("v1")
+ASK = (Message("system", (Text("be brief"),)), Message("user", (Text("Question: why?"),)))
+
+
+@pytest.fixture
+def store(tmp_path):
+    with FrameStore(tmp_path / "frames.sqlite") as opened:
+        yield opened
+
+
+def endpoint(server, **fields):
+    return Endpoint(**({"base_url": server.url, "identity": "test", "retries": 3, "timeout_s": 5} | fields))
+
+
+def run(server, store, path, jobs, **fields):
+    with Ledger(path) as ledger:
+        player = ChatPlayer(endpoint(server, **fields), ledger, store)
+        rows = play_all(jobs, player, frames_at, store, PROTOCOL, PROMPTS, concurrency=8)
+        return rows, player.statistics()
+
+
+def ask_once(server, store, path, **fields):
+    async def ask():
+        player = ChatPlayer(endpoint(server, **fields), ledger, store)
+        try:
+            return await player.reply(ASK, sample=0, temperature=1.0)
+        finally:
+            await player.finish()
+
+    with Ledger(path) as ledger:
+        return asyncio.run(ask())
+
+
+def test_episodes_are_played_and_replayed(store, tmp_path):
+    jobs = list(exemplar_jobs(make_items(store, 6), DistillSettings(samples=3)))
+    with ChatServer() as server:
+        rows, calls = run(server, store, tmp_path / "l.sqlite", jobs)
+        assert CATALOG["trajectories"].conform(rows).height == 18
+        assert [(row["question_id"], row["sample"]) for row in rows] == [(j.item.question_id, j.sample) for j in jobs]
+        assert {row["status"] for row in rows} == {"answered"} and all(row["well_formed"] and row["zooms"] == 1 for row in rows)
+        assert calls["made"] == server.counts["calls"] == 36 and server.counts["models"] == 1
+        assert {row["player"] for row in rows} == {"rule-player"}
+        again, calls = run(server, store, tmp_path / "l.sqlite", jobs)
+        assert again == rows
+        assert calls["made"] == 0 and calls["replayed"] == 36 and server.counts["calls"] == 36
+
+
+def test_frames_are_sent_byte_for_byte(store, tmp_path):
+    items = make_items(store, 1)
+    with ChatServer() as server:
+        (row,), _ = run(server, store, tmp_path / "l.sqlite", exemplar_jobs(items, DistillSettings(samples=1)))
+        last = server.bodies()[-1]
+    sent = [
+        hashlib.sha256(base64.b64decode(part["image_url"]["url"].removeprefix("data:image/jpeg;base64,"))).hexdigest()[:32]
+        for message in last["messages"] if isinstance(message["content"], list)
+        for part in message["content"] if part["type"] == "image_url"
+    ]
+    shown = [part["frame_id"] for message in row["messages"] for part in message["parts"] if part["type"] == "image"]
+    assert sent == shown and len(sent) == 8
+    assert last["seed"] == 0 and last["stop"] == ["</video_zoom>"] and last["max_tokens"] == 2048
+
+
+@pytest.mark.parametrize("swallow", [True, False])
+def test_the_closing_tag_is_there_whether_the_server_swallows_it_or_not(store, tmp_path, swallow):
+    jobs = list(exemplar_jobs(make_items(store, 1), DistillSettings(samples=1)))
+    with ChatServer(swallow_stop=swallow) as server:
+        (row,), _ = run(server, store, tmp_path / "l.sqlite", jobs)
+    assert row["turns"][0]["reply"].endswith("}</video_zoom>") and row["turns"][0]["action"] == "zoom"
+
+
+def test_samples_differ_by_seed_and_sampling_changes_the_key(store, tmp_path):
+    jobs = list(exemplar_jobs(make_items(store, 2), DistillSettings(samples=2)))
+    with ChatServer() as server:
+        run(server, store, tmp_path / "l.sqlite", jobs, seed=7)
+        assert {body["seed"] for body in server.bodies()} == {7, 8}
+        before = server.counts["calls"]
+        run(server, store, tmp_path / "l.sqlite", jobs, seed=7, top_p=0.9)
+        assert server.counts["calls"] == 2 * before
+
+
+@pytest.mark.parametrize("how", ["429", "500", "503", "malformed", "close"])
+def test_passing_failures_are_tried_again(store, tmp_path, how):
+    with ChatServer(behave=lambda number, body: how if number < 2 else None) as server:
+        reply = ask_once(server, store, tmp_path / "l.sqlite")
+        assert reply.text and server.counts["calls"] == 3
+    kinds = [(entry.outcome, entry.final) for entry in read_entries(tmp_path / "l.sqlite")]
+    named = {"429": "rate_limited", "500": "server_error", "503": "overloaded", "malformed": "malformed", "close": "connection"}
+    assert kinds == [(named[how], False)] * 2 + [("ok", True)]
+
+
+@pytest.mark.parametrize(
+    ("how", "kind"), [("cut", "cut_off"), ("empty", "empty_reply"), ("filtered", "refused"), ("overflow", "context_overflow"), ("400", "bad_request")]
+)
+def test_final_failures_are_paid_once_and_named(store, tmp_path, how, kind):
+    with ChatServer(behave=lambda number, body: how) as server:
+        for _ in range(2):
+            with pytest.raises(CallFailed) as caught:
+                ask_once(server, store, tmp_path / "l.sqlite")
+            assert caught.value.kind == kind and not caught.value.retryable
+        assert server.counts["calls"] == 1
+
+
+def test_a_call_that_hangs_is_given_up_and_tried_again(store, tmp_path):
+    with ChatServer(behave=lambda number, body: "hang" if number == 0 else None) as server:
+        assert ask_once(server, store, tmp_path / "l.sqlite", timeout_s=0.3).text
+    assert [entry.outcome for entry in read_entries(tmp_path / "l.sqlite")] == ["timeout", "ok"]
+
+
+def test_an_exhausted_call_fails_its_episode_and_is_tried_again_next_time(store, tmp_path):
+    jobs = list(exemplar_jobs(make_items(store, 3), DistillSettings(samples=1)))
+    broken = [True]
+    with ChatServer(behave=lambda number, body: "500" if broken[0] and b"number 1?" in body else None) as server:
+        rows, _ = run(server, store, tmp_path / "l.sqlite", jobs, retries=1)
+        assert [row["failure"] for row in rows] == [None, "server_error", None]
+        assert CATALOG["trajectories"].conform(rows).height == 3
+        broken[0] = False
+        rows, calls = run(server, store, tmp_path / "l.sqlite", jobs)
+        assert {row["status"] for row in rows} == {"answered"} and calls["made"] == 2
+
+
+@pytest.mark.parametrize("name", ["stop", "seed", "top_p", "max_tokens"])
+def test_a_refused_parameter_is_dropped_once_and_remembered(store, tmp_path, name):
+    jobs = list(exemplar_jobs(make_items(store, 2), DistillSettings(samples=1)))
+    with ChatServer(refuses=(name,)) as server:
+        rows, _ = run(server, store, tmp_path / "l.sqlite", jobs, top_p=0.9)
+        assert {row["status"] for row in rows} == {"answered"} and all(row["well_formed"] for row in rows)
+        run(server, store, tmp_path / "l.sqlite", jobs, top_p=0.9, temperature=1.0)
+        refused = [entry for entry in read_entries(tmp_path / "l.sqlite") if entry.outcome == "bad_request"]
+        assert 1 <= len(refused) <= 2
+        assert all(name in entry.dropped.split(",") for entry in read_entries(tmp_path / "l.sqlite") if entry.outcome == "ok")
+
+
+def test_a_dead_endpoint_stops_the_step_with_a_sentence(store, tmp_path):
+    jobs = list(exemplar_jobs(make_items(store, 20), DistillSettings(samples=1)))
+    with ChatServer() as server:
+        gone = endpoint(server, model="rule-player", dead_after_s=0.5)
+    with Ledger(tmp_path / "l.sqlite") as ledger, pytest.raises(EndpointDown, match=r"no answer for .* start it"):
+        play_all(jobs, ChatPlayer(gone, ledger, store), frames_at, store, PROTOCOL, PROMPTS, concurrency=8)
+
+
+@pytest.mark.parametrize(("status", "match"), [("401", "refuses the key"), ("404", "no such model")])
+def test_a_server_that_refuses_everything_stops_the_step_at_once(store, tmp_path, status, match):
+    jobs = list(exemplar_jobs(make_items(store, 20), DistillSettings(samples=1)))
+    with ChatServer(behave=lambda number, body: status) as server, pytest.raises(EndpointDown, match=match):
+        run(server, store, tmp_path / "l.sqlite", jobs)
+    assert server.counts["calls"] <= 8
+
+
+def test_a_missing_key_is_said_before_anything_is_sent(store, tmp_path, monkeypatch):
+    monkeypatch.delenv("NO_SUCH_KEY", raising=False)
+    with ChatServer() as server, pytest.raises(StepStopped, match="NO_SUCH_KEY is not set"):
+        run(server, store, tmp_path / "l.sqlite", [], api_key_env="NO_SUCH_KEY")
+
+
+def test_the_same_call_asked_twice_at_once_is_sent_once(store, tmp_path):
+    async def ask(player):
+        replies = await asyncio.gather(*(player.reply(ASK, sample=0, temperature=1.0) for _ in range(5)))
+        await player.finish()
+        return replies
+
+    with ChatServer(latency_s=0.05) as server, Ledger(tmp_path / "l.sqlite") as ledger:
+        replies = asyncio.run(ask(ChatPlayer(endpoint(server, model="rule-player"), ledger, store)))
+        assert len({reply.text for reply in replies}) == 1 and server.counts["calls"] == 1
+
+
+def test_costs_follow_the_prices(store, tmp_path):
+    prices = Prices(input_per_million=2, output_per_million=10)
+    with ChatServer() as server:
+        reply = ask_once(server, store, tmp_path / "l.sqlite", prices=prices)
+    assert reply.cost_usd == pytest.approx((1000 * 2 + 50 * 10) / 1e6)
