@@ -1,5 +1,7 @@
 """`probes`, `exemplars`, `reflections` and their grades: the teacher plays, its answers are held against the truth."""
 
+from dataclasses import replace
+
 import dagster as dg
 
 from assets.playing import grade_stage, play_stage, stage_partition
@@ -12,6 +14,7 @@ GROUP = "distillation"
 def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
     played = code_version("1", recipe.teacher, recipe.distill, recipe.protocol)
     server = {"group_name": GROUP, "partitions_def": BATCHES, "kinds": {"openai", "parquet"}}
+    failed_stage, failed_grades = ("exemplars", "exemplar_grades") if recipe.student is None else ("student_rollouts", "student_grades")
     graded = {"group_name": GROUP, "partitions_def": BATCHES, "kinds": {"parquet"}, "code_version": code_version("1", recipe.filters)}
 
     @dg.asset(
@@ -48,7 +51,7 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
         return grade_stage(context, workspace, "exemplars")
 
     @dg.asset(
-        **server, code_version=played, deps=[exemplars, exemplar_grades, "questions", "videos", "overviews"],
+        **server, code_version=played, deps=[failed_stage, failed_grades, "questions", "videos", "overviews"],
         description="Failed rollouts that did zoom, shown to the teacher without their answer and without the truth: "
         "it says what was wrong with the zoom, zooms elsewhere and answers.",
     )
@@ -56,7 +59,7 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
         from distill.reflections import reflection_jobs
         from zoom.prompts import load_prompts
 
-        chosen, partition = workspace.recipe, stage_partition("exemplars", partition_of(context))
+        chosen, partition = workspace.recipe, stage_partition(failed_stage, partition_of(context))
         grades = workspace.lake.read("grades", [partition])
         wrong = set(grades.filter(grades["verdict"] == "wrong")["trajectory_id"])
         failed = [
@@ -68,11 +71,39 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
             lambda items: reflection_jobs(
                 items, failed, chosen.distill, load_prompts(chosen.protocol.prompts), temperature=chosen.teacher.temperature
             ),
-            endpoint=chosen.teacher, split="train", frames_from=["exemplars"],
+            endpoint=chosen.teacher, split="train", frames_from=[failed_stage],
         )
 
     @dg.asset(**graded, deps=[reflections, "questions"], description="Reflections held against the truth.")
     def reflection_grades(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
         return grade_stage(context, workspace, "reflections")
 
-    return [probes, exemplars, probe_grades, exemplar_grades, reflections, reflection_grades]
+    played_assets = [probes, exemplars, probe_grades, exemplar_grades, reflections, reflection_grades]
+    return played_assets if recipe.student is None else [*played_assets, *_student(recipe, server, graded)]
+
+
+def _student(recipe: Recipe, server: dict, graded: dict) -> list[dg.AssetsDefinition]:
+    """Rollouts of a served student, where the recipe has one."""
+
+    @dg.asset(
+        **server, code_version=code_version("1", recipe.student, recipe.distill, recipe.protocol), deps=["questions", "videos", "overviews"],
+        description="The student plays each training question; its failures are what the teacher reflects on.",
+    )
+    def student_rollouts(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
+        from distill.exemplars import exemplar_jobs
+
+        student = workspace.recipe.student
+        return play_stage(
+            context, workspace, "student_rollouts",
+            lambda items: (
+                replace(job, kind="student")
+                for job in exemplar_jobs(items, workspace.recipe.distill, temperature=student.temperature)
+            ),
+            endpoint=student, split="train", cut_off="play",
+        )
+
+    @dg.asset(**graded, deps=[student_rollouts, "questions"], description="The student's rollouts held against the truth.")
+    def student_grades(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
+        return grade_stage(context, workspace, "student_rollouts")
+
+    return [student_rollouts, student_grades]

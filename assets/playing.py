@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import dagster as dg
 import polars as pl
@@ -36,10 +36,12 @@ def play_stage(
     endpoint: Endpoint,
     split: str | None,
     frames_from: Iterable[str] = (),
+    cut_off: Literal["fail", "play"] = "fail",
 ) -> dg.MaterializeResult:
     """Play a stage's episodes for this batch against a server and write `trajectories` and the frames they showed.
 
-    `frames_from` names stages whose frames the first messages already hold (a reflection shows the failed zoom again).
+    `frames_from` names stages whose frames the first messages already hold (a reflection shows the failed zoom again);
+    `cut_off` says whether a reply that reaches max_tokens fails the episode or is played as it stands.
     """
     from distill.chat import ChatPlayer
     from distill.errors import StepStopped
@@ -62,7 +64,7 @@ def play_stage(
     ):
         put_overview_frames(lake, batch, store)
         put_frames(lake, [stage_partition(name, batch) for name in frames_from], store)
-        player = ChatPlayer(endpoint, ledger, store)
+        player = ChatPlayer(endpoint, ledger, store, cut_off=cut_off)
         try:
             rows = play_all(
                 jobs, player, readers.frames_at, store, protocol, load_prompts(recipe.protocol.prompts),
