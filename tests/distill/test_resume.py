@@ -1,0 +1,76 @@
+"""kill -9 in the middle of a run: what was answered is not paid again, and the rows come out the same."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from chat_server import ChatServer
+
+from distill.ledger import Ledger, LedgerError, read_entries
+
+HERE = Path(__file__).parent
+RUN = """
+import json, sys
+sys.path.insert(0, {here!r})
+from distill_world import frames_at, make_items
+from distill.chat import ChatPlayer
+from distill.exemplars import exemplar_jobs
+from distill.frames import FrameStore
+from distill.ledger import Ledger
+from distill.rollouts import play_all
+from recipes.model import DistillSettings, Endpoint
+from zoom import Protocol, load_prompts
+home, url = sys.argv[1:]
+with FrameStore(home + "/frames.sqlite") as store, Ledger(home + "/ledger.sqlite") as ledger:
+    jobs = exemplar_jobs(make_items(store, 20), DistillSettings(samples=2))
+    player = ChatPlayer(Endpoint(base_url=url, identity="test", concurrency=4), ledger, store)
+    rows = play_all(jobs, player, frames_at, store, Protocol(), load_prompts("v1"), concurrency=4)
+    open(home + "/rows.json", "w").write(json.dumps(rows, sort_keys=True))
+"""
+
+
+def start(home, url):
+    home.mkdir(exist_ok=True)
+    return subprocess.Popen([sys.executable, "-c", RUN.format(here=str(HERE)), str(home), url])
+
+
+def answered(home):
+    try:
+        return sum(1 for _ in read_entries(home / "ledger.sqlite"))
+    except (LedgerError, sqlite3.OperationalError):
+        return 0  # The file is yet to be made.
+
+
+def test_killed_runs_end_as_one_that_was_not(tmp_path):
+    with ChatServer(latency_s=0.02, keep=False) as server:
+        assert start(tmp_path / "whole", server.url).wait(60) == 0
+        ideal, killed = server.counts["calls"], tmp_path / "killed"
+        assert ideal == 80
+        for threshold in (7, 31, 60):
+            process = start(killed, server.url)
+            deadline = time.monotonic() + 30
+            while time.monotonic() < deadline and process.poll() is None:
+                if answered(killed) >= threshold:
+                    break
+                time.sleep(0.005)
+            assert process.poll() is None, "the run ended before it could be killed"
+            os.kill(process.pid, signal.SIGKILL)
+            process.wait()
+        assert start(killed, server.url).wait(60) == 0
+        paid = server.counts["calls"] - ideal
+    assert json.loads((killed / "rows.json").read_text()) == json.loads((tmp_path / "whole" / "rows.json").read_text())
+    assert ideal <= paid <= ideal + 3 * 4
+    keys = [entry.key for entry in read_entries(killed / "ledger.sqlite") if entry.final]
+    assert len(keys) == len(set(keys)) == ideal
+
+
+def test_one_writer_at_a_time(tmp_path):
+    with Ledger(tmp_path / "l.sqlite"), pytest.raises(LedgerError, match="being written by another"):
+        Ledger(tmp_path / "l.sqlite")
+    Ledger(tmp_path / "l.sqlite").close()

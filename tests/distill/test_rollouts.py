@@ -1,0 +1,169 @@
+"""Episodes as rows: none is lost, whatever breaks; and a stored row plays again to the same row."""
+
+import pytest
+from distill_world import frames_at, make_items
+
+from distill.exemplars import exemplar_jobs
+from distill.frames import FrameMissing, FrameStore
+from distill.items import EpisodeJob
+from distill.player import Reply
+from distill.probes import probe_jobs
+from distill.records import RecordError, to_episode
+from distill.reflections import chosen_openings, reflection_jobs
+from distill.rollouts import play_all
+from recipes.model import DistillSettings, FilterSettings
+from tables.catalog import CATALOG
+from video.types import FrameError
+from zoom import FrameRef, Protocol, load_prompts
+
+PROTOCOL, PROMPTS = Protocol(), load_prompts("v1")
+ZOOM = '<think>look</think><video_zoom>{"segment": [4, 6], "fps": 2}</video_zoom>'
+ELSEWHERE = '<think>it was too early</think><video_zoom>{"segment": [14, 16], "fps": 2}</video_zoom>'
+ANSWER = "<think>seen</think><answer>A</answer>"
+
+
+class Scripted:
+    """Plays fixed replies, by the number of turns already taken."""
+
+    name = "scripted"
+
+    def __init__(self, *replies):
+        self.replies, self.asked = replies, []
+
+    async def reply(self, messages, *, sample, temperature):
+        self.asked.append(messages)
+        turn = sum(message.role == "assistant" for message in messages)
+        return Reply(self.replies[min(turn, len(self.replies) - 1)], "stop", 10, 5, 0.25, f"key{turn}")
+
+
+@pytest.fixture
+def store(tmp_path):
+    with FrameStore(tmp_path / "frames.sqlite") as opened:
+        yield opened
+
+
+def play(jobs, player, store, reader=frames_at, **kw):
+    return play_all(jobs, player, reader, store, PROTOCOL, PROMPTS, **kw)
+
+
+def test_a_row_holds_the_episode(store):
+    done = []
+    (row,) = play(exemplar_jobs(make_items(store, 1), DistillSettings(samples=1)), Scripted(ZOOM, ANSWER), store, on_done=done.append)
+    assert done == [row]
+    assert (row["status"], row["answer"], row["zooms"], row["frames_shown"]) == ("answered", "A", 1, 8)
+    assert (row["input_tokens"], row["output_tokens"], row["cost_usd"]) == (20, 10, 0.5)
+    assert [turn["author"] for turn in row["turns"]] == ["teacher"] * 2 and row["turns"][0]["frame_times_s"] == [4, 4.5, 5, 5.5]
+    assert {frame["frame_id"] for frame in store.rows(row["turns"][0]["frame_ids"])} == set(row["turns"][0]["frame_ids"])
+
+
+def test_a_frame_that_cannot_be_read_fails_its_episode_alone(store):
+    def reader(uri, times):
+        if uri == "video1":
+            raise FrameError(uri, times[0], "damaged")
+        return frames_at(uri, times)
+
+    rows = play(exemplar_jobs(make_items(store, 4), DistillSettings(samples=1)), Scripted(ZOOM, ANSWER), store, reader)
+    assert [row["failure"] for row in rows] == [None, "frame_unreadable"] * 2
+    assert rows[1]["turns"][0]["action"] == "zoom" and rows[1]["input_tokens"] == 10
+    assert CATALOG["trajectories"].conform(rows).height == 4
+
+
+def test_an_error_without_a_name_is_a_row_too(store):
+    def reader(uri, times):
+        raise ZeroDivisionError
+
+    rows = play(exemplar_jobs(make_items(store, 2), DistillSettings(samples=1)), Scripted(ZOOM, ANSWER), store, reader)
+    assert [row["failure"] for row in rows] == ["unexpected"] * 2
+
+
+def test_frames_of_a_read_are_decoded_once(store):
+    reads = []
+
+    def reader(uri, times):
+        reads.append(uri)
+        return frames_at(uri, times)
+
+    items = make_items(store, 1)
+    rows = play(exemplar_jobs(items, DistillSettings(samples=3)), Scripted(ZOOM, ANSWER), store, reader, concurrency=1)
+    assert len(reads) == 1 and len({tuple(row["turns"][0]["frame_ids"]) for row in rows}) == 1
+
+
+def test_probes_are_blind_and_differ_in_id_from_other_plays(store):
+    item = make_items(store, 1)[0]
+    player = Scripted(ANSWER)
+    rows = play(probe_jobs([item], FilterSettings(probe_samples=2)), player, store)
+    assert [row["frames_shown"] for row in rows] == [0, 0] and not any(m.frame_ids for asked in player.asked for m in asked)
+    assert {row["max_zooms"] for row in rows} == {0}
+    assert not list(probe_jobs([item], FilterSettings(probe_without_video=False)))
+    jobs = [EpisodeJob(item, "evaluation", max_zooms=zooms) for zooms in (0, 4)]
+    assert len({row["trajectory_id"] for row in play(jobs, Scripted(ANSWER), store)}) == 2
+
+
+def test_reflections_take_up_the_failure_without_its_answer(store):
+    items, settings = make_items(store, 2), DistillSettings(samples=1, reflections=2)
+    failed = play(exemplar_jobs(items, settings), Scripted(ZOOM, ANSWER), store)
+    player = Scripted(ZOOM, ELSEWHERE, "<think>now I see</think><answer>B</answer>")
+    jobs = list(reflection_jobs(items, failed, settings, PROMPTS))
+    assert len(jobs) == 4 and len({(job.parent_row["trajectory_id"], job.opening) for job in jobs}) == 4
+    rows = play(jobs, player, store)
+    assert CATALOG["trajectories"].conform(rows).height == 4
+    for row, job in zip(rows, jobs, strict=True):
+        assert row["parent_id"] == job.parent_row["trajectory_id"] and row["kind"] == "reflection" and row["answer"] == "B"
+        assert [turn["author"] for turn in row["turns"]] == ["student", "teacher", "teacher"]
+        assert [message["train"] for message in row["messages"] if message["role"] == "assistant"] == [False, True, True]
+        said = "".join(part["text"] or "" for message in row["messages"] for part in message["parts"])
+        assert job.opening not in said and "<answer>A</answer>" not in said
+    assert all(job.opening in asked[-1].text for job, asked in zip(jobs, [a for a in player.asked if len(a) == 4], strict=True))
+
+
+def test_reflections_pass_over_what_did_not_zoom_and_keep_to_the_cap(store):
+    items = make_items(store, 1)
+    plain = play(exemplar_jobs(items, DistillSettings(samples=4)), Scripted(ANSWER), store)
+    zoomed = play(exemplar_jobs(items, DistillSettings(samples=4)), Scripted(ZOOM, ANSWER), store)
+    settings = DistillSettings(reflect_per_question=2)
+    assert not list(reflection_jobs(items, plain, settings, PROMPTS))
+    assert [job.parent_row["sample"] for job in reflection_jobs(items, zoomed[::-1], settings, PROMPTS)] == [0, 1]
+
+
+def test_a_parent_without_a_round_left_is_a_row_with_its_reason(store):
+    items = make_items(store, 1)
+    protocol = Protocol(max_zooms=1)
+    (failed,) = play_all(exemplar_jobs(items, DistillSettings(samples=1)), Scripted(ZOOM, ANSWER), frames_at, store, protocol, PROMPTS)
+    rows = play_all(reflection_jobs(items, [failed], DistillSettings(), PROMPTS), Scripted(ANSWER), frames_at, store, protocol, PROMPTS)
+    assert [row["failure"] for row in rows] == ["parent_unusable"]
+    assert CATALOG["trajectories"].conform(rows).height == 1
+
+
+def test_openings_are_the_same_in_every_run_and_vary():
+    drawn = {chosen_openings(f"t{index}", PROMPTS, 1)[0] for index in range(60)}
+    assert len(drawn) == len(PROMPTS.openings)
+    assert chosen_openings("t1", PROMPTS, 3) == chosen_openings("t1", PROMPTS, 3) and len(set(chosen_openings("t1", PROMPTS, 3))) == 3
+
+
+def test_a_stored_row_plays_again(store):
+    item = make_items(store, 1)[0]
+    (row,) = play([EpisodeJob(item, "student")], Scripted(ZOOM, "no call here", ANSWER), store)
+    episode = to_episode(row, item.task, PROTOCOL, PROMPTS)
+    assert (episode.status, episode.answer, episode.zooms, len(episode.turns)) == ("answered", "A", 1, 3)
+    with pytest.raises(RecordError, match="play it again"):
+        to_episode(row | {"prompt_version": "v0"}, item.task, PROTOCOL, PROMPTS)
+
+
+def test_jobs_are_taken_as_places_come_free(store):
+    items, taken, done = make_items(store, 30), [], []
+
+    def lazily():
+        for job in exemplar_jobs(items, DistillSettings(samples=1)):
+            taken.append(len(done))
+            yield job
+
+    play(lazily(), Scripted(ANSWER), store, concurrency=4, on_done=done.append)
+    assert all(number - finished <= 5 for number, finished in enumerate(taken))
+
+
+def test_a_missing_frame_is_named(store):
+    item = make_items(store, 1)[0]
+    with pytest.raises(FrameMissing, match="put the overview's frames"):
+        store.jpeg("0" * 32)
+    assert store.recall("none") is None
+    assert item.overview[0] == FrameRef(item.overview[0].frame_id, 0.0)
