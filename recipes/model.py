@@ -26,6 +26,9 @@ class Settings(BaseModel):
     operational: ClassVar[frozenset[str]] = frozenset()
     """Fields that change how a run goes (speed, limits, money), never what comes out of it."""
 
+    def _undecisive(self) -> frozenset[str]:
+        return self.operational
+
     @model_validator(mode="before")
     @classmethod
     def _empty_section(cls, given: Any) -> Any:
@@ -34,7 +37,7 @@ class Settings(BaseModel):
 
     def digest(self) -> str:
         """Hash of the values that decide what comes out: part of the stamp of every asset that depends on them."""
-        values = {name: getattr(self, name) for name in type(self).model_fields if name not in self.operational}
+        values = {name: getattr(self, name) for name in type(self).model_fields if name not in self._undecisive()}
         plain = {name: value.digest() if isinstance(value, Settings) else value for name, value in values.items()}
         return hashlib.sha256(json.dumps(plain, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
@@ -107,6 +110,10 @@ class Endpoint(Settings):
             "prices",
         }
     )
+
+    def _undecisive(self) -> frozenset[str]:
+        """Where the endpoint has an identity, its address decides nothing."""
+        return self.operational | {"base_url"} if self.identity else self.operational
 
     base_url: str
     """Any OpenAI-compatible server, for example http://127.0.0.1:8000/v1."""

@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -62,10 +62,17 @@ def make_world_once(recipe: Recipe, console: Console) -> None:
     done = target / "complete.json"
     if done.exists():
         return
-    progress = RichProgress(console)
-    console.print(f"[bold]>[/] generating the sample world in {target}")
-    world = make_world(target, progress=progress)
-    done.write_text(json.dumps({"videos": world.videos, "questions": world.questions}))
+    console.print(f"[bold]>[/] generating the sample world in {target}", highlight=False)
+    with ExitStack() as stack:
+        bar: list = []
+
+        def told(name: str, finished: int, total: int) -> None:
+            if not bar:
+                bar.append(stack.enter_context(RichProgress(console).task("generate videos", total)))
+            bar[0](1)
+
+        make_world(target, progress=told)
+    done.write_text(json.dumps({"complete": True}))
 
 
 def _asks_the_local_teacher(recipe: Recipe, port: int) -> bool:

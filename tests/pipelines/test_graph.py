@@ -1,0 +1,87 @@
+"""The whole graph on a small world: what comes out, that it is current afterwards, and that nothing changed on the way."""
+
+import polars as pl
+import pytest
+
+from assets.workspace import Workspace
+from pipelines.build import build_defs
+from pipelines.run import run
+from shards.read import ShardSet
+
+
+@pytest.fixture(scope="module")
+def workspace(finished) -> Workspace:
+    return Workspace(finished.recipe)
+
+
+def test_every_asset_is_made_and_none_twice(finished):
+    made = finished.outcome.materialized
+    assert len(made) == len(set(made))
+    assert {name for name, _ in made} == {key.to_user_string() for key in build_defs(finished.recipe).resolve_asset_graph().get_all_asset_keys()}
+    assert not finished.outcome.current
+
+
+def test_a_second_run_does_nothing_and_asks_nobody(finished):
+    before = len(finished.recorder.requests)
+    again = run(finished.recipe)
+    assert again.materialized == []
+    assert len(finished.recorder.requests) == before
+
+
+def test_what_cannot_be_read_is_quarantined_with_a_reason(workspace):
+    videos = workspace.lake.read("videos")
+    lost = videos.filter(pl.col("status") == "quarantined")
+    assert lost.height >= 1 and lost["reason"].null_count() == 0
+    assert videos.filter(pl.col("status") == "ok").height >= 2
+
+
+def test_one_question_from_file_to_shard_with_the_very_bytes_that_were_sent(finished, workspace):
+    """The frames in the SFT shard are byte for byte those that the teacher was sent, in the same order."""
+    rows = list(ShardSet(workspace.shards("sft")).rows())
+    row = max(rows, key=lambda row: row["zooms"])
+    assert row["zooms"] >= 1
+    question = workspace.lake.read("questions").filter(pl.col("question_id") == row["question_id"]).to_dicts()[0]
+    stored = workspace.lake.read("trajectories").filter(pl.col("trajectory_id") == row["id"]).to_dicts()[0]
+    shards = ShardSet(workspace.shards("sft"))
+    shown = [part["frame_id"] for message in row["messages"] for part in message["parts"] if part["type"] == "image"]
+    assert question["question"] in "".join(part["text"] or "" for part in row["messages"][1]["parts"])
+    assert row["messages"] == stored["messages"]
+    assert len(shown) == stored["frames_shown"]
+    for frame_id in shown:
+        assert shards.jpeg(frame_id) == finished.recorder.frames[frame_id]
+
+
+def test_no_truth_reaches_the_teacher_beyond_its_question(finished, workspace):
+    """The stored conversations of exemplars hold the right answer in no message that the pipeline wrote."""
+    truths = dict(workspace.lake.read("questions").select("question_id", "answer").iter_rows())
+    for row in workspace.lake.read("trajectories").filter(pl.col("kind").is_in(["exemplar", "reflection"])).iter_rows(named=True):
+        task = row["messages"][1]["parts"][-1]["text"]
+        assert f"answer is {truths[row['question_id']]}" not in task
+
+
+def test_the_funnel_adds_up_and_the_shard_holds_what_it_says(workspace):
+    funnel, verdicts = workspace.lake.read("funnel"), workspace.lake.read("verdicts")
+    kept = verdicts.filter(pl.col("outcome") == "kept").height
+    assert funnel.filter((pl.col("stage") == "kept") & pl.col("kind").is_in(["exemplar", "reflection"]))["rows"].sum() == kept
+    shard_rows = list(ShardSet(workspace.shards("sft")).rows())
+    assert {row["id"] for row in shard_rows} == set(verdicts.filter(pl.col("outcome") == "kept")["trajectory_id"])
+
+
+def test_pages_and_views_are_there(workspace):
+    import duckdb
+
+    assert (workspace.report / "index.html").stat().st_size > 10_000
+    assert (workspace.report / "trajectories.html").stat().st_size > 10_000
+    with duckdb.connect(str(workspace.home / "lake.duckdb"), read_only=True) as connection:
+        assert connection.execute("select count(*) from trajectories").fetchone()[0] > 0
+
+
+def test_checks_passed_in_dagster_too(finished):
+    from pipelines.run import open_instance
+
+    with open_instance(finished.recipe) as instance:
+        import dagster as dg
+
+        assert instance.get_latest_materialization_event(dg.AssetKey("sft_shards")) is not None
+        names = {key.name for key in build_defs(finished.recipe).resolve_asset_graph().asset_check_keys}
+        assert {"funnel_adds_up", "no_leak_in_shards", "split_by_video"} <= names

@@ -1,0 +1,82 @@
+"""Pulling the plug in the middle of the teacher step, and what a changed recipe or a new video makes anew."""
+
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import Recorder, write_recipe
+
+from assets.workspace import Workspace
+from pipelines.build import build_assets
+from pipelines.plan import Plan
+from pipelines.run import RunFailed, run
+from recipes import load_recipe
+
+CONCURRENCY = 4
+
+
+def answered(home: Path) -> int:
+    """Calls in all ledgers of a run, however far it is."""
+    count = 0
+    for path in home.glob("ledger/exemplars/*.sqlite"):
+        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as connection:
+            if connection.execute("select count(*) from sqlite_master where name = 'calls'").fetchone()[0]:
+                count += connection.execute("select count(*) from calls").fetchone()[0]
+    return count
+
+
+def test_kill_in_the_middle_of_the_teacher_step_pays_nothing_twice(tmp_path, world, teacher):
+    with Recorder(teacher.url.removesuffix("/v1")) as recorder:
+        recipe_path = write_recipe(tmp_path / "recipe.yaml", world, recorder.url)
+        command = [sys.executable, "-m", "pipelines.cli", "run", "-r", str(recipe_path), *sum((["--only", name] for name in ("sources", "questions", "videos", "shots", "overviews", "exemplars")), [])]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        while answered(tmp_path / "run") < 5:
+            assert process.poll() is None, "the run ended before it could be interrupted"
+            time.sleep(0.02)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        time.sleep(1)  # let the teacher finish what it had begun
+        paid, journalled = len(recorder.requests), answered(tmp_path / "run")
+        assert paid - journalled <= CONCURRENCY
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        twice = len(recorder.requests) - len(set(recorder.requests))
+        assert twice <= paid - journalled
+        assert answered(tmp_path / "run") == len(set(recorder.requests))
+
+
+@pytest.fixture
+def copy_of_finished(tmp_path, finished, world):
+    """The finished run, copied, with a world of its own to change."""
+    home = tmp_path / "run"
+    shutil.copytree(finished.recipe.home_path, home)
+    return home
+
+
+def stale_assets(recipe) -> set[str]:
+    workspace = Workspace(recipe)
+    plan = Plan(build_assets(recipe), workspace)
+    return {key.to_user_string() for level in plan.levels for part in plan.partitions(level) for key in plan.stale(level, part)}
+
+
+def test_a_setting_makes_stale_what_depends_on_it_and_nothing_else(finished, copy_of_finished, tmp_path, world):
+    def with_changes(**changes):
+        path = write_recipe(tmp_path / "recipe.yaml", world, finished.recorder.url, **changes)
+        return load_recipe(path)
+
+    assert stale_assets(with_changes()) == set()
+    faster = {"base_url": "http://127.0.0.1:1/v1", "identity": "local-teacher", "concurrency": 9, "max_tokens": 512}
+    assert stale_assets(with_changes(teacher={**faster, "base_url": f"{finished.recorder.url}/v1"})) == set()
+    changed = stale_assets(with_changes(filters={"max_trajectories": 1}))
+    assert {"verdicts", "leaks"} <= changed
+    assert not changed & {"videos", "exemplars", "reflections", "sources"}
+
+
+def test_an_unknown_asset_is_named(finished):
+    with pytest.raises(RunFailed, match="there is no asset 'exemplar'"):
+        run(finished.recipe, only=["exemplar"])
