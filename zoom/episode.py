@@ -78,9 +78,15 @@ class Episode:
         max_zooms: int | None = None,
         author: str = "policy",
     ) -> None:
-        """`max_zooms=0` plays the overview alone; an empty overview with it plays blind."""
+        """`max_zooms=0` plays the overview alone; an empty overview with it plays blind.
+
+        Raises:
+            ValueError: more overview frames or options than the protocol can show.
+        """
         if len(overview) > protocol.overview_frames:
             raise ValueError(f"{len(overview)} overview frames exceed the protocol's {protocol.overview_frames}")
+        if len(task.options) > len(LETTERS):
+            raise ValueError(f"{len(task.options)} options are more than there are letters for ({len(LETTERS)})")
         self.task = task
         self.overview = tuple(overview)
         self.protocol = protocol
@@ -101,8 +107,11 @@ class Episode:
         learnt is to go on from the failure itself. The failed turns are marked as not to be trained on.
 
         Raises:
-            ValueError: the failed episode has no zoom before its end, or no round is left to repair it.
+            ValueError: the failed episode has no zoom before its end, no round is left to repair it, or it broke off
+                before the frames of its last zoom came.
         """
+        if failed._times is not None:
+            raise ValueError("an episode that still waits for frames cannot be reflected on")
         kept = [turn for turn in failed.turns if turn.action != "answer"]
         if not any(turn.action == "zoom" for turn in kept):
             raise ValueError("only an episode that zoomed can be reflected on")
@@ -141,7 +150,8 @@ class Episode:
 
     @property
     def zooms(self) -> int:
-        return sum(turn.action == "zoom" for turn in self.turns)
+        """Zooms that returned frames."""
+        return sum(turn.action == "zoom" and bool(turn.frames) for turn in self.turns)
 
     @property
     def rounds_left(self) -> int:

@@ -11,13 +11,8 @@ THINK, ZOOM, ANSWER = "think", "video_zoom", "answer"
 STOP = f"</{ZOOM}>"
 """Generation stops at this tag; where a server cannot stop there, `cut_reply` cuts afterwards."""
 
-_THOUGHT = re.compile(r"<think>(.*?)</think>", re.S)
-_ZOOM = re.compile(rf"<{ZOOM}>(.*?)</{ZOOM}>", re.S)
-_ANSWER = re.compile(r"<answer>(.*?)</answer>", re.S)
-_BOXED = re.compile(r"\\boxed\{((?:[^{}]|\{[^{}]*\})*)\}")
-_STRICT = re.compile(
-    rf"\s*<think>(?:(?!<think>|</think>|<answer>|<{ZOOM}>).)*</think>\s*(?:<{ZOOM}>.*?</{ZOOM}>|<answer>.*?</answer>)\s*", re.S
-)
+_TAG = re.compile(rf"<(/?)({THINK}|{ZOOM}|{ANSWER})>")
+_BOX = "\\boxed{"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,29 +49,65 @@ def cut_reply(reply: str) -> str:
 
 
 def parse_reply(reply: str) -> Zoom | Answer | Fault:
-    """Read a reply. Text inside `<think>` is never a call or an answer; numbers are checked by the episode."""
-    text = cut_reply(reply)
-    thoughts = _THOUGHT.findall(text)
-    thought = thoughts[0].strip() if thoughts else ""
-    rest = _THOUGHT.sub("", text)
-    calls, answers = _ZOOM.findall(rest), _ANSWER.findall(rest)
-    well_formed = _STRICT.fullmatch(text) is not None
-    if calls and answers:
+    """Read a reply. Text inside `<think>`, closed or not, is never a call or an answer; the episode checks numbers."""
+    read = _read(cut_reply(reply))
+    thought = read.thoughts[0].strip() if read.thoughts else ""
+    if read.calls and read.answers:
         return Fault("both", "A turn holds either one zoom call or one answer, not both.", thought)
-    if len(answers) > 1:
+    if len(read.answers) > 1:
         return Fault("several", "Give exactly one answer.", thought)
-    if calls:
-        return _read_call(calls[0], thought, well_formed)
-    if answers:
-        answer = _unboxed(answers[0])
+    if read.unclosed is not None:
+        return Fault("unclosed", _UNCLOSED[read.unclosed], thought)
+    if read.calls:
+        return _read_call(read.calls[0], thought, read.well_formed)
+    if read.answers:
+        answer = _unboxed(read.answers[0])
         if not answer:
             return Fault("empty_answer", "The answer between <answer> and </answer> is empty.", thought)
-        return Answer(answer, thought, well_formed)
-    if f"<{ZOOM}>" in rest:
-        return Fault("unclosed", f"The zoom call is not closed with </{ZOOM}>.", thought)
-    if "<answer>" in rest:
-        return Fault("unclosed", "The answer is not closed with </answer>.", thought)
+        return Answer(answer, thought, read.well_formed)
     return Fault("nothing", "The turn holds neither a zoom call nor an answer.", thought)
+
+
+_UNCLOSED = {
+    THINK: "The reasoning is not closed with </think>, so what follows it does not count.",
+    ZOOM: f"The zoom call is not closed with </{ZOOM}>, or holds another tag.",
+    ANSWER: "The answer is not closed with </answer>, or holds another tag.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    thoughts: list[str]
+    calls: list[str]
+    answers: list[str]
+    unclosed: str | None
+    """Name of the first tag that was opened and not rightly closed."""
+    well_formed: bool
+
+
+def _read(text: str) -> _Read:
+    """Split a reply at its tags, in one pass over them: a reply may be long, broken and full of tags."""
+    bodies: dict[str, list[str]] = {THINK: [], ZOOM: [], ANSWER: []}
+    order: list[str] = []
+    strict, unclosed = True, None
+    inside, began, ended = None, 0, 0
+    for tag in _TAG.finditer(text):
+        closing, name = tag[1] == "/", tag[2]
+        if inside is None:
+            strict = strict and not closing and not text[ended : tag.start()].strip()
+            ended = tag.end()
+            if not closing:
+                inside, began = name, tag.end()
+        elif closing and name == inside:
+            bodies[name].append(text[began : tag.start()])
+            order.append(name)
+            inside, ended = None, tag.end()
+        else:
+            # Reasoning may speak of tags; a call or an answer that holds one was not closed where it should have been.
+            strict = False
+            unclosed = unclosed if inside == THINK else unclosed or inside
+    strict = strict and not text[ended:].strip() and order in ([THINK, ZOOM], [THINK, ANSWER])
+    return _Read(bodies[THINK], bodies[ZOOM], bodies[ANSWER], unclosed or inside, strict)
 
 
 def _read_call(body: str, thought: str, well_formed: bool) -> Zoom | Fault:
@@ -104,5 +135,11 @@ def _is_number(value: object) -> bool:
 
 
 def _unboxed(answer: str) -> str:
-    found = _BOXED.search(answer)
-    return (found.group(1) if found else answer).strip()
+    """What stands in the first closed \\boxed{...}, or the answer as it is."""
+    start = answer.find(_BOX)
+    depth = 1 if start >= 0 else 0
+    for place in range(start + len(_BOX), len(answer) if depth else 0):
+        depth += {"{": 1, "}": -1}.get(answer[place], 0)
+        if not depth:
+            return answer[start + len(_BOX) : place].strip()
+    return answer.strip()
