@@ -1,0 +1,61 @@
+import random
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from video_samples import read_code
+
+from video.reader import ReaderPool
+from video.types import FrameError, frame_id
+
+LIMITS = (25_088, 100_352)
+
+
+def test_the_frame_on_the_screen(coded_video: Path) -> None:
+    rng = random.Random(1)
+    times = [rng.uniform(0, 12) for _ in range(60)]
+    with ReaderPool(*LIMITS) as pool:
+        frames = pool.frames_at(str(coded_video), times)
+    for time_s, frame in zip(times, frames, strict=True):
+        number = int(time_s * 25)
+        assert read_code(frame.jpeg) == number
+        assert frame.time_s == pytest.approx(number / 25, abs=1e-9)
+        assert frame.requested_s == time_s
+        assert frame.frame_id == frame_id(frame.jpeg)
+        assert LIMITS[0] <= frame.width * frame.height <= LIMITS[1]
+
+
+def test_a_frames_own_time_finds_it_again(coded_video: Path) -> None:
+    with ReaderPool(*LIMITS) as pool:
+        frames = pool.frames_at(str(coded_video), [index / 3 for index in range(30)])
+        again = pool.frames_at(str(coded_video), [frame.time_s for frame in frames])
+    assert [frame.frame_id for frame in frames] == [frame.frame_id for frame in again]
+
+
+def test_before_the_start_and_past_the_end(coded_video: Path) -> None:
+    with ReaderPool(*LIMITS) as pool:
+        early, late = pool.frames_at(str(coded_video), [-3.0, 12.9])
+        assert (read_code(early.jpeg), read_code(late.jpeg)) == (0, 299)
+        with pytest.raises(FrameError, match=r"ends at 12\.000 s"):
+            pool.frames_at(str(coded_video), [1.0, 13.5])
+        assert read_code(pool.frames_at(str(coded_video), [1.0])[0].jpeg) == 25
+
+
+def test_no_time_and_no_file_are_errors(tmp_path: Path, coded_video: Path) -> None:
+    with ReaderPool(*LIMITS) as pool:
+        assert pool.frames_at(str(coded_video), []) == []
+        with pytest.raises(FrameError, match="no time"):
+            pool.frames_at(str(coded_video), [float("nan")])
+        with pytest.raises(FrameError, match="cannot be opened"):
+            pool.frames_at(str(tmp_path / "none.mp4"), [0.0])
+    with pytest.raises(FrameError, match="closed"):
+        pool.frames_at(str(coded_video), [0.0])
+
+
+def test_many_threads_get_the_same_frames(coded_video: Path) -> None:
+    times = [[start + step / 4 for step in range(8)] for start in range(10)]
+    with ReaderPool(*LIMITS) as pool:
+        alone = [pool.frames_at(str(coded_video), asked) for asked in times]
+        with ThreadPoolExecutor(8) as threads:
+            together = list(threads.map(lambda asked: pool.frames_at(str(coded_video), asked), times))
+    assert together == alone

@@ -1,0 +1,25 @@
+"""Between seconds from the first frame and the stream's own ticks, without losing a frame to rounding."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+TOLERANCE_S = 1e-6
+"""A time this little before a frame's own still shows that frame, so that a time written as a float finds it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    first_pts: int
+    """Presentation time of the first frame shown, in ticks."""
+    time_base: Fraction
+    """Seconds of one tick."""
+
+    def ticks(self, time_s: float) -> int:
+        """The last tick that is not past a time; a time before the first frame is the first frame's."""
+        return self.first_pts + max(0, math.floor((time_s + TOLERANCE_S) / self.time_base))
+
+    def seconds(self, pts: int) -> float:
+        return (pts - self.first_pts) * self.time_base.numerator / self.time_base.denominator
