@@ -40,13 +40,7 @@ class Lake:
         declared = CATALOG[table]
         frame = declared.conform(rows).sort(declared.key)
         target = self.file(table, partition)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}")
-        frame.write_parquet(temporary, compression="zstd", row_group_size=4096)
-        with temporary.open("rb") as handle:
-            os.fsync(handle.fileno())
-        temporary.replace(target)
-        return target
+        return _replace(target, frame)
 
     def exists(self, table: str, partition: str = ALL) -> bool:
         return self.file(table, partition).exists()
@@ -94,6 +88,20 @@ class Lake:
         return digest.hexdigest()[:32]
 
 
+def _replace(target: Path, frame: pl.DataFrame) -> Path:
+    """Write beside the target, then rename over it: a reader sees the old file or the new one, never a part."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}")
+    try:
+        frame.write_parquet(temporary, compression="zstd", row_group_size=4096)
+        with temporary.open("rb") as handle:
+            os.fsync(handle.fileno())
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return target
+
+
 def view_sql(lake: Lake, table: Table, name: str) -> str:
     """`create view` over a table's files; an empty relation of the declared types where none is written yet."""
     files = [str(lake.file(table.name, partition)).replace("'", "''") for partition in lake.partitions(table.name)]
@@ -101,6 +109,5 @@ def view_sql(lake: Lake, table: Table, name: str) -> str:
         listed = ", ".join(f"'{file}'" for file in files)
         return f"create or replace view {name} as select * from read_parquet([{listed}])"
     empty = lake.root / ".empty" / f"{table.name}.parquet"
-    empty.parent.mkdir(parents=True, exist_ok=True)
-    table.empty().write_parquet(empty)
+    _replace(empty, table.empty())
     return f"create or replace view {name} as select * from read_parquet('{str(empty).replace(chr(39), chr(39) * 2)}')"

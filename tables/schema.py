@@ -49,10 +49,7 @@ class Table:
             raise SchemaError(f"table {self.name}: columns {missing} are missing; write every declared column")
         if unknown := [name for name in frame.columns if name not in declared]:
             raise SchemaError(f"table {self.name}: columns {unknown} are not declared; add them to tables/catalog.py")
-        try:
-            frame = frame.select([pl.col(c.name).cast(c.dtype, strict=True) for c in self.columns])
-        except pl.exceptions.PolarsError as error:
-            raise SchemaError(f"table {self.name}: a value does not fit its declared type: {error}") from error
+        frame = pl.DataFrame([self._cast(frame[column.name], column) for column in self.columns])
         for column in self.columns:
             if column.required and (nulls := frame[column.name].null_count()):
                 raise SchemaError(f"table {self.name}: {nulls} rows have no {column.name}, which is required")
@@ -60,11 +57,27 @@ class Table:
             raise SchemaError(f"table {self.name}: {repeated} rows repeat a key {self.key}")
         return frame
 
+    def _cast(self, values: pl.Series, column: Column) -> pl.Series:
+        try:
+            return values.cast(column.dtype, strict=True)
+        except pl.exceptions.PolarsError as error:
+            raise SchemaError(f"table {self.name}: a value of {column.name} is no {column.dtype}: {error}") from error
+
     def _from_dicts(self, rows: list[dict]) -> pl.DataFrame:
         declared = {column.name for column in self.columns}
-        if rows and (unknown := sorted(set(rows[0]) - declared)):
-            raise SchemaError(f"table {self.name}: columns {unknown} are not declared; add them to tables/catalog.py")
+        for index, row in enumerate(rows):
+            if row.keys() == declared:
+                continue
+            if missing := sorted(declared - row.keys()):
+                raise SchemaError(f"table {self.name}: row {index} lacks columns {missing}; write every declared column, null where unknown")
+            raise SchemaError(
+                f"table {self.name}: columns {sorted(row.keys() - declared)} of row {index} are not declared; "
+                "add them to tables/catalog.py"
+            )
+        return pl.DataFrame([self._series(rows, column) for column in self.columns])
+
+    def _series(self, rows: list[dict], column: Column) -> pl.Series:
         try:
-            return pl.DataFrame(rows, schema=self.schema) if rows else self.empty()
-        except (pl.exceptions.PolarsError, TypeError) as error:
-            raise SchemaError(f"table {self.name}: a row does not fit the declaration: {error}") from error
+            return pl.Series(column.name, [row[column.name] for row in rows], dtype=column.dtype, strict=True)
+        except (pl.exceptions.PolarsError, TypeError, ValueError, OverflowError) as error:
+            raise SchemaError(f"table {self.name}: a value of {column.name} is no {column.dtype}: {error}") from error
