@@ -99,9 +99,12 @@ def ui(recipe: RECIPE, port: Annotated[int, typer.Option(help="Port of the web p
 
     from pipelines.run import dagster_home
 
-    environment = {**os.environ, "DAGSTER_HOME": str(dagster_home(_load(recipe))), "VIDEOZOOMER_RECIPE": str(recipe.resolve())}
+    home = dagster_home(_load(recipe))
+    environment = {**os.environ, "DAGSTER_HOME": str(home), "VIDEOZOOMER_RECIPE": str(recipe.resolve())}
     dagster = Path(sys.executable).with_name("dagster")
-    raise typer.Exit(subprocess.call([str(dagster), "dev", "-m", "pipelines.definitions", "-p", str(port)], env=environment))
+    console.print(f"the Dagster UI will be at http://127.0.0.1:{port}; stop it with Ctrl-C", highlight=False)
+    command = [str(dagster), "dev", "-m", "pipelines.definitions", "-p", str(port), "--log-level", "warning"]
+    raise typer.Exit(subprocess.call(command, env=environment, cwd=home))
 
 
 sources_app = typer.Typer(help="Where videos and questions come from.", no_args_is_help=True)
