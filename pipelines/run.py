@@ -14,7 +14,7 @@ from pathlib import Path
 import dagster as dg
 
 from assets import checks
-from assets.workspace import Progress, Workspace
+from assets.workspace import BATCHES, Progress, Workspace
 from pipelines.build import build_assets
 from pipelines.plan import Level, Plan
 from recipes import Recipe
@@ -87,6 +87,9 @@ def run(
     with open_instance(recipe) as instance, _quiet():
         for level in plan.levels:
             wanted = [key for key in level.keys if not only or key.to_user_string() in only]
+            if level.partitioned:
+                # Known to the tables, maybe not to this instance: its event log may be younger than they are.
+                instance.add_dynamic_partitions(BATCHES.name, workspace.batches())
             for partition in plan.partitions(level):
                 if level.partitioned and batches and partition not in batches:
                     continue
