@@ -19,6 +19,8 @@ BLUE, ORANGE, GREEN, GREY, RED = "#2b6c99", "#c7641f", "#4d8a4a", "#98a4b0", "#b
 SERIES = (BLUE, ORANGE, GREEN, "#7a5ba6", GREY, RED)
 """Colours of players, settings and kinds, in order."""
 FONT = "system-ui, sans-serif"
+ROLES = {"asked": GREY, "failed": RED, "rejected": ORANGE, "kept": GREEN}
+"""Colours of the stages of the funnel."""
 WIDTH = 640
 """Pixels of a plot; in the report it shrinks with the page."""
 
@@ -28,14 +30,15 @@ def horizontal_steps(steps: Sequence[Mapping[str, Any]], title: str) -> altair.C
     import altair as alt
 
     base = alt.Chart(_values([{**step, "order": n} for n, step in enumerate(steps)]))
-    y = alt.Y("label:N", sort=alt.SortField("order"), title=None, axis=alt.Axis(labelLimit=230, ticks=False, domain=False))
+    y = alt.Y("label:N", sort=alt.SortField("order"), title=None, axis=_names_axis([step["label"] for step in steps]))
+    present = [name for name in ROLES if any(step["role"] == name for step in steps)]
     bars = base.mark_bar(height=16, cornerRadius=2).encode(
         y=y,
         x=alt.X("from:Q", title=title, axis=alt.Axis(tickMinStep=1, format="d")),
         x2="to:Q",
         color=alt.Color(
             "role:N",
-            scale=alt.Scale(domain=["asked", "failed", "rejected", "kept"], range=[GREY, RED, ORANGE, GREEN]),
+            scale=alt.Scale(domain=present, range=[ROLES[name] for name in present]),
             legend=alt.Legend(title=None, orient="top"),
         ),
     )
@@ -43,28 +46,36 @@ def horizontal_steps(steps: Sequence[Mapping[str, Any]], title: str) -> altair.C
     return (bars + text).properties(width=WIDTH - 240, height=alt.Step(26))
 
 
-def bars(rows: Sequence[Mapping[str, Any]], x: str, y: str, *, x_title: str, y_title: str, color: str | None = None) -> altair.Chart:
+def bars(
+    rows: Sequence[Mapping[str, Any]], x: str, y: str, *, x_title: str, y_title: str, color: str | None = None, percent: bool = False
+) -> altair.Chart:
     """Upright bars in the order of the rows; `x` is a label, `y` a number; stacked by `color` where named."""
     import altair as alt
 
     names = list(dict.fromkeys(row[x] for row in rows))
     encoding: dict[str, Any] = {
         "x": alt.X(f"{x}:N", sort=names, title=x_title, axis=alt.Axis(labelAngle=0, labelLimit=120)),
-        "y": alt.Y(f"{y}:Q", title=y_title),
+        "y": alt.Y(f"{y}:Q", title=y_title, axis=alt.Axis(format="%" if percent else "~s", tickMinStep=0 if percent else 1)),
     }
     if color:
         encoding["color"] = _series(color, rows)
     return alt.Chart(_values(rows)).mark_bar(color=BLUE, cornerRadiusEnd=2).encode(**encoding).properties(width=WIDTH - 120, height=200)
 
 
-def histogram(values: Sequence[float], *, title: str, y_title: str, bins: int = 20, limits: tuple[float, float] | None = None) -> altair.Chart:
+def histogram(
+    values: Sequence[float], *, title: str, y_title: str, bins: int = 20, limits: tuple[float, float] | None = None
+) -> altair.Chart:
+    """Counts of values, from 0 to the largest, or between `limits`."""
     import altair as alt
 
-    step = alt.Bin(maxbins=bins, extent=list(limits)) if limits else alt.Bin(maxbins=bins)
+    step = alt.Bin(maxbins=bins, extent=list(limits or (0, max(values))))
     return (
         alt.Chart(_values([{"value": value} for value in values]))
         .mark_bar(color=BLUE, cornerRadiusEnd=2)
-        .encode(x=alt.X("value:Q", bin=step, title=title), y=alt.Y("count():Q", title=y_title))
+        .encode(
+            x=alt.X("value:Q", bin=step, title=title, axis=alt.Axis(format="~g", labelFlush=False, labelOverlap=True, labelSeparation=6)),
+            y=alt.Y("count():Q", title=y_title, axis=alt.Axis(tickMinStep=1, format="~s")),
+        )
         .properties(width=WIDTH - 120, height=180)
     )
 
@@ -76,7 +87,7 @@ def dots(rows: Sequence[Mapping[str, Any]], *, label: str, color: str, title: st
     scale = alt.Scale(domain=list(limits)) if limits else alt.Scale(zero=False)
     names = list(dict.fromkeys(row[label] for row in rows))
     series = list(dict.fromkeys(row[color] for row in rows))
-    y = alt.Y(f"{label}:N", sort=names, title=None, axis=alt.Axis(labelLimit=220, ticks=False, domain=False))
+    y = alt.Y(f"{label}:N", sort=names, title=None, axis=_names_axis(names))
     base = alt.Chart(_values(rows)).encode(y=y, yOffset=alt.YOffset(f"{color}:N", sort=series), color=_series(color, rows))
     x = alt.X("value:Q", title=title, scale=scale, axis=alt.Axis(format="%" if limits else "g"))
     spans = base.transform_filter("isValid(datum.low)").mark_rule(strokeWidth=2, opacity=0.55).encode(x=alt.X("low:Q"), x2="high:Q")
@@ -88,11 +99,12 @@ def loss_curve(metrics: Sequence[Mapping[str, Any]]) -> altair.Chart:
     """Loss by optimiser step; with many steps the single ones recede behind their running mean."""
     import altair as alt
 
-    window = max(1, len(metrics) // 15)
+    reach = len(metrics) // 25
     losses = [float(row["loss"]) for row in metrics]
+    near = [losses[max(0, n - reach) : n + reach + 1] for n in range(len(losses))]
     rows = [
-        {"step": row["step"], "loss": loss, "mean": sum(losses[max(0, n - window) : n + 1]) / (n + 1 - max(0, n - window))}
-        for n, (row, loss) in enumerate(zip(metrics, losses, strict=True))
+        {"step": row["step"], "loss": loss, "mean": sum(around) / len(around)}
+        for row, loss, around in zip(metrics, losses, near, strict=True)
     ]
     base = alt.Chart(_values(rows)).encode(x=alt.X("step:Q", title="optimiser step", axis=alt.Axis(tickMinStep=1, format="d")))
     single = base.mark_line(color=GREY, strokeWidth=1, point=alt.OverlayMarkDef(color=GREY, size=8)).encode(
@@ -135,6 +147,14 @@ def _series(field: str, rows: Sequence[Mapping[str, Any]]) -> altair.Color:
         f"{field}:N", sort=names, scale=alt.Scale(domain=names, range=colours),
         legend=alt.Legend(title=None, orient="top") if len(names) > 1 else None,
     )  # fmt: skip
+
+
+def _names_axis(names: Sequence[str]) -> altair.Axis:
+    """An axis of names, with room for a reader whose font is wider than the one measured here."""
+    import altair as alt
+
+    room = min(230.0, 8.0 * max(map(len, names), default=0))
+    return alt.Axis(labelLimit=230, ticks=False, domain=False, grid=False, minExtent=room, labelPadding=8)
 
 
 def _styled(chart: altair.Chart) -> altair.Chart:

@@ -78,10 +78,10 @@ def digit(video: int, scene: int) -> int:
     return (video * 3 + scene * 7 + 1) % 10
 
 
-def write_lake(root: Path, *, videos: int = 5, width: int = 112, seed: int = 0) -> World:
-    """The last two videos are the evaluation side; two more files are quarantined."""
+def write_lake(root: Path, *, videos: int = 5, held_out: int = 3, width: int = 112, seed: int = 0) -> World:
+    """The last `held_out` videos are the evaluation side; two more files are quarantined."""
     lake, painter, rng = Lake(root / "lake"), Painter(width), random.Random(seed)
-    split = {video: "evaluation" if video >= videos - 2 else "train" for video in range(videos)}
+    split = {video: "evaluation" if video >= videos - held_out else "train" for video in range(videos)}
     questions = [_question(video, scene, split[video]) for video in range(videos) for scene in range(len(SCENES))]
     overviews = {video: [painter.frame(video, 10.0 * n + 0.01) for n in range(12)] for video in range(videos)}
     lake.write("videos", [_video(video) for video in range(videos)] + _quarantined())

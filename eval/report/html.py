@@ -116,4 +116,5 @@ def _cell(value: Any) -> str:
         return count(value)
     if isinstance(value, float):
         return f"{value:,.4g}"
-    return escape(str(value))
+    # A path may break after a slash, a word never within itself.
+    return escape(str(value)).replace("/", "/<wbr>")

@@ -114,7 +114,7 @@ def questions(lake: Lake, facts: ReportFacts) -> Section:
         return Section("questions", "Questions", note("No question was read."), ["No question was read."])
     rows = rows.with_columns(pl.col("topic").fill_null("no topic"))
     good = rows.filter(pl.col("status") == "ok")
-    by_topic = good.group_by("topic", "split").len().sort(["topic", "split"])
+    by_topic = good.group_by("topic", "split").len().sort(["split", "topic"], descending=[True, False])
     body = facts_list(
         {
             "questions": rows.height,

@@ -13,6 +13,13 @@ from tables.lake import Lake
 RATES = ((0, 1), (1, 2), (2, 4), (4, 8), (8, float("inf")))
 """Bins of zoom rates in frames per second, open below and closed above; those of the paper, and one more."""
 
+FAULTS = {
+    "nothing": "neither call nor answer", "both": "call and answer at once", "several": "several answers",
+    "bad_json": "call is no JSON", "bad_fields": "call has wrong fields", "outside": "outside the video",
+    "over_budget": "over the frame budget", "no_zoom_left": "no zoom left", "reversed": "ends before it starts",
+}  # fmt: skip
+"""Names of faults in words, where the name alone does not say it."""
+
 
 def funnel(lake: Lake, facts: ReportFacts) -> Section:
     rows = lake.read("funnel").to_dicts()
@@ -25,8 +32,15 @@ def funnel(lake: Lake, facts: ReportFacts) -> Section:
         caption = f"{kind.capitalize()}s: {count(kept)} of {count(asked)} kept" + (f" ({share(kept / asked)})." if asked else ".")
         if not adds_up:
             caption += " One may be dropped for several reasons at once, so the reasons add up to more than was dropped."
-        body += f"<h3>{kind.capitalize()}s</h3>" + figure(horizontal_steps(steps, "rows"), f"funnel-{kind}", caption)
-    return Section("funnel", "Funnel", body)
+        body += f"<h3>{kind.capitalize()}s</h3>" + figure(horizontal_steps(steps, f"{kind}s"), f"funnel-{kind}", caption)
+    return Section("funnel", "Funnel", body + _rules_table({row["reason"] for row in rows}))
+
+
+def _rules_table(reasons: set[str]) -> str:
+    from filters.rules import load_rules
+
+    listed = [(rule.name.replace("_", " "), rule.drops, rule.why) for rule in load_rules() if rule.name in reasons]
+    return "<h3>What the rules drop, and why</h3>" + table(["reason", "drops", "why"], listed) if listed else ""
 
 
 def funnel_steps(rows: list[dict]) -> tuple[list[dict], bool]:
@@ -130,7 +144,7 @@ def zooms(lake: Lake, facts: ReportFacts) -> Section:
         [(r["kind"], r["len"], number(r["fps"]), number(r["length"])) for r in by_kind.iter_rows(named=True)],
     )
     body += figure(
-        bars(by_rate, "rate", "share", x_title="frames per second", y_title="share of zooms"), "rates",
+        bars(by_rate, "rate", "share", x_title="frames per second", y_title="share of zooms", percent=True), "rates",
         f"Rates asked for, over {count(len(rates))} zooms of all kinds. The paper's policy: 25%, 66%, 8%, 1%, and none above 8.",
     )  # fmt: skip
     lengths = (zoomed["end_s"] - zoomed["start_s"]).to_list()
@@ -138,12 +152,20 @@ def zooms(lake: Lake, facts: ReportFacts) -> Section:
     if places:
         chart = histogram(places, title="middle of the window, as a share of the video", y_title="zooms", limits=(0, 1))
         body += figure(chart, "places", "Where in the video zooms fall, from its start (0) to its end (1).")
-    faults = turns.filter(pl.col("action") == "fault").group_by("kind", "fault").len().sort(["kind", "len"], descending=[False, True])
-    body += "<h3>Faults</h3>" + (
-        table(["kind", "fault", "turns"], ((k, f.replace("_", " "), n) for k, f, n in faults.iter_rows()))
-        if faults.height else note("No turn broke the protocol.")
-    )  # fmt: skip
-    return Section("zooms", "How players zoom", body)
+    return Section("zooms", "How players zoom", body + "<h3>Faults</h3>" + _faults_table(turns))
+
+
+def _faults_table(turns: pl.DataFrame) -> str:
+    faults = turns.filter(pl.col("action") == "fault")
+    if not faults.height:
+        return note("No turn broke the protocol.")
+    counts = {(fault, kind): rows for fault, kind, rows in faults.group_by("fault", "kind").len().iter_rows()}
+    kinds, names = sorted({kind for _, kind in counts}), sorted({fault for fault, _ in counts})
+    return table(
+        ["fault", *kinds],
+        [(FAULTS.get(fault, fault.replace("_", " ")), *(counts.get((fault, kind), 0) for kind in kinds)) for fault in names],
+        "Turns that broke the protocol, by kind of episode; each was answered in words and the episode went on",
+    )
 
 
 def _rate_bin(fps: float) -> str:

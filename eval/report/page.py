@@ -49,10 +49,16 @@ def headline(lake: Lake) -> list[tuple[str, str, str]]:
         ("questions", count(fit), f"{count(len(questions) - fit)} quarantined"),
         ("trajectories kept", count(kept), f"of {count(len(verdicts))} candidates"),
     ]
-    accuracy = lake.read("evaluations").filter((pl.col("metric") == "accuracy") & (pl.col("slice") == ALL)).sort("player", "setting", descending=[False, True])
-    for row in accuracy.filter(pl.col("setting").is_in(["zoom", "overview"])).iter_rows(named=True):
-        how = "with zoom" if row["setting"] == "zoom" else "overview alone"
-        out.append((f"{row['player']}, {how}", share(row["value"]), f"{interval(row['low'], row['high'])}, {count(row['questions'])} questions"))
+    scored = lake.read("evaluations").filter((pl.col("metric") == "accuracy") & (pl.col("slice") == ALL))
+    for (player,), rows in sorted(scored.group_by("player"), key=lambda pair: pair[0]):
+        by_setting = {row["setting"]: row for row in rows.iter_rows(named=True)}
+        first = by_setting.get("zoom") or next(iter(by_setting.values()))
+        small = [f"with zoom, {count(first['questions'])} questions" if first["setting"] == "zoom" else first["setting"]]
+        if first["low"] is not None:
+            small.append(f"95% interval {interval(first['low'], first['high'])}")
+        if "overview" in by_setting and first["setting"] == "zoom":
+            small.append(f"{share(by_setting['overview']['value'])} from the overview alone")
+        out.append((f"accuracy of {player}", share(first["value"]), "; ".join(small)))
     return out
 
 

@@ -77,7 +77,8 @@ def evaluations(lake: Lake, facts: ReportFacts) -> Section:
             [(r["player"], _signed(r["value"]), interval(r["low"], r["high"], _signed), r["questions"]) for r in gains],
             "Accuracy with zoom less accuracy from the overview alone, paired by question",
         )
-    body += "<h3>All figures</h3>" + table(
+    body += "<h3>All figures</h3>" + _by_setting(overall)
+    body += "<details><summary>Each figure with its interval and the questions it rests on</summary>" + table(
         ["player", "setting", "metric", "value", "95% interval", "questions", "unknown"],
         [_row(r, r["metric"].replace("_", " ")) for r in overall if r["metric"] != GAIN],
     )
@@ -85,7 +86,7 @@ def evaluations(lake: Lake, facts: ReportFacts) -> Section:
         "Unknown questions could not be played or judged; they are left out of the value. A dash instead of an interval: "
         "it would rest on one video, or the videos do not differ. With few videos the intervals are wide, as they must be."
     )
-    body += "<details><summary>What each metric means</summary>" + facts_list(MEANINGS) + "</details>"
+    body += "</details><details><summary>What each metric means</summary>" + facts_list(MEANINGS) + "</details>"
     topics = [row for row in rows if row["slice"] != ALL and row["metric"] == "accuracy"]
     if topics:
         body += "<h3>Accuracy by topic</h3>" + table(
@@ -94,6 +95,21 @@ def evaluations(lake: Lake, facts: ReportFacts) -> Section:
     played = {row["setting"] for row in rows}
     absent = [f"The setting '{name}' ({what}) was not evaluated." for name, what in SETTINGS.items() if name not in played]
     return Section("evaluations", "Evaluations", body, absent)
+
+
+def _by_setting(rows: Sequence[dict]) -> str:
+    """One row for each player and setting, one column for each metric."""
+    values = {(row["player"], row["setting"], row["metric"]): row["value"] for row in rows if row["metric"] != GAIN}
+    metrics = [name for name in MEANINGS if any(key[2] == name for key in values)]
+
+    def cell(pair: tuple[str, str], metric: str) -> str:
+        return (share if metric in SHARES else number)(values.get((*pair, metric)))
+
+    pairs = dict.fromkeys((row["player"], row["setting"]) for row in rows)
+    return table(
+        ["player", "setting", *(name.replace("_", " ") for name in metrics)],
+        [(*pair, *(cell(pair, metric) for metric in metrics)) for pair in pairs],
+    )
 
 
 def _drawn(rows: Sequence[dict], metric: str) -> list[dict]:

@@ -1,0 +1,54 @@
+import io
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from eval.figures import contact_sheet, funnel_markdown, loss_curve_png, loss_curve_svg
+
+METRICS = [{"step": n, "loss": 3.0 - 0.05 * n} for n in range(30)] + [{"step": 30, "validation_loss": 1.4}]
+
+
+def jpeg(colour: str, size: tuple[int, int] = (64, 36)) -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", size, colour).save(out, "JPEG")
+    return out.getvalue()
+
+
+def test_contact_sheet_holds_every_frame_in_order_with_its_time():
+    colours = ["red", "lime", "blue", "white", "black"]
+    sheet = Image.open(io.BytesIO(contact_sheet([(n * 2.0, jpeg(c)) for n, c in enumerate(colours)], 3, width=100)))
+    assert sheet.format == "JPEG" and sheet.size == (3 * 104 + 4, 2 * (56 + 4) + 4)
+    for n, colour in enumerate(colours):
+        left, top = 4 + n % 3 * 104, 4 + n // 3 * 60
+        expected = Image.new("RGB", (1, 1), colour).getpixel((0, 0))
+        assert np.allclose(sheet.getpixel((left + 85, top + 45)), expected, atol=12), "the frame itself"
+        label = np.asarray(sheet.crop((left, top, left + 60, top + 22)).convert("L"))
+        assert label.min() < 60 and label.max() > 180, "its time: light letters on a dark ground"
+
+
+def test_contact_sheet_of_nothing_is_an_error():
+    with pytest.raises(ValueError, match="0 frames"):
+        contact_sheet([], 4)
+
+
+def test_loss_curve_as_png_and_svg():
+    assert Image.open(io.BytesIO(loss_curve_png(METRICS))).format == "PNG"
+    drawn = ET.fromstring(loss_curve_svg(METRICS))
+    assert drawn.get("aria-label") == "Loss by optimiser step"
+    assert b"optimiser step" in loss_curve_svg(METRICS)
+    with pytest.raises(ValueError, match="none of the 1 rows"):
+        loss_curve_png(METRICS[-1:])
+
+
+def test_funnel_markdown_goes_from_asked_to_kept():
+    rows = [
+        {"stage": "kept", "kind": "exemplar", "reason": "", "rows": 4},
+        {"stage": "rejected", "kind": "exemplar", "reason": "bad_format", "rows": 2},
+        {"stage": "rejected", "kind": "exemplar", "reason": "wrong_answer", "rows": 3},
+        {"stage": "asked", "kind": "exemplar", "reason": "", "rows": 9},
+    ]
+    lines = funnel_markdown(rows).splitlines()[2:]
+    assert [line.split("|")[3].strip() for line in lines] == ["", "wrong answer", "bad format", ""]
+    assert lines[0].endswith("| 9 |") and lines[-1].endswith("| 4 |")

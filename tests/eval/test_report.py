@@ -1,0 +1,116 @@
+import dataclasses
+import re
+from html.parser import HTMLParser
+
+import pytest
+from lake_fixture import World, write_lake
+
+from eval.report import ReportFacts, write_report
+from eval.report.facts import FactsError
+from eval.report.making import funnel_steps
+from eval.report.page import SECTIONS, headline
+from tables.lake import Lake
+
+VOID = {"meta", "wbr", "br", "img", "hr", "link", "input"}
+IDS = ["ran", "videos", "shots", "questions", "funnel", "pass", "calls", "zooms", "shards", "training", "evaluations", "leaks", "absent"]
+
+
+class Checker(HTMLParser):
+    """Every tag closed in order; collects ids, texts and addresses."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.addresses: list[str] = []
+        self.unnamed_plots = 0
+
+    def handle_starttag(self, tag, attrs):
+        named = dict(attrs)
+        if tag not in VOID:
+            self.open.append(tag)
+        if "id" in named:
+            self.ids.append(named["id"])
+        self.addresses += [value for name, value in attrs if name in ("href", "src", "xlink:href") and value]
+        self.unnamed_plots += tag == "svg" and not named.get("aria-label")
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open and self.open[-1] == tag, f"</{tag}> closes {self.open[-3:]}"
+        self.open.pop()
+
+
+def check(page: str) -> Checker:
+    checker = Checker()
+    checker.feed(page)
+    checker.close()
+    assert not checker.open
+    assert len(set(checker.ids)) == len(checker.ids)
+    assert [i for i in checker.ids if i in IDS] == IDS
+    assert not [a for a in checker.addresses if not a.startswith("#")], "nothing is loaded from anywhere"
+    assert not re.search(r"url\((?!#)|@import|<script", page)
+    assert checker.unnamed_plots == 0
+    return checker
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory) -> World:
+    return write_lake(tmp_path_factory.mktemp("world"), width=64)
+
+
+def facts(world: World) -> ReportFacts:
+    return ReportFacts(
+        "synthetic", {"max_zooms": 4}, {"server": "http://localhost/v1"}, {"sft": world.shards}, world.training,
+        {"exemplars": {"calls": 103}}, "2026-11-22",
+    )  # fmt: skip
+
+
+def test_full_report(world, tmp_path):
+    page = write_report(world.lake, facts(world), tmp_path / "deep" / "index.html").read_text()
+    checker = check(page)
+    assert page.count("<svg") >= 10
+    for text in ("broken.mp4", "No frame could be decoded", "wrong answer", "video_signature".replace("_", " "), "rl data set was not written", "0.521"):
+        assert text.replace("/", "/<wbr>") in page, text
+    assert len(checker.ids) > len(SECTIONS)
+    assert not list(tmp_path.glob("deep/.*")), "no temporary file is left"
+    kept = (world.lake.read("verdicts")["outcome"] == "kept").sum()
+    assert ("trajectories kept", str(kept), f"of {world.lake.read('verdicts').height} candidates") in headline(world.lake)
+
+
+def test_empty_lake_says_what_was_not_run(tmp_path):
+    page = write_report(Lake(tmp_path / "nothing"), ReportFacts(), tmp_path / "index.html").read_text()
+    check(page)
+    for sentence in ("No video was taken in", "No player was evaluated", "The policy was not trained", "was not checked against", "The sft data set was not written"):
+        assert sentence in page.split('id="absent"')[1], sentence
+
+
+def test_text_from_data_cannot_break_the_page(world, tmp_path):
+    nasty = "<script>alert(1)</script>&\"'"
+    lake = Lake(tmp_path / "lake")
+    lake.write("videos", [row | {"reason": nasty, "detail": nasty} for row in world.lake.read("videos").to_dicts()])
+    lake.write("funnel", [row | {"reason": nasty if row["reason"] == "wrong_answer" else row["reason"]} for row in world.lake.read("funnel").to_dicts()])
+    lake.write("evaluations", [row | {"player": nasty} for row in world.lake.read("evaluations").to_dicts() if row["player"] == "policy"])
+    lake.write("questions", [row | {"topic": nasty} for row in world.lake.read("questions").to_dicts()])
+    lake.write("question_stats", world.lake.read("question_stats"))
+    page = write_report(lake, dataclasses.replace(facts(world), recipe_name=nasty), tmp_path / "index.html").read_text()
+    check(page)
+    assert "&lt;script&gt;alert(1)" in page
+
+
+def test_a_broken_training_file_is_named(world, tmp_path):
+    (tmp_path / "metrics.jsonl").write_text('{"step": 1, "loss": 2.0}\n{"step": 2, "lo')
+    with pytest.raises(FactsError, match=r"metrics\.jsonl has a line"):
+        write_report(Lake(tmp_path), ReportFacts(training_folder=tmp_path), tmp_path / "index.html")
+
+
+def test_funnel_steps_fall_from_asked_to_kept():
+    rows = [{"stage": s, "reason": r, "rows": n} for s, r, n in (("asked", "", 10), ("failed", "timeout", 1), ("rejected", "a", 2), ("rejected", "b", 3), ("kept", "", 4))]
+    steps, adds_up = funnel_steps(rows)
+    assert adds_up
+    assert [(s["label"], s["from"], s["to"]) for s in steps] == [("asked", 0, 10), ("timeout", 9, 10), ("b", 6, 9), ("a", 4, 6), ("kept", 0, 4)]
+    steps, adds_up = funnel_steps([*rows, {"stage": "rejected", "reason": "c", "rows": 5}])
+    assert not adds_up and [s["to"] - s["from"] for s in steps] == [10, 1, 5, 3, 2, 4]
