@@ -2,193 +2,186 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from array import array
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from video.clock import Clock
 from video.opening import prepare_decoder
-from video.overview import overview_times
-from video.picture import Encoded, PictureMaker, display_size, turn_of
-from video.preflight import Timeline, check_file, content_hash, open_checked, read_timeline
+from video.overview import overview_times, shot_aware_times
+from video.picture import PictureMaker, display_size, turn_of
+from video.preflight import (
+    Timeline,
+    check_file,
+    check_length,
+    content_hash,
+    declared_end_s,
+    open_checked,
+    read_timeline,
+)
 from video.settings import Ingested, IngestSettings
 from video.shots import ShotFinder
 from video.signature import SPACING_S, SignatureMaker
 from video.source import VideoSource
-from video.types import Frame, Quarantine, VideoRecord
+from video.store import ZoomStoreWriter
+from video.taps import CANDIDATE_SPACING_S, FrameSpool, Pictures, Tap, grid
+from video.types import Frame, Quarantine, Shot, VideoRecord
 
 if TYPE_CHECKING:
     import av
 
-LOST_S = 1.0
-"""A video that ends this much (and LOST_SHARE of its length) before its declared end is truncated."""
-LOST_SHARE = 0.02
 UNEVEN_SHARE = 0.1
 """A rate varies when the longest and the shortest spacing of frames differ by more than this share of the mean."""
 
 
-@dataclass
-class _Wanted:
-    """Someone who wants the frame on the screen at certain times."""
+def ingest_file(path: Path, uri: str, settings: IngestSettings) -> Ingested:
+    """Read one local file from its first frame to its last. `uri` is what others call it.
 
-    times_s: Iterator[float]
-    take: Callable[[float, av.VideoFrame], None]
-    next_s: float | None = None
-    next_tick: int = 0
+    Raises:
+        Quarantine: the file cannot be read from beginning to end.
+    """
+    record = VideoRecord(uri, "ok", bytes=check_file(path))
+    record = replace(record, video_id=content_hash(path))
+    container, stream = open_checked(path)
+    with container:
+        timeline = read_timeline(container, stream)
+        declared_s = declared_end_s(container)
+    container, stream = open_checked(path)
+    with container, ExitStack() as cleanup:
+        decoded = _Pass(container, stream, timeline, settings, record, cleanup)
+        decoded.run()
+        check_length(decoded.clock, timeline, decoded.duration_s, declared_s)
+        return decoded.result(path)
 
-    def advance(self, clock: Clock) -> None:
-        self.next_s = next(self.times_s, None)
-        if self.next_s is not None:
-            self.next_tick = clock.ticks(self.next_s)
 
+class _Pass:
+    """The decode and everything that is drawn from it. Used once."""
 
-class OnePass:
-    """Reads one local file from its first frame to its last. Used once."""
-
-    def __init__(self, path: Path, uri: str, settings: IngestSettings) -> None:
-        self.path, self.uri, self.settings = path, uri, settings
-
-    def run(self) -> Ingested:
-        """
-        Raises:
-            Quarantine: the file cannot be read from beginning to end.
-        """
-        size = check_file(self.path)
-        record = VideoRecord(self.uri, "ok", video_id=content_hash(self.path), bytes=size)
-        container, stream = open_checked(self.path)
-        try:
-            timeline = read_timeline(container, stream)
-            declared_end_s = _declared_end_s(container)
-        finally:
-            container.close()
-        container, stream = open_checked(self.path)
-        try:
-            return self._decode(container, stream, timeline, declared_end_s, record)
-        finally:
-            container.close()
-
-    def _decode(
+    def __init__(
         self,
         container: av.container.InputContainer,
         stream: av.video.stream.VideoStream,
         timeline: Timeline,
-        declared_end_s: float | None,
+        settings: IngestSettings,
         record: VideoRecord,
-    ) -> Ingested:
-        settings = self.settings
+        cleanup: ExitStack,
+    ) -> None:
+        self._container, self._stream, self._timeline = container, stream, timeline
+        self._settings, self._record = settings, record
         prepare_decoder(stream, settings.threads)
-        frames = _decoded(container, stream, timeline)
-        first = next(frames, None)
+        self._frames = _decoded(container, stream, timeline)
+        first = next(self._frames, None)
         if first is None:
             raise Quarantine("no_frames", "its video stream holds no frame that can be shown; leave it out")
-        clock = Clock(first.pts, timeline.time_base)
-        planned_last_s = clock.seconds(int(timeline.pts[-1]))
-        planned_end_s = planned_last_s + float(timeline.last_duration * timeline.time_base)
-        # One frame without a duration is taken for one tick, so that it has a length at all.
-        planned_end_s = planned_end_s or float(timeline.time_base)
-        average_fps = len(timeline.pts) / planned_end_s if planned_end_s > 0 else 1.0
-        aspect = float(stream.sample_aspect_ratio or 1) or 1.0
+        self._first = self._last = first
+        self.clock = Clock(first.pts, timeline.time_base)
+        self._aspect = float(stream.sample_aspect_ratio or 1) or 1.0
+        self._pts = array("q")
+        self._signature: list[int] = []
+        # What the packets promise; the decode will tell whether it is so.
+        self._planned_s = self._overview_times(self._end_s(int(timeline.pts[-1]), 0), self.clock.seconds(int(timeline.pts[-1])))
+        self._shots = ShotFinder(settings.detectors, len(timeline.pts) / self._end_s(int(timeline.pts[-1]), 0))
+        self._spool = FrameSpool(self.clock)
+        cleanup.callback(self._spool.close)
+        self._store: ZoomStoreWriter | None = None
+        self._taps = list(self._make_taps(cleanup))
 
-        shots = ShotFinder(settings.detectors, average_fps)
-        maker, signer = PictureMaker(settings.min_pixels, settings.max_pixels), SignatureMaker()
-        signature: list[int] = []
-        overview: list[Frame] = []
-        encoded: tuple[int, Encoded] | None = None
-
-        def picture(frame: av.VideoFrame) -> Encoded:
-            nonlocal encoded
-            if encoded is None or encoded[0] != frame.pts:
-                encoded = frame.pts, maker.encode(frame, aspect)
-            return encoded[1]
-
-        def into_overview(time_s: float, frame: av.VideoFrame) -> None:
-            shown = picture(frame)
-            overview.append(
-                Frame(shown.frame_id, clock.seconds(frame.pts), time_s, shown.width, shown.height, shown.jpeg)
-            )
-
-        def into_signature(_: float, frame: av.VideoFrame) -> None:
-            signature.append(signer.hash(frame))
-
-        asked_s = self._overview_times(planned_end_s, planned_last_s)
-        wanted = [
-            _Wanted(iter(asked_s), into_overview),
-            _Wanted(_grid(SPACING_S, planned_end_s), into_signature),
-        ]
-        for one in wanted:
-            one.advance(clock)
-        last, count = first, 0
-        shortest = longest = None
-        for frame in itertools.chain(frames, [None]):
-            shots.take(last, clock.seconds(last.pts))
-            count += 1
-            for one in wanted:
-                while one.next_s is not None and (frame is None or one.next_tick < frame.pts):
-                    one.take(one.next_s, last)
-                    one.advance(clock)
+    def run(self) -> None:
+        frame: av.VideoFrame | None
+        while True:
+            frame = next(self._frames, None)
+            last = self._last
+            self._pts.append(last.pts)
+            self._shots.take(last, self.clock.seconds(last.pts))
+            for tap in self._taps:
+                tap.offer(last, None if frame is None else frame.pts)
             if frame is None:
                 break
-            step = frame.pts - last.pts
-            if step <= 0:
-                raise Quarantine(
-                    "times_not_increasing",
-                    f"after {clock.seconds(last.pts):.3f} s comes a frame at {clock.seconds(frame.pts):.3f} s; re-encode it",
-                )
-            shortest = step if shortest is None else min(shortest, step)
-            longest = step if longest is None else max(longest, step)
-            last = frame
+            if frame.pts <= last.pts:
+                before_s, after_s = self.clock.seconds(last.pts), self.clock.seconds(frame.pts)
+                detail = f"after {before_s:.3f} s comes a frame at {after_s:.3f} s; re-encode it"
+                raise Quarantine("times_not_increasing", detail)
+            self._last = frame
+        self.last_s = self.clock.seconds(self._last.pts)
+        self.duration_s = self._end_s(self._last.pts, self._last.duration)
 
-        last_s = clock.seconds(last.pts)
-        duration_s = last_s + float((last.duration or timeline.last_duration) * timeline.time_base)
-        duration_s = duration_s or planned_end_s
-        _check_length(clock, timeline, duration_s, declared_end_s)
-        again_s = self._overview_times(duration_s, last_s)
-        if again_s != asked_s:
-            # The packets promised other times than the decoder kept; ask for the right ones.
-            overview = self._read_again(again_s)
-        width, height = display_size(first, aspect, turn_of(first))
-        mean = (last.pts - first.pts) / max(1, count - 1)
+    def result(self, path: Path) -> Ingested:
+        settings = self._settings
+        shots = self._shots.shots(self.duration_s)
+        overview = self._overview(path, shots)
+        width, height = display_size(self._first, self._aspect, turn_of(self._first))
         record = replace(
-            record,
-            container=container.format.name,
-            codec=stream.codec_context.codec.canonical_name,
+            self._record,
+            container=self._container.format.name,
+            codec=self._stream.codec_context.codec.canonical_name,
             width=round(width),
             height=round(height),
-            duration_s=duration_s,
-            average_fps=count / duration_s,
-            variable_rate=shortest is not None and longest - shortest > max(2, UNEVEN_SHARE * mean),
-            frames=count,
-            has_audio=len(container.streams.audio) > 0,
-            keyframes_s=tuple(clock.seconds(int(pts)) for pts in timeline.keyframes if pts >= first.pts),
-            signature=tuple(signature),
+            duration_s=self.duration_s,
+            average_fps=len(self._pts) / self.duration_s,
+            variable_rate=self._varies(),
+            frames=len(self._pts),
+            has_audio=len(self._container.streams.audio) > 0,
+            keyframes_s=tuple(self.clock.seconds(int(k)) for k in self._timeline.keyframes if k >= self.clock.first_pts),
+            signature=tuple(self._signature),
         )
-        return Ingested(record, shots.shots(duration_s), shots.name, tuple(overview), settings.overview)
+        if self._store is not None:
+            end_pts = self._pts[-1] + round(self.duration_s / self.clock.time_base) - (self._pts[-1] - self._pts[0])
+            self._store.finish(self.clock, self._pts, end_pts, record.video_id)
+        return Ingested(record, shots, self._shots.name, overview, settings.overview)
+
+    def _make_taps(self, cleanup: ExitStack) -> Iterator[Tap]:
+        settings, clock = self._settings, self.clock
+        pictures = Pictures(PictureMaker(settings.min_pixels, settings.max_pixels), self._aspect)
+        signer = SignatureMaker()
+        end_s = self._end_s(int(self._timeline.pts[-1]), 0)
+        times = self._planned_s if settings.overview == "uniform" else grid(CANDIDATE_SPACING_S, end_s)
+        yield Tap(clock, times, lambda time_s, frame: self._spool.put(time_s, frame.pts, pictures.of(frame)))
+        yield Tap(clock, grid(SPACING_S, end_s), lambda _, frame: self._signature.append(signer.hash(frame)))
+        if settings.zoom_store_fps > 0:
+            store = ZoomStoreWriter(
+                settings.zoom_store_dir,
+                self._record.uri,
+                fps=settings.zoom_store_fps,
+                min_pixels=settings.min_pixels,
+                max_pixels=settings.max_pixels,
+            )
+            cleanup.callback(store.abandon)
+            self._store = store
+            spacing_s = 1 / settings.zoom_store_fps
+            yield Tap(clock, grid(spacing_s, end_s), lambda _, frame: store.add(frame.pts, pictures.of(frame)))
+
+    def _overview(self, path: Path, shots: tuple[Shot, ...]) -> tuple[Frame, ...]:
+        settings = self._settings
+        times_s = self._overview_times(self.duration_s, self.last_s)
+        if settings.overview == "shot_aware":
+            candidates = [time_s for time_s in self._spool.times_s if time_s < self.duration_s]
+            times_s = shot_aware_times(shots, candidates, frames=len(times_s), max_frames=settings.overview_frames)
+        elif times_s != self._planned_s:
+            # The decoder kept other times than the packets promised; ask again for the right ones.
+            source = VideoSource(str(path), settings.min_pixels, settings.max_pixels)
+            try:
+                return tuple(source.frames_at(times_s))
+            finally:
+                source.close()
+        return self._spool.frames(times_s)
 
     def _overview_times(self, duration_s: float, last_frame_s: float) -> list[float]:
-        settings = self.settings
-        return overview_times(
-            duration_s, fps=settings.overview_fps, max_frames=settings.overview_frames, last_frame_s=last_frame_s
-        )
+        fps, frames = self._settings.overview_fps, self._settings.overview_frames
+        return overview_times(duration_s, fps=fps, max_frames=frames, last_frame_s=last_frame_s)
 
-    def _read_again(self, times_s: list[float]) -> list[Frame]:
-        source = VideoSource(str(self.path), self.settings.min_pixels, self.settings.max_pixels)
-        try:
-            return source.frames_at(times_s)
-        finally:
-            source.close()
+    def _end_s(self, last_pts: int, duration: int | None) -> float:
+        """End of the last frame; a single frame of no duration is taken for one tick, so that it has a length."""
+        return self.clock.seconds(last_pts + (duration or self._timeline.last_duration or 1))
 
+    def _varies(self) -> bool:
+        import numpy as np
 
-def _grid(spacing_s: float, end_s: float) -> Iterator[float]:
-    return itertools.takewhile(lambda time_s: time_s < end_s, (index * spacing_s for index in itertools.count()))
-
-
-def _declared_end_s(container: av.container.InputContainer) -> float | None:
-    """The container's own word on when it ends, in seconds on its clock."""
-    import av
-
-    return None if container.duration is None else (container.duration + (container.start_time or 0)) / av.time_base
+        steps = np.diff(np.asarray(self._pts))
+        # Two ticks are what rounding to the container's clock does to an even rate.
+        return len(steps) > 0 and bool(np.ptp(steps) > max(2, UNEVEN_SHARE * steps.mean()))
 
 
 def _decoded(
@@ -197,7 +190,7 @@ def _decoded(
     """Every frame in order.
 
     Raises:
-        Quarantine: damaged, no_times, or a frame whose time runs backwards.
+        Quarantine: damaged, no_times.
     """
     import av
 
@@ -219,16 +212,3 @@ def _decoded(
     except av.error.FFmpegError as error:
         detail = f"the decoder fails near {seen_s:.1f} s ({error.strerror}); repair or re-encode it"
         raise Quarantine("damaged", detail) from None
-
-
-def _check_length(clock: Clock, timeline: Timeline, duration_s: float, declared_end_s: float | None) -> None:
-    promised_s = clock.seconds(int(timeline.pts[-1]))
-    if promised_s - duration_s > LOST_S:
-        detail = f"frames are promised to {promised_s:.1f} s but end at {duration_s:.1f} s; get the whole file"
-        raise Quarantine("truncated", detail)
-    if declared_end_s is None or timeline.container_end_s is None:
-        return
-    lost_s = declared_end_s - timeline.container_end_s
-    if lost_s > max(LOST_S, LOST_SHARE * declared_end_s):
-        detail = f"it declares an end at {declared_end_s:.1f} s but stops {lost_s:.1f} s before; get the whole file"
-        raise Quarantine("truncated", detail)

@@ -1,7 +1,7 @@
 """What can be told of a file before it is decoded, and why a file is left out.
 
 Nothing here trusts a file: it may be a pipe, a playlist that names other files, or declare sizes and lengths that it
-does not have. What is only found by decoding (damage, wrong lengths) is told by `video.onepass`.
+does not have. What is only found by decoding (damage, wrong lengths) is found by `video.onepass`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from video.clock import Clock
 from video.opening import open_container, video_stream
 from video.types import Quarantine
 
@@ -44,6 +45,9 @@ REASONS: dict[str, str] = {
 MAX_PICTURE_PIXELS = 8192 * 8192
 """Largest declared picture that is tried; a frame of it takes some 100 MB."""
 HASH_BLOCK_BYTES = 1 << 20
+LOST_S = 1.0
+"""A video that ends this much (and LOST_SHARE of its length) before its declared end is truncated."""
+LOST_SHARE = 0.02
 PLAYLIST_MARKS = (b"#EXTM3U", b"ffconcat", b"<MPD", b"<?xml", b"[playlist]", b"<smil", b"<asx")
 
 
@@ -169,6 +173,31 @@ def read_timeline(container: av.container.InputContainer, stream: av.video.strea
     if last_duration <= 0:
         last_duration = int(np.median(np.diff(pts))) if len(pts) > 1 else 0
     return Timeline(stream.time_base, pts, np.sort(np.asarray(keyframes, dtype=np.int64)), last_duration, hidden, end_s)
+
+
+def declared_end_s(container: av.container.InputContainer) -> float | None:
+    """The container's own word on when it ends, in seconds on its clock."""
+    import av
+
+    return None if container.duration is None else (container.duration + (container.start_time or 0)) / av.time_base
+
+
+def check_length(clock: Clock, timeline: Timeline, duration_s: float, declared_s: float | None) -> None:
+    """Hold what was found against what was promised. `declared_s` is the end declared by the container.
+
+    Raises:
+        Quarantine: truncated.
+    """
+    promised_s = clock.seconds(int(timeline.pts[-1]))
+    if promised_s - duration_s > LOST_S:
+        detail = f"frames are promised to {promised_s:.1f} s but end at {duration_s:.1f} s; get the whole file"
+        raise Quarantine("truncated", detail)
+    if declared_s is None or timeline.container_end_s is None:
+        return
+    lost_s = declared_s - timeline.container_end_s
+    if lost_s > max(LOST_S, LOST_SHARE * declared_s):
+        detail = f"it declares an end at {declared_s:.1f} s but stops {lost_s:.1f} s before; get the whole file"
+        raise Quarantine("truncated", detail)
 
 
 def _short(error: Exception) -> str:

@@ -24,11 +24,11 @@ COPY_BLOCK_BYTES = 1 << 22
 
 def ingest_one(uri: str, settings: IngestSettings) -> Ingested:
     """Read one file in this process. A file that cannot be read comes back quarantined, with its reason."""
-    from video.onepass import OnePass
+    from video.onepass import ingest_file
 
     try:
         with on_this_machine(uri) as path:
-            return OnePass(path, uri, settings).run()
+            return ingest_file(path, uri, settings)
     except Quarantine as error:
         return quarantined(uri, error.reason, error.detail)
     except MemoryError:
