@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Literal
 
 from distill.costs import Bound, cost_usd, upper_bound
-from distill.encoding import ImageCache, encode_request
+from distill.encoding import Body, ImageCache, encode_request
 from distill.errors import CallFailed, EndpointDown, StepStopped
 from distill.frames import FrameStore
 from distill.keys import call_key
@@ -70,11 +70,12 @@ class ChatPlayer:
         Raises:
             StepStopped: the key's variable is not set, or no model is named and none can be learnt.
         """
-        from openai import AsyncOpenAI
+        from openai import AsyncOpenAI, DefaultAioHttpClient
 
         self._opened_by = asyncio.get_running_loop()
         self._client = AsyncOpenAI(
-            base_url=self.endpoint.base_url, api_key=self._key(), max_retries=0, timeout=self.endpoint.timeout_s
+            base_url=self.endpoint.base_url, api_key=self._key(), max_retries=0, timeout=self.endpoint.timeout_s,
+            http_client=DefaultAioHttpClient(),
         )
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="encode")
         self._gate = Gate(self.endpoint.concurrency)
@@ -115,24 +116,18 @@ class ChatPlayer:
         return self._told(entry, replayed=replayed)
 
     async def _answer(self, key: str, sampling: dict, messages: Sequence[Message]) -> tuple[Entry, bool]:
-        known = await self._in_thread(self._ledger.replay, key)
+        parameters = self._parameters(sampling)
+        known, attempt, body = await self._in_thread(self._prepare, key, parameters, messages)
         if known is not None:
             return known, True
         bound = upper_bound(self.endpoint, messages)
-        attempt = await self._in_thread(self._ledger.next_attempt, key)
-        body: tuple[bytes, str] | None = None
-        sent: frozenset[str] = frozenset()
-        tries = 0
+        sent, tries = frozenset(parameters), 0
         while True:
             self._breaker.check()
-            parameters = self._parameters(sampling)
-            if body is None or frozenset(parameters) != sent:
-                sent = frozenset(parameters)
-                body = await self._in_thread(encode_request, parameters, messages, self._images)
-            outcome, latency_s = await self._send(body[0], sent, bound)
+            outcome, latency_s = await self._send(body, sent, bound, f"{key}-{attempt}")
             self._counts["made"] += 1
             self._counts["retried"] += tries > 0
-            entry = self._entry(key, attempt, sampling, messages, body[1], outcome, latency_s)
+            entry = self._entry(key, attempt, sampling, messages, body.digest, outcome, latency_s)
             await self._ledger.write(entry)
             self._paid_usd += entry.cost_usd
             attempt += 1
@@ -140,16 +135,26 @@ class ChatPlayer:
                 return entry, False
             if outcome.refused_parameter:
                 await self._drop(outcome.refused_parameter)
-                continue
-            self._breaker.check()
-            tries += 1
-            # Being asked to slow down is no fault of the call, so it may be tried for longer.
-            allowed = self.endpoint.retries * (4 if outcome.kind in ("rate_limited", "overloaded") else 1)
-            if tries > allowed:
-                raise CallFailed(outcome.kind, f"{outcome.error} (tried {tries} times)", retryable=True)
-            await asyncio.sleep(_wait_s(key, tries, outcome.retry_after_s))
+            else:
+                self._breaker.check()
+                tries += 1
+                # Being asked to slow down is no fault of the call, so it may be tried for longer.
+                allowed = self.endpoint.retries * (4 if outcome.kind in ("rate_limited", "overloaded") else 1)
+                if tries > allowed:
+                    raise CallFailed(outcome.kind, f"{outcome.error} (tried {tries} times)", retryable=True)
+                await asyncio.sleep(_wait_s(key, tries, outcome.retry_after_s))
+            parameters = self._parameters(sampling)
+            if frozenset(parameters) != sent:
+                sent = frozenset(parameters)
+                body = await self._in_thread(encode_request, parameters, messages, self._images)
 
-    async def _send(self, body: bytes, sent: frozenset[str], bound: Bound) -> tuple[Outcome, float]:
+    def _prepare(self, key: str, parameters: dict, messages: Sequence[Message]) -> tuple[Entry | None, int, Body | None]:
+        """What the ledger knows of a call and, where it must be made, its number and body; one hop off the loop."""
+        if (known := self._ledger.replay(key)) is not None:
+            return known, 0, None
+        return None, self._ledger.next_attempt(key), encode_request(parameters, messages, self._images)
+
+    async def _send(self, body: Body, sent: frozenset[str], bound: Bound, name: str) -> tuple[Outcome, float]:
         """One request, once a place and the pace allow it; failures of every kind come back as an outcome."""
         await self._requests.take()
         await self._tokens.take(bound.tokens)
@@ -159,7 +164,7 @@ class ChatPlayer:
         try:
             self._breaker.check()
             self._breaker.sending()
-            outcome = await self._post(body, sent)
+            outcome = await self._post(body, sent, name)
         finally:
             self._gate.leave(succeeded=outcome is not None and outcome.kind == "ok")
         if outcome.input_tokens or outcome.output_tokens:
@@ -167,20 +172,25 @@ class ChatPlayer:
         self._judge_server(outcome, number)
         return outcome, time.perf_counter() - began
 
-    async def _post(self, body: bytes, sent: frozenset[str]) -> Outcome:
+    async def _post(self, body: Body, sent: frozenset[str], name: str) -> Outcome:
         from openai import APIConnectionError, APIStatusError, APITimeoutError
 
         try:
             # The client's own timeout is between bytes; this one is for the whole call.
             async with asyncio.timeout(self.endpoint.timeout_s):
-                text = await self._client.post("/chat/completions", cast_to=str, content=body)
+                text = await self._client.post("/chat/completions", cast_to=str, content=body.content, options={"idempotency_key": name})
         except APIStatusError as error:
             headers = {name.lower(): value for name, value in error.response.headers.items()}
             return read_refusal(error.response.status_code, error.response.text, headers, sent)
-        except (APITimeoutError, TimeoutError):
+        except TimeoutError:
             return Outcome("timeout", False, error=f"no reply within {self.endpoint.timeout_s:g} s")
         except APIConnectionError as error:
-            cause = error.__cause__ or error
+            # The transport calls a lost connection a time-out too, so the first cause decides.
+            cause = error
+            while cause.__cause__ is not None:
+                cause = cause.__cause__
+            if isinstance(error, APITimeoutError) and isinstance(cause, TimeoutError):
+                return Outcome("timeout", False, error=f"no reply within {self.endpoint.timeout_s:g} s")
             return Outcome("connection", False, error=f"the connection failed: {type(cause).__name__}: {cause}")
         return read_completion(text, stop_sent="stop" in sent)
 

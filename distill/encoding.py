@@ -12,9 +12,16 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from distill.frames import FrameStore
 from zoom import Message, Text
+
+
+class Body(NamedTuple):
+    content: bytes
+    digest: str
+    """Hash of the content in which frame ids stand for the image bytes."""
 
 
 class ImageCache:
@@ -57,8 +64,8 @@ class ImageCache:
             self._bytes -= len(piece)
 
 
-def encode_request(parameters: dict, messages: Sequence[Message], images: ImageCache) -> tuple[bytes, str]:
-    """The body of a chat completion, and its digest: a hash in which frame ids stand for the image bytes."""
+def encode_request(parameters: dict, messages: Sequence[Message], images: ImageCache) -> Body:
+    """The body of a chat completion."""
     pieces = images.pieces([frame_id for message in messages for frame_id in message.frame_ids])
     digest = hashlib.sha256()
     out: list[bytes] = []
@@ -83,7 +90,7 @@ def encode_request(parameters: dict, messages: Sequence[Message], images: ImageC
             add(b"]")
         add(b"}")
     add(b"]}")
-    return b"".join(out), digest.hexdigest()[:32]
+    return Body(b"".join(out), digest.hexdigest()[:32])
 
 
 def _piece(jpeg: bytes) -> bytes:

@@ -12,7 +12,8 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from pathlib import Path
 from queue import SimpleQueue
 from typing import IO
@@ -61,6 +62,7 @@ class Entry:
 
 
 _COLUMNS = tuple(field.name for field in fields(Entry))
+_values = attrgetter(*_COLUMNS)
 _SCHEMA = """
 create table if not exists calls (
     key text not null, attempt integer not null, at real not null, purpose text not null, endpoint text not null,
@@ -100,11 +102,11 @@ class Ledger:
 
     def append(self, entry: Entry) -> None:
         """Journal an attempt; returns once it is on disk."""
-        self._put(_INSERT, astuple(entry)).result()
+        self._put(_INSERT, _values(entry)).result()
 
     async def write(self, entry: Entry) -> None:
         """The same from an event loop. A cancelled caller's entry is written all the same."""
-        await asyncio.shield(asyncio.wrap_future(self._put(_INSERT, astuple(entry))))
+        await asyncio.shield(asyncio.wrap_future(self._put(_INSERT, _values(entry))))
 
     def fact(self, endpoint: str, name: str) -> str | None:
         """Something learnt about a server in an earlier call, such as a parameter that it refuses."""
