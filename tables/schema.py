@@ -77,7 +77,15 @@ class Table:
         return pl.DataFrame([self._series(rows, column) for column in self.columns])
 
     def _series(self, rows: list[dict], column: Column) -> pl.Series:
+        """Polars refuses lists in lists that mix 1 and 1.5, so nested values are built by Arrow."""
+        import pyarrow as pa
+
+        values = [row[column.name] for row in rows]
+        empty = pl.Series(column.name, [], dtype=column.dtype)
         try:
-            return pl.Series(column.name, [row[column.name] for row in rows], dtype=column.dtype, strict=True)
-        except (pl.exceptions.PolarsError, TypeError, ValueError, OverflowError) as error:
+            if not empty.dtype.is_nested():
+                return pl.Series(column.name, values, dtype=column.dtype, strict=True)
+            built = pa.array(values, type=empty.to_arrow(compat_level=pl.CompatLevel.oldest()).type)
+            return pl.from_arrow(built).rename(column.name).cast(column.dtype, strict=True)
+        except (pl.exceptions.PolarsError, pa.ArrowException, TypeError, ValueError, OverflowError) as error:
             raise SchemaError(f"table {self.name}: a value of {column.name} is no {column.dtype}: {error}") from error
