@@ -93,7 +93,7 @@ function show(id) {
   }
   const q = data.questions[t.question_id] ?? { question: `question ${t.question_id} is not in table questions`, options: [], evidence: [], answer: "?" };
   const video = data.videos[t.video_id] ?? { uri: t.video_id, duration_s: null, shots: [] };
-  main.replaceChildren(
+  main.replaceChildren(...[
     head(t, q), facts(t, q, video), timeline(t, q, video),
     t.overview.length
       ? make("section", { class: "overview" }, make("h3", {}, `Overview: ${t.overview.length} frames`), strip(t.overview, q))
@@ -101,18 +101,18 @@ function show(id) {
     make("section", {}, make("h3", {}, "Turns"), make("ol", { class: "turns" }, t.turns.map((turn, n) => turn_item(turn, n, t, q)))),
     t.status === "failed" ? make("p", { class: "fault" }, `The episode could not be finished: ${words(t.failure)}. It may be tried again.`) : null,
     t.status === "exhausted" ? make("p", { class: "fault" }, "The rounds were used up without an answer.") : null,
-  );
+  ].filter((part) => part !== null));
   main.scrollTop = 0;
   if (matchMedia("(max-width: 860px)").matches) main.scrollIntoView();
   document.title = `${q.question} – VideoZoomer`;
 }
 function head(t, q) {
-  const given = (t.answer ?? "").trim();
+  const given = /^\(?([A-Za-z])\b/.exec((t.answer ?? "").trim())?.[1]?.toUpperCase();
   const options = q.options.map((option, n) => {
     const letter = LETTERS[n];
-    const right = letter === q.answer, chosen = given.toUpperCase().startsWith(letter);
+    const right = letter === q.answer, chosen = letter === given;
     return make("li", { class: right ? "right" : chosen ? "chosen" : "" }, make("b", {}, `${letter}.`), ` ${option}`,
-      right ? make("span", { class: "small" }, " the right one") : null, chosen ? make("span", { class: "small" }, " the answer given") : null);
+      right ? make("span", { class: "small" }, " the right one") : null, chosen ? make("span", { class: "small" }, right ? ", and the answer given" : " the answer given") : null);
   });
   return make("header", {},
     make("p", { class: "badges" },
@@ -124,7 +124,7 @@ function head(t, q) {
     make("h2", {}, q.question),
     options.length ? make("ul", { class: "options" }, options) : null,
     make("p", {}, "Truth: ", make("b", {}, q.answer), ". Answer: ", make("b", {}, t.answer ?? "none"), "."),
-    t.reasons.length ? make("div", { class: "reasons" }, make("p", {}, "Dropped because:"), make("ul", {}, t.reasons.map((reason) =>
+    t.reasons.length ? make("div", { class: "reasons" }, make("p", {}, t.outcome === "failed" ? "Failed because:" : "Dropped because:"), make("ul", {}, t.reasons.map((reason) =>
       make("li", {}, make("b", {}, words(reason)), data.reasons[reason] ? `: ${data.reasons[reason]}` : "")))) : null);
 }
 function facts(t, q, video) {
@@ -172,10 +172,11 @@ function timeline(t, q, video) {
   const told = `${video.shots.length} shots; evidence ${q.evidence.length ? q.evidence.map((w) => `${seconds(w.start_s)} to ${seconds(w.end_s)}`).join(", ") : "not known"}; ` +
     (zooms.length ? zooms.map((z) => `turn ${z.n} zooms into ${seconds(z.start_s)} to ${seconds(z.end_s)} at ${z.fps} fps`).join("; ") : "no zoom");
   return make("figure", { class: "timeline" },
-    make("div", { class: "legend small", "aria-hidden": "true" }, make("span", { class: "key shot" }), "shots", make("span", { class: "key glance" }), "overview frames",
-      q.evidence.length ? [make("span", { class: "key evidence" }), "evidence"] : " evidence not known", make("span", { class: "key zoom" }), "zooms and their frames"),
+    make("div", { class: "legend small", "aria-hidden": "true" }, key("shot", "shots"), key("glance", "overview frames"),
+      q.evidence.length ? key("evidence", "evidence") : make("span", {}, "evidence not known"), key("zoom", "zooms and their frames")),
     drawn("svg", { viewBox: `0 -2 ${width} ${height + 2}`, role: "img", "aria-label": told }, ...parts));
 }
+const key = (name, label) => make("span", {}, make("span", { class: `key ${name}` }), ` ${label}`);
 function strip(frames, q) {
   return make("ul", { class: "strip" }, frames.map(([id, time]) => {
     const evident = q.evidence.some((w) => w.start_s - 0.001 <= time && time <= w.end_s + 0.001);
@@ -241,6 +242,10 @@ addEventListener("keydown", (event) => {
 build_filters();
 apply();
 if (data.note) Object.assign(document.getElementById("note"), { textContent: data.note, hidden: false });
-if (!current() && data.trajectories.length) history.replaceState(null, "", `#${encodeURIComponent(data.trajectories[0].id)}`);
+if (!current() && data.trajectories.length) {
+  // Begin with one that shows the method at work, where there is one.
+  const first = data.trajectories.find((t) => t.outcome === "kept" && t.hit) ?? data.trajectories[0];
+  history.replaceState(null, "", `#${encodeURIComponent(first.id)}`);
+}
 show(current());
 mark_current();

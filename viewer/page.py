@@ -13,6 +13,8 @@ from viewer import data
 from viewer.select import choose, summaries
 
 FOLDER = Path(__file__).parent
+KINDS = ("exemplar", "student", "reflection", "probe", "evaluation")
+"""In the order in which they are made."""
 MAX_TRAJECTORIES = 240
 MAX_BYTES = 64_000_000
 """Of pictures, as base64: about what a browser opens from disk without a pause."""
@@ -39,6 +41,8 @@ def gather(lake: Lake, max_trajectories: int, max_bytes: int, prefer: Sequence[s
     shown = data.trajectories(lake, choose(known, max_trajectories, prefer))
     sizes = data.frame_sizes(lake, (frame_id for trajectory in shown for frame_id in data.frame_ids(trajectory)))
     shown, needed = _that_fit(shown, sizes, max_bytes)
+    # Chosen as a mix, but shown with all attempts at a question side by side.
+    shown.sort(key=lambda t: (t["question_id"], KINDS.index(t["kind"]), t["player"], t["setting"], t["sample"], t["id"]))
     return {
         "trajectories": shown,
         "questions": data.questions(lake, (t["question_id"] for t in shown)),
