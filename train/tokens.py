@@ -1,0 +1,89 @@
+"""A conversation as token ids, the same for training and for playing.
+
+Qwen's chat form is built from ids, not from text: a message's text is tokenised on its own with special tokens taken
+as plain characters, so nothing that a question or a reply says can open a turn or stand for a picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from zoom import Message, Text
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+TURN_START, TURN_END, PAD = "<|im_start|>", "<|im_end|>", "<|endoftext|>"
+IMAGE_START, IMAGE_END, IMAGE = "<|vision_start|>", "<|vision_end|>", "<|image_pad|>"
+SPECIAL_TOKENS = (PAD, TURN_START, TURN_END, IMAGE_START, IMAGE_END, "<|vision_pad|>", IMAGE, "<|video_pad|>")
+"""Qwen-VL's special tokens that matter here, in its own order."""
+
+
+class CheckpointError(ValueError):
+    """A checkpoint cannot be used; the message names it, what is wrong and the remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """A conversation. `weights[i]` is the loss weight of predicting `ids[i]`; zero for all the policy did not write."""
+
+    ids: list[int]
+    weights: list[float]
+    frame_ids: tuple[str, ...]
+    """Frames in order; each stands in `ids` as a run of image tokens."""
+
+
+class Chat:
+    """Turns messages into ids with one tokenizer."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        """Raises:
+        CheckpointError: the tokenizer lacks one of Qwen-VL's special tokens.
+        """
+        self.tokenizer = tokenizer
+        known = tokenizer.get_vocab()
+        if missing := [token for token in SPECIAL_TOKENS if token not in known]:
+            raise CheckpointError(f"the tokenizer of {tokenizer.name_or_path} lacks {missing}; take a Qwen2.5-VL or Qwen3-VL checkpoint")
+        self.image, self.turn_end, self.pad = (known[token] for token in (IMAGE, TURN_END, PAD))
+        self._turn_start, self._image_start, self._image_end = (known[token] for token in (TURN_START, IMAGE_START, IMAGE_END))
+        self._newline = self._text("\n")
+
+    @property
+    def never_sampled(self) -> list[int]:
+        """Ids that a policy must not produce: every special token but the one that ends its turn."""
+        return sorted(set(self.tokenizer.all_special_ids) - {self.turn_end})
+
+    def encode(
+        self, messages: Sequence[Message], image_tokens: Callable[[str], int], *, failed_turn_weight: float = 0.0, prompt: bool = False
+    ) -> Tokens:
+        """`image_tokens` says how many tokens a frame takes. `prompt` ends with the opening of the policy's next turn.
+
+        A policy's turn is trained on from its first character to the token that closes it, with weight 1, or
+        `failed_turn_weight` where the message says `train=False`.
+        """
+        ids: list[int] = []
+        weights: list[float] = []
+        frames: list[str] = []
+        for message in messages:
+            ids += [self._turn_start, *self._text(message.role), *self._newline]
+            weights += [0.0] * (len(ids) - len(weights))
+            for part in message.parts:
+                if isinstance(part, Text):
+                    ids += self._text(part.text)
+                else:
+                    ids += [self._image_start, *[self.image] * image_tokens(part.frame_id), self._image_end]
+                    frames.append(part.frame_id)
+            ids.append(self.turn_end)
+            own = message.role == "assistant"
+            weights += [(1.0 if message.train else failed_turn_weight) if own else 0.0] * (len(ids) - len(weights))
+            ids += self._newline
+            weights += [0.0] * len(self._newline)
+        if prompt:
+            ids += [self._turn_start, *self._text("assistant"), *self._newline]
+            weights += [0.0] * (len(ids) - len(weights))
+        return Tokens(ids, weights, tuple(frames))
+
+    def _text(self, text: str) -> list[int]:
+        return self.tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"] if text else []
