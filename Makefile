@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test ui lint bench clean
+.PHONY: help install demo test ui lint bench docs clean
 
 help: ## say what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
@@ -39,6 +39,9 @@ lint: $(READY) ## ruff
 bench: $(READY) ## speed, as ratios against named alternatives (some minutes)
 	@$(BIN)/pip install --quiet --disable-pip-version-check -e ".[bench]"
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+docs: $(READY) ## write docs/tables.md from the declarations
+	@$(BIN)/python -m tables.document > docs/tables.md
 
 clean: ## remove what runs have written (not the environment)
 	rm -rf runs
