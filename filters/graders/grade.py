@@ -52,10 +52,8 @@ def words(text: str) -> tuple[str, ...]:
 def singular(word: str) -> str:
     """A rough singular of an English noun. It need not be a word, only the same for both numbers of one noun."""
     word = word.removesuffix("'s")
-    if len(word) <= 3 or word.endswith(("ss", "us", "is")):
-        return word
-    if word.endswith("ies"):
-        return word[:-3] + "y"
-    if word.endswith(("ches", "shes", "sses", "xes", "zes")):
-        return word[:-2]
-    return word.removesuffix("s")
+    if len(word) > 3 and not word.endswith(("ss", "us", "is")):
+        if word.endswith(("ches", "shes", "sses", "xes", "zes")):
+            return word[:-2]
+        word = word.removesuffix("s")
+    return word[:-2] + "y" if word.endswith("ie") else word

@@ -1,0 +1,162 @@
+"""Each answer type: what counts as the same, what does not, and what words alone cannot tell."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from filters.grading import GRADERS, GradingError, grade
+
+OPTIONS = ("a red circle", "green square", "the blue star")
+WINDOWS = ((80.0, 95.0), (180.0, 195.0))
+
+
+def verdict(answer_type, expected, given_answer, options=(), evidence=()):
+    question = {
+        "question_id": "q", "answer": expected, "answer_type": answer_type, "options": list(options),
+        "evidence": [{"start_s": start, "end_s": end} for start, end in evidence],
+    }  # fmt: skip
+    return grade(question, given_answer).verdict
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["A", "a", "A.", "(A)", "[A]", "A)", "option A", "Option (A)", "The answer is A", "The correct answer is: (A).", "**A**", "$\\text{A}$",
+     "A. a red circle", "A) red circle", "(A) Red circle", "A: it is red at 3 s", "A because the disc is red", "a red circle", "The red circles."],
+)  # fmt: skip
+def test_choice_takes_the_letter_or_the_text_in_any_usual_form(said):
+    assert verdict("choice", "A", said, OPTIONS) == "correct"
+    assert verdict("choice", "B", said, OPTIONS) == "wrong"
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["A man walks by", "B", "green square", "D", "A or B", "A, B", "A/C", "A. green square", "a green square is not it", "", "no idea", "Banana"],
+)
+def test_choice_finds_no_letter_by_luck(said):
+    assert verdict("choice", "A", said, OPTIONS) == "wrong"
+
+
+def test_choice_in_nearly_the_right_words_is_left_to_a_judge():
+    assert verdict("choice", "A", "it is clearly a red circle", OPTIONS) == "unknown"
+    assert verdict("choice", "A", "circle", OPTIONS) == "unknown"
+
+
+def test_choice_prefers_the_letter_where_options_are_letters():
+    assert verdict("choice", "A", "A", ("B", "A")) == "correct"
+
+
+def test_choice_with_two_equal_options_needs_the_letter():
+    assert verdict("choice", "A", "one", ("one", "one")) == "unknown"
+    assert verdict("choice", "A", "A", ("one", "one")) == "correct"
+
+
+@pytest.mark.parametrize(
+    ("expected", "said"),
+    [("3", "three"), ("3", "3 times"), ("3", "There are 3."), ("3", "3 (three)"), ("3", "$3$"), ("3", "\\boxed{3}"), ("3", "3.0"), ("three", "3"),
+     ("21", "twenty-one"), ("105", "one hundred and five"), ("1200", "1,200"), ("1200", "1.2 thousand"), ("30000", "3 \\times 10^4"),
+     ("0.5", "1/2"), ("0.5", "\\frac{1}{2}"), ("1024", "2^{10}"), ("0", "none"), ("0", "no cars"), ("2", "twice"), ("-3", "minus three"),
+     ("-3", "-3"), ("50%", "50 percent"), ("5 km", "5"), ("5", "5 km")],
+)  # fmt: skip
+def test_number_reads_figures_words_and_formulas(expected, said):
+    assert verdict("number", expected, said) == "correct"
+
+
+@pytest.mark.parametrize(
+    ("expected", "said", "is_"),
+    [("3", "4", "wrong"), ("3", "30", "wrong"), ("3", "13", "wrong"), ("3", "video3", "wrong"), ("3", "3.1", "wrong"), ("3", "many", "wrong"),
+     ("3", "3 or 4", "wrong"), ("3", "2-3", "wrong"), ("3", "between 2 and 3", "wrong"), ("3", "-3", "wrong"),
+     ("3", "3, at 12 s and 15 s", "unknown"), ("3", "4, at 12 s and 15 s", "wrong"), ("5 km", "5 miles", "unknown"), ("a few", "3", "unknown"),
+     ("3", "9^9^9^9", "wrong"), ("7", "\\frac{1}{0}", "wrong")],
+)  # fmt: skip
+def test_number_is_exact_and_no_hedge(expected, said, is_):
+    assert verdict("number", expected, said) == is_
+
+
+@given(st.integers(-(10**9), 10**9), st.integers(-(10**9), 10**9))
+def test_number_tells_any_two_integers_apart(expected, said):
+    assert verdict("number", str(expected), f"{said:,}") == ("correct" if expected == said else "wrong")
+
+
+@pytest.mark.parametrize(
+    "said", ["83", "83 s", "1:23", "0:01:23", "1 min 23 s", "1m23s", "1 minute and 23 seconds", "82", "84.0", "at about 83.9 seconds", "82 to 83.5 s"]
+)
+def test_time_takes_seconds_clock_and_units(said):
+    assert verdict("time", "83", said) == "correct"
+
+
+@pytest.mark.parametrize(
+    ("said", "is_"),
+    [("84.1", "wrong"), ("8 minutes", "wrong"), ("23", "wrong"), ("unclear", "wrong"), ("80-90 s", "unknown"), ("10 to 20 s", "wrong"),
+     ("one minute and a bit", "unknown")],
+)  # fmt: skip
+def test_time_further_off_is_wrong_and_a_span_around_it_unknown(said, is_):
+    assert verdict("time", "83", said) == is_
+
+
+def test_time_inside_the_evidence_that_holds_the_truth():
+    assert verdict("time", "83", "94", evidence=WINDOWS) == "correct"
+    assert verdict("time", "83", "96.5", evidence=WINDOWS) == "wrong"
+    assert verdict("time", "83", "190", evidence=WINDOWS) == "wrong"
+
+
+@pytest.mark.parametrize(
+    ("said", "is_"),
+    [("Yes", "correct"), ("yes.", "correct"), ("Yes, it does", "correct"), ("The answer is yes", "correct"), ("True", "correct"), ("No", "wrong"),
+     ("no, never", "wrong"), ("yes or no", "wrong"), ("yes and no", "wrong"), ("It does not", "unknown"), ("yesterday", "unknown"), ("nothing", "unknown")],
+)  # fmt: skip
+def test_yes_no(said, is_):
+    assert verdict("yes_no", "yes", said) == is_
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["red, blue, dark green", "Red -> Blue -> Dark green", "1. red 2. blue 3. dark green", "1) red\n2) blue\n3) dark green", "red, blue and dark green",
+     "red then blue then dark green", '["red", "blue", "dark green"]', "First red, then blue, finally dark green", "A, B, C", "[red; blue; dark green]"],
+)  # fmt: skip
+def test_order_in_any_usual_form(said):
+    assert verdict("order", "red, blue, dark green", said, ("red", "blue", "dark green")) == "correct"
+
+
+@pytest.mark.parametrize(
+    ("said", "is_"),
+    [("blue, red, dark green", "wrong"), ("red, blue", "wrong"), ("red, blue, dark green, red", "wrong"), ("red, blue, green", "unknown"), ("", "wrong")],
+)
+def test_order_needs_every_item_in_its_place(said, is_):
+    assert verdict("order", "red, blue, dark green", said) == is_
+
+
+def test_order_keeps_an_item_that_holds_and():
+    assert verdict("order", "black and white, red", "black and white, red") == "correct"
+
+
+@pytest.mark.parametrize(
+    ("expected", "said", "is_"),
+    [("red circle", "A red circle.", "correct"), ("red circle", "Red Circles", "correct"), ("the dog's ball", "dog ball", "correct"),
+     ("café", "CAFÉ", "correct"), ("cherries", "a cherry", "correct"), ("movies", "movie", "correct"), ("dishes", "dish", "correct"), ("plane", "plan", "unknown"), ("red circle", "\"red circle\"", "correct"),
+     ("red circle", "the circle is red", "unknown"), ("red circle", "red circel", "unknown"), ("red circle", "a large red circle", "unknown"),
+     ("red", "green", "wrong"), ("room 12", "room 13", "wrong"), ("red circle", "", "wrong")],
+)  # fmt: skip
+def test_text_is_equal_in_normal_form_or_left_to_a_judge(expected, said, is_):
+    assert verdict("text", expected, said) == is_
+
+
+EXPECTED = {"choice": "B", "number": "7", "time": "12.5", "yes_no": "no", "order": "red, blue", "text": "a red disc"}
+
+
+@pytest.mark.parametrize("answer_type", GRADERS)
+@given(said=st.text(max_size=80))
+def test_any_answer_gets_a_verdict_and_the_truth_is_right(answer_type, said):
+    assert verdict(answer_type, EXPECTED[answer_type], said, OPTIONS) in {"correct", "wrong", "unknown"}
+    assert verdict(answer_type, EXPECTED[answer_type], EXPECTED[answer_type], OPTIONS) == "correct"
+
+
+@pytest.mark.parametrize("answer_type", GRADERS)
+def test_no_answer_is_wrong_and_says_so(answer_type):
+    result = grade({"question_id": "q", "answer": "A", "answer_type": answer_type, "options": ["x"]}, None)
+    assert result.verdict == "wrong" and "without an answer" in result.detail
+
+
+def test_an_unknown_type_is_named_with_the_question():
+    with pytest.raises(GradingError, match=r"question q7: .*'sound'.*yes_no"):
+        verdict_of = {"question_id": "q7", "answer": "x", "answer_type": "sound", "options": []}
+        grade(verdict_of, "x")

@@ -1,0 +1,49 @@
+"""Rows of table `grades`: who gets one, and what a hit is."""
+
+import pytest
+from filter_rows import said, zoom
+
+from filters.grading import GradingError, best_iou, grade_rows, hit
+from tables import CATALOG
+
+EVIDENCE = [{"start_s": 10.0, "end_s": 10.4}, {"start_s": 50.0, "end_s": 52.0}]
+
+
+def looked(start_s, end_s, *times_s):
+    return zoom(start_s, end_s) | {"frame_times_s": list(times_s)}
+
+
+def test_a_hit_is_a_frame_inside_the_evidence_not_a_window_over_it():
+    assert hit([looked(8, 12, 9.9, 10.2)], EVIDENCE) is True
+    assert hit([looked(8, 12, 8.0, 9.0, 11.0)], EVIDENCE) is False
+    assert hit([looked(0, 1, 0.0), looked(50, 51, 50.0)], EVIDENCE) is True
+    assert hit([looked(10, 11, 10.4008)], EVIDENCE) is True
+    assert hit([said()], EVIDENCE) is False
+    assert hit([looked(8, 12, 10.2)], []) is None
+
+
+def test_best_iou_is_over_one_window_at_a_time():
+    assert best_iou([looked(50, 54, 50.0)], EVIDENCE) == pytest.approx(0.5)
+    assert best_iou([looked(0, 1, 0.5), looked(51, 53, 51.0)], EVIDENCE) == pytest.approx(1 / 3)
+    assert best_iou([looked(50, 54)], EVIDENCE) == 0.0, "a zoom that returned no frames saw nothing"
+    assert best_iou([said()], EVIDENCE) == 0.0
+    assert best_iou([looked(50, 54, 50.0)], []) is None
+
+
+def test_answered_and_exhausted_are_graded_failed_is_not(rows):
+    question = rows.question(evidence=((10.0, 10.4),))
+    rows.trajectory("right", turns=(looked(8, 12, 10.2), said()))
+    rows.trajectory("endless", status="exhausted")
+    rows.trajectory("broken", status="failed", failure="timeout")
+    graded = grade_rows(rows.tables["trajectories"], [question])
+    by_id = {row["trajectory_id"]: row for row in CATALOG["grades"].conform(graded).iter_rows(named=True)}
+    assert set(by_id) == {"right", "endless"}
+    assert (by_id["right"]["verdict"], by_id["right"]["hit"]) == ("correct", True)
+    assert (by_id["endless"]["verdict"], by_id["endless"]["hit"]) == ("wrong", False)
+    assert "without an answer" in by_id["endless"]["detail"]
+
+
+def test_a_trajectory_without_its_question_is_named(rows):
+    rows.trajectory("t1", "gone")
+    with pytest.raises(GradingError, match=r"t1.*gone"):
+        grade_rows(rows.tables["trajectories"], [])
