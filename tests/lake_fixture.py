@@ -217,9 +217,9 @@ def _play(
         else:
             episode.step(f"<think>I have seen enough of the {SCENES[scene]}.</think><answer>{given}</answer>", finish_reason="stop")
     status = "failed" if failed else episode.status
-    key = f"{question['question_id']}-{kind}-{player}-{sample}-{max_zooms}-{len(overview)}"
+    parent = _identifier(question, "student", "student", 0, max_zooms, len(overview)) if kind == "reflection" else None
     row = {
-        "trajectory_id": hashlib.sha256(key.encode()).hexdigest()[:32], "question_id": question["question_id"],
+        "trajectory_id": _identifier(question, kind, player, sample, max_zooms, len(overview)), "question_id": question["question_id"],
         "video_id": f"video{video}", "batch": "synthetic-0000", "kind": kind, "player": player, "sample": sample,
         "temperature": 1.0, "max_zooms": max_zooms, "status": status, "failure": "timeout" if failed else None,
         "answer": episode.answer,
@@ -234,7 +234,7 @@ def _play(
         ],
         "messages": to_rows(episode.transcript), "zooms": episode.zooms, "frames_shown": episode.frames_shown,
         "well_formed": episode.well_formed, "input_tokens": 1200 + 258 * episode.frames_shown,
-        "output_tokens": 60 * len(episode.turns), "cost_usd": 0.0004 * episode.frames_shown, "parent_id": None,
+        "output_tokens": 60 * len(episode.turns), "cost_usd": 0.0004 * episode.frames_shown, "parent_id": parent,
         "protocol_version": "1", "prompt_version": prompts.version,
     }  # fmt: skip
     verdict = "unknown" if status == "failed" else "correct" if status == "answered" and right else "wrong"
@@ -245,6 +245,10 @@ def _play(
         "hit": hit if known else None, "best_iou": (0.3 if hit else 0.0) if known else None,
     }  # fmt: skip
     return row, grade
+
+
+def _identifier(question: dict, *how: object) -> str:
+    return hashlib.sha256(f"{question['question_id']}-{how}".encode()).hexdigest()[:32]
 
 
 def _write_verdicts(lake: Lake, rows: list[dict], grades: list[dict], questions: list[dict]) -> None:

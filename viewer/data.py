@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from distill.records import overview_of
 from eval.settings import setting_of
 from tables.lake import Lake
 
@@ -40,7 +41,7 @@ def _trajectory(row: dict, grade: dict | None, verdict: dict | None) -> dict[str
         "id": row["trajectory_id"],
         **{name: row[name] for name in PLAIN},
         "setting": setting_of(row),
-        "overview": overview_of(row),
+        "overview": [[frame.frame_id, frame.time_s] for frame in overview_of(row)],
         "turns": turns,
         "verdict": grade["verdict"] if grade else None,
         "grader": grade["grader"] if grade else None,
@@ -50,12 +51,6 @@ def _trajectory(row: dict, grade: dict | None, verdict: dict | None) -> dict[str
         "outcome": verdict["outcome"] if verdict else None,
         "reasons": list(verdict["reasons"]) if verdict else [],
     }
-
-
-def overview_of(row: dict) -> list[list]:
-    """[frame id, time_s] of the frames in the first question: what this episode was shown, not what the table has now."""
-    first = next((message for message in row["messages"] if message["role"] == "user"), {"parts": []})
-    return [[part["frame_id"], part["time_s"]] for part in first["parts"] if part["type"] == "image"]
 
 
 def frame_ids(trajectory: dict[str, Any]) -> list[str]:

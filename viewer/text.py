@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from distill.records import overview_of
 from eval.settings import setting_of
-from viewer.data import overview_of
 from zoom.parsing import parse_reply
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def _timeline(row: Mapping[str, Any], question: Mapping[str, Any] | None) -> Ren
     """Overview frames, evidence and every zoom as lines of one scale."""
     from rich.text import Text
 
-    glance = [time_s for _, time_s in overview_of(dict(row))]
+    glance = [frame.time_s for frame in overview_of(dict(row))]
     evidence = [(window["start_s"], window["end_s"]) for window in (question or {}).get("evidence") or []]
     zooms = [(turn["start_s"], turn["end_s"]) for turn in row["turns"] if turn["action"] == "zoom"]
     end_s = max([1.0, *glance, *(end for _, end in [*evidence, *zooms])])
