@@ -9,20 +9,20 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from distill.costs import Bound, cost_usd, upper_bound
-from distill.encoding import Body, ImageCache, encode_request
-from distill.errors import CallFailed, EndpointDown, StepStopped
+from distill.budget import Budget
+from distill.costs import Bound, upper_bound
+from distill.dialect import Dialect, identity_of
+from distill.encoding import Body
+from distill.errors import BudgetSpent, CallFailed, EndpointDown, StepStopped
 from distill.frames import FrameStore
-from distill.keys import call_key
 from distill.ledger import Entry, Ledger
 from distill.player import Reply
 from distill.rate import Breaker, Gate, Pace
 from distill.replies import Outcome, read_completion, read_refusal
 from recipes.model import Endpoint
 from zoom import Message
-from zoom.parsing import STOP
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -40,19 +40,18 @@ class ChatPlayer:
         ledger: Ledger,
         store: FrameStore,
         *,
+        budget: Budget | None = None,
         purpose: str = "episode",
         cut_off: Literal["fail", "play"] = "fail",
         image_cache_bytes: int = 256 * 2**20,
     ) -> None:
         """`cut_off="play"` gives a reply that reached max_tokens to the episode, as a policy's own doing; by default it
-        fails the episode, since a teacher's is of no use."""
+        fails the episode, since a teacher's is of no use. Without a `budget` nothing caps the money."""
         self.endpoint = endpoint
-        self.identity = endpoint.identity or endpoint.base_url
+        self.identity = identity_of(endpoint)
         self.name = endpoint.model or self.identity
-        self._ledger = ledger
-        self._purpose = purpose
-        self._cut_off = cut_off
-        self._images = ImageCache(store, max_bytes=image_cache_bytes)
+        self._ledger, self._store, self._budget = ledger, store, budget
+        self._purpose, self._cut_off, self._cache_bytes = purpose, cut_off, image_cache_bytes
         self._client: AsyncOpenAI | None = None
         self._opened_by: asyncio.AbstractEventLoop | None = None
         self._flying: dict[str, asyncio.Future[Entry]] = {}
@@ -70,22 +69,25 @@ class ChatPlayer:
         Raises:
             StepStopped: the key's variable is not set, or no model is named and none can be learnt.
         """
-        from openai import AsyncOpenAI, DefaultAioHttpClient
-
         self._opened_by = asyncio.get_running_loop()
-        self._client = AsyncOpenAI(
-            base_url=self.endpoint.base_url, api_key=self._key(), max_retries=0, timeout=self.endpoint.timeout_s,
-            http_client=DefaultAioHttpClient(),
-        )
-        self._threads = ThreadPoolExecutor(2, thread_name_prefix="encode")
+        self._opening = asyncio.ensure_future(self._open())
+        await self._opening
+
+    async def _open(self) -> None:
+        self._client = open_client(self.endpoint)
+        self._threads = ThreadPoolExecutor(2, thread_name_prefix="calls")
         self._gate = Gate(self.endpoint.concurrency)
         self._requests = Pace(self.endpoint.requests_per_minute)
         self._tokens = Pace(self.endpoint.tokens_per_minute)
-        self._breaker = Breaker(self.identity, self.endpoint.dead_after_s)
+        self._breaker = Breaker(self.identity, self.endpoint.dead_after_s, self.endpoint.deadline_s)
+        self._settled, self._held = asyncio.Event(), 0
         self._flying.clear()
         self.name = self.endpoint.model or await self._first_model()
-        dropped = self._ledger.fact(self.identity, f"refuses:{self.name}")
-        self._dropped = [name for name in (dropped or "").split(",") if name]
+        self._dialect = await self._in_thread(
+            Dialect, self.endpoint, self.name, self._ledger, self._store, self._purpose, self._cache_bytes
+        )
+        if self._budget is not None:
+            await self._in_thread(self._budget.join, self._ledger)
 
     async def finish(self) -> None:
         if self._client is not None:
@@ -96,10 +98,12 @@ class ChatPlayer:
     async def reply(self, messages: Sequence[Message], *, sample: int, temperature: float) -> Reply:
         """See `Player.reply`. The same call asked twice at once is sent once."""
         if self._opened_by is not asyncio.get_running_loop():
-            await self.start()
+            self._opened_by = asyncio.get_running_loop()
+            self._opening = asyncio.ensure_future(self._open())
+        await self._opening
         self._counts["asked"] += 1
-        sampling = self._sampling(sample, temperature)
-        key = call_key(self.identity, self.name, sampling, messages)
+        sampling = self._dialect.sampling(sample, temperature)
+        key = self._dialect.key(sampling, messages)
         if key in self._flying:
             return self._told(await asyncio.shield(self._flying[key]), replayed=True)
         flight = self._flying[key] = asyncio.get_running_loop().create_future()
@@ -116,25 +120,30 @@ class ChatPlayer:
         return self._told(entry, replayed=replayed)
 
     async def _answer(self, key: str, sampling: dict, messages: Sequence[Message]) -> tuple[Entry, bool]:
-        parameters = self._parameters(sampling)
+        parameters = self._dialect.parameters(sampling)
         known, attempt, body = await self._in_thread(self._prepare, key, parameters, messages)
         if known is not None:
             return known, True
-        bound = upper_bound(self.endpoint, messages)
         sent, tries = frozenset(parameters), 0
         while True:
             self._breaker.check()
-            outcome, latency_s = await self._send(body, sent, bound, f"{key}-{attempt}")
-            self._counts["made"] += 1
-            self._counts["retried"] += tries > 0
-            entry = self._entry(key, attempt, sampling, messages, body.digest, outcome, latency_s)
-            await self._ledger.write(entry)
-            self._paid_usd += entry.cost_usd
+            bound = upper_bound(self.endpoint, body.text_bytes, body.image_tokens)
+            await self._set_aside(key, attempt, bound)
+            entry, outcome = None, None
+            try:
+                outcome, latency_s = await self._send(body, sent, bound, f"{key}-{attempt}")
+                self._counts["made"] += 1
+                self._counts["retried"] += tries > 0
+                entry = self._dialect.entry(key, attempt, sampling, messages, body, outcome, latency_s=latency_s)
+                await self._ledger.write(entry)
+                self._paid_usd += entry.cost_usd
+            finally:
+                await self._settle(key, attempt, entry, outcome)
             attempt += 1
             if outcome.final:
                 return entry, False
             if outcome.refused_parameter:
-                await self._drop(outcome.refused_parameter)
+                await self._in_thread(self._dialect.drop, outcome.refused_parameter)
             else:
                 self._breaker.check()
                 tries += 1
@@ -142,17 +151,17 @@ class ChatPlayer:
                 allowed = self.endpoint.retries * (4 if outcome.kind in ("rate_limited", "overloaded") else 1)
                 if tries > allowed:
                     raise CallFailed(outcome.kind, f"{outcome.error} (tried {tries} times)", retryable=True)
-                await asyncio.sleep(_wait_s(key, tries, outcome.retry_after_s))
-            parameters = self._parameters(sampling)
+                await self._breaker.pause(_wait_s(key, tries, outcome.retry_after_s))
+            parameters = self._dialect.parameters(sampling)
             if frozenset(parameters) != sent:
                 sent = frozenset(parameters)
-                body = await self._in_thread(encode_request, parameters, messages, self._images)
+                body = await self._in_thread(self._dialect.encode, parameters, messages)
 
     def _prepare(self, key: str, parameters: dict, messages: Sequence[Message]) -> tuple[Entry | None, int, Body | None]:
         """What the ledger knows of a call and, where it must be made, its number and body; one hop off the loop."""
         if (known := self._ledger.replay(key)) is not None:
             return known, 0, None
-        return None, self._ledger.next_attempt(key), encode_request(parameters, messages, self._images)
+        return None, self._ledger.next_attempt(key), self._dialect.encode(parameters, messages)
 
     async def _send(self, body: Body, sent: frozenset[str], bound: Bound, name: str) -> tuple[Outcome, float]:
         """One request, once a place and the pace allow it; failures of every kind come back as an outcome."""
@@ -169,32 +178,37 @@ class ChatPlayer:
             self._gate.leave(succeeded=outcome is not None and outcome.kind == "ok")
         if outcome.input_tokens or outcome.output_tokens:
             self._tokens.give_back(bound.tokens - outcome.input_tokens - outcome.output_tokens)
-        self._judge_server(outcome, number)
+        self._note(outcome, number)
         return outcome, time.perf_counter() - began
 
     async def _post(self, body: Body, sent: frozenset[str], name: str) -> Outcome:
         from openai import APIConnectionError, APIStatusError, APITimeoutError
 
+        late = f"no reply within {self.endpoint.timeout_s:g} s"
         try:
             # The client's own timeout is between bytes; this one is for the whole call.
             async with asyncio.timeout(self.endpoint.timeout_s):
-                text = await self._client.post("/chat/completions", cast_to=str, content=body.content, options={"idempotency_key": name})
+                text = await self._client.post(
+                    "/chat/completions", cast_to=str, content=body.content, options={"idempotency_key": name}
+                )
         except APIStatusError as error:
             headers = {name.lower(): value for name, value in error.response.headers.items()}
             return read_refusal(error.response.status_code, error.response.text, headers, sent)
         except TimeoutError:
-            return Outcome("timeout", False, error=f"no reply within {self.endpoint.timeout_s:g} s")
+            return Outcome("timeout", False, error=late, maybe_billed=True)
         except APIConnectionError as error:
             # The transport calls a lost connection a time-out too, so the first cause decides.
-            cause = error
+            cause: BaseException = error
             while cause.__cause__ is not None:
                 cause = cause.__cause__
             if isinstance(error, APITimeoutError) and isinstance(cause, TimeoutError):
-                return Outcome("timeout", False, error=f"no reply within {self.endpoint.timeout_s:g} s")
-            return Outcome("connection", False, error=f"the connection failed: {type(cause).__name__}: {cause}")
+                return Outcome("timeout", False, error=late, maybe_billed=True)
+            sentence = f"the connection failed: {type(cause).__name__}: {cause}"
+            return Outcome("connection", False, error=sentence, maybe_billed=not isinstance(cause, ConnectionRefusedError))
         return read_completion(text, stop_sent="stop" in sent)
 
-    def _judge_server(self, outcome: Outcome, number: int) -> None:
+    def _note(self, outcome: Outcome, number: int) -> None:
+        """What an outcome says about the server, as against the call."""
         if outcome.kind == "stopped":
             self._breaker.stop(f"{self.identity}: {outcome.error}; then run again")
         elif outcome.kind in ("rate_limited", "overloaded"):
@@ -204,6 +218,37 @@ class ChatPlayer:
             self._breaker.failed(outcome.error or "")
         else:
             self._breaker.answered()
+
+    async def _set_aside(self, key: str, attempt: int, bound: Bound) -> None:
+        """Wait until the cap has room for the most that a call can cost.
+
+        Raises:
+            BudgetSpent: it has none, and no call under way could give any back.
+        """
+        if self._budget is None:
+            return
+        while not await self._in_thread(self._budget.set_aside, self._ledger, key, attempt, bound.cost_usd):
+            if not self._held:
+                balance = self._budget.balance()
+                raise BudgetSpent(
+                    f"the cap of ${balance.cap_usd:.2f} leaves no room for a call of at most ${bound.cost_usd:.4f}: "
+                    f"${balance.paid_usd:.4f} paid, ${balance.aside_usd:.4f} set aside for calls under way or of unknown outcome; "
+                    f"raise distill.budget_usd and run again: what was answered is kept"
+                )
+            self._settled.clear()
+            await self._settled.wait()
+        self._held += 1
+
+    async def _settle(self, key: str, attempt: int, entry: Entry | None, outcome: Outcome | None) -> None:
+        if self._budget is None:
+            return
+        try:
+            # What may have been billed without an answer, or was cut down, stays set aside.
+            if entry is not None and outcome is not None and not outcome.maybe_billed:
+                await self._in_thread(self._budget.settle, self._ledger, key, attempt, entry.cost_usd)
+        finally:
+            self._held -= 1
+            self._settled.set()
 
     async def _first_model(self) -> str:
         """Ask the server once; where it is away, the ledger knows what it said before (enough to replay)."""
@@ -225,41 +270,6 @@ class ChatPlayer:
         await self._in_thread(self._ledger.learn, self.identity, "model", name)
         return name
 
-    async def _drop(self, name: str) -> None:
-        if name not in self._dropped:
-            self._dropped.append(name)
-            await self._in_thread(self._ledger.learn, self.identity, f"refuses:{self.name}", ",".join(self._dropped))
-
-    def _sampling(self, sample: int, temperature: float) -> dict:
-        """What is meant to be sent: part of the key, whatever the server then refuses."""
-        seed = self.endpoint.seed
-        return {
-            "temperature": temperature, "top_p": self.endpoint.top_p, "max_tokens": self.endpoint.max_tokens,
-            "seed": None if seed is None else seed + sample, "sample": sample, "stop": STOP,
-        }
-
-    def _parameters(self, sampling: dict) -> dict:
-        """What is sent."""
-        asked = {name: value for name, value in sampling.items() if name != "sample" and value is not None}
-        asked["stop"] = [STOP]
-        if asked["top_p"] == 1.0:
-            del asked["top_p"]
-        if "max_tokens" in self._dropped:
-            asked["max_completion_tokens"] = asked["max_tokens"]
-        return {"model": self.name} | {name: value for name, value in asked.items() if name not in self._dropped}
-
-    def _entry(
-        self, key: str, attempt: int, sampling: dict, messages: Sequence[Message], digest: str, outcome: Outcome, latency_s: float
-    ) -> Entry:
-        return Entry(
-            key=key, attempt=attempt, at=time.time(), purpose=self._purpose, endpoint=self.identity, model=self.name,
-            sample=sampling["sample"], temperature=sampling["temperature"], request_digest=digest,
-            outcome=outcome.kind, final=outcome.final, reply=outcome.text, finish_reason=outcome.finish_reason,
-            input_tokens=outcome.input_tokens, cached_tokens=outcome.cached_tokens, output_tokens=outcome.output_tokens,
-            cost_usd=cost_usd(self.endpoint.prices, outcome.input_tokens, outcome.cached_tokens, outcome.output_tokens),
-            latency_s=latency_s, error=outcome.error, dropped=",".join(self._dropped), excerpt=messages[-1].text[-400:],
-        )
-
     def _told(self, entry: Entry, *, replayed: bool) -> Reply:
         self._counts["replayed"] += replayed
         reply = Reply(
@@ -270,16 +280,24 @@ class ChatPlayer:
         self._counts["refused"] += 1
         raise CallFailed(entry.outcome, entry.error or entry.outcome, retryable=False, reply=reply)
 
-    async def _in_thread(self, function, *arguments):
+    async def _in_thread(self, function, *arguments) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
 
-    def _key(self) -> str:
-        name = self.endpoint.api_key_env
-        if name is None:
-            return "none"
-        if not (key := os.environ.get(name)):
-            raise StepStopped(f"the environment variable {name} is not set; it must hold the key of {self.identity}")
-        return key
+
+def open_client(endpoint: Endpoint) -> AsyncOpenAI:
+    """The client of a server, without retries of its own.
+
+    Raises:
+        StepStopped: the variable that holds the key is not set.
+    """
+    from openai import AsyncOpenAI, DefaultAioHttpClient
+
+    key, name = "none", endpoint.api_key_env
+    if name is not None and not (key := os.environ.get(name, "")):
+        raise StepStopped(f"the environment variable {name} is not set; it must hold the key of {identity_of(endpoint)}")
+    return AsyncOpenAI(
+        base_url=endpoint.base_url, api_key=key, max_retries=0, timeout=endpoint.timeout_s, http_client=DefaultAioHttpClient()
+    )
 
 
 def _wait_s(key: str, tries: int, retry_after_s: float | None) -> float:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
 from dataclasses import dataclass
 
 from recipes.model import Endpoint, Prices
-from zoom import Message
 
 _MILLION = 1_000_000
-_FIXED_TOKENS = 16
-"""Tokens of a message's frame (role and separators), as an upper bound over known chat templates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +32,27 @@ def cost_usd(prices: Prices, input_tokens: int, cached_tokens: int, output_token
     ) / _MILLION
 
 
-def upper_bound(endpoint: Endpoint, messages: Sequence[Message]) -> Bound:
-    """No tokenizer makes more tokens than there are bytes, so a byte counts as a token; a frame as the recipe says."""
-    text = sum(len(message.text.encode()) + _FIXED_TOKENS for message in messages)
-    images = sum(len(message.frame_ids) for message in messages)
-    input_tokens = text + images * endpoint.prices.image_tokens
-    return Bound(
-        input_tokens, endpoint.max_tokens, cost_usd(endpoint.prices, input_tokens, 0, endpoint.max_tokens)
-    )
+def upper_bound(endpoint: Endpoint, text_bytes: int, image_tokens: int) -> Bound:
+    """No tokenizer makes more tokens than there are bytes, so a byte of text (JSON and all) counts as a token."""
+    input_tokens = text_bytes + image_tokens
+    prices = endpoint.prices
+    dearest = max(prices.input_per_million, prices.cached_input_per_million)
+    cost = (input_tokens * dearest + endpoint.max_tokens * prices.output_per_million) / _MILLION
+    return Bound(input_tokens, endpoint.max_tokens, cost)
+
+
+def frame_tokens(prices: Prices, width: int, height: int) -> int:
+    """Tokens that a provider counts for one frame, by its published rule."""
+    if prices.image_rule == "qwen":
+        # One token for each 28 x 28 pixels, each side rounded up, and a start and an end mark.
+        return math.ceil(width / 28) * math.ceil(height / 28) + 2
+    if prices.image_rule == "gemini":
+        # 258 for a picture that fits into 384 x 384, otherwise for each tile of 768 x 768.
+        tiles = 1 if max(width, height) <= 384 else math.ceil(width / 768) * math.ceil(height / 768)
+        return 258 * tiles
+    if prices.image_rule == "openai":
+        # 85, and 170 for each tile of 512 x 512, after scaling down into 2048 x 2048 and to a shorter side of 768.
+        scale = min(1.0, 2048 / max(width, height))
+        scale = min(scale, 768 / min(width, height))
+        return 85 + 170 * math.ceil(width * scale / 512) * math.ceil(height * scale / 512)
+    return prices.image_tokens

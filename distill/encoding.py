@@ -11,7 +11,7 @@ import hashlib
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from distill.frames import FrameStore
@@ -22,25 +22,39 @@ class Body(NamedTuple):
     content: bytes
     digest: str
     """Hash of the content in which frame ids stand for the image bytes."""
+    text_bytes: int
+    """Bytes of all but the images."""
+    image_tokens: int
+    """Tokens of the images, by the provider's rule."""
+
+
+class Piece(NamedTuple):
+    json: bytes
+    """The frame as it stands in a message."""
+    tokens: int
 
 
 class ImageCache:
     """Frames as JSON pieces (a data URL each); the least recently used are let go. Thread-safe."""
 
-    def __init__(self, store: FrameStore, *, max_bytes: int = 256 * 2**20) -> None:
+    def __init__(
+        self, store: FrameStore, *, tokens_of: Callable[[int, int], int] = lambda width, height: 0, max_bytes: int = 256 * 2**20
+    ) -> None:
+        """`tokens_of(width, height)` is the provider's rule."""
         self._store = store
+        self._tokens_of = tokens_of
         self._max_bytes = max_bytes
         self._bytes = 0
-        self._pieces: OrderedDict[str, bytes] = OrderedDict()
+        self._pieces: OrderedDict[str, Piece] = OrderedDict()
         self._lock = threading.Lock()
 
-    def pieces(self, frame_ids: Sequence[str]) -> dict[str, bytes]:
+    def pieces(self, frame_ids: Sequence[str]) -> dict[str, Piece]:
         """The piece of each frame.
 
         Raises:
             FrameMissing: the store does not hold a frame.
         """
-        found: dict[str, bytes] = {}
+        found: dict[str, Piece] = {}
         with self._lock:
             for frame_id in frame_ids:
                 if (piece := self._pieces.get(frame_id)) is not None:
@@ -48,20 +62,23 @@ class ImageCache:
                     found[frame_id] = piece
         missing = [frame_id for frame_id in frame_ids if frame_id not in found]
         if missing:
-            made = {frame_id: _piece(jpeg) for frame_id, jpeg in self._store.jpegs(missing).items()}
+            made = {
+                frame_id: Piece(_data_url(jpeg), self._tokens_of(width, height))
+                for frame_id, (jpeg, width, height) in self._store.pictures(missing).items()
+            }
             found |= made
             with self._lock:
                 self._keep(made)
         return found
 
-    def _keep(self, made: dict[str, bytes]) -> None:
+    def _keep(self, made: dict[str, Piece]) -> None:
         for frame_id, piece in made.items():
             if frame_id not in self._pieces:
                 self._pieces[frame_id] = piece
-                self._bytes += len(piece)
+                self._bytes += len(piece.json)
         while self._bytes > self._max_bytes and self._pieces:
             _, piece = self._pieces.popitem(last=False)
-            self._bytes -= len(piece)
+            self._bytes -= len(piece.json)
 
 
 def encode_request(parameters: dict, messages: Sequence[Message], images: ImageCache) -> Body:
@@ -69,6 +86,7 @@ def encode_request(parameters: dict, messages: Sequence[Message], images: ImageC
     pieces = images.pieces([frame_id for message in messages for frame_id in message.frame_ids])
     digest = hashlib.sha256()
     out: list[bytes] = []
+    image_bytes = image_tokens = 0
 
     def add(piece: bytes, stands_for: bytes | None = None) -> None:
         out.append(piece)
@@ -86,14 +104,17 @@ def encode_request(parameters: dict, messages: Sequence[Message], images: ImageC
                 if isinstance(part, Text):
                     add(b'{"type":"text","text":' + _dump(part.text) + b"}")
                 else:
-                    add(pieces[part.frame_id], part.frame_id.encode())
+                    add(pieces[part.frame_id].json, part.frame_id.encode())
+                    image_bytes += len(pieces[part.frame_id].json)
+                    image_tokens += pieces[part.frame_id].tokens
             add(b"]")
         add(b"}")
     add(b"]}")
-    return Body(b"".join(out), digest.hexdigest()[:32])
+    content = b"".join(out)
+    return Body(content, digest.hexdigest()[:32], len(content) - image_bytes, image_tokens)
 
 
-def _piece(jpeg: bytes) -> bytes:
+def _data_url(jpeg: bytes) -> bytes:
     return b'{"type":"image_url","image_url":{"url":"data:image/jpeg;base64,' + base64.b64encode(jpeg) + b'"}}'
 
 

@@ -60,16 +60,16 @@ class FrameStore:
         Raises:
             FrameMissing: no such frame was put.
         """
-        return self.jpegs([frame_id])[frame_id]
+        return self.pictures([frame_id])[frame_id][0]
 
-    def jpegs(self, frame_ids: Sequence[str]) -> dict[str, bytes]:
-        """The bytes of several frames in one query; the same error as `jpeg`."""
-        found: dict[str, bytes] = {}
+    def pictures(self, frame_ids: Sequence[str]) -> dict[str, tuple[bytes, int, int]]:
+        """JPEG, width and height of several frames in one query; the same error as `jpeg`."""
+        found: dict[str, tuple[bytes, int, int]] = {}
         wanted = list(dict.fromkeys(frame_ids))
         for part in _chunks(wanted):
-            query = f"select frame_id, jpeg from frames where frame_id in ({_marks(part)})"
+            query = f"select frame_id, jpeg, width, height from frames where frame_id in ({_marks(part)})"
             with self._lock:
-                found.update(self._connection.execute(query, part).fetchall())
+                found.update((row[0], row[1:]) for row in self._connection.execute(query, part))
         for frame_id in wanted:
             if frame_id not in found:
                 raise FrameMissing(frame_id, self.path)

@@ -100,6 +100,13 @@ class Ledger:
     def next_attempt(self, key: str) -> int:
         return self._read("select coalesce(max(attempt) + 1, 0) from calls where key = ?", (key,))[0][0]
 
+    def has(self, key: str, attempt: int) -> bool:
+        return bool(self._read("select 1 from calls where key = ? and attempt = ?", (key, attempt)))
+
+    def paid_usd(self) -> float:
+        """Cost of all calls in this file."""
+        return self._read("select coalesce(sum(cost_usd), 0.0) from calls", ())[0][0]
+
     def append(self, entry: Entry) -> None:
         """Journal an attempt; returns once it is on disk."""
         self._put(_INSERT, _values(entry)).result()

@@ -79,34 +79,40 @@ class Pace:
 
 
 class Breaker:
-    """Stops the step once the server has answered nothing for `dead_after_s` while calls kept failing."""
+    """Stops the step once the server has answered nothing for `dead_after_s` while calls kept failing, or at a deadline."""
 
     LEAST_FAILURES = 5
 
-    def __init__(self, endpoint: str, dead_after_s: float) -> None:
+    def __init__(self, endpoint: str, dead_after_s: float, deadline_s: float | None = None) -> None:
+        """To be made on the event loop: the deadline counts from here."""
         self._endpoint = endpoint
         self._dead_after_s = dead_after_s
+        self._deadline_s = deadline_s
+        self._started_at = self._now()
         self._failures = 0
         self._alive_at: float | None = None
         self._stopped: str | None = None
+        self._stopping = asyncio.Event()
 
     def check(self) -> None:
-        """Raises EndpointDown when the step was stopped."""
+        """Raises EndpointDown when the step was stopped or its time is over."""
+        if self._deadline_s is not None and self._now() - self._started_at >= self._deadline_s:
+            self.stop(f"{self._endpoint} was asked for {self._deadline_s:g} s, which deadline_s allows; run again to go on")
         if self._stopped:
             raise EndpointDown(self._stopped)
 
     def sending(self) -> None:
         if self._alive_at is None:
-            self._alive_at = asyncio.get_running_loop().time()
+            self._alive_at = self._now()
 
     def answered(self) -> None:
         """The server is alive: it answered, be it with a refusal of this one call."""
         self._failures = 0
-        self._alive_at = asyncio.get_running_loop().time()
+        self._alive_at = self._now()
 
     def failed(self, sentence: str) -> None:
         self._failures += 1
-        silent_s = asyncio.get_running_loop().time() - (self._alive_at or 0.0)
+        silent_s = self._now() - (self._alive_at if self._alive_at is not None else self._started_at)
         if self._failures >= self.LEAST_FAILURES and silent_s >= self._dead_after_s:
             self.stop(
                 f"{self._endpoint} has given no answer for {silent_s:.0f} s ({self._failures} calls failed, the last with: "
@@ -115,3 +121,23 @@ class Breaker:
 
     def stop(self, sentence: str) -> None:
         self._stopped = self._stopped or sentence
+        self._stopping.set()
+
+    async def pause(self, wait_s: float) -> None:
+        """Wait before a further try: not past the deadline, not longer than a server may be silent, and not once stopped.
+
+        Raises:
+            EndpointDown: the step was stopped meanwhile.
+        """
+        if self._deadline_s is not None:
+            wait_s = min(wait_s, max(0.0, self._started_at + self._deadline_s - self._now()))
+        try:
+            async with asyncio.timeout(min(wait_s, self._dead_after_s)):
+                await self._stopping.wait()
+        except TimeoutError:
+            pass
+        self.check()
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()

@@ -66,6 +66,10 @@ class Outcome:
     retry_after_s: float | None = None
     refused_parameter: str | None = None
     """Set where the call can go at once without this parameter."""
+    uncounted: bool = False
+    """Whether the server answered but did not say how many tokens it counts."""
+    maybe_billed: bool = False
+    """Whether the provider may have done the work although no answer came."""
 
 
 def read_completion(body: str, *, stop_sent: bool) -> Outcome:
@@ -75,11 +79,12 @@ def read_completion(body: str, *, stop_sent: bool) -> Outcome:
     except ValidationError as error:
         problem = error.errors()[0]
         where = ".".join(map(str, problem["loc"])) or "body"
-        return Outcome("malformed", False, error=f"the reply is no chat completion ({where}: {problem['msg']}): {body[:200]!r}")
+        return Outcome("malformed", False, maybe_billed=True, error=f"the reply is no chat completion ({where}: {problem['msg']}): {body[:200]!r}")
     usage = completion.usage or _Usage()
     cached = usage.prompt_tokens_details.cached_tokens if usage.prompt_tokens_details else 0
     tokens = {
         "input_tokens": usage.prompt_tokens or 0, "cached_tokens": cached or 0, "output_tokens": usage.completion_tokens or 0,
+        "uncounted": usage.prompt_tokens is None,
     }
     if not completion.choices:
         return Outcome("empty_reply", True, error="the server answered with no choices", **tokens)
