@@ -1,6 +1,6 @@
 """Makes the sample world: video files, question files, and what is wrong with some of them.
 
-    world = make_world(Path("world"), seed=0)        # twelve videos of two to six minutes
+    world = make_world(Path("world"), seed=0)        # fourteen videos of two to six minutes
     world = make_world(Path("world"), size="small")  # four of half a minute, for tests
 
 Everything follows from the seed. `ground_truth.json` says what was painted where; it is for tests, and nothing in the
@@ -38,12 +38,14 @@ _FULL = (
     Outline("tape-04.mp4", "train", 140, 30, variable_rate=True),
     Outline("tape-05.mp4", "train", 210, 24),
     Outline("tape-06.mp4", "train", 126, 25),
-    Outline("tape-07.mp4", "train", 360, 24),
+    Outline("tape-07.mp4", "train", 330, 24),
     Outline("upload-08.mp4", "train", 136, 25, copy_of="reel-02.mp4"),
     Outline("reel-01.mp4", "evaluation", 128, 24),
     Outline("reel-02.mp4", "evaluation", 136, 25),
     Outline("reel-03.webm", "evaluation", 170, 24, "vp9"),
-    Outline("reel-04.mp4", "evaluation", 240, 30),
+    Outline("reel-04.mp4", "evaluation", 200, 30),
+    Outline("reel-05.mp4", "evaluation", 120, 24),
+    Outline("reel-06.mp4", "evaluation", 126, 24),
 )
 _SMALL = (
     Outline("tape-01.mp4", "train", 32, 24),
@@ -173,7 +175,10 @@ def _write_damaged(world: World, plans: list[VideoPlan], seed: int) -> None:
 
 def _questions(plans: list[VideoPlan], seed: int, most: int) -> list[Question]:
     questions: list[Question] = []
-    by_video = {plan.outline.name: ask(plan, random.Random(f"{seed} questions {plan.outline.name}"), most) for plan in plans}
+    by_video = {
+        plan.outline.name: ask(plan, random.Random(f"{seed} questions {plan.outline.name}"), most if plan.outline.split == "train" else most - 2)
+        for plan in plans
+    }
     for plan in plans:
         own = by_video[plan.outline.name]
         if plan.outline.copy_of:
