@@ -43,15 +43,24 @@ def take_place(bf16: bool) -> Place:
     import deepspeed
 
     if not cuda:
-        # A shared-memory all-reduce that DeepSpeed would compile for minutes on first use, and fail without a
-        # compiler; gloo does the same.
-        deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
+        _without_compiled_reduce()
     deepspeed.init_distributed(dist_backend="nccl" if cuda else "gloo", verbose=False)
     local = int(os.environ.get("LOCAL_RANK", "0"))
     device = torch.device("cuda", local) if cuda else torch.device("cpu")
     if cuda:
         torch.cuda.set_device(device)
     return Place(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]), device, bf16 and cuda and torch.cuda.is_bf16_supported())
+
+
+def _without_compiled_reduce() -> None:
+    """Turn off a shared-memory all-reduce that DeepSpeed would compile on first use: for minutes, and not at all
+    where there is no compiler. gloo does the same."""
+    import deepspeed
+    from deepspeed.accelerator import get_accelerator
+
+    builder = get_accelerator().create_op_builder("ShareMemCommBuilder")
+    if builder is not None:
+        deepspeed.ops.__compatible_ops__[builder.NAME] = False
 
 
 def _free_port() -> int:

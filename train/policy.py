@@ -57,6 +57,13 @@ def load_policy(
     return Policy(model, tokenizer, processor, Chat(tokenizer))
 
 
+def quiet() -> None:
+    """No progress bars of transformers in the log of a run."""
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()
+
+
 def freeze_vision(model: PreTrainedModel) -> None:
     """Keep the vision tower and the projector as they are; in Qwen-VL the projector (merger) is part of the tower."""
     model.model.visual.requires_grad_(False)

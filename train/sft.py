@@ -24,7 +24,7 @@ from train.collate import DataError, Prepared, Sample, collate, prepare, weighte
 from train.engine import Place, deepspeed_config, set_rate, start_engine, summed, take_place
 from train.journal import Journal
 from train.pixels import FramePixels
-from train.policy import Policy, freeze_vision, load_policy, with_lora
+from train.policy import Policy, freeze_vision, load_policy, quiet, with_lora
 from train.schedule import Order, accumulation, learning_rate, parts
 from train.state import drop_state, resume, save_state, save_weights, stamp_of
 
@@ -48,6 +48,7 @@ def main(arguments: list[str] | None = None) -> None:
     from dagster_pipes import PipesEnvVarParamsLoader, open_dagster_pipes
 
     place = take_place(recipe.sft.bf16)
+    quiet()
     with open_dagster_pipes() if PipesEnvVarParamsLoader().is_dagster_pipes_process() and place.first else nullcontext():
         train(ShardSet(given.shards), given.out, recipe, place)
     import torch.distributed as dist
