@@ -99,14 +99,18 @@ class Prices(Settings):
     """US dollars for a million input tokens that the provider had cached."""
     output_per_million: Annotated[float, Field(ge=0)] = 0
     """US dollars for a million output tokens."""
+    image_rule: Literal["fixed", "gemini", "openai", "qwen"] = "fixed"
+    """How the provider counts a frame: `fixed` takes image_tokens; the others follow from the frame's size."""
     image_tokens: Annotated[int, Field(ge=0)] = 258
-    """Tokens that one frame counts, for estimates before a call."""
+    """Tokens that one frame counts where the rule is `fixed`; for limits and estimates before a call."""
+    batch_share: Share = 0.5
+    """Price of a call made through the Batch API, as a share of the same call made at once."""
 
 
 class Endpoint(Settings):
     operational = frozenset(
         {
-            "api_key_env", "concurrency", "timeout_s", "retries", "dead_after_s", "requests_per_minute", "tokens_per_minute",
+            "api_key_env", "concurrency", "timeout_s", "retries", "dead_after_s", "deadline_s", "requests_per_minute", "tokens_per_minute",
             "prices",
         }
     )
@@ -139,6 +143,8 @@ class Endpoint(Settings):
     """Further tries of a call that failed for a passing reason."""
     dead_after_s: Annotated[float, Field(gt=0)] = 90
     """The step stops when calls keep failing and nothing was answered for so long."""
+    deadline_s: Annotated[float, Field(gt=0)] | None = None
+    """Longest that one step may ask this server; it then stops cleanly and the next run goes on. null sets none."""
     requests_per_minute: Positive | None = None
     """Cap on calls a minute."""
     tokens_per_minute: Positive | None = None
@@ -147,11 +153,22 @@ class Endpoint(Settings):
     """What calls cost."""
 
 
+class Teacher(Settings):
+    endpoint: Endpoint
+    """A further server."""
+    share: Annotated[float, Field(gt=0)] = 1.0
+    """Its part of the exemplars, relative to the first teacher's 1."""
+
+
 class DistillSettings(Settings):
     operational = frozenset({"budget_usd", "failed_share"})
 
     samples: Positive = 4
     """Exemplars asked for each question."""
+    temperatures: tuple[Annotated[float, Field(ge=0, le=2)], ...] = ()
+    """Temperature of the first, second, ... sample of a question, the last one repeating; empty takes the teacher's."""
+    more_teachers: tuple[Teacher, ...] = ()
+    """Teachers beside the recipe's `teacher`; the samples are dealt out by their shares."""
     enough_correct: Positive | None = None
     """Stop asking for a question once so many exemplars are right; null asks for all samples."""
     reflections: Annotated[int, Field(ge=0)] = 1
