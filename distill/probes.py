@@ -17,3 +17,11 @@ def probe_jobs(items: Iterable[QuestionItem], settings: FilterSettings, *, tempe
         blind = replace(item, overview=())
         for sample in range(settings.probe_samples):
             yield EpisodeJob(blind, "probe", sample=sample, temperature=temperature, max_zooms=0)
+
+
+def overview_probe_jobs(items: Iterable[QuestionItem], samples: int, *, temperature: float = 1.0) -> Iterator[EpisodeJob]:
+    """`samples` episodes a question with the overview alone: what is answered so needs no zoom, and may be kept as an
+    exemplar of answering at once only if the teacher, free to zoom, did not."""
+    for item in items:
+        for sample in range(samples):
+            yield EpisodeJob(item, "probe", sample=sample, temperature=temperature, max_zooms=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 
@@ -75,11 +76,10 @@ class Outcome:
 def read_completion(body: str, *, stop_sent: bool) -> Outcome:
     """A 200 answer. Tokens count even where the reply is of no use: they are paid."""
     try:
-        completion = _Completion.model_validate_json(body)
-    except ValidationError as error:
-        problem = error.errors()[0]
-        where = ".".join(map(str, problem["loc"])) or "body"
-        return Outcome("malformed", False, maybe_billed=True, error=f"the reply is no chat completion ({where}: {problem['msg']}): {body[:200]!r}")
+        completion = _Completion.model_validate(json.loads(body))
+    except (ValidationError, ValueError, RecursionError) as error:
+        problem = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
+        return Outcome("malformed", False, maybe_billed=True, error=f"the reply is no chat completion ({problem}): {body[:200]!r}")
     usage = completion.usage or _Usage()
     cached = usage.prompt_tokens_details.cached_tokens if usage.prompt_tokens_details else 0
     tokens = {
@@ -90,6 +90,7 @@ def read_completion(body: str, *, stop_sent: bool) -> Outcome:
         return Outcome("empty_reply", True, error="the server answered with no choices", **tokens)
     choice = completion.choices[0]
     text, reason = choice.message.content, choice.finish_reason
+    text = None if text is None else clean_text(text)
     if reason == "content_filter" or choice.message.refusal:
         return Outcome("refused", True, text, reason, error=choice.message.refusal or "stopped by a content filter", **tokens)
     if reason == "length":
@@ -97,6 +98,11 @@ def read_completion(body: str, *, stop_sent: bool) -> Outcome:
     if text is None:
         return Outcome("empty_reply", True, None, reason, error="the reply has no text", **tokens)
     return Outcome("ok", True, close_zoom(text) if stop_sent and reason == "stop" else text, reason, **tokens)
+
+
+def clean_text(text: str) -> str:
+    """Without lone surrogates, which JSON can carry and neither SQLite nor Parquet can."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def close_zoom(text: str) -> str:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
-import threading
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from distill.errors import CallFailed, StepStopped
 from distill.frames import FrameMissing, FrameStore, read_key
@@ -16,15 +15,21 @@ from distill.items import AUTHORS, EpisodeJob
 from distill.ledger import LedgerError
 from distill.player import Player, Session
 from distill.records import RecordError, Spent, to_episode, to_row
+from distill.replies import clean_text
 from zoom import Episode, FrameRef, Prompts, Protocol
 
 if TYPE_CHECKING:
     from video.types import Frame
 
-__all__ = ["EpisodeJob", "FramesAt", "play", "play_all", "play_each"]
+__all__ = ["EpisodeJob", "FramesAt", "play", "play_all", "play_chains", "play_each"]
 
 FramesAt = Callable[[str, Sequence[float]], "list[Frame]"]
 """(video_uri, times in seconds) -> one frame for each time; blocking, called from threads."""
+PlayerFor = Callable[[EpisodeJob], Player]
+"""Who plays a job, where several players share them; its attribute `players` lists them all."""
+PlayJob = Callable[[EpisodeJob], Awaitable[dict]]
+Chain = Callable[[PlayJob], AsyncIterator[dict]]
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
@@ -44,7 +49,7 @@ async def play(
         while episode.running:
             reply = await player.reply(episode.messages, sample=job.sample, temperature=job.temperature)
             spent.add(reply)
-            times_s = episode.step(reply.text, finish_reason=reply.finish_reason, call_key=reply.call_key)
+            times_s = episode.step(clean_text(reply.text), finish_reason=reply.finish_reason, call_key=reply.call_key)
             if times_s:
                 loop = asyncio.get_running_loop()
                 episode.show(await loop.run_in_executor(readers, _read, job, times_s, frames_at, store, protocol))
@@ -70,7 +75,7 @@ async def play(
 
 
 def play_all(
-    jobs: Iterable[EpisodeJob], player: Player, frames_at: FramesAt, store: FrameStore, protocol: Protocol, prompts: Prompts,
+    jobs: Iterable[EpisodeJob], player: Player | PlayerFor, frames_at: FramesAt, store: FrameStore, protocol: Protocol, prompts: Prompts,
     *, concurrency: int = 16, on_done: Callable[[dict], object] | None = None,
 ) -> list[dict]:
     """Play every job and return the rows in the order of the jobs. Blocks; runs its own event loop.
@@ -90,34 +95,58 @@ def play_all(
                 on_done(row)
         return [rows[index] for index in sorted(rows)]
 
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(collect())
-    return _in_new_thread(collect)
+    return run_blocking(collect)
 
 
 async def play_each(
-    jobs: Iterable[EpisodeJob], player: Player, frames_at: FramesAt, store: FrameStore, protocol: Protocol, prompts: Prompts,
+    jobs: Iterable[EpisodeJob], player: Player | PlayerFor, frames_at: FramesAt, store: FrameStore, protocol: Protocol, prompts: Prompts,
     *, concurrency: int = 16, readers: int = 4,
 ) -> AsyncIterator[tuple[int, dict]]:
     """The number and the row of each job as it ends. Takes jobs only as places come free, so it holds `concurrency` of
     them however many there are. `readers` is how many frame reads may run at once. Raises like `play_all`."""
-    numbered = enumerate(jobs)
+
+    def single(job: EpisodeJob) -> Chain:
+        async def chain(played: PlayJob) -> AsyncIterator[dict]:
+            yield await played(job)
+
+        return chain
+
+    chains = (single(job) for job in jobs)
+    async for index, row in play_chains(
+        chains, player, frames_at, store, protocol, prompts, concurrency=concurrency, readers=readers
+    ):
+        yield index, row
+
+
+async def play_chains(
+    chains: Iterable[Chain], player: Player | PlayerFor, frames_at: FramesAt, store: FrameStore, protocol: Protocol, prompts: Prompts,
+    *, concurrency: int, readers: int = 4,
+) -> AsyncIterator[tuple[int, dict]]:
+    """Like `play_each` for episodes that follow from one another: a chain is given a function that plays one job, and
+    yields rows. Chains run side by side, `concurrency` of them; within one, one episode at a time."""
+    numbered = enumerate(chains)
     pool = ThreadPoolExecutor(readers, thread_name_prefix="frames")
+    sessions = [one for one in (player, *getattr(player, "players", ())) if isinstance(one, Session)]
     running: dict[asyncio.Task, int] = {}
     stopped: Exception | None = None
+
+    async def played(job: EpisodeJob) -> dict:
+        chosen = player if hasattr(player, "reply") else player(job)
+        return await play(job, chosen, frames_at, store, protocol, prompts, readers=pool)
+
+    async def finished(chain: Chain) -> list[dict]:
+        return [row async for row in chain(played)]
+
     try:
-        if isinstance(player, Session):
-            await player.start()
+        for session in sessions:
+            await session.start()
         more = True
         while True:
             while more and stopped is None and len(running) < concurrency:
                 if (item := next(numbered, None)) is None:
                     more = False
                     break
-                task = asyncio.create_task(play(item[1], player, frames_at, store, protocol, prompts, readers=pool))
-                running[task] = item[0]
+                running[asyncio.create_task(finished(item[1]))] = item[0]
             if not running:
                 break
             done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
@@ -127,7 +156,8 @@ async def play_each(
                     # Others finish the call they paid for; each stops by itself at its next one.
                     stopped = stopped or error
                 else:
-                    yield index, task.result()
+                    for row in task.result():
+                        yield index, row
         if stopped is not None:
             raise stopped
     finally:
@@ -135,8 +165,18 @@ async def play_each(
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
         pool.shutdown(wait=True, cancel_futures=True)
-        if isinstance(player, Session):
-            await player.finish()
+        for session in sessions:
+            await session.finish()
+
+
+def run_blocking(collect: Callable[[], Awaitable[T]]) -> T:
+    """Run a coroutine function to its end, also where the caller's thread has a loop running (a notebook)."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(collect())
+    with ThreadPoolExecutor(1, thread_name_prefix="episodes") as aside:
+        return aside.submit(lambda: asyncio.run(collect())).result()
 
 
 def _begin(job: EpisodeJob, protocol: Protocol, prompts: Prompts) -> Episode:
@@ -168,22 +208,3 @@ def _named(error: Exception) -> str:
     from video.types import FrameError
 
     return "frame_unreadable" if isinstance(error, FrameError) else "unexpected"
-
-
-def _in_new_thread(collect: Callable) -> list[dict]:
-    """The same where the caller's thread already has a loop running (a notebook)."""
-    result: list = []
-
-    def run() -> None:
-        try:
-            result.append((asyncio.run(collect()), None))
-        except BaseException as error:
-            result.append((None, error))
-
-    thread = threading.Thread(target=run, name="episodes")
-    thread.start()
-    thread.join()
-    rows, error = result[0]
-    if error is not None:
-        raise error
-    return rows

@@ -1,0 +1,92 @@
+"""Which samples are asked: early stop, temperatures, several teachers."""
+
+import re
+
+import pytest
+from distill_world import frames_at, make_items
+
+from distill.exemplars import exemplar_jobs, play_exemplars
+from distill.frames import FrameStore
+from distill.player import Reply
+from distill.probes import overview_probe_jobs
+from distill.rollouts import play_all
+from distill.teachers import Teachers, shares
+from recipes.model import DistillSettings
+from zoom import Protocol, load_prompts
+
+PROTOCOL, PROMPTS = Protocol(), load_prompts("v1")
+
+
+class Fixed:
+    """Answers A to question n from its sample n on."""
+
+    def __init__(self, name="fixed"):
+        self.name, self.temperatures, self.started, self.finished = name, [], 0, 0
+
+    async def start(self):
+        self.started += 1
+
+    async def finish(self):
+        self.finished += 1
+
+    async def reply(self, messages, *, sample, temperature):
+        self.temperatures.append((sample, temperature))
+        number = int(re.search(r"number (\d+)", messages[1].text)[1])
+        return Reply(f"<think>x</think><answer>{'A' if sample >= number else 'B'}</answer>", "stop")
+
+
+@pytest.fixture
+def store(tmp_path):
+    with FrameStore(tmp_path / "frames.sqlite") as opened:
+        yield opened
+
+
+def exemplars(items, settings, player, store, **kw):
+    return play_exemplars(items, settings, player, frames_at, store, PROTOCOL, PROMPTS, is_correct=lambda row: row["answer"] == "A", **kw)
+
+
+def test_a_question_is_asked_until_enough_are_right(store):
+    items, done = make_items(store, 4), []
+    rows = exemplars(items, DistillSettings(samples=4, enough_correct=2), Fixed(), store, concurrency=3, on_done=done.append)
+    asked = {item.question_id: [row["sample"] for row in rows if row["question_id"] == item.question_id] for item in items}
+    assert list(asked.values()) == [[0, 1], [0, 1, 2], [0, 1, 2, 3], [0, 1, 2, 3]]
+    assert [row["sample"] for row in rows] == sorted(row["sample"] for row in rows) and len(done) == len(rows)
+
+
+def test_without_a_limit_all_are_asked(store):
+    items = make_items(store, 3)
+    assert len(exemplars(items, DistillSettings(samples=3), Fixed(), store)) == 9
+
+
+def test_what_cannot_be_judged_is_not_enough(store):
+    rows = play_exemplars(
+        make_items(store, 1), DistillSettings(samples=3, enough_correct=1), Fixed(), frames_at, store, PROTOCOL, PROMPTS,
+        is_correct=lambda row: None,
+    )
+    assert len(rows) == 3
+
+
+def test_temperatures_climb_the_ladder(store):
+    items, player = make_items(store, 1), Fixed()
+    rows = exemplars(items, DistillSettings(samples=4, temperatures=(0.2, 0.7)), player, store)
+    assert [row["temperature"] for row in rows] == [0.2, 0.7, 0.7, 0.7] and sorted(player.temperatures) == [(0, 0.2), (1, 0.7), (2, 0.7), (3, 0.7)]
+    assert {job.temperature for job in exemplar_jobs(items, DistillSettings(), temperature=0.4)} == {0.4}
+
+
+def test_teachers_share_the_samples(store):
+    items = make_items(store, 100)
+    one, two = Fixed("one"), Fixed("two")
+    jobs = list(exemplar_jobs(items, DistillSettings(samples=4)))
+    rows = play_all(jobs, Teachers([(one, 1), (two, 3)]), frames_at, store, PROTOCOL, PROMPTS)
+    assert shares(rows)["two"] == pytest.approx(0.75, abs=0.06) and sum(shares(rows).values()) == pytest.approx(1)
+    again = play_all(jobs, Teachers([(one, 1), (two, 3)]), frames_at, store, PROTOCOL, PROMPTS)
+    assert [row["trajectory_id"] for row in again] == [row["trajectory_id"] for row in rows]
+    assert one.started == one.finished == two.started == 2
+    with pytest.raises(ValueError, match="share above 0"):
+        Teachers([(one, 0)])
+
+
+def test_overview_probes_see_the_overview_and_cannot_zoom(store):
+    item = make_items(store, 1)[0]
+    (row,) = play_all(overview_probe_jobs([item], 1), Fixed(), frames_at, store, PROTOCOL, PROMPTS)
+    assert (row["kind"], row["max_zooms"], row["frames_shown"]) == ("probe", 0, 4)
