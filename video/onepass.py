@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from array import array
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 from video.clock import Clock
 from video.opening import prepare_decoder
 from video.overview import overview_times, shot_aware_times
+from video.packets import from_keyframe
 from video.picture import PictureMaker, display_size, turn_of
 from video.preflight import (
     Timeline,
@@ -197,10 +199,10 @@ def _decoded(
     seen_s = 0.0
     first = int(timeline.pts[0])
     try:
-        for packet in container.demux(stream):
-            if packet.is_corrupt:
+        for packet in itertools.chain(from_keyframe(container.demux(stream)), [None]):
+            if packet is not None and packet.is_corrupt:
                 raise Quarantine("damaged", f"the data breaks off near {seen_s:.1f} s; repair or re-encode it")
-            for frame in stream.codec_context.decode(packet if packet.size else None):
+            for frame in stream.codec_context.decode(packet):
                 if frame.pts is None:
                     raise Quarantine("no_times", "its frames have no presentation times; remux it, for example to MP4")
                 seen_s = float((frame.pts - first) * timeline.time_base)

@@ -141,6 +141,7 @@ def read_timeline(container: av.container.InputContainer, stream: av.video.strea
     keyframes: list[int] = []
     hidden = timeless = 0
     last, last_duration, end_s = None, 0, None
+    entry, entered = None, False
     try:
         for packet in container.demux():
             if packet.size == 0:
@@ -151,6 +152,11 @@ def read_timeline(container: av.container.InputContainer, stream: av.video.strea
                 end_s = packet_end_s if end_s is None else max(end_s, packet_end_s)
             if packet.stream_index != stream.index:
                 continue
+            if entry is None and packet.is_keyframe:
+                entry = packet.pts
+                entered = True
+            if not entered or (entry is not None and packet.pts is not None and packet.pts < entry):
+                continue  # Not decodable, see `video.packets`.
             if packet.is_discard:
                 hidden += 1
             elif packet.pts is None:

@@ -7,13 +7,13 @@ bear this out (no times, frames that do not come, damage), everything is decoded
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from video.clock import Clock
-from video.opening import open_container, prepare_decoder, video_stream
+from video.packets import STEPS_BACK_S, PacketReader, Unsure, with_successors
 from video.picture import Encoded, PictureMaker
 from video.types import Frame, FrameError
 
@@ -27,12 +27,9 @@ NEAR_S = 10.0
 NEAR_WITHOUT_INDEX_S = 2.0
 END_TOLERANCE_S = 1.0
 """How far past the end a time still shows the last frame."""
-STEPS_BACK_S = (0.0, 1.0, 5.0, 20.0)
-"""How much earlier to look for a keyframe when the container's seek came out too late."""
 
-
-class _Unsure(Exception):
-    """The packets' times do not tell which frame is shown, or the frame they tell did not come."""
+Shown = dict[int, tuple[int, Encoded]]
+"""Time asked for -> time and picture of the frame on the screen, times in ticks."""
 
 
 class VideoSource:
@@ -44,24 +41,26 @@ class VideoSource:
         Raises:
             FrameError: the file cannot be opened, or shows no frame.
         """
-        self.uri, self._threads = uri, threads
+        self.uri = uri
         self._maker = PictureMaker(min_pixels, max_pixels)
-        self._container: av.container.InputContainer | None = None
+        self._open_groups = False
         try:
-            self._open()
-            first = next(self._decoded(), None)
+            self._reader = PacketReader(uri, threads)
+        except (OSError, ValueError) as error:
+            raise FrameError(uri, 0.0, f"cannot be opened: {error}") from error
+        try:
+            first = next(self._decoded(self._reader.here()), None)
         except (OSError, ValueError) as error:
             self.close()
-            raise FrameError(uri, 0.0, f"cannot be opened: {error}") from error
+            raise FrameError(uri, 0.0, f"its first frame cannot be decoded: {error}") from error
         if first is None or first.pts is None:
             self.close()
             raise FrameError(uri, 0.0, "the video shows no frame with a time")
-        self.clock = Clock(first.pts, self._stream.time_base)
+        self.clock = Clock(first.pts, self._reader.stream.time_base)
+        self._aspect = float(self._reader.stream.sample_aspect_ratio or 1) or 1.0
 
     def close(self) -> None:
-        if self._container is not None:
-            self._container.close()
-            self._container = None
+        self._reader.close()
 
     def frames_at(self, times_s: Sequence[float]) -> list[Frame]:
         """The frame on the screen at each time, in the order of the times.
@@ -69,65 +68,63 @@ class VideoSource:
         Raises:
             FrameError: a time more than a second past the end, or a frame that cannot be decoded.
         """
-        targets = {time_s: self.clock.ticks(time_s) for time_s in times_s}
-        wanted = sorted(set(targets.values()))
-        shown: dict[int, tuple[int, Encoded]] = {}
-        for run in self._runs(wanted):
+        targets = [self.clock.ticks(time_s) for time_s in times_s]
+        shown: Shown = {}
+        for run in self._runs(sorted(set(targets))):
             shown.update(self._read(run))
         frames = []
-        for time_s in times_s:
-            pts, picture = shown[targets[time_s]]
+        for time_s, target in zip(times_s, targets, strict=True):
+            pts, picture = shown[target]
             frames.append(
                 Frame(picture.frame_id, self.clock.seconds(pts), time_s, picture.width, picture.height, picture.jpeg)
             )
         return frames
 
-    def _open(self) -> None:
-        self.close()
-        self._container = open_container(self.uri)
-        stream = video_stream(self._container)
-        if stream is None or stream.codec_context is None:
-            raise ValueError("it has no video stream that can be decoded")
-        self._stream = stream
-        prepare_decoder(stream, self._threads)
-        self._aspect = float(stream.sample_aspect_ratio or 1) or 1.0
-
-    def _runs(self, targets: list[int]) -> Iterator[list[int]]:
+    def _runs(self, targets: list[int]) -> list[list[int]]:
         """Targets in groups, each of which is read by one seek and one stretch of decoding."""
-        index = self._stream.index_entries
+        index = self._reader.stream.index_entries
         indexed = len(index) > 0
         near = (NEAR_S if indexed else NEAR_WITHOUT_INDEX_S) / self.clock.time_base
-        run: list[int] = []
+        runs: list[list[int]] = []
         group = None
         for target in targets:
             found = index.search_timestamp(target) if indexed else 0
-            if run and (found != group or target - run[-1] > near):
-                yield run
-                run = []
-            run.append(target)
+            if not runs or found != group or target - runs[-1][-1] > near:
+                runs.append([])
+            runs[-1].append(target)
             group = found
-        if run:
-            yield run
+        return runs
 
-    def _read(self, run: list[int]) -> dict[int, tuple[int, Encoded]]:
+    def _read(self, run: list[int]) -> Shown:
+        """The ways to read, cheapest first: one that fails says nothing of the file before the last has failed."""
         import av
 
+        if not self._open_groups:
+            try:
+                return self._read_wanted(run, self._reader.at_keyframe(run[0]), None)
+            except (Unsure, av.error.FFmpegError):
+                pass
         try:
-            return self._read_wanted(run)
-        except (_Unsure, av.error.FFmpegError):
-            pass  # Not a failure yet: the thorough way decides.
-        shown: dict[int, tuple[int, Encoded]] = {}
+            shown = self._read_wanted(run, *self._reader.with_run_in(run[0]))
+            self._open_groups = True
+            return shown
+        except (Unsure, av.error.FFmpegError):
+            pass
+        shown = {}
         try:
             self._read_all(run, shown)
-        except (av.error.FFmpegError, _Unsure) as error:
+        except av.error.FFmpegError as error:
             missing = next(target for target in run if target not in shown)
-            raise self._error(missing, f"it cannot be decoded ({error})") from error
+            raise self._error(missing, f"it cannot be decoded ({error.strerror})") from error
         return shown
 
-    def _read_wanted(self, run: list[int]) -> dict[int, tuple[int, Encoded]]:
-        """Decode from the keyframe before the first target, skipping what neither a target nor its decoding needs."""
-        context = self._stream.codec_context
+    def _read_wanted(self, run: list[int], packets: Iterator[av.Packet], trusted_pts: int | None) -> Shown:
+        """Decode what the targets need and skip the rest. Before the keyframe at `trusted_pts` errors do not count."""
+        import av
+
+        context = self._reader.stream.codec_context
         skips = context.codec.canonical_name in SKIPPING_CODECS
+        trusted = trusted_pts is None
         wanted: dict[int, list[int]] = {}
         pictures: dict[int, Encoded] = {}
         resolved = 0
@@ -136,11 +133,11 @@ class VideoSource:
             for frame in frames:
                 if frame.pts in wanted and frame.pts not in pictures:
                     if frame.is_corrupt:
-                        raise _Unsure
+                        raise Unsure
                     pictures[frame.pts] = self._maker.encode(frame, self._aspect)
 
         try:
-            for packet, until in _with_successors(self._packets_from_keyframe(run[0])):
+            for packet, until in with_successors(packets):
                 first = bisect_left(run, packet.pts)
                 last = len(run) if until is None else bisect_left(run, until)
                 if first < last and not packet.is_discard:
@@ -148,67 +145,37 @@ class VideoSource:
                         self._check_end(run[-1], packet)
                     wanted[packet.pts] = run[first:last]
                     resolved += last - first
+                trusted = trusted or packet.pts == trusted_pts
                 if skips:
                     context.skip_frame = "DEFAULT" if packet.pts in wanted else "NONREF"
-                collect(context.decode(packet))
+                try:
+                    collect(context.decode(packet))
+                except av.error.FFmpegError:
+                    if trusted:
+                        raise
                 if resolved == len(run):
                     break
             collect(context.decode(None))
         finally:
             context.skip_frame = "DEFAULT"
         if resolved < len(run) or len(pictures) < len(wanted):
-            raise _Unsure
+            raise Unsure
         return {target: (pts, pictures[pts]) for pts, targets in wanted.items() for target in targets}
 
-    def _packets_from_keyframe(self, target: int) -> Iterator[av.Packet]:
-        """Packets in decoding order from a keyframe that is shown no later than the target."""
-        for step_s in STEPS_BACK_S:
-            packets = self._packets_after_seek(target - int(step_s / self.clock.time_base))
-            first = next((packet for packet in packets if packet.is_keyframe and not packet.is_discard), None)
-            if first is not None and first.pts is not None and first.pts <= target:
-                yield first
-                yield from packets
-                return
-        self._open()
-        yield from self._packets()
-
-    def _packets_after_seek(self, pts: int) -> Iterator[av.Packet]:
-        import av
-
-        try:
-            self._container.seek(pts, stream=self._stream)
-        except av.error.FFmpegError:
-            # A demuxer that cannot seek there; from the beginning everything is reached.
-            self._open()
-        self._stream.codec_context.flush_buffers()
-        return self._packets()
-
-    def _packets(self) -> Iterator[av.Packet]:
-        for packet in self._container.demux(self._stream):
-            if packet.size:
-                yield packet
-
-    def _decoded(self) -> Iterator[av.VideoFrame]:
-        context = self._stream.codec_context
-        for packet in self._packets():
-            yield from context.decode(packet)
-        yield from context.decode(None)
-
-    def _read_all(self, run: list[int], shown: dict[int, tuple[int, Encoded]]) -> None:
+    def _read_all(self, run: list[int], shown: Shown) -> None:
         """Decode every frame in order from well before the first target, and take what is on the screen."""
-        for step_s in (*STEPS_BACK_S[1:], None):
-            if step_s is None:
-                self._open()
-            else:
-                self._packets_after_seek(run[0] - int(step_s / self.clock.time_base))
-            frames = self._from_keyframe() if step_s is not None else self._decoded()
-            first = next(frames, None)
-            if first is not None and first.pts is not None and first.pts <= run[0]:
+        for step_s in STEPS_BACK_S[1:]:
+            frames = self._decoded(self._reader.after_seek(run[0] - int(step_s / self.clock.time_base)))
+            current = next(frames, None)
+            if current is not None and current.pts is not None and current.pts <= run[0]:
                 break
         else:
-            raise self._error(run[0], "the file cannot be read from its beginning again")
+            self._reader.open()
+            frames = self._decoded(self._reader.here())
+            current = next(frames, None)
+        if current is None or current.pts is None or current.pts > run[0]:
+            raise self._error(run[0], "the frames before it cannot be read")
         pending = deque(run)
-        current = first
         for frame in frames:
             if frame.pts is None or frame.pts <= current.pts:
                 raise self._error(pending[0], "the frames' times do not increase there")
@@ -216,23 +183,16 @@ class VideoSource:
             if not pending:
                 return
             current = frame
-        if pending:
-            self._check_end(pending[-1], current)
-            self._take(pending, current, None, shown)
+        self._check_end(pending[-1], current)
+        self._take(pending, current, None, shown)
 
-    def _from_keyframe(self) -> Iterator[av.VideoFrame]:
-        context = self._stream.codec_context
-        packets = self._packets()
-        first = next((packet for packet in packets if packet.is_keyframe), None)
-        if first is not None:
-            yield from context.decode(first)
+    def _decoded(self, packets: Iterator[av.Packet]) -> Iterator[av.VideoFrame]:
+        context = self._reader.stream.codec_context
         for packet in packets:
             yield from context.decode(packet)
         yield from context.decode(None)
 
-    def _take(
-        self, pending: deque[int], frame: av.VideoFrame, until: int | None, shown: dict[int, tuple[int, Encoded]]
-    ) -> None:
+    def _take(self, pending: deque[int], frame: av.VideoFrame, until: int | None, shown: Shown) -> None:
         picture = None
         while pending and (until is None or pending[0] < until):
             if frame.is_corrupt:
@@ -247,30 +207,3 @@ class VideoSource:
 
     def _error(self, target: int, reason: str) -> FrameError:
         return FrameError(self.uri, self.clock.seconds(target), reason)
-
-
-def _with_successors(packets: Iterator[av.Packet]) -> Iterator[tuple[av.Packet, int | None]]:
-    """Each packet with the presentation time of the frame shown after it (None for the last one).
-
-    A decoding time is never past its presentation time, so once a packet's decoding time has reached a presentation
-    time, every frame shown before that has been seen.
-    """
-    queue: deque[av.Packet] = deque()
-    shown: list[int] = []
-    for packet in packets:
-        if packet.pts is None or packet.dts is None:
-            raise _Unsure
-        queue.append(packet)
-        if not packet.is_discard:
-            insort(shown, packet.pts)
-        while queue:
-            after = bisect_right(shown, queue[0].pts)
-            if after == len(shown) or packet.dts < shown[after]:
-                break
-            yield queue.popleft(), shown[after]
-        # Only times that packets still in the queue, or after it, can be compared with are kept.
-        if len(shown) > 4096 and queue:
-            del shown[: bisect_left(shown, min(waiting.pts for waiting in queue))]
-    while queue:
-        after = bisect_right(shown, queue[0].pts)
-        yield queue.popleft(), shown[after] if after < len(shown) else None

@@ -30,6 +30,18 @@ def code_picture(number: int, width: int = 320, height: int = 180) -> np.ndarray
     return pixels
 
 
+def turned(quarters: int, mirrored: bool = False) -> Callable[[int, int, int], np.ndarray]:
+    """A picture that stands upright only after so many quarter turns to the right (and then mirroring)."""
+
+    def picture(number: int, width: int, height: int) -> np.ndarray:
+        upright = code_picture(number, *((height, width) if quarters % 2 else (width, height)))
+        if mirrored:
+            upright = upright[:, ::-1]
+        return np.ascontiguousarray(np.rot90(upright, quarters))
+
+    return picture
+
+
 def read_code(jpeg: bytes) -> int:
     """The number in a frame.
 
