@@ -127,6 +127,12 @@ class Ledger:
         """Drop what was learnt about a server, so that it is asked anew."""
         self._put("delete from facts where endpoint = ?", (endpoint,)).result()
 
+    def delete(self, where: str, values: tuple) -> None:
+        """Delete entries by an SQL condition, and give the space back."""
+        self._put(f"delete from calls where {where}", values).result()
+        with self._reading:
+            self._reader.execute("vacuum")
+
     def entries(self) -> Iterator[Entry]:
         return read_entries(self.path)
 

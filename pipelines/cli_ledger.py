@@ -1,0 +1,138 @@
+"""`videozoomer ledger`: what was asked of servers, what it cost, and what went wrong."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+app = typer.Typer(help="What was asked of servers, what it cost, and what went wrong.", no_args_is_help=True, rich_markup_mode="markdown")
+console = Console()
+WHERE = Annotated[Path, typer.Argument(help="A ledger, or a folder with ledgers, such as the home of a run.")]
+
+
+def _found(path: Path) -> list[Path]:
+    from distill.journal import find_ledgers
+    from distill.ledger import LedgerError
+
+    try:
+        return find_ledgers(path)
+    except LedgerError as error:
+        raise _stop(error) from error
+
+
+def _stop(error: Exception) -> typer.Exit:
+    Console(stderr=True).print(f"[bold red]error:[/] {error}", highlight=False, soft_wrap=True)
+    return typer.Exit(1)
+
+
+@app.command()
+def summary(path: WHERE) -> None:
+    """Sum up calls by model and outcome: tokens, dollars, latency.
+
+    Example: `videozoomer ledger summary runs/demo`
+    """
+    from distill.journal import summarise
+
+    paths = _found(path)
+    table = Table("purpose", "model", "outcome", *(f"{name}" for name in ("attempts", "input", "cached", "output", "USD", "median s", "slowest s")))
+    groups = summarise(paths)
+    for group in groups:
+        table.add_row(
+            group.purpose, group.model, group.outcome, f"{group.attempts:,}", f"{group.input_tokens:,}", f"{group.cached_tokens:,}",
+            f"{group.output_tokens:,}", f"{group.cost_usd:.4f}", f"{group.median_latency_s:.2f}", f"{group.slowest_s:.2f}",
+        )
+    console.print(table)
+    console.print(f"{len(paths)} ledgers, {sum(group.attempts for group in groups):,} attempts, ${sum(group.cost_usd for group in groups):.4f}")
+
+
+@app.command()
+def grep(
+    path: WHERE,
+    pattern: Annotated[str, typer.Argument(help="Regular expression, sought in keys, replies, errors and the last text sent.")],
+    outcome: Annotated[str | None, typer.Option(help="Only calls that came out so, such as ok, cut_off or timeout.")] = None,
+    limit: Annotated[int, typer.Option(help="Most entries to show.")] = 20,
+) -> None:
+    """Show calls whose text matches.
+
+    Examples:
+
+    - `videozoomer ledger grep runs/demo "glyph"` - replies and questions that name one
+    - `videozoomer ledger grep runs/demo . --outcome bad_request` - every request that a server refused
+    """
+    from itertools import islice
+
+    from distill.journal import grep as search
+    from distill.ledger import LedgerError
+
+    try:
+        for file, entry in islice(search(_found(path), pattern, outcome=outcome), limit):
+            console.print(f"[bold]{entry.key}[/] attempt {entry.attempt}, {entry.outcome}, {entry.model}, {file}", highlight=False)
+            console.print(f"  asked: ...{entry.excerpt[-200:].strip()}", highlight=False, markup=False)
+            console.print(f"  came:  {entry.reply or entry.error}", highlight=False, markup=False)
+    except LedgerError as error:
+        raise _stop(error) from error
+
+
+@app.command()
+def export(path: WHERE, target: Annotated[Path, typer.Argument(help="A file that ends in .jsonl or .parquet.")]) -> None:
+    """Write all calls to one file.
+
+    Example: `videozoomer ledger export runs/demo calls.parquet`
+    """
+    from distill.journal import export as write
+    from distill.ledger import LedgerError
+
+    try:
+        console.print(f"wrote {write(_found(path), target):,} calls to {target}")
+    except LedgerError as error:
+        raise _stop(error) from error
+
+
+@app.command()
+def prune(
+    path: WHERE,
+    outcome: Annotated[list[str] | None, typer.Option(help="Also forget final failures of this class, so that they are asked again (repeatable).")] = None,
+    older_than_days: Annotated[float | None, typer.Option(help="Leave younger entries alone.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count.")] = False,
+) -> None:
+    """Delete attempts that a rerun would make again anyway; answers are never deleted.
+
+    Examples:
+
+    - `videozoomer ledger prune runs/demo --dry-run` - how many attempts failed on the way
+    - `videozoomer ledger prune runs/demo --outcome cut_off` - ask cut-off calls again, say after raising max_tokens
+    """
+    from distill.journal import prune as delete
+    from distill.ledger import LedgerError
+
+    before = None if older_than_days is None else time.time() - older_than_days * 86_400
+    try:
+        count = delete(_found(path), outcomes=outcome or (), before=before, dry_run=dry_run)
+    except LedgerError as error:
+        raise _stop(error) from error
+    console.print(f"{'would delete' if dry_run else 'deleted'} {count:,} entries")
+
+
+@app.command()
+def balance(
+    budget: Annotated[Path, typer.Argument(help="The budget's file in the home of a run (budget.sqlite).")],
+    forgive: Annotated[bool, typer.Option("--forgive", help="Free what calls of unknown outcome hold; only when nothing runs.")] = False,
+) -> None:
+    """Show what a run with a cap has paid, and what is set aside for calls whose outcome is not known.
+
+    Example: `videozoomer ledger balance runs/films/budget.sqlite --forgive`
+    """
+    from distill.budget import Budget
+
+    if not budget.is_file():
+        raise _stop(FileNotFoundError(f"there is no budget {budget}; a run whose recipe sets distill.budget_usd writes one"))
+    with Budget(budget, float("inf")) as opened:
+        if forgive:
+            console.print(f"freed ${opened.forgive():.4f}")
+        now = opened.balance()
+    console.print(f"paid ${now.paid_usd:.4f}, set aside ${now.aside_usd:.4f}")

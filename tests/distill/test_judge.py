@@ -1,0 +1,73 @@
+"""The judge: a word is a verdict, anything else is unknown, and nothing is wrong because the judge is away."""
+
+import json
+
+import pytest
+from chat_server import ChatServer
+
+from distill.chat import ChatPlayer
+from distill.errors import EndpointDown
+from distill.frames import FrameStore
+from distill.judge import Case, agreement, agreement_rate, judge_cases, judge_rows, read_verdict
+from distill.ledger import Ledger, read_entries
+from recipes.model import Endpoint
+from zoom import load_prompts
+
+PROMPTS = load_prompts("v1")
+
+
+def says(word):
+    return 200, {}, json.dumps({"choices": [{"finish_reason": "stop", "message": {"content": word}}], "usage": {"prompt_tokens": 5, "completion_tokens": 1}}).encode()
+
+
+@pytest.fixture
+def made(tmp_path):
+    with FrameStore(tmp_path / "frames.sqlite") as store, Ledger(tmp_path / "ledger.sqlite") as ledger:
+        yield lambda server, **fields: ChatPlayer(
+            Endpoint(base_url=server.url, identity="judge", model="m", retries=0, **fields), ledger, store, purpose="judge"
+        )
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [("YES", "correct"), ("No.", "wrong"), ("<think>no, or yes?</think> yes", "correct"), ("", "unknown"), ("yes and no", "unknown"),
+     ("nothing", "unknown"), ("<think>yes", "unknown"), ("**Yes**", "correct")],
+)
+def test_a_word_is_a_verdict(text, verdict):
+    assert read_verdict(text) == verdict
+
+
+def test_cases_are_judged_and_journalled_as_the_judges(made, tmp_path):
+    cases = [Case(f"c{index}", f"q{index}", "a red disc", f"answer {index} {{x}}") for index in range(6)]
+    words = {b"answer 0": "YES", b"answer 1": "NO", b"answer 2": "perhaps", b"answer 3": "YES", b"answer 4": "NO"}
+    with ChatServer(behave=lambda number, body: next((says(word) for part, word in words.items() if part in body), "cut")) as server:
+        judged = judge_cases(cases, made(server), PROMPTS)
+        again = judge_cases(cases, made(server), PROMPTS)
+        assert server.counts["calls"] == 6
+    assert [one.verdict for one in judged] == ["correct", "wrong", "unknown", "correct", "wrong", "unknown"] and judged == again
+    assert "cut_off" in judged[5].detail and {one.grader for one in judged} == {"judge:m:v1"}
+    assert {entry.purpose for entry in read_entries(tmp_path / "ledger.sqlite")} == {"judge"}
+
+
+def test_a_judge_that_is_away_makes_nothing_wrong(made):
+    with ChatServer(behave=lambda number, body: "401") as server, pytest.raises(EndpointDown):
+        judge_cases([Case("c", "q", "a", "b")], made(server), PROMPTS)
+
+
+def test_only_what_the_rules_left_open_is_asked(made):
+    def grade(name, verdict):
+        return {"trajectory_id": name, "question_id": "q", "batch": "b", "verdict": verdict, "grader": "rule", "detail": None, "hit": None, "best_iou": None}
+
+    grades = [grade("t0", "correct"), grade("t1", "unknown"), grade("t2", "unknown")]
+    trajectories = [{"trajectory_id": f"t{index}", "answer": answer} for index, answer in enumerate(("x", "a disc", None))]
+    questions = [{"question_id": "q", "question": "what?", "options": [], "answer": "a red disc"}]
+    with ChatServer(behave=lambda number, body: says("NO")) as server:
+        rows = judge_rows(grades, trajectories, questions, made(server), PROMPTS)
+        assert server.counts["calls"] == 1
+    assert [row["verdict"] for row in rows] == ["correct", "wrong", "unknown"] and rows[1]["grader"] == "judge:m:v1"
+
+
+def test_agreement_counts_what_both_decided():
+    pairs = [("correct", "correct")] * 3 + [("wrong", "correct"), ("unknown", "wrong"), ("correct", "unknown")]
+    assert agreement_rate(pairs) == 0.75 and agreement_rate([("unknown", "wrong")]) is None
+    assert {"rule": "correct", "judge": "correct", "answers": 3} in agreement(pairs)
