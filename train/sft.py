@@ -13,6 +13,7 @@ import argparse
 import hashlib
 import json
 import time
+import warnings
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,6 +48,8 @@ def main(arguments: list[str] | None = None) -> None:
 
     from dagster_pipes import PipesEnvVarParamsLoader, open_dagster_pipes
 
+    # DeepSpeed calls torch's collectives by their old names, and every call would say so.
+    warnings.filterwarnings("ignore", category=FutureWarning, module="torch.distributed")
     place = take_place(recipe.sft.bf16)
     quiet()
     with open_dagster_pipes() if PipesEnvVarParamsLoader().is_dagster_pipes_process() and place.first else nullcontext():

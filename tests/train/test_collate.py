@@ -1,0 +1,80 @@
+"""Batches: positions, padding, the loss, and what is left out."""
+
+import pytest
+import torch
+
+from train.collate import DataError, Sample, collate, prepare, weighted_loss
+from train.pixels import FramePixels
+from train.policy import load_policy
+from train.tokens import Tokens
+
+
+@pytest.fixture(scope="module")
+def policy(any_checkpoint):
+    return load_policy(any_checkpoint)
+
+
+@pytest.fixture(scope="module")
+def pixels(policy, shards) -> FramePixels:
+    return FramePixels(policy.image_processor, shards.jpeg)
+
+
+@pytest.fixture(scope="module")
+def samples(policy, pixels, shards) -> list[Sample]:
+    return prepare(shards.rows(), policy.chat, pixels, shards.size, max_tokens=10_000, failed_turn_weight=0.5).samples
+
+
+def test_loss_is_that_of_the_model_on_each_trajectory_alone(policy, pixels, samples):
+    """Padding, tool frames in the middle and logits only where needed change nothing."""
+    chosen = [samples[0], samples[2], samples[5]]
+    with torch.no_grad():
+        batch = collate(chosen, policy.chat, pixels)
+        together = float(weighted_loss(policy.model(**batch.inputs).logits, batch))
+        alone = 0.0
+        for sample in chosen:
+            inputs = collate([sample], policy.chat, pixels).inputs | {"logits_to_keep": 0}
+            losses = torch.nn.functional.cross_entropy(policy.model(**inputs).logits[0, :-1], inputs["input_ids"][0, 1:], reduction="none")
+            alone += float((losses * torch.tensor(sample.tokens.weights[1:])).sum())
+    assert together == pytest.approx(alone, rel=1e-4)
+
+
+def test_frames_have_three_axis_positions(policy, pixels, samples):
+    seen = []
+    hook = policy.model.model.language_model.register_forward_pre_hook(lambda module, args, kwargs: seen.append(kwargs["position_ids"]), with_kwargs=True)
+    inputs = collate(samples[:1], policy.chat, pixels).inputs
+    with torch.no_grad():
+        policy.model(**inputs)
+    hook.remove()
+    time, row, column = seen[0][-3:, 0]
+    images = inputs["input_ids"][0] == policy.chat.image
+    # A frame of 84 x 56 pixels has more columns than rows, all at one time.
+    assert (column[images] - row[images]).max() > 0 and (time[~images] == column[~images]).all()
+    first = images.nonzero()[0, 0]
+    assert time[first] == first
+    assert int(column.max()) + 1 < len(images), "a frame takes fewer positions than tokens"
+
+
+def test_a_long_trajectory_is_left_out_and_never_cut(policy, pixels, shards, samples):
+    lengths = sorted(len(sample) for sample in samples)
+    limit = lengths[len(lengths) // 2]
+    prepared = prepare(shards.rows(), policy.chat, pixels, shards.size, max_tokens=limit, failed_turn_weight=0.0)
+    assert len(prepared.too_long) == sum(length > limit for length in lengths) > 0
+    assert sorted(len(sample) for sample in prepared.samples) == [length for length in lengths if length <= limit]
+
+
+def test_a_frame_that_is_not_of_its_stated_size_is_an_error(policy, pixels, samples):
+    ids = [token for token in samples[0].tokens.ids]
+    ids.remove(policy.chat.image)
+    wrong = Sample("t00", Tokens(ids, samples[0].tokens.weights[:-1], samples[0].tokens.frame_ids))
+    with pytest.raises(DataError, match="t00"):
+        collate([wrong], policy.chat, pixels)
+
+
+def test_pixels_are_the_same_from_a_small_memory(policy, shards, samples):
+    frames = samples[0].tokens.frame_ids
+    roomy = FramePixels(policy.image_processor, shards.jpeg)
+    cramped = FramePixels(policy.image_processor, shards.jpeg, cache_bytes=50_000)
+    for _ in range(2):
+        expected, got = roomy.load(frames), cramped.load(frames)
+        assert torch.equal(expected[0], got[0]) and torch.equal(expected[1], got[1])
+    assert cramped._bytes <= 50_000

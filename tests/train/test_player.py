@@ -1,0 +1,117 @@
+"""The local policy as a player: batches, stops, forbidden tokens, and positions equal to training's."""
+
+import asyncio
+
+import pytest
+import torch
+
+from train import generate as generation
+from train.collate import Sample, collate
+from train.player import LocalPolicy
+from train.policy import load_policy
+from train.tokens import Tokens
+from zoom.messages import from_rows
+
+
+@pytest.fixture(scope="module")
+def player(any_checkpoint, shards) -> LocalPolicy:
+    return LocalPolicy(any_checkpoint, shards, 12, policy=load_policy(any_checkpoint))
+
+
+def ask(player: LocalPolicy, conversations: list, temperature: float = 0.0):
+    async def all_at_once():
+        await player.start()
+        try:
+            return await asyncio.gather(
+                *(player.reply(messages, sample=index, temperature=temperature) for index, messages in enumerate(conversations))
+            )
+        finally:
+            await player.finish()
+
+    return asyncio.run(all_at_once())
+
+
+@pytest.fixture(scope="module")
+def conversations(shards) -> list:
+    """Of different lengths, some with a tool answer in the middle."""
+    messages = [from_rows(row["messages"]) for row in shards.rows()[:4]]
+    return [messages[0][:2], messages[1][:4], messages[2][:6], messages[3][:4]]
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_a_reply_does_not_depend_on_the_batch(player, conversations, temperature):
+    together = ask(player, conversations, temperature)
+    player.max_batch = 1
+    alone = ask(player, conversations, temperature)
+    player.max_batch = 16
+    assert [reply.text for reply in together] == [reply.text for reply in alone]
+    assert [reply.input_tokens for reply in together] == [reply.input_tokens for reply in alone]
+
+
+def test_generation_sees_what_training_sees(player, conversations, monkeypatch):
+    """Logits from the cached, left-padded pass equal those of the training forward, with tool frames in the middle."""
+    seen = []
+    real = generation._choose
+    monkeypatch.setattr(generation, "_choose", lambda logits, *rest: seen.append(logits.clone()) or real(logits, *rest))
+    policy = player.policy
+    prompts = []
+    for messages in conversations:
+        tokens = policy.chat.encode(messages, player._pixels.tokens, prompt=True)
+        prompts.append(generation.Prompt(tokens.ids, tokens.frame_ids, 0.0, 0))
+    generation.generate(policy, player._pixels, prompts, 6)
+    drawn = torch.stack([real(logits.clone(), prompts, [None] * len(prompts), policy.chat.never_sampled) and logits for logits in seen])
+    for row, prompt in enumerate(prompts):
+        written = [int(_forbid(step[row], policy).argmax()) for step in drawn]
+        ids = prompt.ids + written
+        weights = [0.0] * len(prompt.ids) + [1.0] * len(written)
+        batch = collate([Sample("x", Tokens(ids, weights, prompt.frame_ids))], policy.chat, player._pixels)
+        with torch.no_grad():
+            trained = policy.model(**batch.inputs).logits[0]
+        torch.testing.assert_close(drawn[:, row], trained, rtol=1e-3, atol=1e-4)
+
+
+def _forbid(logits, policy):
+    return logits.index_fill(0, torch.tensor(policy.chat.never_sampled), float("-inf"))
+
+
+def scripted(monkeypatch, player, text: str) -> None:
+    ids = [*player.policy.tokenizer(text)["input_ids"]]
+    script = iter(ids)
+    monkeypatch.setattr(generation, "_choose", lambda logits, prompts, *rest: [next(script, ids[-1])] * len(prompts))
+
+
+def test_a_reply_ends_at_the_closing_zoom_tag(player, conversations, monkeypatch):
+    scripted(monkeypatch, player, "<video_zoom>{1</video_zoom> and more")
+    (reply,) = ask(player, conversations[:1])
+    assert reply.text == "<video_zoom>{1</video_zoom>" and reply.finish_reason == "stop"
+
+
+def test_a_reply_ends_with_its_turn_or_is_said_to_be_cut(player, conversations, monkeypatch):
+    scripted(monkeypatch, player, "<answer>A</answer><|im_end|>")
+    (reply,) = ask(player, conversations[:1])
+    assert (reply.text, reply.finish_reason) == ("<answer>A</answer>", "stop")
+    scripted(monkeypatch, player, "a b c d e f g h i j k l m n o p")
+    (reply,) = ask(player, conversations[:1])
+    assert (reply.finish_reason, reply.output_tokens) == ("length", 12)
+
+
+def test_special_tokens_are_never_written(player, conversations):
+    policy = player.policy
+    with torch.no_grad():
+        saved = policy.model.lm_head.weight.clone()
+        policy.model.lm_head.weight[policy.chat.image] += 100.0
+    try:
+        replies = ask(player, conversations, 1.0)
+    finally:
+        with torch.no_grad():
+            policy.model.lm_head.weight.copy_(saved)
+    assert not any("<|" in reply.text for reply in replies)
+
+
+def test_an_error_reaches_everyone_who_waits(player, conversations, monkeypatch):
+    def broken(*_):
+        raise MemoryError("no room")
+
+    monkeypatch.setattr("train.player.generate", broken)
+    with pytest.raises(MemoryError):
+        ask(player, conversations)
