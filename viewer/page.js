@@ -4,6 +4,7 @@ const by_id = new Map(data.trajectories.map((t) => [t.id, t]));
 const main = document.getElementById("main");
 const list = document.getElementById("list");
 const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+const players = new Set(data.trajectories.map((t) => t.player)).size;
 let shown = data.trajectories;
 
 // Elements are only ever built from text nodes: nothing that a model wrote is read as HTML.
@@ -73,7 +74,7 @@ function apply() {
 function list_item(t) {
   return make("li", {}, make("a", { href: `#${encodeURIComponent(t.id)}`, "data-id": t.id },
     make("span", { class: "question" }, data.questions[t.question_id]?.question ?? t.question_id),
-    make("span", { class: "small" }, `${t.kind}, ${t.player}, ${t.zooms} ${t.zooms === 1 ? "zoom" : "zooms"}`), " ", badge(state(t)[0], state(t)[1])));
+    make("span", { class: "small" }, `${t.kind}${players > 1 ? `, ${t.player}` : ""}, ${t.zooms} ${t.zooms === 1 ? "zoom" : "zooms"}`), " ", badge(state(t)[0], state(t)[1])));
 }
 const COLOURS = { kept: "good", correct: "good", rejected: "bad", wrong: "bad", failed: "warn", exhausted: "warn", unknown: "warn" };
 function state(t) {

@@ -16,7 +16,7 @@ FOLDER = Path(__file__).parent
 KINDS = ("exemplar", "student", "reflection", "probe", "evaluation")
 """In the order in which they are made."""
 MAX_TRAJECTORIES = 240
-MAX_BYTES = 64_000_000
+MAX_BYTES = 48_000_000
 """Of pictures, as base64: about what a browser opens from disk without a pause."""
 
 

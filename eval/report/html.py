@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import altair
 
-__all__ = ["Raw", "Section", "count", "escape", "facts_list", "figure", "figures", "interval", "note", "number", "share", "size", "table"]
+__all__ = ["Raw", "Section", "count", "escape", "facts_list", "figure", "figures", "interval", "note", "number", "share", "size", "table", "words"]
 
 MAX_ROWS = 100
 """Longer tables are cut, and say so."""
@@ -99,10 +99,15 @@ def size(amount: int | None) -> str:
     return f"{value:.1f} TB"
 
 
+def words(name: str) -> str:
+    """A name from a table as a reader would say it."""
+    return name.replace("_", " ")
+
+
 def _is_figure(value: Any) -> bool:
     if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
         return True
-    return isinstance(value, str) and not isinstance(value, Raw) and value != "" and (value == "–" or value[0] in "0123456789+-−$")
+    return isinstance(value, str) and value != "" and (value == "–" or value[0] in "0123456789+-−$")
 
 
 def _cell(value: Any) -> str:

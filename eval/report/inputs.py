@@ -9,7 +9,7 @@ import polars as pl
 
 from eval.charts import bars, histogram
 from eval.report.facts import ReportFacts
-from eval.report.html import Section, count, facts_list, figure, note, number, size, table
+from eval.report.html import Section, count, facts_list, figure, note, number, size, table, words
 from tables.lake import Lake
 
 PACKAGES = (
@@ -112,7 +112,7 @@ def questions(lake: Lake, facts: ReportFacts) -> Section:
     rows = lake.read("questions", columns=["split", "topic", "answer_type", "evidence", "status", "reason"])
     if not rows.height:
         return Section("questions", "Questions", note("No question was read."), ["No question was read."])
-    rows = rows.with_columns(pl.col("topic").fill_null("no topic"))
+    rows = rows.with_columns(pl.col("topic").fill_null("no topic").str.replace_all("_", " "))
     good = rows.filter(pl.col("status") == "ok")
     by_topic = good.group_by("topic", "split").len().sort(["split", "topic"], descending=[True, False])
     body = facts_list(
@@ -133,5 +133,5 @@ def questions(lake: Lake, facts: ReportFacts) -> Section:
     lost = rows.filter(pl.col("status") != "ok")
     if lost.height:
         reasons = lost.group_by(pl.col("reason").fill_null("no reason given")).len().sort("len", descending=True)
-        body += "<h3>Quarantined questions</h3>" + table(["reason", "questions"], reasons.iter_rows())
+        body += "<h3>Quarantined questions</h3>" + table(["reason", "questions"], ((words(reason), rows) for reason, rows in reasons.iter_rows()))
     return Section("questions", "Questions", body)

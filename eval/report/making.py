@@ -7,7 +7,7 @@ import polars as pl
 from eval.bootstrap import estimate
 from eval.charts import bars, dots, histogram, horizontal_steps
 from eval.report.facts import ReportFacts
-from eval.report.html import Section, count, figure, interval, note, number, share, table
+from eval.report.html import Section, count, figure, interval, note, number, share, table, words
 from tables.lake import Lake
 
 RATES = ((0, 1), (1, 2), (2, 4), (4, 8), (8, float("inf")))
@@ -39,7 +39,7 @@ def funnel(lake: Lake, facts: ReportFacts) -> Section:
 def _rules_table(reasons: set[str]) -> str:
     from filters.rules import load_rules
 
-    listed = [(rule.name.replace("_", " "), rule.drops, rule.why) for rule in load_rules() if rule.name in reasons]
+    listed = [(words(rule.name), rule.drops.replace("`", ""), rule.why.replace("`", "")) for rule in load_rules() if rule.name in reasons]
     return "<h3>What the rules drop, and why</h3>" + table(["reason", "drops", "why"], listed) if listed else ""
 
 
@@ -56,7 +56,7 @@ def funnel_steps(rows: list[dict]) -> tuple[list[dict], bool]:
     left = asked
     for row in dropped:
         lower = max(0, left - row["rows"])
-        label = (row["reason"] or row["stage"]).replace("_", " ")
+        label = words(row["reason"] or row["stage"])
         steps.append({"label": label, "from": lower, "to": left, "end": left, "text": f"−{count(row['rows'])}", "role": row["stage"]})
         left = lower if adds_up else asked
     return [*steps, {"label": "kept", "from": 0, "to": kept, "end": kept, "text": count(kept), "role": "kept"}], adds_up
@@ -68,7 +68,7 @@ def pass_rates(lake: Lake, facts: ReportFacts) -> Section:
     if not stats.height:
         return Section("pass", title, note("No question has graded exemplars."), ["No exemplar was graded."])
     topics = lake.scan("questions", columns=["question_id", "topic"]).unique("question_id").collect()
-    rows = stats.join(topics, on="question_id", how="left").with_columns(pl.col("topic").fill_null("no topic"))
+    rows = stats.join(topics, on="question_id", how="left").with_columns(pl.col("topic").fill_null("no topic").str.replace_all("_", " "))
     drawn, listed = [], []
     for name, group in [("all", rows), *((key[0], part) for key, part in sorted(rows.group_by("topic"), key=lambda pair: pair[0]))]:
         videos = dict(group.select("question_id", "video_id").iter_rows())
@@ -115,7 +115,7 @@ def calls(lake: Lake, facts: ReportFacts) -> Section:
     if facts.calls:
         names = list(dict.fromkeys(name for counts in facts.calls.values() for name in counts))
         body += table(
-            ["stage", *(name.replace("_", " ") for name in names)],
+            ["stage", *(words(name) for name in names)],
             [(stage, *(counts.get(name) for name in names)) for stage, counts in facts.calls.items()],
             "Counts by stage, as each noted them when it ended",
         )
@@ -163,7 +163,7 @@ def _faults_table(turns: pl.DataFrame) -> str:
     kinds, names = sorted({kind for _, kind in counts}), sorted({fault for fault, _ in counts})
     return table(
         ["fault", *kinds],
-        [(FAULTS.get(fault, fault.replace("_", " ")), *(counts.get((fault, kind), 0) for kind in kinds)) for fault in names],
+        [(FAULTS.get(fault, words(fault)), *(counts.get((fault, kind), 0) for kind in kinds)) for fault in names],
         "Turns that broke the protocol, by kind of episode; each was answered in words and the episode went on",
     )
 

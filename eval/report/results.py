@@ -10,7 +10,7 @@ from eval.charts import dots, loss_curve
 from eval.figures import with_loss
 from eval.metrics import ALL, GAIN, MEANINGS
 from eval.report.facts import ReportFacts, read_json, read_json_lines
-from eval.report.html import Section, escape, facts_list, figure, interval, note, number, share, size, table
+from eval.report.html import Raw, Section, escape, facts_list, figure, interval, note, number, share, size, table, words
 from eval.settings import SETTINGS
 from tables.lake import Lake
 
@@ -30,7 +30,7 @@ def shards(lake: Lake, facts: ReportFacts) -> Section:
             absent.append(f"The {kind} data set was not written.")
             continue
         manifest = read_manifest(folder)
-        counts = ", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in manifest.counts.items() if name not in ("rows", "frames"))
+        counts = ", ".join(f"{words(name.rpartition(':')[2])} {value:,}" for name, value in manifest.counts.items() if name not in ("rows", "frames"))
         rows.append((kind, manifest.rows, manifest.frames, len(manifest.files), size(manifest.bytes), counts, str(folder)))
     body = table(["data set", "rows", "frames", "files", "size", "counts", "folder"], rows) if rows else note("No data set was written.")
     return Section("shards", "Data sets", body, absent)
@@ -73,25 +73,22 @@ def evaluations(lake: Lake, facts: ReportFacts) -> Section:
         )  # fmt: skip
     if gains := [row for row in overall if row["metric"] == GAIN]:
         body += "<h3>What zooming adds</h3>" + table(
-            ["player", "accuracy gained", "95% interval", "questions"],
+            ["player", "points gained", "95% interval", "questions"],
             [(r["player"], _signed(r["value"]), interval(r["low"], r["high"], _signed), r["questions"]) for r in gains],
             "Accuracy with zoom less accuracy from the overview alone, paired by question",
         )
     body += "<h3>All figures</h3>" + _by_setting(overall)
     body += "<details><summary>Each figure with its interval and the questions it rests on</summary>" + table(
         ["player", "setting", "metric", "value", "95% interval", "questions", "unknown"],
-        [_row(r, r["metric"].replace("_", " ")) for r in overall if r["metric"] != GAIN],
+        [_row(r, words(r["metric"])) for r in overall if r["metric"] != GAIN],
     )
     body += note(
         "Unknown questions could not be played or judged; they are left out of the value. A dash instead of an interval: "
         "it would rest on one video, or the videos do not differ. With few videos the intervals are wide, as they must be."
     )
     body += "</details><details><summary>What each metric means</summary>" + facts_list(MEANINGS) + "</details>"
-    topics = [row for row in rows if row["slice"] != ALL and row["metric"] == "accuracy"]
-    if topics:
-        body += "<h3>Accuracy by topic</h3>" + table(
-            ["player", "setting", "topic", "accuracy", "95% interval", "questions", "unknown"], [_row(r, r["slice"]) for r in topics]
-        )
+    if any(row["slice"] != ALL for row in rows):
+        body += "<h3>Accuracy by topic</h3>" + _by_topic([row for row in rows if row["slice"] != ALL])
     played = {row["setting"] for row in rows}
     absent = [f"The setting '{name}' ({what}) was not evaluated." for name, what in SETTINGS.items() if name not in played]
     return Section("evaluations", "Evaluations", body, absent)
@@ -107,8 +104,29 @@ def _by_setting(rows: Sequence[dict]) -> str:
 
     pairs = dict.fromkeys((row["player"], row["setting"]) for row in rows)
     return table(
-        ["player", "setting", *(name.replace("_", " ") for name in metrics)],
+        ["player", "setting", *(words(name) for name in metrics)],
         [(*pair, *(cell(pair, metric) for metric in metrics)) for pair in pairs],
+    )
+
+
+def _by_topic(rows: Sequence[dict]) -> str:
+    """One row for each player and topic, one column for each setting and one for what zooming adds."""
+    found = {(row["player"], row["slice"], row["metric"], row["setting"]): row for row in rows}
+    columns = [("accuracy", setting, setting) for setting in SETTINGS if any(key[2:] == ("accuracy", setting) for key in found)]
+    columns += [(GAIN, "zoom", "gain by zooming")] if any(key[2] == GAIN for key in found) else []
+
+    def cell(row: dict | None) -> str | None:
+        if row is None:
+            return None
+        write = _signed if row["metric"] == GAIN else share
+        small = [f"{row['questions']} question{'' if row['questions'] == 1 else 's'}"] + ([interval(row["low"], row["high"], write)] if row["low"] is not None else [])
+        small += [f"{row['unknown']} unknown"] if row["unknown"] else []
+        return Raw(f"{write(row['value'])}<br><small>{escape('; '.join(small))}</small>")
+
+    pairs = dict.fromkeys((row["player"], row["slice"]) for row in rows)
+    return table(
+        ["player", "topic", *(title for _, _, title in columns)],
+        [(player, words(topic), *(cell(found.get((player, topic, metric, setting))) for metric, setting, _ in columns)) for player, topic in pairs],
     )
 
 
@@ -129,7 +147,7 @@ def _row(row: dict, name: str) -> tuple:
 
 
 def _signed(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:+.1f} points".replace("-", "−")
+    return "–" if value is None else f"{100 * value:+.1f}".replace("-", "−")
 
 
 def leaks(lake: Lake, facts: ReportFacts) -> Section:
@@ -140,10 +158,10 @@ def leaks(lake: Lake, facts: ReportFacts) -> Section:
     if not rows.height:
         return Section("leaks", title, note("Training videos and questions were held against every evaluation set; none was found in one."))
     counted = rows.group_by("kind").agg(pl.len(), pl.col("train_id").n_unique().alias("items")).sort("kind")
-    body = table(["kind", "pairs", "training items"], ((k.replace("_", " "), n, m) for k, n, m in counted.iter_rows()))
+    body = table(["kind", "pairs", "training items"], ((words(k), n, m) for k, n, m in counted.iter_rows()))
     body += "<p>What was found on both sides is left out of the training data.</p>" + table(
         ["kind", "training side", "evaluation side", "likeness"],
-        ((r["kind"].replace("_", " "), r["train_id"], r["evaluation_id"], f"{r['score']:.2f}") for r in rows.iter_rows(named=True)),
+        ((words(r["kind"]), r["train_id"], r["evaluation_id"], f"{r['score']:.2f}") for r in rows.iter_rows(named=True)),
     )
     return Section("leaks", title, body)
 
