@@ -347,15 +347,15 @@ def load_recipe(path: str | Path, overrides: dict[str, Any] | None = None) -> Re
     `overrides` maps dotted fields (`teacher.base_url`) to values.
 
     Raises:
-        RecipeError: the file is missing, is no YAML, or a field is unknown or out of range.
+        RecipeError: the file is missing, is no YAML, names a variable that is not set, or a field is unknown or out of range.
     """
     path = Path(path)
     if not path.is_file():
         raise RecipeError(f"there is no recipe {path}; write one with `videozoomer init {path}`")
     try:
-        raw = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
-        raise RecipeError(f"{path} is not valid YAML: {error}") from error
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path} is not valid YAML in UTF-8: {error}") from error
     if not isinstance(raw, dict):
         raise RecipeError(f"{path} must be a mapping of fields; write one with `videozoomer init {path}`")
     raw = _expand(raw, "")
@@ -363,7 +363,9 @@ def load_recipe(path: str | Path, overrides: dict[str, Any] | None = None) -> Re
         *parents, last = dotted.split(".")
         node = raw
         for parent in parents:
-            node = node.setdefault(parent, {})
+            node = node.setdefault(parent, {}) if isinstance(node, dict) else None
+        if not isinstance(node, dict):
+            raise RecipeError(f"{dotted} cannot be set over {path}: {'.'.join(parents)} is no section there; change the file")
         node[last] = value
     try:
         recipe = Recipe.model_validate(raw)
@@ -375,6 +377,7 @@ def load_recipe(path: str | Path, overrides: dict[str, Any] | None = None) -> Re
 
 def _resolved(recipe: Recipe, folder: Path) -> Recipe:
     def absolute(value: str) -> str:
+        value = os.path.expanduser(value)
         if "://" in value or Path(value).is_absolute():
             return value
         return str(Path(os.path.normpath(folder / value)))

@@ -35,13 +35,13 @@ def _lines(model: type[Settings], indent: int, commented: bool = False) -> list[
         for sentence in (field.description or "").splitlines():
             lines.append(f"{pad}# {sentence.strip()}")
         nested, listed = _nested(field)
-        if listed:
+        if listed and field.is_required():
             lines.append(f"{pad}{mark}{name}:")
             inner = _lines(nested, indent + 2, commented)
             first = next(i for i, line in enumerate(inner) if not line.lstrip().startswith("# "))
             inner[first] = "  " * (indent + 1) + "- " + inner[first].strip()
             lines += inner
-        elif nested and field.default is not None:
+        elif nested and not listed and field.default is not None:
             lines.append(f"{pad}{mark}{name}:")
             lines += _lines(nested, indent + 1, commented or not field.is_required())
         else:
