@@ -1,5 +1,7 @@
 """`report`, `viewer`, `lake_views`: what people look at."""
 
+from datetime import UTC, datetime
+
 import dagster as dg
 
 from assets.workspace import Workspace, code_version, finish
@@ -25,7 +27,7 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
                       metadata={"page": dg.MetadataValue.url(path.resolve().as_uri())})
 
     @dg.asset(
-        group_name=GROUP, code_version=code_version("1"), kinds={"html"}, deps=[*inputs, "exemplars", "reflections"],
+        group_name=GROUP, code_version=code_version("1"), kinds={"html"}, deps=[*inputs, "exemplars", "reflections", "teacher_evaluation", "policy_evaluation"],
         description="The trajectory browser: overview, shots, every zoom with its frames and thoughts, verdict and reasons.",
     )
     def viewer(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
@@ -60,6 +62,8 @@ def report_facts(workspace: Workspace):
         shard_folders={kind: workspace.shards(kind) for kind in ("sft", "rl", "evaluation")},
         training_folder=training if (training / "summary.json").exists() else None,
         calls=call_statistics(workspace),
+        trajectories="trajectories.html",
+        made_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
 
 

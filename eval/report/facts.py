@@ -22,6 +22,8 @@ class ReportFacts:
     """Folder with metrics.jsonl and summary.json."""
     calls: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Stage -> its counts of calls, replays, failures, tokens and dollars."""
+    trajectories: str | None = None
+    """Address of the trajectory browser, relative to the report."""
     made_at: str | None = None
     """Date and time to print; the report never reads the clock."""
 

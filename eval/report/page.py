@@ -69,10 +69,11 @@ def _page(facts: ReportFacts, first: list[tuple[str, str, str]], sections: Seque
         f'<section id="{section.id}" aria-labelledby="{section.id}-title"><h2 id="{section.id}-title">{escape(section.title)}</h2>{section.body}</section>'
         for section in sections
     )
+    browser = f'<p><a href="{escape(facts.trajectories)}">Browse single trajectories</a></p>' if facts.trajectories else ""
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n<meta name="color-scheme" content="light dark">\n'
         f"<title>{escape(name)} – VideoZoomer</title>\n<style>{STYLE.read_text(encoding='utf-8')}</style>\n</head>\n<body>\n"
-        f"<header><p class='brand'>VideoZoomer</p><h1>{escape(name)}</h1>{figures(first)}</header>\n"
+        f"<header><p class='brand'>VideoZoomer</p><h1>{escape(name)}</h1>{figures(first)}{browser}</header>\n"
         f'<div class="columns"><nav aria-label="Sections"><ol>{links}</ol></nav>\n<main>{body}</main></div>\n</body>\n</html>\n'
     )
