@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,9 @@ def _row(item: Mapping[str, Any], source: str, split: str, by_name: Mapping[str,
     named = str(item.get("video") or "").strip()
     options = _listed(item.get("options"), problems, "bad_options")
     options = [str(option).strip() for option in options]
+    if len(options) > len(LETTERS):
+        problems.append("bad_options")
+        options = []
     answer = item.get("answer")
     answer = "" if answer is None else str(answer).strip()
     found = by_name.get(named) or by_name.get(Path(named).name) or [] if named else []
@@ -176,7 +180,7 @@ def _evidence(value: Any, problems: list[str]) -> list[dict]:
         except (TypeError, ValueError):
             problems.append("bad_evidence")
             return []
-        if not 0 <= start_s <= end_s:
+        if not 0 <= start_s <= end_s < math.inf:
             problems.append("bad_evidence")
             return []
         windows.append({"start_s": start_s, "end_s": end_s})
