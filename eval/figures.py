@@ -50,21 +50,26 @@ def loss_curve_png(metrics: Sequence[Mapping[str, Any]]) -> bytes:
     """
     from eval.charts import loss_curve, to_png
 
-    return to_png(loss_curve(with_loss(metrics)))
+    return to_png(loss_curve(_with_loss(metrics)))
 
 
 def loss_curve_svg(metrics: Sequence[Mapping[str, Any]]) -> bytes:
     """The same as an SVG."""
     from eval.charts import loss_curve, to_svg
 
-    return to_svg(loss_curve(with_loss(metrics)), "loss", "Loss by optimiser step").encode()
+    return to_svg(loss_curve(_with_loss(metrics)), "loss", "Loss by optimiser step").encode()
 
 
-def with_loss(metrics: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    rows = [row for row in metrics if row.get("loss") is not None and row.get("step") is not None]
+def _with_loss(metrics: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    rows = [row for row in metrics if has_loss(row)]
     if not rows:
         raise ValueError(f"none of the {len(metrics)} rows of the training metrics has a step and a loss")
     return rows
+
+
+def has_loss(row: Mapping[str, Any]) -> bool:
+    """Whether a row of metrics.jsonl is an optimiser step with its loss."""
+    return row.get("loss") is not None and row.get("step") is not None
 
 
 def funnel_markdown(rows: Iterable[Mapping[str, Any]]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from eval.charts import dots, loss_curve
-from eval.figures import with_loss
+from eval.figures import has_loss
 from eval.metrics import ALL, GAIN, MEANINGS
 from eval.report.facts import ReportFacts, read_json, read_json_lines
 from eval.report.html import Raw, Section, escape, facts_list, figure, interval, note, number, share, size, table, words
@@ -49,12 +49,11 @@ def training(lake: Lake, facts: ReportFacts) -> Section:
         body += facts_list(first | rest)
     else:
         absent.append("There is no summary.json of a training run.")
-    if metrics:
-        rows = with_loss(metrics)
+    if rows := [row for row in metrics or [] if has_loss(row)]:
         caption = f"Loss over {len(rows)} optimiser steps: {rows[0]['loss']:.3f} at the first, {rows[-1]['loss']:.3f} at the last."
         body += figure(loss_curve(rows), "loss", caption)
     else:
-        absent.append("There is no metrics.jsonl of a training run.")
+        absent.append("There is no metrics.jsonl of a training run, or it holds no loss.")
     return Section("training", title, body or note("No policy was trained."), absent)
 
 
