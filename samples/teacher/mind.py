@@ -52,7 +52,7 @@ class _Player:
             return self._know()
         if not self.spans:
             return self._guess("There are no frames to look at." if not talk.overview else "The frames show nothing that I recognise.")
-        if not talk.zooms and self.temper.slips(0.04, "rash", talk.opening):
+        if not talk.zooms and self.temper.slips(0.05, "rash", talk.opening):
             return self._guess("The overview gives an impression, which has to be enough.")
         if kind in _OF_SCENES:
             return self._of_scenes()
@@ -102,10 +102,12 @@ class _Player:
         if self.careful and talk.may_zoom:
             return self._look_again(target, events, open_gaps)
         self._report(move, target, events)
-        enough = not open_gaps or (bool(talk.zooms) and self.temper.slips(0.07, "enough", talk.digest))
+        enough = not open_gaps or (bool(talk.zooms) and self.temper.slips(0.1, "enough", talk.digest))
         value = conclude(self.intent, events, complete=bool(talk.zooms) and enough)
         seen_closely = bool(talk.zooms) or self.intent.kind == "stays" or self.temper.slips(0.5, "glimpse", talk.opening)
         if value is not None and (seen_closely or not talk.may_zoom):
+            if not talk.zooms and events:
+                move.thought.append(words.glimpsed(self.luck, events))
             move.thought.append(words.concluding(self.luck, value))
             move.answer = value
             return move
@@ -119,7 +121,7 @@ class _Player:
             else:
                 move.thought.append(words.nothing_yet(self.luck, self._what()))
             return self._zoom(move, start_s, end_s, rate)
-        value = conclude(self.intent, events, complete=True)
+        value = conclude(self.intent, events, complete=bool(talk.zooms) or self.intent.kind != "exists_event")
         if value is None:
             reason = "Nothing of the kind was to be seen." if talk.zooms else "The overview does not show it, and I cannot look closer."
             guessed = self._guess(reason)
@@ -132,7 +134,8 @@ class _Player:
         kinds = {"digit": "the digit", "colour": "its colour", "count_events": "all of the shapes", "order_events": "the order", "when_event": "the moment"}
         return kinds.get(self.intent.kind, "it")
 
-    def _report(self, move: Move, target: Target, events: list[Seen]) -> None:
+    def _report(self, move: Move, target: Target, events: list[Seen] | None) -> None:
+        """Put into words what the last turn brought; `events` is None where the question is not about any."""
         talk = self.talk
         if target.noticed is not None:
             move.thought.append(words.regret(self.luck, "wrong_place", f"{words.named(target.noticed.look)}", ""))
@@ -141,7 +144,9 @@ class _Player:
             move.thought.append(self.luck.choice(("That call was not valid.", f"The call failed: {last.error}", "I have to correct the call.")))
         if last is None or target.noticed is not None or not last.looks:
             move.thought.append(words.overview_finding(self.luck, target.span.look if not target.wrong else self.intent.looks[0], target.span))
-        elif last.zoom is not None:
+        elif last.zoom is not None and events is None:
+            move.thought.append(words.changes(self.luck, [look.time_s for look in last.looks if look.sight.match(*target.span.look) > 0.2], target.span.look))
+        elif last.zoom is not None and events is not None:
             within = [event for event in events if last.looks[0].time_s <= event.start_s <= last.looks[-1].time_s]
             move.thought.append(words.zoom_finding(self.luck, within, last.looks[0].time_s, last.looks[-1].time_s))
 
@@ -171,7 +176,7 @@ class _Player:
     def _border(self, target: Target) -> Move:
         """When a scene begins: between the last frame before it and its first."""
         talk, span, move = self.talk, target.span, Move()
-        self._report(move, target, [])
+        self._report(move, target, None)
         looks = looks_of(talk, span)
         first_s = min([look.time_s for look in looks], default=span.first_s)
         before_s = max((look.time_s for look in talk.looks if look.time_s < first_s), default=0.0)

@@ -91,7 +91,7 @@ def _read(group: list[Look], earlier: Look | None, temper: Temper, salt: bytes) 
     dark = sum(look.sight.light for look in group) / len(group) < 62
     trouble = 2.0 * (best.contrast < 30) + 1.0 * dark + 1.0 * (best.size < 32) + 0.8 * moves + 0.5 * (len(group) == 1)
     key = group[0].key + salt
-    if temper.slips(0.02 + 0.04 * trouble, "overlooked", key):
+    if temper.slips(0.03 + 0.05 * trouble, "overlooked", key):
         return None
     names: dict[str, float] = {}
     for glyph in glyphs:
@@ -101,8 +101,8 @@ def _read(group: list[Look], earlier: Look | None, temper: Temper, salt: bytes) 
     alike = names[ranked[1]] / names[ranked[0]] if len(ranked) > 1 else 0.0
     luck = temper.luck("rival", key)
     name, colour = ranked[0], best.colours[0][0]
-    if len(ranked) > 1 and temper.slips(0.02 + 0.05 * trouble + 0.12 * alike**2, "shape", key):
+    if len(ranked) > 1 and temper.slips(0.035 + 0.06 * trouble + 0.15 * alike**2, "shape", key):
         name = luck.choices(ranked[1:], [names[other] for other in ranked[1:]])[0]
-    if len(best.colours) > 1 and temper.slips(0.015 + 0.05 * trouble, "colour", key):
+    if len(best.colours) > 1 and temper.slips(0.03 + 0.06 * trouble, "colour", key):
         colour = best.colours[1][0]
     return Seen(name, colour, group[0].time_s, group[-1].time_s, earlier.time_s if earlier else None, len(group), trouble < 1)

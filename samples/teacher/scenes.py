@@ -58,7 +58,7 @@ def choose_target(
     others = [span for span in spans if span.look != best.look]
     if others:
         weights = [likeness(span.look, best.look) ** 1.5 + 0.02 for span in others]
-        chance = 0.11 + 0.16 * max(likeness(span.look, best.look) for span in others) ** 2
+        chance = 0.17 + 0.2 * max(likeness(span.look, best.look) for span in others) ** 2
         if not careful and temper.slips(chance, "scene", talk.opening):
             picked = temper.luck("which scene", talk.opening).choices(others, weights)[0]
             return Target(picked, wrong=True)
@@ -135,9 +135,9 @@ def pace(talk: Conversation, span: Span, temper: Temper, *, careful: bool, patie
     left = max(1, talk.may_zoom)
     if used and not careful:
         return used
-    wanted = 2.0 if careful else temper.luck("pace", talk.opening).choices((1.0, 1.5, 2.0, 3.0), (16, 14, 55, 15))[0]
+    wanted = 2.0 if careful else temper.luck("pace", talk.opening).choices((1.0, 1.5, 2.0, 3.0), (20, 16, 50, 14))[0]
     if careful and used >= _DENSE_FPS:
         wanted = min(6.0, used * 1.7)
-    elif not careful and temper.slips(0.14 if patient else 0.08, "hasty", talk.opening):
+    elif not careful and temper.slips(0.2 if patient else 0.14, "hasty", talk.opening):
         wanted = talk.budget / length_s
     return max(0.3, min(wanted, talk.budget * left / length_s if patient else wanted))

@@ -61,7 +61,8 @@ class Sight:
 
     @property
     def look(self) -> tuple[str, str]:
-        return _COLOUR_NAMES[int(np.argmax(self.colours))], _TEXTURE_NAMES[int(np.argmax(self.textures))]
+        """The likeliest colour and texture."""
+        return _COLOUR_NAMES[self.colours.index(max(self.colours))], _TEXTURE_NAMES[self.textures.index(max(self.textures))]
 
     def match(self, colour: str, texture_name: str) -> float:
         """How well the picture fits a named look, 0 to 1; unknown names count as anything."""

@@ -49,9 +49,9 @@ def overview_finding(luck: random.Random, look: tuple[str, str], span: Span) -> 
 def nothing_yet(luck: random.Random, what: str) -> str:
     return luck.choice(
         (
-            f"None of these frames shows {what}, so it must be brief and lie between them.",
-            f"The overview frames there show nothing but the background; {what} has to be looked for more closely.",
-            f"At this spacing {what} can easily slip between two frames.",
+            f"These frames do not show {what}; what is asked for must be brief and lie between them.",
+            f"The overview frames there show nothing but the background, so to find {what} I have to look more closely.",
+            f"At this spacing I can easily miss {what}.",
             f"I cannot tell {what} from frames this far apart.",
         )
     )
@@ -61,7 +61,7 @@ def zooming(luck: random.Random, start_s: float, end_s: float, fps: float) -> st
     return luck.choice(
         (
             f"I zoom into {at(start_s)} to {at(end_s)} s at {fps:g} fps.",
-            f"A look at {at(start_s)}-{at(end_s)} s with {fps:g} frames per second should show it.",
+            f"A look at {at(start_s)}-{at(end_s)} s at a rate of {fps:g} should show it.",
             f"Let me see the stretch from {at(start_s)} to {at(end_s)} s at {fps:g} fps.",
             f"{at(start_s)} s to {at(end_s)} s at {fps:g} fps fits into one zoom.",
         )
@@ -80,6 +80,19 @@ def zoom_finding(luck: random.Random, events: Sequence[Seen], start_s: float, en
         )
     found = listed([event_words(event) for event in events])
     return luck.choice((f"The zoom shows {found}.", f"In the zoomed frames I see {found}.", f"Now {found} can be seen.", f"There is {found}."))
+
+
+def glimpsed(luck: random.Random, events: Sequence[Seen]) -> str:
+    """What the overview frames themselves show."""
+    found = listed([event_words(event) for event in events])
+    return luck.choice((f"Its frames already show {found}.", f"There I can see {found}.", f"No zoom is needed: {found} stands in those frames."))
+
+
+def changes(luck: random.Random, times_s: Sequence[float], look: tuple[str, str]) -> str:
+    """From which of the zoomed frames on a scene is there."""
+    if not times_s:
+        return f"None of the zoomed frames shows {named(look)} yet."
+    return luck.choice((f"In the zoom, {named(look)} is there from {at(times_s[0])} s on.", f"The picture turns to {named(look)} at {at(times_s[0])} s."))
 
 
 def going_on(luck: random.Random, until_s: float) -> str:
@@ -103,7 +116,7 @@ def guessing(luck: random.Random, reason: str) -> str:
 
 def regret(luck: random.Random, fault: str, detail: str, hint: str) -> str:
     """What was wrong with the last zoom; `hint` is how the request wants the thought to begin."""
-    shown = {
+    shown = {  # first: a clause; plain: a sentence; short: a clause without detail
         "wrong_place": (f"those frames show {detail}", "That is another scene than the one asked for", "the wrong part of the video was looked at"),
         "sparse": (f"{detail} leaves gaps in which something brief is lost", "The rate was too low for something that lasts under a second", "the zoom was too sparse"),
         "partial": (f"only the part up to {detail} s was looked at", "The rest of the scene was never seen", "the segment stopped too early"),

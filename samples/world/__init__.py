@@ -183,10 +183,12 @@ def _questions(plans: list[VideoPlan], seed: int, most: int) -> list[Question]:
         own = by_video[plan.outline.name]
         if plan.outline.copy_of:
             # Whoever collected this set had seen the evaluation set: the copy brings two of its questions along.
-            leaked = [q for q in by_video[plan.outline.copy_of] if q.needs == "zoom"][:2]
+            own = own[: most - 2]
+            texts = {question.question for question in own}
+            leaked = [q for q in by_video[plan.outline.copy_of] if q.needs == "zoom" and q.question not in texts][:2]
             stem = plan.outline.name.rsplit(".", 1)[0]
             own = [
-                *own[: most - 2],
+                *own,
                 *(dataclasses.replace(q, id=f"{stem}-x{n}", video=plan.outline.name, twin_of=q.id) for n, q in enumerate(leaked, 1)),
             ]
         questions += own

@@ -180,7 +180,7 @@ def _slots(window: tuple[float, float], glances: list[float], rng: random.Random
             if length_s < 0.4:
                 break
             start_s = rng.uniform(free_from, min(free_to - length_s, free_from + 1.2))
-            if rng.random() < 0.1 and right < window[1] - 1:
+            if rng.random() < 0.06 and right < window[1] - 1:
                 start_s = right - length_s / 2
             if slots and start_s < slots[-1][1] + 0.3:
                 break

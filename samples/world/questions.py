@@ -53,7 +53,7 @@ def ask(plan: VideoPlan, rng: random.Random, most: int) -> list[Question]:
         second += made[1:]
     rng.shuffle(first)
     rng.shuffle(second)
-    chosen = (whole[:2] + first + second)[:most]
+    chosen = list({one.question: one for one in whole[: rng.choice((1, 1, 2))] + first + second}.values())[:most]
     stem = file.rsplit(".", 1)[0]
     return [replace(question, id=f"{stem}-q{number:02d}", video=file) for number, question in enumerate(chosen, 1)]
 
@@ -62,8 +62,8 @@ def again(question: Question, number: int, rng: random.Random, *, exact: bool) -
     """The same question under another id: word for word, or in nearly the same words."""
     text = question.question
     if not exact:
-        changes = ((" appears", " shows up"), ("In the ", "Within the "), ("appear ", "show up "), ("?", ", in this video?"))
-        old, new = next(change for change in changes if change[0] in text)
+        changes = ((", one after another", ""), ("In which order do", "In which order exactly do"), ("At which second", "At which exact second"))
+        old, new = next((change for change in changes if change[0] in text), ("?", ", in this video?"))
         text = text.replace(old, new, 1)
     return replace(question, id=f"{question.id}-again{number}", question=text, twin_of=question.id)
 
@@ -114,7 +114,7 @@ def _when_event(plan: VideoPlan, scene: Scene, rng: random.Random) -> Question:
 
 
 def _does_appear(plan: VideoPlan, scene: Scene, rng: random.Random) -> Question:
-    yes = bool(scene.events) and rng.random() < 0.5
+    yes = bool(scene.events) and rng.random() < 0.7
     seen = {event.glyph for event in scene.events}
     if yes:
         event = rng.choice(scene.events)
