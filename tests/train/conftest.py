@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 from PIL import Image as Picture
+from training_runs import tiny
 
-from recipes.model import Endpoint, PolicySettings, Recipe, SftSettings, Source, TinyModel
 from shards.read import ShardSet
 from shards.write import write_dataset
 from zoom import Episode, FrameRef, Protocol, Task, load_prompts
@@ -21,12 +18,6 @@ from zoom.messages import to_rows
 ARCHITECTURES = ("qwen2_5_vl", "qwen3_vl")
 ZOOM = '<think>Red begins at {at}.00 s.</think><video_zoom>{{"segment": [{at}, {end}], "fps": 1}}</video_zoom>'
 ANSWER = "<think>It is {word}.</think><answer>{letter}</answer>"
-
-
-def tiny(architecture: str = "qwen2_5_vl") -> TinyModel:
-    return TinyModel(
-        architecture=architecture, hidden_size=32, layers=2, heads=2, key_value_heads=1, vision_hidden_size=32, vision_layers=2, vocabulary=512
-    )
 
 
 def a_frame(video_id: str, seed: int, time_s: float, size: tuple[int, int] = (84, 56)) -> dict:
@@ -92,27 +83,3 @@ def _build(architecture, shards, tmp_path_factory):
 
     texts = [part["text"] for row in shards.rows() for message in row["messages"] for part in message["parts"] if part["text"]]
     return build_tiny(tiny(architecture), texts, tmp_path_factory.mktemp(architecture) / "model", min_pixels=784, max_pixels=8000, seed=0)
-
-
-def a_recipe(**sft) -> Recipe:
-    chosen = {
-        "learning_rate": 5e-3, "batch_size": 4, "micro_batch_size": 2, "max_steps": 6, "epochs": 10, "zero_stage": 0, "bf16": False,
-        "gradient_checkpointing": False, "checkpoint_steps": 2,
-    }
-    return Recipe(
-        name="test", home="unused", sources=(Source(name="s", videos="v", questions="q"),), teacher=Endpoint(base_url="http://unused"),
-        policy=PolicySettings(tiny=tiny(), train_min_pixels=784, train_max_pixels=8000), sft=SftSettings(**chosen | sft),
-    )
-
-
-def run_sft(shards: ShardSet, out, recipe: Recipe, *, launcher: tuple[str, ...] = ("-m", "train.sft")) -> subprocess.CompletedProcess:
-    """The script as a user runs it, on a machine where nothing can be compiled."""
-    out.mkdir(parents=True, exist_ok=True)
-    path = out / "recipe.json"
-    path.write_text(recipe.model_dump_json())
-    bare = {
-        "HOME": str(out), "PATH": os.path.dirname(sys.executable), "TORCH_EXTENSIONS_DIR": str(out / "extensions"),
-        "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1",
-    }
-    command = [sys.executable, *launcher, "--shards", str(shards.path), "--out", str(out), "--recipe", str(path)]
-    return subprocess.run(command, env=bare, capture_output=True, text=True, timeout=200, cwd=out)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 import torch
-from conftest import a_recipe, run_sft
+from training_runs import a_recipe, run_sft
 
 KILLED_AFTER_STEP_5 = """
 import os, sys
