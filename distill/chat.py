@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import time
 from collections import Counter
@@ -12,10 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Literal
 
 from distill.budget import Budget
+from distill.connection import first_model, open_client
 from distill.costs import Bound, upper_bound
-from distill.dialect import Dialect, identity_of
+from distill.dialect import Dialect, excerpt_of, identity_of
 from distill.encoding import Body
-from distill.errors import BudgetSpent, CallFailed, EndpointDown, StepStopped
+from distill.errors import BudgetSpent, CallFailed, EndpointDown
 from distill.frames import FrameStore
 from distill.ledger import Entry, Ledger
 from distill.player import Reply
@@ -43,7 +43,7 @@ class ChatPlayer:
         budget: Budget | None = None,
         purpose: str = "episode",
         cut_off: Literal["fail", "play"] = "fail",
-        image_cache_bytes: int = 256 * 2**20,
+        image_cache_bytes: int = 96 * 2**20,
     ) -> None:
         """`cut_off="play"` gives a reply that reached max_tokens to the episode, as a policy's own doing; by default it
         fails the episode, since a teacher's is of no use. Without a `budget` nothing caps the money."""
@@ -82,10 +82,12 @@ class ChatPlayer:
         self._breaker = Breaker(self.identity, self.endpoint.dead_after_s, self.endpoint.deadline_s)
         self._settled, self._held = asyncio.Event(), 0
         self._flying.clear()
-        self.name = self.endpoint.model or await self._first_model()
+        self.name = self.endpoint.model or await first_model(self._client, self.endpoint, self._ledger)
         self._dialect = await self._in_thread(
             Dialect, self.endpoint, self.name, self._ledger, self._store, self._purpose, self._cache_bytes
         )
+        if self._ledger.fact(self.identity, f"images:{self.name}") == "0":
+            raise EndpointDown(f"{self.name} at {self.identity} takes no images, as was found by asking; name another model")
         if self._budget is not None:
             await self._in_thread(self._budget.join, self._ledger)
 
@@ -134,7 +136,9 @@ class ChatPlayer:
                 outcome, latency_s = await self._send(body, sent, bound, f"{key}-{attempt}")
                 self._counts["made"] += 1
                 self._counts["retried"] += tries > 0
-                entry = self._dialect.entry(key, attempt, sampling, messages, body, outcome, latency_s=latency_s)
+                entry = self._dialect.entry(
+                    key, attempt, sampling, excerpt_of(messages), body, outcome, latency_s=latency_s
+                )
                 await self._ledger.write(entry)
                 self._paid_usd += entry.cost_usd
             finally:
@@ -250,26 +254,6 @@ class ChatPlayer:
             self._held -= 1
             self._settled.set()
 
-    async def _first_model(self) -> str:
-        """Ask the server once; where it is away, the ledger knows what it said before (enough to replay)."""
-        from openai import APIError
-
-        try:
-            async with asyncio.timeout(self.endpoint.timeout_s):
-                listed = await self._client.models.list()
-        except (APIError, TimeoutError) as error:
-            known = self._ledger.fact(self.identity, "model")
-            if known is None:
-                raise EndpointDown(
-                    f"{self.identity} does not list its models ({error}); start it, mend base_url, or name the model in the recipe"
-                ) from error
-            return known
-        if not listed.data:
-            raise EndpointDown(f"{self.identity} serves no model; name one in the recipe")
-        name = listed.data[0].id
-        await self._in_thread(self._ledger.learn, self.identity, "model", name)
-        return name
-
     def _told(self, entry: Entry, *, replayed: bool) -> Reply:
         self._counts["replayed"] += replayed
         reply = Reply(
@@ -282,22 +266,6 @@ class ChatPlayer:
 
     async def _in_thread(self, function, *arguments) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
-
-
-def open_client(endpoint: Endpoint) -> AsyncOpenAI:
-    """The client of a server, without retries of its own.
-
-    Raises:
-        StepStopped: the variable that holds the key is not set.
-    """
-    from openai import AsyncOpenAI, DefaultAioHttpClient
-
-    key, name = "none", endpoint.api_key_env
-    if name is not None and not (key := os.environ.get(name, "")):
-        raise StepStopped(f"the environment variable {name} is not set; it must hold the key of {identity_of(endpoint)}")
-    return AsyncOpenAI(
-        base_url=endpoint.base_url, api_key=key, max_retries=0, timeout=endpoint.timeout_s, http_client=DefaultAioHttpClient()
-    )
 
 
 def _wait_s(key: str, tries: int, retry_after_s: float | None) -> float:

@@ -62,9 +62,10 @@ class Dialect:
             self._ledger.learn(self.identity, f"refuses:{self.model}", ",".join(self.dropped))
 
     def entry(
-        self, key: str, attempt: int, sampling: dict, messages: Sequence[Message], body: Body, outcome: Outcome,
+        self, key: str, attempt: int, sampling: dict, excerpt: str, body: Body, outcome: Outcome,
         *, latency_s: float, price_share: float = 1.0,
     ) -> Entry:
+        """What is journalled of an attempt; `price_share` is below 1 for a batched call."""
         prices = self.endpoint.prices
         if outcome.uncounted:
             # A reply without a count is priced at the most that it can have cost, so that a cap holds.
@@ -77,8 +78,13 @@ class Dialect:
             outcome=outcome.kind, final=outcome.final, reply=outcome.text, finish_reason=outcome.finish_reason,
             input_tokens=outcome.input_tokens, cached_tokens=outcome.cached_tokens, output_tokens=outcome.output_tokens,
             cost_usd=cost * price_share, latency_s=latency_s, error=outcome.error, dropped=",".join(self.dropped),
-            excerpt=messages[-1].text[-400:],
+            excerpt=excerpt,
         )
+
+
+def excerpt_of(messages: Sequence[Message]) -> str:
+    """End of the text that is sent last."""
+    return messages[-1].text[-400:]
 
 
 def identity_of(endpoint: Endpoint) -> str:

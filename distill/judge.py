@@ -46,6 +46,11 @@ def read_verdict(text: str) -> Verdict:
     return {frozenset({"yes"}): "correct", frozenset({"no"}): "wrong"}.get(frozenset(words), "unknown")
 
 
+def judge_messages(case: Case, prompts: Prompts) -> tuple[Message, ...]:
+    text = prompts.judge.format(question=case.question, expected=case.expected, given=case.given)
+    return (Message("user", (Text(text),)),)
+
+
 def judge_cases(
     cases: Iterable[Case], player: Player, prompts: Prompts, *, concurrency: int = 16, on_done: Callable[[Judgement], object] | None = None
 ) -> list[Judgement]:
@@ -56,10 +61,9 @@ def judge_cases(
     """
 
     async def ask(case: Case, places: asyncio.Semaphore) -> Judgement:
-        text = prompts.judge.format(question=case.question, expected=case.expected, given=case.given)
         async with places:
             try:
-                reply = await player.reply((Message("user", (Text(text),)),), sample=0, temperature=0.0)
+                reply = await player.reply(judge_messages(case, prompts), sample=0, temperature=0.0)
             except CallFailed as error:
                 judged = Judgement(case.name, "unknown", _grader(player, prompts), f"no verdict: {error}")
             else:

@@ -120,8 +120,16 @@ class Ledger:
         found = self._read("select value from facts where endpoint = ? and name = ?", (endpoint, name))
         return found[0][0] if found else None
 
+    def facts(self, endpoint: str, prefix: str) -> dict[str, str]:
+        """All facts whose name begins so."""
+        rows = self._read("select name, value from facts where endpoint = ? and substr(name, 1, ?) = ?", (endpoint, len(prefix), prefix))
+        return dict(rows)
+
     def learn(self, endpoint: str, name: str, value: str) -> None:
         self._put("insert or replace into facts values (?, ?, ?)", (endpoint, name, value)).result()
+
+    def unlearn(self, endpoint: str, name: str) -> None:
+        self._put("delete from facts where endpoint = ? and name = ?", (endpoint, name)).result()
 
     def forget(self, endpoint: str) -> None:
         """Drop what was learnt about a server, so that it is asked anew."""

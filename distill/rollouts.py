@@ -45,7 +45,7 @@ async def play(
     """
     spent, failure, episode = Spent(), None, None
     try:
-        episode = _begin(job, protocol, prompts)
+        episode = begin(job, protocol, prompts)
         while episode.running:
             reply = await player.reply(episode.messages, sample=job.sample, temperature=job.temperature)
             spent.add(reply)
@@ -179,7 +179,12 @@ def run_blocking(collect: Callable[[], Awaitable[T]]) -> T:
         return aside.submit(lambda: asyncio.run(collect())).result()
 
 
-def _begin(job: EpisodeJob, protocol: Protocol, prompts: Prompts) -> Episode:
+def begin(job: EpisodeJob, protocol: Protocol, prompts: Prompts) -> Episode:
+    """The episode of a job, before its first reply.
+
+    Raises:
+        RecordError: it is a reflection, and its parent cannot be taken up.
+    """
     item, author = job.item, AUTHORS[job.kind]
     if job.parent_row is None:
         return Episode(item.task, item.overview, protocol, prompts, max_zooms=job.max_zooms, author=author)

@@ -96,7 +96,7 @@ class ChatServer:
             self.counts["models"] += 1
             return _json(200, {"object": "list", "data": [{"id": "rule-player", "object": "model", "created": 0, "owned_by": "us"}]})
         if path.endswith("/stats"):
-            return _json(200, dict(self.counts) | {"most_at_once": self.most_at_once})
+            return _json(200, dict(self.counts) | {"at_once": self.at_once, "most_at_once": self.most_at_once})
         number = self.counts["calls"]
         self.counts["calls"] += 1
         if self.keep:

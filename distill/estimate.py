@@ -1,0 +1,121 @@
+"""What a run will ask and cost, before anything is sent: calls, tokens and money by stage, as expected and at most."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from distill.costs import cost_usd, frame_tokens
+from recipes.model import Endpoint, Recipe
+from zoom import Prompts, Protocol
+
+_BYTES_A_TOKEN = 4
+"""Of English text, for what is expected; what is at most counts a byte as a token."""
+_REPLY_TOKENS = 150
+"""Tokens of one turn of a teacher that thinks briefly; its own average is in the ledger after a first batch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assumed:
+    """What only a run can tell; change it where a first batch has told."""
+
+    zooms: float = 1.5
+    """Zooms of an episode."""
+    zoom_frames: float = 10.0
+    """Frames of a zoom."""
+    wrong_share: float = 0.35
+    """Exemplars that zoomed and are wrong."""
+    open_share: float = 0.3
+    """Answers that rules leave to a judge, where there is one."""
+    reply_tokens: float = _REPLY_TOKENS
+
+
+@dataclass(frozen=True, slots=True)
+class StageEstimate:
+    stage: str
+    model: str
+    episodes: float
+    calls: float
+    input_tokens: float
+    output_tokens: float
+    cost_usd: float
+    most_calls: int
+    most_cost_usd: float
+
+
+def estimate_run(
+    recipe: Recipe, protocol: Protocol, prompts: Prompts, *, train_questions: int, evaluation_questions: int,
+    overview_frames: float | None = None, assumed: Assumed | None = None,
+) -> list[StageEstimate]:
+    """One row for each stage that asks a server.
+
+    `overview_frames` is the mean over the videos where it is known, otherwise the protocol's most. What the ledger holds
+    already will be replayed and cost nothing; that is not taken off here.
+    """
+    guess = assumed or Assumed()
+    overview = protocol.overview_frames if overview_frames is None else overview_frames
+    distill, filters = recipe.distill, recipe.filters
+    size = _Sizes(protocol, prompts, overview, guess)
+    stages = []
+    if filters.probe_without_video:
+        stages.append(size.stage("probes", recipe.teacher, train_questions * filters.probe_samples, zooms=0, overview=0))
+    exemplars = train_questions * distill.samples
+    shares = [(recipe.teacher, 1.0), *((teacher.endpoint, teacher.share) for teacher in distill.more_teachers)]
+    for endpoint, share in shares:
+        part = exemplars * share / sum(share for _, share in shares)
+        stages.append(size.stage("exemplars", endpoint, part, zooms=guess.zooms))
+    reflected = min(train_questions * distill.reflect_per_question, exemplars) * distill.reflections
+    expected = min(reflected, exemplars * guess.wrong_share * distill.reflections)
+    stages.append(size.stage("reflections", recipe.teacher, expected, zooms=1, already=guess.zooms, most_episodes=reflected))
+    for setting in recipe.evaluation.settings:
+        stages.append(
+            size.stage(
+                f"evaluation ({setting})", recipe.teacher, min(evaluation_questions, recipe.evaluation.max_questions or evaluation_questions),
+                zooms=guess.zooms if setting == "zoom" else 0, overview=0 if setting == "blind" else None,
+            )
+        )
+    if filters.judge is not None:
+        answers = exemplars + reflected
+        stages.append(size.judge(filters.judge, answers * guess.open_share, answers))
+    return stages
+
+
+class _Sizes:
+    def __init__(self, protocol: Protocol, prompts: Prompts, overview: float, guess: Assumed) -> None:
+        self.protocol, self.prompts, self.overview, self.guess = protocol, prompts, overview, guess
+
+    def stage(
+        self, name: str, endpoint: Endpoint, episodes: float, *, zooms: float, overview: float | None = None, already: float = 0,
+        most_episodes: float | None = None,
+    ) -> StageEstimate:
+        """An episode of z zooms makes z + 1 calls, and each sends the whole conversation again. `already` are zooms that
+        stand in the conversation before the first call."""
+        overview = self.overview if overview is None else overview
+        frame, calls = self._frame_tokens(endpoint), zooms + 1
+        text = (len(self.prompts.system) + len(self.prompts.question) + 200) / _BYTES_A_TOKEN + overview * 8
+        first = text + overview * frame
+        turn = self.guess.zoom_frames * (frame + 8) + self.guess.reply_tokens + 40
+        # Turn k sends k earlier turns: the sum over k = already .. already + zooms.
+        sent = calls * first + turn * (calls * already + zooms * calls / 2)
+        cost = cost_usd(endpoint.prices, round(episodes * sent), 0, round(episodes * calls * self.guess.reply_tokens))
+        most_zooms = 0 if zooms == 0 else self.protocol.max_zooms
+        most_calls = (most_episodes if most_episodes is not None else episodes) * (most_zooms + 1)
+        most_turn = self.protocol.zoom_frames * (frame + 24) + endpoint.max_tokens + 400
+        most_sent = len(self.prompts.system) + len(self.prompts.question) + 1000 + overview * (frame + 24) + most_turn * most_zooms
+        most = most_calls * cost_usd(endpoint.prices, round(most_sent), 0, endpoint.max_tokens)
+        return StageEstimate(
+            name, endpoint.model or endpoint.base_url, episodes, episodes * calls, episodes * sent,
+            episodes * calls * self.guess.reply_tokens, cost, round(most_calls), most,
+        )
+
+    def judge(self, endpoint: Endpoint, calls: float, most_calls: float) -> StageEstimate:
+        sent, written = (len(self.prompts.judge) + 300) / _BYTES_A_TOKEN, 5
+        cost = cost_usd(endpoint.prices, round(calls * sent), 0, round(calls * written))
+        most = most_calls * cost_usd(endpoint.prices, len(self.prompts.judge) + 2000, 0, endpoint.max_tokens)
+        return StageEstimate(
+            "judge", endpoint.model or endpoint.base_url, calls, calls, calls * sent, calls * written, cost, round(most_calls), most
+        )
+
+    def _frame_tokens(self, endpoint: Endpoint) -> int:
+        """Of a 16:9 frame at the protocol's most pixels."""
+        height = int((self.protocol.max_pixels * 9 / 16) ** 0.5)
+        return frame_tokens(endpoint.prices, height * 16 // 9, height)

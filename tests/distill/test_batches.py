@@ -1,0 +1,106 @@
+"""The Batch API: first turns at half the price, replayed by live play, resumable at every moment."""
+
+import pytest
+from batch_server import BatchServer
+from distill_world import frames_at, make_items
+
+from distill.batches import answer_in_batches, first_turns, judge_calls
+from distill.budget import Budget
+from distill.chat import ChatPlayer
+from distill.errors import EndpointDown
+from distill.exemplars import exemplar_jobs
+from distill.frames import FrameStore
+from distill.judge import Case, judge_cases
+from distill.ledger import Ledger, read_entries
+from distill.rollouts import play_all
+from recipes.model import DistillSettings, Endpoint, Prices
+from zoom import Protocol, load_prompts
+
+PROTOCOL, PROMPTS = Protocol(), load_prompts("v1")
+
+
+@pytest.fixture
+def store(tmp_path):
+    with FrameStore(tmp_path / "frames.sqlite") as opened:
+        yield opened
+
+
+def endpoint(server):
+    return Endpoint(base_url=server.url, identity="test", prices=Prices(input_per_million=2, output_per_million=10), max_tokens=100)
+
+
+def batched(server, store, path, jobs, **fields):
+    with Ledger(path) as ledger:
+        return answer_in_batches(first_turns(jobs, PROTOCOL, PROMPTS), endpoint(server), ledger, store, poll_s=0.01, **fields)
+
+
+def test_first_turns_are_answered_by_batches_and_replayed(store, tmp_path):
+    jobs = list(exemplar_jobs(make_items(store, 5), DistillSettings(samples=2)))
+    with BatchServer(polls=3) as server:
+        tally = batched(server, store, tmp_path / "l.sqlite", jobs, max_requests=4)
+        assert (tally.sent, tally.answered, tally.failed, tally.unfinished) == (10, 10, 0, 0)
+        assert server.counts["batches"] == server.counts["files"] == 3
+        with Ledger(tmp_path / "l.sqlite") as ledger:
+            player = ChatPlayer(endpoint(server), ledger, store)
+            rows = play_all(jobs, player, frames_at, store, PROTOCOL, PROMPTS)
+            calls = player.statistics()
+        with Ledger(tmp_path / "live.sqlite") as ledger:
+            live = play_all(jobs, ChatPlayer(endpoint(server), ledger, store), frames_at, store, PROTOCOL, PROMPTS)
+    assert calls["replayed"] == 10 and calls["made"] == 10
+    full = (1000 * 2 + 50 * 10) / 1e6
+    assert {row["cost_usd"] for row in rows} == {rows[0]["cost_usd"]} and rows[0]["cost_usd"] == pytest.approx(1.5 * full)
+    assert [row | {"cost_usd": 0} for row in rows] == [row | {"cost_usd": 0} for row in live]
+
+
+def test_a_batch_under_way_is_collected_not_sent_again(store, tmp_path):
+    jobs = list(exemplar_jobs(make_items(store, 3), DistillSettings(samples=1)))
+    with BatchServer(polls=3) as server:
+        assert batched(server, store, tmp_path / "l.sqlite", jobs, wait_s=0).unfinished == 3
+        tally = batched(server, store, tmp_path / "l.sqlite", jobs)
+        assert (tally.sent, tally.answered, tally.known) == (0, 3, 3) and server.counts["batches"] == 1
+
+
+def test_a_run_cut_down_before_it_knew_its_batch_finds_it_again(store, tmp_path):
+    jobs = list(exemplar_jobs(make_items(store, 3), DistillSettings(samples=1)))
+    with BatchServer(polls=2) as server:
+        batched(server, store, tmp_path / "l.sqlite", jobs, wait_s=0)
+        with Ledger(tmp_path / "l.sqlite") as ledger:
+            (name,) = ledger.facts("test", "batch:")
+            ledger.learn("test", name, '{"file": "file-0", "batch": null}')
+        assert batched(server, store, tmp_path / "l.sqlite", jobs).answered == 3 and server.counts["batches"] == 1
+
+
+def test_what_a_batch_left_out_is_asked_again(store, tmp_path):
+    jobs = list(exemplar_jobs(make_items(store, 4), DistillSettings(samples=1)))
+    with BatchServer(lose=1) as server:
+        tally = batched(server, store, tmp_path / "l.sqlite", jobs)
+        assert (tally.answered, tally.failed) == (3, 1)
+        server.lose = 0
+        assert batched(server, store, tmp_path / "l.sqlite", jobs).sent == 1
+    outcomes = sorted(entry.outcome for entry in read_entries(tmp_path / "l.sqlite"))
+    assert outcomes == ["ok"] * 4 + ["timeout"]
+
+
+def test_the_cap_holds_for_batches(store, tmp_path):
+    jobs = list(exemplar_jobs(make_items(store, 6), DistillSettings(samples=1)))
+    with BatchServer() as server, Budget(tmp_path / "budget.sqlite", 0.012) as budget:
+        tally = batched(server, store, tmp_path / "l.sqlite", jobs, budget=budget)
+        assert tally.no_room > 0 and tally.sent + tally.no_room == 6
+        assert budget.balance().aside_usd == 0 and 0 < budget.balance().paid_usd <= 0.012
+
+
+def test_judges_go_by_batches_too(store, tmp_path):
+    cases = [Case(str(index), f"q{index}", "a", "b") for index in range(3)]
+    with BatchServer() as server, Ledger(tmp_path / "l.sqlite") as ledger:
+        chosen = endpoint(server)
+        assert answer_in_batches(judge_calls(cases, PROMPTS), chosen, ledger, store, purpose="judge", poll_s=0.01).answered == 3
+        judged = judge_cases(cases, ChatPlayer(chosen, ledger, store, purpose="judge"), PROMPTS)
+        assert len(judged) == 3 and server.counts["calls"] == 3
+
+
+def test_a_server_without_batches_says_so(store, tmp_path):
+    from chat_server import ChatServer
+
+    jobs = list(exemplar_jobs(make_items(store, 1), DistillSettings(samples=1)))
+    with ChatServer(behave=lambda number, body: "404") as server, pytest.raises(EndpointDown, match="run again"):
+        batched(server, store, tmp_path / "l.sqlite", jobs)

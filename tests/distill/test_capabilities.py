@@ -1,0 +1,114 @@
+"""What a server can do, as far as it shows; and what a run will cost before it starts."""
+
+import json
+
+import pytest
+from chat_server import ChatServer
+from distill_world import frames_at, make_items
+
+from distill.capabilities import find_capabilities
+from distill.chat import ChatPlayer
+from distill.errors import EndpointDown
+from distill.estimate import Assumed, estimate_run
+from distill.exemplars import exemplar_jobs
+from distill.frames import FrameStore
+from distill.ledger import Ledger, read_entries
+from distill.rollouts import play_all
+from recipes.model import DistillSettings, Endpoint, FilterSettings, Prices, Recipe
+from zoom import Protocol, load_prompts
+
+NUMBERS = "1 2 3 4 5 6 7 8 9 10 11 12"
+
+
+def server_with(*, refuses=(), images=128, honours_stop=True, includes=False, counts=True):
+    """Counts to twelve; stops where told to, takes so many images, refuses some parameters."""
+
+    def behave(number, body):
+        asked = json.loads(body)
+        for name in refuses:
+            if name in asked:
+                return 400, {}, json.dumps({"error": {"message": f"{name} is not supported"}}).encode()
+        if body.count(b"image_url") // 2 > images:
+            return 400, {}, b'{"error": {"message": "at most %d images may be given"}}' % images
+        text = NUMBERS
+        if honours_stop and asked.get("stop"):
+            text = text.split(asked["stop"][0])[0] + (asked["stop"][0] if includes else "")
+        choice = {"finish_reason": "stop", "message": {"content": text}, "logprobs": {"content": [{}]} if asked.get("logprobs") else None}
+        usage = {"prompt_tokens": 5, "completion_tokens": 5} if counts else None
+        return 200, {}, json.dumps({"choices": [choice] * asked.get("n", 1), "usage": usage}).encode()
+
+    return ChatServer(behave=behave)
+
+
+def found(tmp_path, server, **fields):
+    with server, Ledger(tmp_path / "l.sqlite") as ledger:
+        return find_capabilities(Endpoint(base_url=server.url, identity="test", **fields), ledger)
+
+
+def test_a_server_that_can_do_all(tmp_path):
+    can = found(tmp_path, server_with())
+    assert (can.images, can.most_images, can.stop, can.stop_included, can.seed, can.several, can.logprobs, can.usage) == (
+        True, 128, True, False, True, True, True, True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("server", "field", "value"),
+    [({"images": 0}, "images", False), ({"images": 20}, "most_images", 16), ({"honours_stop": False}, "stop", False), ({"includes": True}, "stop_included", True),
+     ({"refuses": ("n",)}, "several", False), ({"refuses": ("logprobs",)}, "logprobs", False), ({"counts": False}, "usage", False)],
+)
+def test_what_a_server_cannot_do_is_found(tmp_path, server, field, value):
+    assert getattr(found(tmp_path, server_with(**server)), field) == value
+
+
+def test_what_is_refused_is_left_out_of_the_run(tmp_path):
+    with ChatServer(refuses=("seed", "stop")) as server, FrameStore(tmp_path / "f.sqlite") as store, Ledger(tmp_path / "l.sqlite") as ledger:
+        chosen = Endpoint(base_url=server.url, identity="test")
+        can = find_capabilities(chosen, ledger)
+        assert (can.seed, can.stop) == (False, False)
+        jobs = exemplar_jobs(make_items(store, 2), DistillSettings(samples=1))
+        rows = play_all(jobs, ChatPlayer(chosen, ledger, store), frames_at, store, Protocol(), load_prompts("v1"))
+        assert all(row["well_formed"] for row in rows)
+    assert {entry.outcome for entry in read_entries(tmp_path / "l.sqlite")} == {"ok"}
+
+
+def test_a_model_without_eyes_is_not_asked(tmp_path):
+    with server_with(images=0) as server, FrameStore(tmp_path / "f.sqlite") as store, Ledger(tmp_path / "l.sqlite") as ledger:
+        chosen = Endpoint(base_url=server.url, identity="test", model="m")
+        find_capabilities(chosen, ledger)
+        with pytest.raises(EndpointDown, match="takes no images"):
+            play_all([], ChatPlayer(chosen, ledger, store), frames_at, store, Protocol(), load_prompts("v1"))
+
+
+def test_a_server_that_refuses_everything_says_so(tmp_path):
+    with pytest.raises(EndpointDown, match="refuses a plain question"):
+        found(tmp_path, ChatServer(behave=lambda number, body: "400"))
+
+
+def recipe(**fields):
+    teacher = Endpoint(base_url="http://x", model="m", max_tokens=300, prices=Prices(input_per_million=1, output_per_million=4))
+    source = {"name": "s", "videos": "v", "questions": "q"}
+    return Recipe(**({"name": "r", "home": "h", "sources": [source], "teacher": teacher} | fields))
+
+
+def test_an_estimate_holds_what_a_run_spends(tmp_path):
+    chosen = recipe(distill=DistillSettings(samples=2), filters=FilterSettings(probe_samples=2))
+    prompts = load_prompts("v1")
+    guess = Assumed(zooms=1, zoom_frames=4)
+    stages = {stage.stage: stage for stage in estimate_run(chosen, Protocol(), prompts, train_questions=10, evaluation_questions=4, overview_frames=4, assumed=guess)}
+    assert list(stages) == ["probes", "exemplars", "reflections", "evaluation (zoom)", "evaluation (overview)"]
+    assert stages["probes"].calls == 20 and stages["exemplars"].calls == 40 and stages["exemplars"].most_calls == 100
+    assert all(0 < stage.cost_usd <= stage.most_cost_usd for stage in stages.values())
+    with ChatServer() as server, FrameStore(tmp_path / "f.sqlite") as store, Ledger(tmp_path / "l.sqlite") as ledger:
+        player = ChatPlayer(chosen.teacher.model_copy(update={"base_url": server.url}), ledger, store)
+        play_all(exemplar_jobs(make_items(store, 10), chosen.distill), player, frames_at, store, Protocol(), prompts)
+        assert player.statistics()["made"] == stages["exemplars"].calls
+        assert player.statistics()["paid_usd"] <= stages["exemplars"].most_cost_usd
+
+
+def test_a_judge_and_more_teachers_have_rows_of_their_own():
+    other = Endpoint(base_url="http://y", model="other", prices=Prices(input_per_million=2))
+    chosen = recipe(distill=DistillSettings(more_teachers=({"endpoint": other, "share": 3},)), filters=FilterSettings(judge=other))
+    stages = estimate_run(chosen, Protocol(), load_prompts("v1"), train_questions=100, evaluation_questions=0)
+    exemplars = [stage for stage in stages if stage.stage == "exemplars"]
+    assert [stage.episodes for stage in exemplars] == [100, 300] and stages[-1].stage == "judge"
