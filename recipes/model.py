@@ -194,10 +194,11 @@ class FilterSettings(Settings):
     """Such probes a question; it is dropped when all of them are right (chance alone rarely is)."""
     duplicate_ratio: Annotated[float, Field(ge=0, le=100)] = 92
     """Likeness of two questions on the same video, from 0 to 100, above which the second is dropped."""
-    signature_distance: Annotated[int, Field(ge=0, le=64)] = 10
-    """Bits in which two frames' perceptual hashes may differ and still count as the same picture."""
+    signature_distance: Annotated[int, Field(ge=0, le=64)] = 18
+    """Bits in which two frames' perceptual hashes may differ and still count as the same picture; unrelated pictures
+    differ in 32 on average, those of a copy at low quality in up to 20."""
     signature_share: Share = 0.5
-    """Share of a training video's frames found in an evaluation video from which it counts as a copy."""
+    """Share of the shorter video's seconds, found in the other one in the same order, from which one is a copy."""
     text_ratio: Annotated[float, Field(ge=0, le=100)] = 95
     """Likeness of a training and an evaluation question from which it counts as leaked, on copied videos."""
     judge: Endpoint | None = None

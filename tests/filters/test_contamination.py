@@ -47,13 +47,13 @@ def test_copies_are_found_whichever_side_is_longer(name, swapped):
     left, right = {"original": ORIGINAL, "other": shots(8)}, {"copy": COPIES[name], "another": shots(9)}
     if swapped:
         left, right = right, left
-    found = list(find_copies(left, right, distance=10, share=0.5))
+    found = list(find_copies(left, right, distance=18, share=0.5))
     assert [{copy.left, copy.right} for copy in found] == [{"original", "copy"}]
     assert found[0].share >= 0.5
 
 
 def test_the_shift_tells_where_the_copy_lies():
-    (copy,) = find_copies({"clip": ORIGINAL[30:90]}, {"whole": ORIGINAL}, distance=10, share=0.5)
+    (copy,) = find_copies({"clip": ORIGINAL[30:90]}, {"whole": ORIGINAL}, distance=18, share=0.5)
     assert copy.shift_s in (29, 30) and copy.share == 1.0
 
 
@@ -76,11 +76,11 @@ def test_what_is_alike_but_no_copy():
         "nothing": np.empty(0, np.uint64),
     }
     for name in left:
-        assert list(find_copies({name: left[name]}, {name: right[name]}, distance=10, share=0.5)) == [], name
+        assert list(find_copies({name: left[name]}, {name: right[name]}, distance=18, share=0.5)) == [], name
 
 
 def test_nothing_on_one_side():
-    assert list(find_copies({}, {"v": ORIGINAL}, distance=10, share=0.5)) == []
+    assert list(find_copies({}, {"v": ORIGINAL}, distance=18, share=0.5)) == []
 
 
 def leaks(rows, **settings):
