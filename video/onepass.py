@@ -17,10 +17,10 @@ from video.packets import from_keyframe
 from video.picture import PictureMaker, display_size, turn_of
 from video.preflight import (
     Timeline,
+    check_decoded,
     check_file,
-    check_length,
+    check_timeline,
     content_hash,
-    declared_end_s,
     open_checked,
     read_timeline,
 )
@@ -50,12 +50,12 @@ def ingest_file(path: Path, uri: str, settings: IngestSettings) -> Ingested:
     container, stream = open_checked(path)
     with container:
         timeline = read_timeline(container, stream)
-        declared_s = declared_end_s(container)
+        check_timeline(timeline, container, stream)
     container, stream = open_checked(path)
     with container, ExitStack() as cleanup:
         decoded = _Pass(container, stream, timeline, settings, record, cleanup)
         decoded.run()
-        check_length(decoded.clock, timeline, decoded.duration_s, declared_s)
+        check_decoded(decoded.clock, timeline, decoded.duration_s)
         return decoded.result(path)
 
 

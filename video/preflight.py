@@ -34,7 +34,7 @@ REASONS: dict[str, str] = {
     "no_times": "frames without presentation times, so that no time can be looked up",
     "times_not_increasing": "frames whose times run backwards or stand still",
     "truncated": "the pictures end well before the length that the file declares",
-    "damaged": "the decoder met data that it could not decode",
+    "damaged": "a header, index or picture that cannot be read; frames would be missing or wrong",
     "no_frames": "a video stream without a frame that can be shown",
     "timeout": "reading took longer than the limit",
     "out_of_memory": "reading took more memory than the limit",
@@ -64,6 +64,12 @@ class Timeline:
     """Packets that are decoded but never shown."""
     container_end_s: float | None
     """Latest end of any packet of any stream, in seconds on the container's clock."""
+    broken: str | None
+    """What the container's reader said where it gave up before the end."""
+    packets: int
+    """Video packets found, hidden ones too."""
+    packets_promised: int
+    """Video packets that the container's index lists; 0 where it lists none."""
 
 
 def check_file(path: Path) -> int:
@@ -112,7 +118,14 @@ def open_checked(source: Path) -> tuple[av.container.InputContainer, av.video.st
     except MemoryError:
         raise
     except (av.error.FFmpegError, ValueError) as error:
+        looks_like = _container_by_first_bytes(source)
+        if looks_like:
+            detail = f"it begins like {looks_like} but its header or index cannot be read; get the whole file again"
+            raise Quarantine("damaged", detail) from None
         raise Quarantine("not_a_video", f"{_short(error)}; convert it to MP4 or Matroska, or leave it out") from None
+    if len(container.streams) == 0:
+        container.close()
+        raise Quarantine("damaged", "its header describes no stream at all; get the whole file again")
     stream = video_stream(container)
     if stream is None:
         container.close()
@@ -132,7 +145,7 @@ def read_timeline(container: av.container.InputContainer, stream: av.video.strea
     """Go through all packets once (reading, not decoding).
 
     Raises:
-        Quarantine: no_times, no_frames, damaged.
+        Quarantine: no_times, no_frames.
     """
     import av
     import numpy as np
@@ -140,8 +153,10 @@ def read_timeline(container: av.container.InputContainer, stream: av.video.strea
     shown: list[int] = []
     keyframes: list[int] = []
     hidden = timeless = 0
-    last, last_duration, end_s = None, 0, None
-    entry, entered = None, False
+    last, last_duration, end_s, broken = None, 0, None, None
+    entry, entered, packets = None, False, 0
+    # An MP4's index is whole before its data is read (a fragmented one's grows, so it promises little).
+    promised = len(stream.index_entries) if container.format.name.startswith("mov") else 0
     try:
         for packet in container.demux():
             if packet.size == 0:
@@ -152,6 +167,7 @@ def read_timeline(container: av.container.InputContainer, stream: av.video.strea
                 end_s = packet_end_s if end_s is None else max(end_s, packet_end_s)
             if packet.stream_index != stream.index:
                 continue
+            packets += 1
             if entry is None and packet.is_keyframe:
                 entry = packet.pts
                 entered = True
@@ -170,7 +186,7 @@ def read_timeline(container: av.container.InputContainer, stream: av.video.strea
     except MemoryError:
         raise
     except av.error.FFmpegError as error:
-        raise Quarantine("damaged", f"the container breaks off: {_short(error)}; repair or re-encode it") from None
+        broken = _short(error)
     if not shown:
         if timeless:
             raise Quarantine("no_times", "its frames have no presentation times; remux it, for example to MP4")
@@ -178,18 +194,51 @@ def read_timeline(container: av.container.InputContainer, stream: av.video.strea
     pts = np.sort(np.asarray(shown, dtype=np.int64))
     if last_duration <= 0:
         last_duration = int(np.median(np.diff(pts))) if len(pts) > 1 else 0
-    return Timeline(stream.time_base, pts, np.sort(np.asarray(keyframes, dtype=np.int64)), last_duration, hidden, end_s)
+    return Timeline(
+        time_base=stream.time_base,
+        pts=pts,
+        keyframes=np.sort(np.asarray(keyframes, dtype=np.int64)),
+        last_duration=last_duration,
+        hidden=hidden,
+        container_end_s=end_s,
+        broken=broken,
+        packets=packets,
+        packets_promised=promised,
+    )
 
 
-def declared_end_s(container: av.container.InputContainer) -> float | None:
-    """The container's own word on when it ends, in seconds on its clock."""
+def check_timeline(
+    timeline: Timeline, container: av.container.InputContainer, stream: av.video.stream.VideoStream
+) -> None:
+    """Hold the packets that were found against what the container declares.
+
+    Raises:
+        Quarantine: truncated, damaged.
+    """
     import av
 
-    return None if container.duration is None else (container.duration + (container.start_time or 0)) / av.time_base
+    if container.duration is not None and timeline.container_end_s is not None:
+        declared_s = (container.duration + (container.start_time or 0)) / av.time_base
+        _check_end("it", declared_s, timeline.container_end_s)
+    if stream.duration is not None:
+        declared_s = float((stream.duration + (stream.start_time or 0)) * timeline.time_base)
+        found_s = float((int(timeline.pts[-1]) + timeline.last_duration) * timeline.time_base)
+        _check_end("its video", declared_s, found_s)
+    if timeline.packets < timeline.packets_promised:
+        detail = f"{timeline.packets} of {timeline.packets_promised} pictures in its index are there; get the whole file"
+        raise Quarantine("truncated", detail)
+    if timeline.broken:
+        raise Quarantine("damaged", f"the container breaks off ({timeline.broken}); get the whole file, or re-encode it")
 
 
-def check_length(clock: Clock, timeline: Timeline, duration_s: float, declared_s: float | None) -> None:
-    """Hold what was found against what was promised. `declared_s` is the end declared by the container.
+def _check_end(what: str, declared_s: float, found_s: float) -> None:
+    if declared_s - found_s > max(LOST_S, LOST_SHARE * declared_s):
+        detail = f"{what} should end at {declared_s:.1f} s but stops at {found_s:.1f} s; get the whole file"
+        raise Quarantine("truncated", detail)
+
+
+def check_decoded(clock: Clock, timeline: Timeline, duration_s: float) -> None:
+    """Hold the frames that were decoded against the packets.
 
     Raises:
         Quarantine: truncated.
@@ -198,12 +247,17 @@ def check_length(clock: Clock, timeline: Timeline, duration_s: float, declared_s
     if promised_s - duration_s > LOST_S:
         detail = f"frames are promised to {promised_s:.1f} s but end at {duration_s:.1f} s; get the whole file"
         raise Quarantine("truncated", detail)
-    if declared_s is None or timeline.container_end_s is None:
-        return
-    lost_s = declared_s - timeline.container_end_s
-    if lost_s > max(LOST_S, LOST_SHARE * declared_s):
-        detail = f"it declares an end at {declared_s:.1f} s but stops {lost_s:.1f} s before; get the whole file"
-        raise Quarantine("truncated", detail)
+
+
+def _container_by_first_bytes(path: Path) -> str | None:
+    with path.open("rb") as handle:
+        head = handle.read(200)
+    if head[4:8] in (b"ftyp", b"moov", b"mdat", b"free", b"wide", b"skip"):
+        return "MP4"
+    if len(head) > 188 and head[0] == head[188] == 0x47:
+        return "MPEG-TS"
+    marks = {b"\x1aE\xdf\xa3": "Matroska", b"RIFF": "AVI", b"OggS": "Ogg", b"FLV\x01": "FLV", b"\x30\x26\xb2\x75": "ASF"}
+    return marks.get(head[:4])
 
 
 def _short(error: Exception) -> str:

@@ -13,6 +13,9 @@ from pathlib import Path
 
 from video.settings import Ingested, IngestSettings
 
+READY = "ready"
+STARTUP_S = 120.0
+"""Longest that a process may take to load its libraries, on a machine that is busy otherwise."""
 _PROJECT = str(Path(__file__).resolve().parent.parent)
 
 
@@ -27,10 +30,18 @@ class ReadingProcess:
         """The file under way."""
         self.deadline_s = 0.0
         """When it is overdue, on the monotonic clock."""
+        self._ready = False
+        self._spawn()
 
     def start(self, uri: str, settings: IngestSettings, *, timeout_s: float, memory_mb: int) -> None:
+        """Hand it a file, as soon as it has started up.
+
+        Raises:
+            RuntimeError: it does not start; what it said is on standard error.
+        """
         if self._process is None or self._process.poll() is not None:
             self._spawn()
+        self._await_ready()
         self.uri, self.deadline_s = uri, time.monotonic() + timeout_s
         # Where it has died already, `receive` tells.
         with contextlib.suppress(BrokenPipeError):
@@ -44,11 +55,21 @@ class ReadingProcess:
             self.kill()
             result = None
         self.uri = None
+        if result is not None and result.record.reason == "out_of_memory":
+            # A fresh process for the next file: this one's peak would speak against it.
+            self.kill()
         return result
 
-    @property
-    def exit_code(self) -> int | None:
-        return None if self._process is None else self._process.poll()
+    def _await_ready(self) -> None:
+        if self._ready:
+            return
+        try:
+            self._ready = self.connection.poll(STARTUP_S) and self.connection.recv() == READY
+        except (EOFError, OSError):
+            self._ready = False
+        if not self._ready:
+            self.kill()
+            raise RuntimeError("a process that reads videos did not start; its message is on standard error")
 
     def kill(self) -> None:
         """End the process now and wait until it is gone."""
@@ -80,4 +101,4 @@ class ReadingProcess:
         finally:
             theirs.close()
             os.close(read_end)
-        self.connection = ours
+        self.connection, self._ready = ours, False

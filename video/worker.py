@@ -16,10 +16,14 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from video.opening import local_path
+from video.processes import READY
 from video.settings import Ingested, IngestSettings
 from video.types import Quarantine, VideoRecord
 
 COPY_BLOCK_BYTES = 1 << 22
+MEGABYTE = 1 << 20
+NEAR_LIMIT_SHARE = 0.25
+OUT_OF_MEMORY = "it needs more memory than the limit; raise memory_mb, or scale the video down"
 
 
 def ingest_one(uri: str, settings: IngestSettings) -> Ingested:
@@ -32,7 +36,7 @@ def ingest_one(uri: str, settings: IngestSettings) -> Ingested:
     except Quarantine as error:
         return quarantined(uri, error.reason, error.detail)
     except MemoryError:
-        return quarantined(uri, "out_of_memory", "raise memory_mb, or scale the video down")
+        return quarantined(uri, "out_of_memory", OUT_OF_MEMORY)
     except OSError as error:
         return quarantined(uri, "unreadable", f"{error}; check permissions, the disk and the network")
 
@@ -65,17 +69,42 @@ def on_this_machine(uri: str) -> Iterator[Path]:
         yield copy
 
 
-def limit_memory(memory_mb: int) -> None:
-    """Let this process take so much more address space than it has now; beyond that an allocation fails."""
-    import resource
+class MemoryLimit:
+    """Lets this process take so much more address space than it has when entered; beyond that an allocation fails."""
 
+    def __init__(self, memory_mb: int) -> None:
+        self._growth = memory_mb * MEGABYTE
+        self._limit = 0
+
+    def __enter__(self) -> MemoryLimit:
+        import resource
+
+        hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+        self._limit = _address_space("VmSize") + self._growth
+        if hard != resource.RLIM_INFINITY:
+            self._limit = min(self._limit, hard)
+        resource.setrlimit(resource.RLIMIT_AS, (self._limit, hard))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        import resource
+
+        hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+        resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
+
+    @property
+    def reached(self) -> bool:
+        """Whether the process came close to it: a decoder that gets no memory may call the file damaged."""
+        return self._limit - _address_space("VmPeak") < NEAR_LIMIT_SHARE * self._growth
+
+
+def _address_space(what: str) -> int:
+    """Bytes of address space, now (`VmSize`) or at most so far (`VmPeak`); 0 where there is no /proc to tell."""
     try:
-        pages = int(Path("/proc/self/statm").read_text().split()[0])
-    except OSError:  # No /proc (macOS): the limit then counts from zero.
-        pages = 0
-    limit = pages * resource.getpagesize() + memory_mb * (1 << 20)
-    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-    resource.setrlimit(resource.RLIMIT_AS, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return 0
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(what + ":"))
 
 
 def _die_with_parent(lifeline: int) -> None:
@@ -88,22 +117,39 @@ def _die_with_parent(lifeline: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def main(pipe: int, lifeline: int) -> None:
-    """Serve tasks `(uri, settings, memory_mb)` until the parent hangs up."""
-    _die_with_parent(lifeline)
-    import video.onepass  # noqa: F401  Imported before the first task, so that no task's time pays for it.
+def _load_libraries() -> None:
+    """Import all that a task needs, so that neither its time nor its memory pays for it."""
+    import imagehash  # noqa: F401
+    import PIL.JpegImagePlugin  # noqa: F401
+    import scenedetect.detectors  # noqa: F401
+    import scipy.fftpack  # noqa: F401
 
+    import video.onepass  # noqa: F401
+
+
+def main(pipe: int, lifeline: int) -> None:
+    """Say READY, then serve tasks `(uri, settings, memory_mb)` until the parent hangs up."""
+    _die_with_parent(lifeline)
+    _load_libraries()
     with Connection(pipe) as connection:
+        connection.send(READY)
         while True:
             try:
                 uri, settings, memory_mb = connection.recv()
             except EOFError:
                 return
-            try:
-                limit_memory(memory_mb)
-                connection.send(ingest_one(uri, settings))
-            except Exception:
-                connection.send(quarantined(uri, "decoder_crashed", traceback.format_exc(limit=-3)))
+            with MemoryLimit(memory_mb) as limit:
+                result = _guarded(uri, settings)
+            starved = result.record.reason in ("damaged", "decoder_crashed", "not_a_video") and limit.reached
+            connection.send(quarantined(uri, "out_of_memory", OUT_OF_MEMORY) if starved else result)
+
+
+def _guarded(uri: str, settings: IngestSettings) -> Ingested:
+    try:
+        return ingest_one(uri, settings)
+    except Exception:
+        # What a decoder or a detector can come up with is not known; it costs this file, and its trace is kept.
+        return quarantined(uri, "decoder_crashed", traceback.format_exc(limit=-3))
 
 
 if __name__ == "__main__":
