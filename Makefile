@@ -40,8 +40,9 @@ bench: $(READY) ## speed, as ratios against named alternatives (some minutes)
 	@$(BIN)/pip install --quiet --disable-pip-version-check -e ".[bench]"
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
-docs: $(READY) ## write docs/tables.md from the declarations
+docs: $(READY) ## write the tables of docs/ from the declarations and the rules
 	@$(BIN)/python -m tables.document > docs/tables.md
+	@$(BIN)/python -m filters.document docs/filters.md
 
 clean: ## remove what runs have written (not the environment)
 	rm -rf runs

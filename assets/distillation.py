@@ -1,5 +1,6 @@
 """`probes`, `exemplars`, `reflections` and their grades: the teacher plays, its answers are held against the truth."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import dagster as dg
@@ -9,6 +10,15 @@ from assets.workspace import BATCHES, Workspace, code_version, partition_of
 from recipes import Recipe
 
 GROUP = "distillation"
+
+
+def rightness(workspace: Workspace, batch: str) -> Callable[[dict], bool | None]:
+    """Whether an episode's answer is right, None where the rules cannot tell: what decides that a question was asked enough."""
+    from filters.grading import grade
+
+    questions = {row["question_id"]: row for row in workspace.lake.read("questions", [batch]).iter_rows(named=True)}
+    told = {"correct": True, "wrong": False}
+    return lambda row: told.get(grade(questions[row["question_id"]], row["answer"]).verdict)
 
 
 def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
@@ -22,11 +32,18 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
         description="Each training question asked without any frame: what is answered so teaches nothing about video.",
     )
     def probes(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
-        from distill.probes import probe_jobs
+        from distill.probes import overview_probe_jobs, probe_jobs
 
+        teacher, filters = workspace.recipe.teacher, workspace.recipe.filters
+        from_overview = filters.probe_samples if filters.probe_overview else 0
+        without_video = filters.probe_samples if filters.probe_without_video else 0
         return play_stage(
-            context, workspace, "probes", lambda items: probe_jobs(items, workspace.recipe.filters, temperature=workspace.recipe.teacher.temperature),
-            endpoint=workspace.recipe.teacher, split="train",
+            context, workspace, "probes",
+            lambda items, playing: playing.all([
+                *probe_jobs(items, filters, temperature=teacher.temperature),
+                *overview_probe_jobs(items, from_overview, temperature=teacher.temperature),
+            ]),
+            endpoint=teacher, split="train", episodes=lambda questions: questions * (without_video + from_overview),
         )
 
     @dg.asset(
@@ -35,11 +52,12 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
         "before the episode moves on, so a rerun replays what was answered for nothing.",
     )
     def exemplars(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
-        from distill.exemplars import exemplar_jobs
-
+        chosen = workspace.recipe
         return play_stage(
-            context, workspace, "exemplars", lambda items: exemplar_jobs(items, workspace.recipe.distill, temperature=workspace.recipe.teacher.temperature),
-            endpoint=workspace.recipe.teacher, split="train",
+            context, workspace, "exemplars",
+            lambda items, playing: playing.exemplars(items, chosen.distill, chosen.teacher.temperature, rightness(workspace, partition_of(context))),
+            endpoint=chosen.teacher, split="train", more=chosen.distill.more_teachers,
+            episodes=lambda questions: questions * chosen.distill.samples,
         )
 
     @dg.asset(**graded, deps=[probes, "questions"], description="Probes held against the truth.")
@@ -66,12 +84,14 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
             row for row in workspace.lake.read("trajectories", [partition]).iter_rows(named=True)
             if row["trajectory_id"] in wrong and row["zooms"]
         ]
+        def jobs(items: Sequence) -> list:
+            prompts = load_prompts(chosen.protocol.prompts)
+            return list(reflection_jobs(items, failed, chosen.distill, prompts, temperature=chosen.teacher.temperature))
+
         return play_stage(
-            context, workspace, "reflections",
-            lambda items: reflection_jobs(
-                items, failed, chosen.distill, load_prompts(chosen.protocol.prompts), temperature=chosen.teacher.temperature
-            ),
+            context, workspace, "reflections", lambda items, playing: playing.all(jobs(items)),
             endpoint=chosen.teacher, split="train", frames_from=[failed_stage],
+            episodes=lambda questions: min(len(failed), questions * chosen.distill.reflect_per_question) * chosen.distill.reflections,
         )
 
     @dg.asset(**graded, deps=[reflections, "questions"], description="Reflections held against the truth.")
@@ -95,11 +115,11 @@ def _student(recipe: Recipe, server: dict, graded: dict) -> list[dg.AssetsDefini
         student = workspace.recipe.student
         return play_stage(
             context, workspace, "student_rollouts",
-            lambda items: (
+            lambda items, playing: playing.all(
                 replace(job, kind="student")
                 for job in exemplar_jobs(items, workspace.recipe.distill, temperature=student.temperature)
             ),
-            endpoint=student, split="train", cut_off="play",
+            endpoint=student, split="train", cut_off="play", episodes=lambda questions: questions * workspace.recipe.distill.samples,
         )
 
     @dg.asset(**graded, deps=[student_rollouts, "questions"], description="The student's rollouts held against the truth.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from assets.items import playable, protocol_of, put_overview_frames
-from assets.playing import write_trajectories
+from assets.playing import spending, write_trajectories
 from assets.workspace import Workspace, code_version, content_of, finish, preview
 from recipes import Recipe
 
@@ -28,6 +28,7 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
     )
     def teacher_evaluation(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
         from distill.chat import ChatPlayer
+        from distill.errors import StepStopped
         from distill.frames import FrameStore
         from distill.ledger import Ledger
 
@@ -36,10 +37,14 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
         with (
             FrameStore(scratch / "frames.sqlite") as store,
             Ledger(workspace.ledger("evaluation_teacher", "all")) as ledger,
+            spending(workspace) as budget,
         ):
             items = _held_out(workspace, store, workspace.recipe.evaluation.max_questions)
-            player = ChatPlayer(endpoint, ledger, store)
-            result = _evaluate(context, workspace, "evaluation_teacher", items, player, store, endpoint.concurrency)
+            player = ChatPlayer(endpoint, ledger, store, budget=budget)
+            try:
+                result = _evaluate(context, workspace, "evaluation_teacher", items, player, store, endpoint.concurrency)
+            except StepStopped as error:
+                raise dg.Failure(f"the evaluation stopped: {error} What was answered is in the ledger and is not paid again.") from error
         shutil.rmtree(scratch)
         return result
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import dagster as dg
@@ -14,12 +16,47 @@ from assets.items import playable, protocol_of, put_frames, put_overview_frames
 from assets.workspace import Workspace, content_of, finish, partition_of, preview
 
 if TYPE_CHECKING:
+    from distill.budget import Budget
     from distill.frames import FrameStore
-    from distill.items import QuestionItem
-    from distill.rollouts import EpisodeJob
-    from recipes.model import Endpoint
+    from distill.items import EpisodeJob, QuestionItem
+    from distill.player import Player
+    from distill.teachers import Teachers
+    from recipes.model import DistillSettings, Endpoint, Teacher
+    from video.reader import ReaderPool
+    from zoom import Prompts, Protocol
 
-JobsOf = Callable[[Sequence["QuestionItem"]], Iterable["EpisodeJob"]]
+@dataclass(frozen=True)
+class Playing:
+    """What is at hand while a stage plays; the assets say which episodes."""
+
+    player: Player | Teachers
+    readers: ReaderPool
+    store: FrameStore
+    protocol: Protocol
+    prompts: Prompts
+    concurrency: int
+    on_done: Callable[[dict], object]
+
+    def all(self, jobs: Iterable[EpisodeJob]) -> list[dict]:
+        from distill.rollouts import play_all
+
+        return play_all(
+            jobs, self.player, self.readers.frames_at, self.store, self.protocol, self.prompts,
+            concurrency=self.concurrency, on_done=self.on_done,
+        )
+
+    def exemplars(
+        self, items: Sequence[QuestionItem], settings: DistillSettings, temperature: float, is_correct: Callable[[dict], bool | None]
+    ) -> list[dict]:
+        from distill.exemplars import play_exemplars
+
+        return play_exemplars(
+            items, settings, self.player, self.readers.frames_at, self.store, self.protocol, self.prompts,
+            is_correct=is_correct, temperature=temperature, concurrency=self.concurrency, on_done=self.on_done,
+        )
+
+
+Play = Callable[[Sequence["QuestionItem"], Playing], list[dict]]
 
 
 def stage_partition(stage: str, batch: str) -> str:
@@ -27,53 +64,71 @@ def stage_partition(stage: str, batch: str) -> str:
     return f"{stage}.{batch}"
 
 
+@contextmanager
+def spending(workspace: Workspace) -> Iterator[Budget | None]:
+    """The run's one budget, shared by all its stages and processes; None where the recipe sets no cap."""
+    from distill.budget import Budget
+
+    cap_usd = workspace.recipe.distill.budget_usd
+    if cap_usd is None:
+        yield None
+    else:
+        with Budget(workspace.home / "budget.sqlite", cap_usd) as budget:
+            yield budget
+
+
 def play_stage(
     context: dg.AssetExecutionContext,
     workspace: Workspace,
     stage: str,
-    jobs_of: JobsOf,
+    play: Play,
     *,
     endpoint: Endpoint,
     split: str | None,
+    episodes: Callable[[int], int],
     frames_from: Iterable[str] = (),
+    more: Sequence[Teacher] = (),
     cut_off: Literal["fail", "play"] = "fail",
 ) -> dg.MaterializeResult:
     """Play a stage's episodes for this batch against a server and write `trajectories` and the frames they showed.
 
-    `frames_from` names stages whose frames the first messages already hold (a reflection shows the failed zoom again);
+    `episodes` says how many at most there will be, of the number of questions; `frames_from` names stages whose frames
+    the first messages already hold (a reflection shows the failed zoom again); `more` are servers beside `endpoint`;
     `cut_off` says whether a reply that reaches max_tokens fails the episode or is played as it stands.
     """
     from distill.chat import ChatPlayer
     from distill.errors import StepStopped
     from distill.frames import FrameStore
     from distill.ledger import Ledger
-    from distill.rollouts import play_all
+    from distill.teachers import Teachers
     from video.reader import ReaderPool
     from zoom.prompts import load_prompts
 
     batch, lake, recipe = partition_of(context), workspace.lake, workspace.recipe
     scratch = workspace.scratch(stage, batch)
     items = playable(lake, batch, split)
-    jobs = list(jobs_of(items))
     protocol = protocol_of(recipe.protocol)
     with (
         FrameStore(scratch / "frames.sqlite") as store,
         Ledger(workspace.ledger(stage, batch)) as ledger,
         ReaderPool(protocol.min_pixels, protocol.max_pixels) as readers,
-        workspace.progress.task(f"{stage} of {batch}", len(jobs)) as advance,
+        spending(workspace) as budget,
+        workspace.progress.task(f"{stage} of {batch}", episodes(len(items))) as advance,
     ):
         put_overview_frames(lake, batch, store)
         put_frames(lake, [stage_partition(name, batch) for name in frames_from], store)
-        player = ChatPlayer(endpoint, ledger, store, cut_off=cut_off)
+        players = [ChatPlayer(server, ledger, store, cut_off=cut_off, budget=budget) for server in (endpoint, *(one.endpoint for one in more))]
+        shares = [1.0, *(one.share for one in more)]
+        playing = Playing(
+            Teachers(list(zip(players, shares, strict=True))) if more else players[0], readers, store, protocol,
+            load_prompts(recipe.protocol.prompts), endpoint.concurrency, lambda row: advance(1),
+        )
         try:
-            rows = play_all(
-                jobs, player, readers.frames_at, store, protocol, load_prompts(recipe.protocol.prompts),
-                concurrency=endpoint.concurrency, on_done=lambda row: advance(1),
-            )
+            rows = play(items, playing)
         except StepStopped as error:
             raise dg.Failure(f"{stage} of batch {batch} stopped: {error} What was answered is in the ledger and is not paid again.") from error
         write_trajectories(workspace, stage, batch, rows, store)
-        calls = player.statistics()
+        calls = sum((Counter(player.statistics()) for player in players), Counter())
     shutil.rmtree(scratch)
     return finish_playing(context, workspace, stage, batch, rows, calls, recipe.distill.failed_share)
 
@@ -129,7 +184,8 @@ def grade_stage(context: dg.AssetExecutionContext, workspace: Workspace, stage: 
     batch, lake = partition_of(context), workspace.lake
     partition = stage_partition(stage, batch)
     rows = lake.read("trajectories", [partition]).to_dicts()
-    lake.write("grades", grade_rows(rows, lake.read("questions", [batch]).to_dicts()), partition)
+    questions = lake.read("questions", [batch]).to_dicts()
+    lake.write("grades", _judged(workspace, stage, batch, grade_rows(rows, questions), rows, questions), partition)
     grades = lake.read("grades", [partition])
     counted = dict(grades.group_by("verdict").len().iter_rows())
     valid = counted.get("correct", 0) + counted.get("wrong", 0)
@@ -139,3 +195,30 @@ def grade_stage(context: dg.AssetExecutionContext, workspace: Workspace, stage: 
         metadata={"pass_rate": round(counted.get("correct", 0) / valid, 4) if valid else None,
                   "preview": preview(grades, ["trajectory_id", "question_id", "verdict", "grader", "detail", "hit"])},
     )
+
+
+def _judged(workspace: Workspace, stage: str, batch: str, grades: list[dict], rows: list[dict], questions: list[dict]) -> list[dict]:
+    """The same grades, those that the rules left unknown decided by the recipe's judge, where it has one."""
+    endpoint = workspace.recipe.filters.judge
+    if endpoint is None:
+        return grades
+    from distill.chat import ChatPlayer
+    from distill.errors import StepStopped
+    from distill.frames import FrameStore
+    from distill.judge import judge_rows
+    from distill.ledger import Ledger
+    from zoom.prompts import load_prompts
+
+    scratch = workspace.scratch(f"judge_{stage}", batch)
+    with (
+        FrameStore(scratch / "frames.sqlite") as store,
+        Ledger(workspace.ledger(f"judge_{stage}", batch)) as ledger,
+        spending(workspace) as budget,
+    ):
+        judge = ChatPlayer(endpoint, ledger, store, budget=budget, purpose="judge")
+        try:
+            judged = judge_rows(grades, rows, questions, judge, load_prompts(workspace.recipe.protocol.prompts), concurrency=endpoint.concurrency)
+        except StepStopped as error:
+            raise dg.Failure(f"judging {stage} of batch {batch} stopped: {error} What was answered is in the ledger and is not paid again.") from error
+    shutil.rmtree(scratch)
+    return judged

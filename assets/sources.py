@@ -42,7 +42,9 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
         known = lake.read("files").to_dicts()
         rows: list[dict] = []
         for source in workspace.recipe.sources:
-            rows += assign_batches(source.name, list_videos(source.videos), known, workspace.recipe.video.batch_size)
+            rows += assign_batches(
+                source.name, list_videos(source.videos), known, workspace.recipe.video.batch_size, lake.partitions("files")
+            )
         by_batch: dict[str, list[dict]] = {}
         for row in rows:
             by_batch.setdefault(row["batch"], []).append(row)

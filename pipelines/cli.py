@@ -52,6 +52,7 @@ def run(
     only: Annotated[list[str] | None, typer.Option(help="Only this asset (repeatable).")] = None,
     batch: Annotated[list[str] | None, typer.Option(help="Only this batch (repeatable).")] = None,
     force: Annotated[list[str] | None, typer.Option(help="Make this asset anew although it is current (repeatable).")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be asked and what it would cost; nothing is sent.")] = False,
 ) -> None:
     """Bring everything up to date: what is current is left alone, what was paid for is not paid again.
 
@@ -60,6 +61,7 @@ def run(
     - `videozoomer run --recipe my.yaml` - everything
     - `videozoomer run -r my.yaml --only exemplars --batch films-0002` - one asset of one batch
     - `videozoomer run -r my.yaml --force report` - the report again
+    - `videozoomer run -r my.yaml --dry-run` - calls, tokens and money, before anything is sent
     """
     from pipelines.progress import RichProgress
     from pipelines.run import RunFailed
@@ -68,6 +70,11 @@ def run(
     from sources.files import SourceError
 
     loaded = _load(recipe)
+    if dry_run:
+        from pipelines.estimate import print_estimate
+
+        print_estimate(loaded, console)
+        return
     try:
         outcome = bring_up_to_date(
             loaded, progress=RichProgress(console), only=only or (), batches=batch or (), force=force or (),

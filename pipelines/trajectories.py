@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from assets.workspace import Workspace
 from recipes import Recipe
@@ -22,7 +22,7 @@ def print_list(recipe: Recipe, console: Console, kind: str | None, outcome: str 
         rows = rows.filter(pl.col("kind") == kind)
     if outcome:
         rows = rows.filter(pl.col("outcome") == outcome)
-    table = Table("id", "question", "kind", "status", "answer", "zooms", "outcome", "reasons", box=None)
+    table = Table(Column("id", no_wrap=True, min_width=12), "question", "kind", "status", "answer", "zooms", "outcome", "reasons", box=None)
     for row in rows.sort("kind", "question_id").head(limit).iter_rows(named=True):
         table.add_row(
             row["trajectory_id"][:12], row["question_id"], row["kind"], row["status"], row["answer"] or "", str(row["zooms"]),
@@ -42,7 +42,7 @@ def print_one(recipe: Recipe, console: Console, prefix: str) -> None:
     from viewer.text import render
 
     lake = Workspace(recipe).lake
-    found = lake.scan("trajectories").filter(pl.col("trajectory_id").str.starts_with(prefix)).collect()
+    found = lake.scan("trajectories").filter(pl.col("trajectory_id").str.starts_with(prefix.rstrip("…"))).collect()
     if found.height != 1:
         raise NotFound(f"{found.height} trajectories begin with {prefix!r}; `videozoomer trajectories list` names them")
     row = found.to_dicts()[0]

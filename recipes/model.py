@@ -190,6 +190,8 @@ class FilterSettings(Settings):
     """Most of the exemplars that may answer from the overview alone."""
     probe_without_video: bool = True
     """Ask each question once without any frame; those answered so teach nothing about video."""
+    probe_overview: bool = False
+    """Ask each question with the overview alone, too; what is answered so needs no zoom. It sharpens the rules on guesses."""
     probe_samples: Positive = 2
     """Such probes a question; it is dropped when all of them are right (chance alone rarely is)."""
     duplicate_ratio: Annotated[float, Field(ge=0, le=100)] = 92

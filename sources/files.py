@@ -73,13 +73,17 @@ def _offered(uri: str) -> Offered:
     return Offered(uri, int(info.get("size") or 0), str(changed))
 
 
-def assign_batches(source: str, offered: Sequence[Offered], known: Iterable[dict], batch_size: int) -> list[dict]:
+def assign_batches(
+    source: str, offered: Sequence[Offered], known: Iterable[dict], batch_size: int, taken: Iterable[str] = ()
+) -> list[dict]:
     """Rows of table `files`: known files keep their batch, new ones go to new batches of at most `batch_size`.
 
-    `known` are rows of an earlier assignment. A batch never grows, so that what is done stays done.
+    `known` are rows of an earlier assignment, `taken` all batches there ever were, so that the number of one whose
+    files are gone is not given again. A batch never grows, so that what is done stays done.
     """
     batch_of = {row["uri"]: row["batch"] for row in known if row["source"] == source}
-    used = max((int(name.rsplit("-", 1)[1]) for name in batch_of.values()), default=0)
+    names = {*batch_of.values(), *(name for name in taken if name.rsplit("-", 1)[0] == source)}
+    used = max((int(name.rsplit("-", 1)[1]) for name in names), default=0)
     fresh = [item.uri for item in offered if item.uri not in batch_of]
     for index, uri in enumerate(fresh):
         batch_of[uri] = f"{source}-{used + 1 + index // batch_size:04d}"
