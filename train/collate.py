@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from shards.schema import frame_ids
 from train.pixels import FramePixels
+from train.policy import Policy
 from train.tokens import Chat, Tokens
 from zoom.messages import from_rows
 
@@ -76,12 +77,13 @@ class Batch:
         return Batch(moved, self.targets.to(device), self.weights.to(device))
 
 
-def collate(samples: Sequence[Sample], chat: Chat, pixels: FramePixels) -> Batch:
+def collate(samples: Sequence[Sample], policy: Policy, pixels: FramePixels) -> Batch:
     """Pad on the right and load the pixels.
 
-    `mm_token_type_ids` lets the model give frames their three-axis rotary positions; without it transformers falls
-    back to plain positions in silence. `logits_to_keep` asks for logits only where a loss is taken, some tenth of the
-    tokens, so that the vocabulary's share of time and memory stays small.
+    There is no attention mask: what is padded stands after all that counts, where causal attention never looks, and
+    without a mask the attention is a faster one. Positions are the model's own three-axis ones, counted here because
+    the model would need the mask to count them. `logits_to_keep` asks for logits only where a loss is taken, some
+    tenth of the tokens, so that the vocabulary's share of time and memory stays small.
 
     Raises:
         DataError: a frame takes another number of tokens than its size said.
@@ -91,7 +93,7 @@ def collate(samples: Sequence[Sample], chat: Chat, pixels: FramePixels) -> Batch
     longest = max(len(sample) for sample in samples)
     trained = [[i for i, weight in enumerate(sample.tokens.weights) if weight] for sample in samples]
     width = max(map(len, trained))
-    ids = torch.full((len(samples), longest), chat.pad)
+    ids = torch.full((len(samples), longest), policy.chat.pad)
     mask = torch.zeros(len(samples), longest, dtype=torch.long)
     before = torch.zeros(len(samples), width, dtype=torch.long)
     targets = torch.zeros(len(samples), width, dtype=torch.long)
@@ -104,8 +106,8 @@ def collate(samples: Sequence[Sample], chat: Chat, pixels: FramePixels) -> Batch
         before[row, : len(places)] = where - 1
         targets[row, : len(places)] = ids[row, where]
         weights[row, : len(places)] = torch.tensor([sample.tokens.weights[i] for i in places])
-    images = ids == chat.image
-    inputs = {"input_ids": ids, "attention_mask": mask, "mm_token_type_ids": images.int(), "logits_to_keep": before}
+    images = ids == policy.chat.image
+    inputs = {"input_ids": ids, "logits_to_keep": before}
     if frames := [frame for sample in samples for frame in sample.tokens.frame_ids]:
         inputs["pixel_values"], inputs["image_grid_thw"] = pixels.load(frames)
         shown = int(inputs["image_grid_thw"].prod(-1).sum()) // pixels.processor.merge_size**2
@@ -114,6 +116,9 @@ def collate(samples: Sequence[Sample], chat: Chat, pixels: FramePixels) -> Batch
                 f"the frames of {samples[0].row_id} and {len(samples) - 1} others give {shown} visual tokens where their sizes said "
                 f"{int(images.sum())}; build the data set again"
             )
+    inputs["position_ids"], _ = policy.model.model.get_rope_index(
+        ids, images.int(), image_grid_thw=inputs.get("image_grid_thw"), attention_mask=mask
+    )
     return Batch(inputs, targets, weights)
 
 

@@ -108,7 +108,7 @@ def train(shards: ShardSet, out: Path, recipe: Recipe, place: Place) -> dict:
         total = 0.0
         engine.train()
         for part in parts(chosen, settings.micro_batch_size, place.rank, place.world):
-            batch = collate(part, policy.chat, pixels).to(place.device)
+            batch = collate(part, policy, pixels).to(place.device)
             loss = weighted_loss(engine(**batch.inputs, use_cache=False).logits, batch)
             engine.backward(loss * scale)
             engine.step()
@@ -224,7 +224,7 @@ def held_out_loss(
     with torch.no_grad():
         for turn in range(most):
             counted = turn < len(turns)
-            batch = collate(turns[turn] if counted else samples[:1], policy.chat, pixels).to(place.device)
+            batch = collate(turns[turn] if counted else samples[:1], policy, pixels).to(place.device)
             loss = weighted_loss(engine(**batch.inputs, use_cache=False).logits, batch)
             if counted:
                 total, weight = total + loss.item(), weight + float(batch.weights.sum())

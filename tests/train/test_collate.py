@@ -28,11 +28,11 @@ def test_loss_is_that_of_the_model_on_each_trajectory_alone(policy, pixels, samp
     """Padding, tool frames in the middle and logits only where needed change nothing."""
     chosen = [samples[0], samples[2], samples[5]]
     with torch.no_grad():
-        batch = collate(chosen, policy.chat, pixels)
+        batch = collate(chosen, policy, pixels)
         together = float(weighted_loss(policy.model(**batch.inputs).logits, batch))
         alone = 0.0
         for sample in chosen:
-            inputs = collate([sample], policy.chat, pixels).inputs | {"logits_to_keep": 0}
+            inputs = collate([sample], policy, pixels).inputs | {"logits_to_keep": 0}
             losses = torch.nn.functional.cross_entropy(policy.model(**inputs).logits[0, :-1], inputs["input_ids"][0, 1:], reduction="none")
             alone += float((losses * torch.tensor(sample.tokens.weights[1:])).sum())
     assert together == pytest.approx(alone, rel=1e-4)
@@ -41,7 +41,7 @@ def test_loss_is_that_of_the_model_on_each_trajectory_alone(policy, pixels, samp
 def test_frames_have_three_axis_positions(policy, pixels, samples):
     seen = []
     hook = policy.model.model.language_model.register_forward_pre_hook(lambda module, args, kwargs: seen.append(kwargs["position_ids"]), with_kwargs=True)
-    inputs = collate(samples[:1], policy.chat, pixels).inputs
+    inputs = collate(samples[:1], policy, pixels).inputs
     with torch.no_grad():
         policy.model(**inputs)
     hook.remove()
@@ -67,7 +67,7 @@ def test_a_frame_that_is_not_of_its_stated_size_is_an_error(policy, pixels, samp
     ids.remove(policy.chat.image)
     wrong = Sample("t00", Tokens(ids, samples[0].tokens.weights[:-1], samples[0].tokens.frame_ids))
     with pytest.raises(DataError, match="t00"):
-        collate([wrong], policy.chat, pixels)
+        collate([wrong], policy, pixels)
 
 
 def test_pixels_are_the_same_from_a_small_memory(policy, shards, samples):

@@ -64,7 +64,7 @@ def test_generation_sees_what_training_sees(player, conversations, monkeypatch):
         written = [int(_forbid(step[row], policy).argmax()) for step in drawn]
         ids = prompt.ids + written
         weights = [0.0] * len(prompt.ids) + [1.0] * len(written)
-        batch = collate([Sample("x", Tokens(ids, weights, prompt.frame_ids))], policy.chat, player._pixels)
+        batch = collate([Sample("x", Tokens(ids, weights, prompt.frame_ids))], policy, player._pixels)
         with torch.no_grad():
             trained = policy.model(**batch.inputs).logits[0]
         torch.testing.assert_close(drawn[:, row], trained, rtol=1e-3, atol=1e-4)
