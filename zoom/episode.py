@@ -98,6 +98,7 @@ class Episode:
         self._messages: list[Message] = [self._system(), self._ask()]
         self._hint: str | None = None
         self._times: list[float] | None = None
+        self._inherited = 0
 
     @classmethod
     def reflecting_on(cls, failed: Episode, opening: str, *, author: str = "teacher") -> Episode:
@@ -127,6 +128,7 @@ class Episode:
             episode._record(dataclasses.replace(turn, frames=()), train=False)
             episode._respond(turn.frames, turn.fault_text)
             episode.turns[-1] = turn
+        episode._inherited = len(kept)
         episode._hint = "\n" + failed.prompts.reflect.format(opening=opening)
         return episode
 
@@ -163,8 +165,8 @@ class Episode:
 
     @property
     def well_formed(self) -> bool:
-        """Whether the episode was answered and every turn of its own author kept to the format."""
-        own = [turn for turn in self.turns if turn.author == self.author]
+        """Whether the episode was answered and every turn kept to the format; those that a reflection took up do not count."""
+        own = self.turns[self._inherited :]
         return self.status == "answered" and all(turn.well_formed and turn.action != "fault" for turn in own)
 
     @property

@@ -202,8 +202,9 @@ def test_a_reflection_holds_the_failure_but_not_its_answer(before, after):
     assert episode.messages == episode.transcript, "the request is made once"
 
 
-def test_a_reflection_is_well_formed_by_its_own_turns():
-    failed, _ = play(["no idea", zoom_reply(1, 2, 1), answer_reply(WRONG)], author="student")
+@pytest.mark.parametrize("author", ["student", "teacher"])
+def test_a_reflection_is_well_formed_by_its_own_turns(author):
+    failed, _ = play(["no idea", zoom_reply(1, 2, 1), answer_reply(WRONG)], author=author)
     episode = Episode.reflecting_on(failed, PROMPTS.openings[0])
     go_on(episode, [zoom_reply(40, 42, 1), answer_reply("A")])
     assert episode.well_formed and episode.zooms == 2 and not failed.well_formed
