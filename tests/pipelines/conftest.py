@@ -131,7 +131,7 @@ class Finished:
 def finished(tmp_path_factory, world, teacher) -> Finished:
     """The whole graph, once."""
     folder = tmp_path_factory.mktemp("run")
-    with Recorder(teacher.url.removesuffix("/v1")) as recorder:
+    with Recorder(teacher.base_url.removesuffix("/v1")) as recorder:
         path = write_recipe(folder / "recipe.yaml", world, recorder.url)
         recipe = load_recipe(path)
         outcome = run(recipe)

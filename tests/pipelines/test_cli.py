@@ -72,7 +72,8 @@ def test_trajectories_are_listed_and_shown(finished):
     assert listed.exit_code == 0
     row = Workspace(finished.recipe).lake.read("trajectories").row(0, named=True)
     shown = call("trajectories", "show", row["trajectory_id"][:16], "-r", finished.recipe_path)
-    assert shown.exit_code == 0 and row["question_id"] in plain(shown.output)
+    question = row["messages"][1]["parts"][-1]["text"].split("Question: ")[1].split("\n")[0]
+    assert shown.exit_code == 0 and plain(question) in plain(shown.output)
     nobody = call("trajectories", "show", "zzzz", "-r", finished.recipe_path)
     assert nobody.exit_code == 1 and "0 trajectories begin with" in plain(nobody.output)
 

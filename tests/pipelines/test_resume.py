@@ -32,7 +32,7 @@ def answered(home: Path) -> int:
 
 
 def test_kill_in_the_middle_of_the_teacher_step_pays_nothing_twice(tmp_path, world, teacher):
-    with Recorder(teacher.url.removesuffix("/v1")) as recorder:
+    with Recorder(teacher.base_url.removesuffix("/v1")) as recorder:
         recipe_path = write_recipe(tmp_path / "recipe.yaml", world, recorder.url)
         command = [sys.executable, "-m", "pipelines.cli", "run", "-r", str(recipe_path), *sum((["--only", name] for name in ("sources", "questions", "videos", "shots", "overviews", "exemplars")), [])]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
