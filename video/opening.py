@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 if TYPE_CHECKING:
@@ -16,6 +19,7 @@ _URL = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*(::|://)")
 _ATTACHED_PICTURE = 0x0400
 """FFmpeg's AV_DISPOSITION_ATTACHED_PIC: a cover picture that poses as a video stream."""
 REMOTE_BLOCK_BYTES = 1 << 20
+REMOTE_READ_BYTES = 1 << 18
 
 
 def is_url(uri: str) -> bool:
@@ -36,22 +40,67 @@ def open_container(uri: str) -> av.container.InputContainer:
 
     Raises:
         av.error.FFmpegError: no container that is read here.
-        OSError: it cannot be reached.
+        OSError: it cannot be reached, or is no regular file (a pipe would never answer).
     """
     import av
 
     options = {"format_whitelist": DEMUXERS, "protocol_whitelist": "file"}
     path = local_path(uri)
-    if path is not None:
-        # The prefix keeps FFmpeg from taking a name such as `concat:a` or `-i` for anything but a name.
-        return av.open(f"file:{path}", container_options=options)
-    return av.open(_remote(uri), container_options=options)
+    if path is None:
+        return av.open(RemoteFile(uri), container_options=options, buffer_size=REMOTE_READ_BYTES)
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError("it is not a regular file")
+    # The prefix keeps FFmpeg from taking a name such as `concat:a` or `-i` for anything but a name.
+    return av.open(f"file:{path}", container_options=options)
 
 
-def _remote(url: str) -> Any:
-    import fsspec
+class RemoteFile:
+    """A file behind an fsspec URL as FFmpeg reads it: blocks by range, the last few kept."""
 
-    return fsspec.open(url, "rb", block_size=REMOTE_BLOCK_BYTES).open()
+    def __init__(self, url: str) -> None:
+        """
+        Raises:
+            OSError: it cannot be reached, or its server does not serve ranges.
+        """
+        import fsspec
+
+        with self._as_os_error():
+            system, path = fsspec.core.url_to_fs(url)
+            self._file = system.open(path, "rb", block_size=REMOTE_BLOCK_BYTES, cache_type="blockcache")
+        try:
+            self._file.seek(1)
+            self._file.seek(0)
+        except (ValueError, OSError) as error:
+            self._file.close()
+            raise OSError("its server does not serve ranges; copy the file to this machine") from error
+
+    def read(self, size: int) -> bytes:
+        with self._as_os_error():
+            return self._file.read(size)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        with self._as_os_error():
+            return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def seekable(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        self._file.close()
+
+    @staticmethod
+    @contextmanager
+    def _as_os_error() -> Iterator[None]:
+        """Each file system has errors of its own; to a reader they are one."""
+        try:
+            yield
+        except OSError:
+            raise
+        except Exception as error:
+            raise OSError(f"{type(error).__name__}: {error}") from error
 
 
 def video_stream(container: av.container.InputContainer) -> av.video.stream.VideoStream | None:

@@ -102,20 +102,20 @@ class VideoSource:
         if not self._open_groups:
             try:
                 return self._read_wanted(run, self._reader.at_keyframe(run[0]), None)
-            except (Unsure, av.error.FFmpegError):
+            except (Unsure, OSError, av.error.FFmpegError):
                 pass
         try:
             shown = self._read_wanted(run, *self._reader.with_run_in(run[0]))
             self._open_groups = True
             return shown
-        except (Unsure, av.error.FFmpegError):
+        except (Unsure, OSError, av.error.FFmpegError):
             pass
         shown = {}
         try:
             self._read_all(run, shown)
-        except av.error.FFmpegError as error:
+        except (av.error.FFmpegError, OSError) as error:
             missing = next(target for target in run if target not in shown)
-            raise self._error(missing, f"it cannot be decoded ({error.strerror})") from error
+            raise self._error(missing, f"it cannot be read ({error.strerror or error})") from error
         return shown
 
     def _read_wanted(self, run: list[int], packets: Iterator[av.Packet], trusted_pts: int | None) -> Shown:

@@ -11,11 +11,11 @@ import tempfile
 import threading
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from video.opening import local_path
+from video.opening import RemoteFile, local_path
 from video.processes import READY
 from video.settings import Ingested, IngestSettings
 from video.types import Quarantine, VideoRecord
@@ -54,18 +54,15 @@ def on_this_machine(uri: str) -> Iterator[Path]:
     if path is not None:
         yield path
         return
-    import fsspec
-
     with tempfile.TemporaryDirectory(prefix="videozoomer-") as folder:
         copy = Path(folder) / "video"
         try:
-            with fsspec.open(uri, "rb") as source, copy.open("wb") as target:
-                while block := source.read(COPY_BLOCK_BYTES):
-                    target.write(block)
+            source = RemoteFile(uri)
         except FileNotFoundError:
             raise Quarantine("missing", "there is no such file; check the URL") from None
-        except (ValueError, ImportError) as error:
-            raise Quarantine("unreadable", f"{error}; check the URL, and install what its file system needs") from None
+        with closing(source), copy.open("wb") as target:
+            while block := source.read(COPY_BLOCK_BYTES):
+                target.write(block)
         yield copy
 
 
