@@ -4,7 +4,7 @@ from __future__ import annotations
 
 SCENE_COLOURS: dict[str, tuple[int, int, int]] = {
     "red": (190, 60, 55),
-    "orange": (205, 125, 50),
+    "orange": (205, 130, 68),
     "yellow": (205, 190, 70),
     "green": (70, 150, 75),
     "teal": (45, 145, 150),

@@ -135,12 +135,16 @@ def _bins() -> tuple[np.ndarray, int]:
     return np.where(rings < 0, 64, rings * 8 + sectors).ravel(), 65
 
 
-def _spectrum(luma: np.ndarray) -> np.ndarray:
+def _detail(luma: np.ndarray) -> np.ndarray:
+    """What is left of the luma without soft light and shadow."""
     import cv2
 
+    return luma - cv2.blur(luma, (31, 31))
+
+
+def _spectrum(detail: np.ndarray) -> np.ndarray:
     bins, count = _bins()
-    window = _window()
-    power = np.abs(np.fft.rfft2((luma - cv2.blur(luma, (31, 31))) * window)) ** 2
+    power = np.abs(np.fft.rfft2(detail * _window())) ** 2
     pooled = np.bincount(bins, power.ravel(), count)[:-1]
     return np.sqrt(pooled / (pooled.sum() + 1e-6))
 
@@ -158,17 +162,18 @@ def _texture_templates() -> tuple[np.ndarray, np.ndarray]:
     for index, name in enumerate(_TEXTURE_NAMES):
         for period in _PERIODS if name != "plain" else ():
             drawn = cv2.resize(texture(name, HEIGHT, WIDTH, period, 7.0), (_HALF[1], _HALF[0]), interpolation=cv2.INTER_AREA)
-            rows.append(_spectrum(drawn))
+            rows.append(_spectrum(_detail(drawn)))
             owners.append(index)
     return np.array(rows), np.array(owners)
 
 
 def _read_texture(luma: np.ndarray, light: float) -> tuple[float, ...]:
     likely = np.full(len(_TEXTURE_NAMES), 1e-6)
-    spread = float((luma - luma.mean(axis=0, keepdims=True).mean()).std()) / max(light, 8.0)
-    likely[_TEXTURE_NAMES.index("plain")] = 1 / (1 + np.exp((spread - 0.06) / 0.008))
+    detail = _detail(luma)
+    spread = float(detail.std()) / max(light, 8.0)
+    likely[_TEXTURE_NAMES.index("plain")] = 1 / (1 + np.exp((spread - 0.08) / 0.008))
     templates, owners = _texture_templates()
-    closeness = templates @ _spectrum(luma)
+    closeness = templates @ _spectrum(detail)
     best = np.array([closeness[owners == index].max() if (owners == index).any() else -1 for index in range(len(likely))])
     sharp = np.exp((best - best.max()) / 0.025)
     sharp[_TEXTURE_NAMES.index("plain")] = 0

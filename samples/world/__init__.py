@@ -25,7 +25,7 @@ from samples.world.questions import Question, again, ask
 
 __all__ = ["EncodeError", "World", "WorldError", "make_world"]
 
-VERSION = 1
+VERSION = 2
 """Raised when the same seed would give other files."""
 Size = Literal["full", "small"]
 Progress = Callable[[str, int, int], None]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from PIL import Image
 
 from samples.glyphs import glyph_mask
 from samples.palette import GLYPH_COLOURS, HEIGHT, SCENE_COLOURS, WIDTH, ycbcr
@@ -22,9 +23,8 @@ class _Backdrop:
     def __init__(self, scene: Scene) -> None:
         y, cb, cr = ycbcr(SCENE_COLOURS[scene.colour])
         pattern = texture(scene.texture, HEIGHT + _PAN, WIDTH + _PAN, scene.period, scene.phase)
-        shade = np.linspace(6, -6, WIDTH + _PAN, dtype=np.float32)[None, :]
         step = 42.0 if y < 130 else -42.0
-        luma = y + step * pattern + shade
+        luma = (y + step * pattern) * _light_and_shadow(scene)
         self.luma = np.clip(16 + (luma - 16) * scene.light, 16, 235).astype(np.uint8)
         chroma = [np.uint8(round(128 + (value - 128) * scene.light)) for value in (cb, cr)]
         self.chroma = np.repeat(np.array(chroma, np.uint8), HEIGHT * WIDTH // 4)
@@ -35,6 +35,14 @@ class _Backdrop:
         across, down = _there_and_back(int(into_scene_s * 4) * 2), _there_and_back(int(into_scene_s * 1.5) * 2)
         crop = self.luma[down : down + HEIGHT, across : across + WIDTH]
         return np.concatenate([crop.ravel(), self.chroma])
+
+
+def _light_and_shadow(scene: Scene) -> np.ndarray:
+    """Factor on the luma that varies softly over the background, as real light does: 0.8 to 1.12."""
+    rng = np.random.default_rng([round(scene.start_s * 1000), round(scene.phase * 1e6)])
+    coarse = Image.fromarray(rng.normal(0, 1, (4, 6)).astype(np.float32))
+    field = np.asarray(coarse.resize((WIDTH + _PAN, HEIGHT + _PAN), Image.Resampling.BICUBIC))
+    return 1 + 0.2 * np.clip(field / 1.1, -1, 0.6)
 
 
 def _there_and_back(pixels: int) -> int:
