@@ -11,6 +11,7 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from video.probe import Probe
 from video.settings import Ingested, IngestSettings
 
 READY = "ready"
@@ -20,7 +21,7 @@ _PROJECT = str(Path(__file__).resolve().parent.parent)
 
 
 class ReadingProcess:
-    """A child process that ingests files. It has its own interpreter, so nothing of the parent's is copied into it."""
+    """A child process that reads files. It has its own interpreter, so nothing of the parent's is copied into it."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen | None = None
@@ -33,8 +34,8 @@ class ReadingProcess:
         self._ready = False
         self._spawn()
 
-    def start(self, uri: str, settings: IngestSettings, *, timeout_s: float, memory_mb: int) -> None:
-        """Hand it a file, as soon as it has started up.
+    def start(self, uri: str, settings: IngestSettings | None, *, timeout_s: float, memory_mb: int) -> None:
+        """Hand it a file to ingest, or without settings to probe, as soon as it has started up.
 
         Raises:
             RuntimeError: it does not start; what it said is on standard error.
@@ -47,7 +48,7 @@ class ReadingProcess:
         with contextlib.suppress(BrokenPipeError):
             self.connection.send((uri, settings, memory_mb))
 
-    def receive(self) -> Ingested | None:
+    def receive(self) -> Ingested | Probe | None:
         """The result of the task under way; None when the process died over it."""
         try:
             result = self.connection.recv()
@@ -55,7 +56,7 @@ class ReadingProcess:
             self.kill()
             result = None
         self.uri = None
-        if result is not None and result.record.reason == "out_of_memory":
+        if result is not None and result.reason == "out_of_memory":
             # A fresh process for the next file: this one's peak would speak against it.
             self.kill()
         return result

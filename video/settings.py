@@ -48,3 +48,7 @@ class Ingested:
     """Overview frames; `requested_s` of each is the time asked for."""
     overview_policy: str = ""
     """How the overview's times were chosen."""
+
+    @property
+    def reason(self) -> str | None:
+        return self.record.reason
