@@ -1,0 +1,281 @@
+"""Figures of distillation, each by one command. Everything is measured against a local server in a process of its own.
+
+    python -m benchmarks.distill throughput   # against the ideal, and against a plain loop
+    python -m benchmarks.distill memory       # 1,000 and 10,000 questions
+    python -m benchmarks.distill kill         # 30 times kill -9
+    python -m benchmarks.distill storm        # a server that fails in six ways
+    python -m benchmarks.distill cap          # a cap of 60% of the need
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import io
+import json
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import typer
+from PIL import Image
+
+from distill.budget import Budget
+from distill.chat import ChatPlayer
+from distill.errors import BudgetSpent
+from distill.frames import FrameStore
+from distill.items import EpisodeJob, QuestionItem
+from distill.ledger import Ledger, read_entries
+from distill.rollouts import play_all, play_each
+from recipes.model import Endpoint, Prices
+from tables import Lake
+from video.types import Frame
+from zoom import FrameRef, Protocol, load_prompts
+
+HERE = Path(__file__).resolve().parent
+SERVER = HERE.parent / "tests" / "distill" / "chat_server.py"
+PROTOCOL, PROMPTS = Protocol(), load_prompts("v1")
+app = typer.Typer(no_args_is_help=True, help=__doc__, add_completion=False, pretty_exceptions_enable=False)
+
+
+def jpeg_frame(seed: int, time_s: float) -> Frame:
+    """A frame of the protocol's size whose JPEG is some 10 KB."""
+    coarse = np.random.default_rng(seed).integers(0, 255, (15, 20, 3), dtype=np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(coarse).resize((360, 272), Image.Resampling.BICUBIC).save(out, "JPEG", quality=60)
+    jpeg = out.getvalue()
+    return Frame(hashlib.sha256(jpeg).hexdigest()[:32], time_s, time_s, 360, 272, jpeg)
+
+
+class World:
+    """Questions about videos that are a pool of frames; frames of a zoom come from the pool, since decoding is not measured."""
+
+    def __init__(self, store: FrameStore, *, videos: int, overview: int = 64) -> None:
+        self.pool = [jpeg_frame(index, float(index)) for index in range(256)]
+        self.videos, self.overview, self.store = videos, overview, store
+        for video in range(videos):
+            store.put(self._frames(video), f"v{video}")
+
+    def _frames(self, video: int) -> list[Frame]:
+        # Another last byte after the end of the picture makes another frame of the same look, and costs nothing.
+        frames = []
+        for index in range(self.overview):
+            plain = self.pool[(video * 7 + index) % len(self.pool)]
+            jpeg = plain.jpeg + video.to_bytes(4, "big")
+            frames.append(Frame(hashlib.sha256(jpeg).hexdigest()[:32], 2.0 * index, 2.0 * index, 360, 272, jpeg))
+        return frames
+
+    def jobs(self, count: int) -> Iterator[EpisodeJob]:
+        video, shown = -1, ()
+        for index in range(count):
+            if (found := index * self.videos // count) != video:
+                video, shown = found, tuple(FrameRef(f.frame_id, f.time_s) for f in self._frames(found))
+            item = QuestionItem(
+                f"q{index:06d}", f"v{video}", f"v{video}", "bench-0000", f"What is number {index}?", ("a circle", "a square"), "choice",
+                2.0 * self.overview, shown,
+            )
+            yield EpisodeJob(item, "exemplar")
+
+    def frames_at(self, uri: str, times_s: list[float]) -> list[Frame]:
+        start = int(times_s[0] * 2) % 128
+        return self.pool[start : start + len(times_s)]
+
+
+@contextlib.contextmanager
+def local_server(*options: str) -> Iterator[str]:
+    process = subprocess.Popen([sys.executable, str(SERVER), *options], stdout=subprocess.PIPE, text=True)
+    try:
+        yield process.stdout.readline().strip()
+    finally:
+        process.kill()
+        process.wait()
+
+
+def stats(url: str) -> dict:
+    with urllib.request.urlopen(f"{url}/stats") as answer:
+        return json.load(answer)
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+@app.command()
+def throughput(
+    episodes: int = 256, at_once: int = 64, latency: float = 0.2, zooms: int = 1, repeats: int = 3, plain_episodes: int = 8
+) -> None:
+    """Wall time against the ideal (waves x calls x latency), CPU a call, and the same episodes through a plain loop."""
+    ideal_s = -(-episodes // at_once) * (zooms + 1) * latency
+    with tempfile.TemporaryDirectory() as folder, FrameStore(f"{folder}/frames.sqlite") as store:
+        world = World(store, videos=max(1, episodes // 8))
+        shares, cpus = [], []
+        for repeat in range(repeats):
+            with local_server("--latency", str(latency), "--zooms", str(zooms)) as url, Ledger(f"{folder}/{repeat}.sqlite") as ledger:
+                chosen = Endpoint(base_url=url, identity="bench", concurrency=at_once)
+                player = ChatPlayer(chosen, ledger, store)
+                began, cpu = time.perf_counter(), time.process_time()
+                rows = play_all(world.jobs(episodes), player, world.frames_at, store, PROTOCOL, PROMPTS, concurrency=at_once)
+                took, cpu = time.perf_counter() - began, time.process_time() - cpu
+                calls = player.statistics()["made"]
+                assert Counter(row["status"] for row in rows) == {"answered": episodes}
+            if repeat == 0:
+                sent = sum(len(f.jpeg) for f in world._frames(0)) * 4 / 3
+                say(f"{episodes} episodes, {calls} calls of some {sent / 1e3:.0f} KB, {at_once} at once, {latency * 1e3:.0f} ms: ideal {ideal_s:.2f} s")
+            say(f"  run {repeat}: {took:.2f} s, {ideal_s / took:.0%} of the ideal, {cpu / calls * 1e3:.2f} CPU ms a call, {cpu / took:.0%} of a core")
+            shares.append(ideal_s / took)
+            cpus.append(cpu / calls)
+        say(f"best of {repeats}: {max(shares):.1%} of the ideal; {min(cpus) * 1e3:.2f} CPU ms a call; load average {os.getloadavg()[0]:.1f}")
+        if plain_episodes:
+            _compare(world, store, Path(folder), latency, zooms, plain_episodes)
+
+
+def _compare(world: World, store: FrameStore, folder: Path, latency: float, zooms: int, episodes: int) -> None:
+    from benchmarks.plain_loop import play_plainly
+
+    for name, storm in (("a server that never fails", ()), ("a server that fails as in `storm`", ("--storm",))):
+        with local_server("--latency", str(latency), "--zooms", str(zooms), *storm) as url:
+            began, cpu = time.perf_counter(), time.process_time()
+            ended = asyncio.run(play_plainly(list(world.jobs(episodes)), url, store, world.frames_at, PROTOCOL, PROMPTS, timeout_s=2.0))
+            plain = (time.perf_counter() - began, time.process_time() - cpu, stats(url)["calls"], sum(ended))
+        with local_server("--latency", str(latency), "--zooms", str(zooms), *storm) as url, Ledger(folder / f"compare{len(storm)}.sqlite") as ledger:
+            player = ChatPlayer(Endpoint(base_url=url, identity="bench", concurrency=64, timeout_s=2.0), ledger, store)
+            began, cpu = time.perf_counter(), time.process_time()
+            rows = play_all(world.jobs(episodes), player, world.frames_at, store, PROTOCOL, PROMPTS, concurrency=64)
+            ours = (time.perf_counter() - began, time.process_time() - cpu, stats(url)["calls"], sum(row["status"] == "answered" for row in rows))
+        say(f"{episodes} episodes against {name}:")
+        for who, (took, used, calls, answered) in (("plain loop", plain), ("ours", ours)):
+            say(f"  {who}: {took:.2f} s, {used:.2f} CPU s, {calls} calls paid, {answered} answered, {calls / max(answered, 1):.2f} calls an answer")
+        say(f"  plain over ours: {plain[0] / ours[0]:.1f} x time, {plain[1] / ours[1]:.1f} x CPU, {plain[2] / ours[2]:.2f} x calls")
+
+
+@app.command()
+def memory(small: int = 1000, large: int = 10_000, overview: int = 64) -> None:
+    """Peak memory of a process that plays so many questions, one video to ten of them."""
+    peaks = {}
+    for count in (small, large):
+        command = [sys.executable, "-m", "benchmarks.distill", "memory-run", str(count), "--overview", str(overview)]
+        peaks[count] = int(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.split()[-1])
+        say(f"{count:,} questions: {peaks[count] / 2**10:.0f} MiB at the peak")
+    grown = peaks[large] / peaks[small] - 1
+    say(f"growth {grown:+.1%}: {'holds' if grown <= 0.10 else 'does not hold'} (at most 10%)")
+
+
+@app.command(hidden=True)
+def memory_run(count: int, overview: int = 64) -> None:
+    async def go(folder: str, url: str) -> int:
+        done = 0
+        with FrameStore(f"{folder}/f.sqlite") as store, Ledger(f"{folder}/l.sqlite") as ledger, open(f"{folder}/rows.jsonl", "w") as rows:
+            world = World(store, videos=max(1, count // 10), overview=overview)
+            player = ChatPlayer(Endpoint(base_url=url, identity="bench", concurrency=64), ledger, store)
+            async for _, row in play_each(world.jobs(count), player, world.frames_at, store, PROTOCOL, PROMPTS, concurrency=64):
+                rows.write(json.dumps(row))
+                done += row["status"] == "answered"
+        return done
+
+    with tempfile.TemporaryDirectory() as folder, local_server() as url:
+        assert asyncio.run(go(folder, url)) == count
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+
+
+@app.command()
+def kill(episodes: int = 200, kills: int = 30, at_once: int = 16, latency: float = 0.1, seed: int = 0) -> None:
+    """kill -9 at random moments, then to the end; the data set and the calls paid against a run that was let be."""
+
+    def start(home: Path, url: str) -> subprocess.Popen:
+        return subprocess.Popen([sys.executable, "-m", "benchmarks.distill", "kill-run", str(home), url, str(episodes), str(at_once)])
+
+    with tempfile.TemporaryDirectory() as folder, local_server("--latency", str(latency)) as url:
+        whole, killed = Path(folder, "whole"), Path(folder, "killed")
+        assert start(whole, url).wait() == 0
+        ideal = stats(url)["calls"]
+        draw, in_flight, done = random.Random(seed), 0, 0
+        for threshold in sorted(draw.randrange(ideal) for _ in range(kills)):
+            process = start(killed, url)
+            while process.poll() is None and stats(url)["calls"] - ideal < threshold + in_flight:
+                time.sleep(0.002)
+            time.sleep(draw.uniform(0, 2 * latency))
+            if process.poll() is None:
+                os.kill(process.pid, signal.SIGKILL)
+                in_flight += stats(url)["at_once"]
+                done += 1
+            process.wait()
+            time.sleep(2 * latency)
+        assert start(killed, url).wait() == 0
+        paid = stats(url)["calls"] - ideal
+        same = {name: (whole / name).read_bytes() == (killed / name).read_bytes() for name in ("trajectories.parquet", "frames.parquet")}
+    say(f"{episodes} episodes, {done} times kill -9: {ideal} calls without, {paid} with; in flight at the kills: {in_flight}")
+    held = paid <= ideal + in_flight and all(same.values())
+    say(f"same bytes: {same}; paid <= ideal + in flight: {paid <= ideal + in_flight}: {'holds' if held else 'does not hold'}")
+    raise typer.Exit(not held)
+
+
+@app.command(hidden=True)
+def kill_run(home: Path, url: str, episodes: int, at_once: int) -> None:
+    with FrameStore(home / "frames.sqlite") as store, Ledger(home / "ledger.sqlite") as ledger:
+        world = World(store, videos=4, overview=8)
+        player = ChatPlayer(Endpoint(base_url=url, identity="bench", concurrency=at_once), ledger, store)
+        rows = play_all(world.jobs(episodes), player, world.frames_at, store, PROTOCOL, PROMPTS, concurrency=at_once)
+        lake = Lake(home / "tables")
+        shown = sorted({part["frame_id"] for row in rows for message in row["messages"] for part in message["parts"] if part["frame_id"]})
+        lake.write("frames", list(store.rows(shown))).replace(home / "frames.parquet")
+        lake.write("trajectories", rows).replace(home / "trajectories.parquet")
+
+
+@app.command()
+def storm(episodes: int = 300, at_once: int = 32) -> None:
+    """10% 429, 5% 500, 5% hang, 3% cut off, 2% malformed JSON, 1% closed connections."""
+    with tempfile.TemporaryDirectory() as folder, local_server("--latency", "0.02", "--storm") as url:
+        with FrameStore(f"{folder}/f.sqlite") as store, Ledger(f"{folder}/l.sqlite") as ledger:
+            world = World(store, videos=8, overview=16)
+            player = ChatPlayer(Endpoint(base_url=url, identity="bench", concurrency=at_once, timeout_s=1.5), ledger, store)
+            rows = play_all(world.jobs(episodes), player, world.frames_at, store, PROTOCOL, PROMPTS, concurrency=at_once)
+        counted, server = Counter(entry.outcome for entry in read_entries(f"{folder}/l.sqlite")), stats(url)
+    say(f"calls by outcome in the ledger: {dict(counted)}; the server counted {server['calls']}")
+    say(f"episodes: {dict(Counter(row['failure'] or row['status'] for row in rows))}")
+    named = {"429": "rate_limited", "500": "server_error", "hang": "timeout", "cut": "cut_off", "malformed": "malformed", "close": "connection"}
+    fits = all(server.get(how, 0) == counted[kind] for how, kind in named.items()) and server["calls"] == counted.total()
+    held = fits and len(rows) == episodes and all((row["status"] == "failed") == bool(row["failure"]) for row in rows)
+    say(f"every episode has its end and every call its class: {'holds' if held else 'does not hold'}")
+    raise typer.Exit(not held)
+
+
+@app.command()
+def cap(episodes: int = 200, at_once: int = 32) -> None:
+    """A cap of 60% of the need, then enough."""
+    prices = Prices(input_per_million=1.25, output_per_million=10, image_tokens=258)
+    with tempfile.TemporaryDirectory() as folder, FrameStore(f"{folder}/f.sqlite") as store, local_server("--latency", "0.02") as url:
+        world = World(store, videos=8, overview=16)
+        chosen = Endpoint(base_url=url, identity="bench", concurrency=at_once, prices=prices, max_tokens=300)
+
+        def run(name: str, cap_usd: float) -> tuple[float, int]:
+            with Ledger(f"{folder}/{name}.sqlite") as ledger, Budget(f"{folder}/{name}.budget", cap_usd) as budget:
+                player, answered = ChatPlayer(chosen, ledger, store, budget=budget), 0
+                try:
+                    rows = play_all(world.jobs(episodes), player, world.frames_at, store, PROTOCOL, PROMPTS, concurrency=at_once)
+                    answered = sum(row["status"] == "answered" for row in rows)
+                except BudgetSpent as error:
+                    say(f"  stopped: {error}")
+                return ledger.paid_usd(), answered
+
+        need, _ = run("free", 1e9)
+        first, _ = run("capped", 0.6 * need)
+        last, answered = run("capped", 10 * need)
+    held = first <= 0.6 * need and abs(last - need) < 1e-9 and answered == episodes
+    say(f"need ${need:.4f}; cap ${0.6 * need:.4f}: spent ${first:.4f} ({first / need:.1%} of the need); resumed to the end: ${last:.4f}")
+    say(f"spent <= cap, and the whole cost no more: {'holds' if held else 'does not hold'}")
+    raise typer.Exit(not held)
+
+
+if __name__ == "__main__":
+    app()
