@@ -24,11 +24,13 @@ def rightness(workspace: Workspace, batch: str) -> Callable[[dict], bool | None]
 def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
     played = code_version("1", recipe.teacher, recipe.distill, recipe.protocol)
     server = {"group_name": GROUP, "partitions_def": BATCHES, "kinds": {"openai", "parquet"}}
+    probing = f"{recipe.filters.probe_without_video:d}{recipe.filters.probe_overview:d}{recipe.filters.probe_samples}"
+    judges = [recipe.filters.judge] if recipe.filters.judge else []
     failed_stage, failed_grades = ("exemplars", "exemplar_grades") if recipe.student is None else ("student_rollouts", "student_grades")
-    graded = {"group_name": GROUP, "partitions_def": BATCHES, "kinds": {"parquet"}, "code_version": code_version("1", recipe.filters)}
+    graded = {"group_name": GROUP, "partitions_def": BATCHES, "kinds": {"parquet"}, "code_version": code_version("1", *judges)}
 
     @dg.asset(
-        **server, code_version=code_version(played, recipe.filters), deps=["questions", "videos", "overviews"],
+        **server, code_version=f"{played}-{probing}", deps=["questions", "videos", "overviews"],
         description="Each training question asked without any frame: what is answered so teaches nothing about video.",
     )
     def probes(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:

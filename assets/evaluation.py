@@ -20,7 +20,7 @@ GROUP = "evaluation"
 
 
 def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
-    version = code_version("1", recipe.evaluation, recipe.protocol, recipe.filters)
+    version = code_version("1", recipe.evaluation, recipe.protocol)
 
     @dg.asset(
         group_name=GROUP, deps=["evaluation_shards"], kinds={"openai", "parquet"}, code_version=code_version(version, recipe.teacher),

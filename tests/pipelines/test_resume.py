@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from conftest import Recorder, write_recipe
 
-from assets.workspace import Workspace
+from assets.workspace import Workspace, is_current
 from pipelines.build import build_assets
 from pipelines.plan import Plan
 from pipelines.run import RunFailed, run
@@ -61,20 +61,39 @@ def copy_of_finished(tmp_path, finished, world):
 def stale_assets(recipe) -> set[str]:
     workspace = Workspace(recipe)
     plan = Plan(build_assets(recipe), workspace)
-    return {key.to_user_string() for level in plan.levels for part in plan.partitions(level) for key in plan.stale(level, part)}
+    return {
+        key.to_user_string() for level in plan.levels for part in plan.partitions(level) for key in level.keys
+        if plan.source_changed(key) or not is_current(workspace, plan.definition_of[key], key, part)
+    }
 
 
 def test_a_setting_makes_stale_what_depends_on_it_and_nothing_else(finished, copy_of_finished, tmp_path, world):
-    def with_changes(**changes):
-        path = write_recipe(tmp_path / "recipe.yaml", world, finished.recorder.url, **changes)
-        return load_recipe(path)
+    def stale_with(**changes):
+        return stale_assets(load_recipe(write_recipe(tmp_path / "recipe.yaml", world, finished.recorder.url, **changes)))
 
-    assert stale_assets(with_changes()) == set()
-    faster = {"base_url": "http://127.0.0.1:1/v1", "identity": "local-teacher", "concurrency": 9, "max_tokens": 512}
-    assert stale_assets(with_changes(teacher={**faster, "base_url": f"{finished.recorder.url}/v1"})) == set()
-    changed = stale_assets(with_changes(filters={"max_trajectories": 1}))
-    assert {"verdicts", "leaks"} <= changed
-    assert not changed & {"videos", "exemplars", "reflections", "sources"}
+    teacher = {"base_url": f"{finished.recorder.url}/v1", "identity": "local-teacher", "concurrency": 4, "max_tokens": 512}
+    assert stale_with() == set()
+    assert stale_with(teacher={**teacher, "base_url": "http://127.0.0.1:1/v1", "concurrency": 9, "timeout_s": 5}) == set()
+    assert stale_with(filters={"max_trajectories": 1}) == {"leaks", "verdicts", "question_stats", "funnel"}
+    hotter = stale_with(teacher={**teacher, "temperature": 0.5})
+    assert hotter == {"probes", "exemplars", "reflections", "teacher_evaluation"}
+    assert "videos" in stale_with(video={"detectors": ["histogram"], "failed_share": 0.9})
+
+
+def test_a_new_video_makes_a_new_batch_and_leaves_the_old_one_alone(finished, copy_of_finished, tmp_path, world):
+    videos = tmp_path / "more"
+    shutil.copytree(world / "train/videos", videos)
+    recipe_path = write_recipe(tmp_path / "recipe.yaml", world, finished.recorder.url)
+    told = recipe_path.read_text().replace(str(world / "train/videos"), str(videos))
+    recipe_path.write_text(told)
+    run(load_recipe(recipe_path), only=["sources", "questions"])
+    before = set(Workspace(load_recipe(recipe_path)).batches())
+    shutil.copy(videos / "tape-01.mp4", videos / "another.mp4")
+    run(load_recipe(recipe_path), only=["sources", "questions"])
+    workspace = Workspace(load_recipe(recipe_path))
+    new = set(workspace.batches()) - before
+    assert len(new) == 1
+    assert workspace.lake.read("files", new)["uri"].to_list() == [str(videos / "another.mp4")]
 
 
 def test_an_unknown_asset_is_named(finished):
