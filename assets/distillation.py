@@ -1,7 +1,6 @@
 """`probes`, `exemplars`, `reflections` and their grades: the teacher plays, its answers are held against the truth."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import dagster as dg
 
@@ -100,32 +99,4 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
     def reflection_grades(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
         return grade_stage(context, workspace, "reflections")
 
-    played_assets = [probes, exemplars, probe_grades, exemplar_grades, reflections, reflection_grades]
-    return played_assets if recipe.student is None else [*played_assets, *_student(recipe, server, graded)]
-
-
-def _student(recipe: Recipe, server: dict, graded: dict) -> list[dg.AssetsDefinition]:
-    """Rollouts of a served student, where the recipe has one."""
-
-    @dg.asset(
-        **server, code_version=code_version("1", recipe.student, recipe.distill, recipe.protocol), deps=["questions", "videos", "overviews"],
-        description="The student plays each training question; its failures are what the teacher reflects on.",
-    )
-    def student_rollouts(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
-        from distill.exemplars import exemplar_jobs
-
-        student = workspace.recipe.student
-        return play_stage(
-            context, workspace, "student_rollouts",
-            lambda items, playing: playing.all(
-                replace(job, kind="student")
-                for job in exemplar_jobs(items, workspace.recipe.distill, temperature=student.temperature)
-            ),
-            endpoint=student, split="train", cut_off="play", episodes=lambda questions: questions * workspace.recipe.distill.samples,
-        )
-
-    @dg.asset(**graded, deps=[student_rollouts, "questions"], description="The student's rollouts held against the truth.")
-    def student_grades(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
-        return grade_stage(context, workspace, "student_rollouts")
-
-    return [student_rollouts, student_grades]
+    return [probes, exemplars, probe_grades, exemplar_grades, reflections, reflection_grades]

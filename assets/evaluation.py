@@ -92,7 +92,7 @@ def _evaluate(
     chosen, lake, recipe = workspace.recipe.evaluation, workspace.lake, workspace.recipe
     protocol = protocol_of(recipe.protocol)
     with (
-        ReaderPool(protocol.min_pixels, protocol.max_pixels) as readers,
+        ReaderPool(protocol.min_pixels, protocol.max_pixels, zoom_store_dir=workspace.zoom_store) as readers,
         workspace.progress.task(stage.replace("_", " of the "), len(items) * len(chosen.settings)) as advance,
     ):
         result = evaluate(

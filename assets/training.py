@@ -21,27 +21,34 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
     def sft_policy(
         context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace], pipes: dg.PipesSubprocessClient
     ) -> dg.MaterializeResult:
-        from eval.figures import loss_curve_png
-
-        out = workspace.training("sft")
-        out.mkdir(parents=True, exist_ok=True)
-        resolved = out / "recipe.json"
-        resolved.write_text(workspace.recipe.model_dump_json(indent=1))
-        command = training_command(
-            "train.sft", workspace.recipe.sft.processes, ["--shards", workspace.shards("sft"), "--out", out, "--recipe", resolved]
-        )
-        with workspace.progress.task("train the policy on verified trajectories", 1) as advance:
-            pipes.run(context=context, command=command, cwd=str(out))
-            advance(1)
-        summary = json.loads((out / "summary.json").read_text())
-        metrics = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
-        facts = {name: value for name, value in summary.items() if isinstance(value, int | float | str)}
-        return finish(
-            context, workspace, summary["content_hash"], facts=facts,
-            metadata={"checkpoint": dg.MetadataValue.path(str(out / "checkpoint")), "loss": _plot(loss_curve_png(metrics))},
-        )
+        return fine_tune(context, workspace, pipes, "sft", "train the policy on verified trajectories")
 
     return [sft_policy]
+
+
+def fine_tune(
+    context: dg.AssetExecutionContext, workspace: Workspace, pipes: dg.PipesSubprocessClient, stage: str, label: str
+) -> dg.MaterializeResult:
+    """Train on the shards of this stage's name, in a process of its own; the checkpoint lies in `training/<stage>`."""
+    from eval.figures import loss_curve_png
+
+    out = workspace.training(stage)
+    out.mkdir(parents=True, exist_ok=True)
+    resolved = out / "recipe.json"
+    resolved.write_text(workspace.recipe.model_dump_json(indent=1))
+    command = training_command(
+        "train.sft", workspace.recipe.sft.processes, ["--shards", workspace.shards(stage), "--out", out, "--recipe", resolved]
+    )
+    with workspace.progress.task(label, 1) as advance:
+        pipes.run(context=context, command=command, cwd=str(out))
+        advance(1)
+    summary = json.loads((out / "summary.json").read_text())
+    metrics = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    facts = {name: value for name, value in summary.items() if isinstance(value, int | float | str)}
+    return finish(
+        context, workspace, summary["content_hash"], facts=facts,
+        metadata={"checkpoint": dg.MetadataValue.path(str(out / "checkpoint")), "loss": _plot(loss_curve_png(metrics))},
+    )
 
 
 def training_command(module: str, processes: int, arguments: list) -> list[str]:

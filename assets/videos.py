@@ -38,7 +38,7 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
             overview_fps=protocol.overview_fps, overview_frames=protocol.overview_frames,
             min_pixels=protocol.min_pixels, max_pixels=protocol.max_pixels,
             detectors=chosen.detectors, overview=chosen.overview,
-            zoom_store_fps=chosen.zoom_store_fps, zoom_store_dir=str(workspace.home / "zoom_store"),
+            zoom_store_fps=chosen.zoom_store_fps, zoom_store_dir=workspace.zoom_store,
         )
         videos, shots, overviews, frames, sheet = [], [], [], {}, []
         done_ids: set[str] = set()

@@ -68,6 +68,11 @@ class Workspace:
         return self.home / "training" / stage
 
     @property
+    def zoom_store(self) -> str | None:
+        """Folder of the frames that ingest keeps for fast zooms; None where the recipe keeps none."""
+        return str(self.home / "zoom_store") if self.recipe.video.zoom_store_fps else None
+
+    @property
     def report(self) -> Path:
         return self.home / "report"
 

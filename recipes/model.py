@@ -273,6 +273,16 @@ class SftSettings(Settings):
     """Seed of the order and of a random model."""
 
 
+class StudentSettings(Settings):
+    endpoint: Endpoint | None = None
+    """Where the checkpoint of the asset `student` is served (by vLLM, say); null serves it on this machine for the time
+    of the rollouts."""
+    samples: Positive = 2
+    """Rollouts of each question."""
+    temperature: Annotated[float, Field(ge=0, le=2)] = 1.0
+    """Sampling temperature of the rollouts."""
+
+
 class EvalSettings(Settings):
     settings: tuple[Literal["zoom", "overview", "blind"], ...] = ("zoom", "overview")
     """Ways to play: with zoom, with the overview alone, without any frame."""
@@ -299,9 +309,9 @@ class Recipe(Settings):
     """Where videos and questions come from."""
     teacher: Endpoint
     """Who plays the exemplars and the reflections."""
-    student: Endpoint | None = None
-    """A served student (fine-tuned on exemplars alone) whose failed rollouts are reflected on; null takes the
-    teacher's own failed exemplars."""
+    student: StudentSettings | None = None
+    """A student, fine-tuned on exemplars alone, whose failed rollouts are reflected on; null takes the teacher's own
+    failed exemplars."""
     protocol: ProtocolSettings = ProtocolSettings()
     video: VideoSettings = VideoSettings()
     distill: DistillSettings = DistillSettings()

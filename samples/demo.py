@@ -31,7 +31,7 @@ def main() -> int:
     console = Console()
     recipe = load_recipe(chosen.recipe)
     started_s = time.monotonic()
-    make_world_once(recipe, console)
+    make_sample_world(recipe, console)
     if not _asks_the_local_teacher(recipe, chosen.port):
         return _run(recipe, chosen, console, started_s)
     with local_teacher(chosen.port, console):
@@ -54,25 +54,21 @@ def _run(recipe: Recipe, chosen: argparse.Namespace, console: Console, started_s
     return 0
 
 
-def make_world_once(recipe: Recipe, console: Console) -> None:
-    """Write the sample world where the recipe's sources look for it, unless it lies there complete."""
+def make_sample_world(recipe: Recipe, console: Console) -> None:
+    """Write the sample world where the recipe's sources look for it; one that lies there complete is left alone."""
     from samples.world import make_world
 
     target = Path(recipe.sources[0].videos).parent.parent
-    done = target / "complete.json"
-    if done.exists():
-        return
-    console.print(f"[bold]>[/] generating the sample world in {target}", highlight=False)
     with ExitStack() as stack:
         bar: list = []
 
         def told(name: str, finished: int, total: int) -> None:
             if not bar:
+                console.print(f"[bold]>[/] generating the sample world in {target}", highlight=False)
                 bar.append(stack.enter_context(RichProgress(console).task("generate videos", total)))
             bar[0](1)
 
         make_world(target, progress=told)
-    done.write_text(json.dumps({"complete": True}))
 
 
 def _asks_the_local_teacher(recipe: Recipe, port: int) -> bool:

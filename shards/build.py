@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
@@ -36,17 +37,19 @@ def write_shards(kind: str, lake: Lake, target: Path, recipe: Recipe) -> Manifes
     return build(lake, target, recipe.shards, about_recipe(recipe))
 
 
-def build_sft(lake: Lake, target: Path, settings: ShardSettings, about: dict) -> Manifest:
-    """Kept exemplars and reflections, with their messages exactly as they were played.
+def build_sft(
+    lake: Lake, target: Path, settings: ShardSettings, about: dict, *,
+    verdicts: pl.DataFrame | None = None, kinds: Sequence[str] = ("exemplar", "reflection"),
+) -> Manifest:
+    """Kept trajectories of these kinds, with their messages exactly as they were played.
+
+    `verdicts` are rows of that table; the lake's own by default.
 
     Raises:
         ShardError: a row's video or question is in an evaluation set, or a frame is missing.
     """
-    kept = (
-        lake.scan("verdicts", columns=["trajectory_id", "kind", "outcome"])
-        .filter((pl.col("outcome") == "kept") & pl.col("kind").is_in(["exemplar", "reflection"]))
-        .select("trajectory_id")
-    )
+    judged = lake.scan("verdicts") if verdicts is None else verdicts.lazy()
+    kept = judged.filter((pl.col("outcome") == "kept") & pl.col("kind").is_in(list(kinds))).select("trajectory_id")
     rows = (
         lake.scan("trajectories", columns=["trajectory_id", "question_id", "video_id", "kind", "messages", "zooms", "answer"])
         .join(kept, on="trajectory_id", how="semi")
