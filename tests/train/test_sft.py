@@ -69,3 +69,17 @@ def test_two_processes_with_zero_3_take_the_same_steps(shards, finished, tmp_pat
     one, other = (json.loads((folder / "summary.json").read_text()) for folder in (out, finished))
     assert one["loss_after"] == pytest.approx(other["loss_after"], rel=1e-3)
     assert one["parameters"] == other["parameters"] and one["processes"] == 2
+
+
+def test_adapters_are_merged_into_a_plain_checkpoint(shards, tmp_path):
+    from transformers import AutoModelForImageTextToText
+
+    recipe = a_recipe(max_steps=2, gradient_checkpointing=True, zero_stage=2)
+    recipe = recipe.model_copy(update={"policy": recipe.policy.model_copy(update={"lora_rank": 4})})
+    done = run_sft(shards, tmp_path, recipe)
+    assert done.returncode == 0, done.stderr[-3000:]
+    before, after = (AutoModelForImageTextToText.from_pretrained(tmp_path / name) for name in ("start", "checkpoint"))
+    changed = {name for (name, one), other in zip(before.named_parameters(), after.parameters(), strict=True) if not torch.equal(one, other)}
+    assert changed == {name for name, _ in before.named_parameters() if "language_model.layers" in name and "_proj.weight" in name}
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary["trained_parameters"] < summary["parameters"] / 4
