@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from samples.teacher.sight import Sight
 from zoom.parsing import Answer, Zoom, parse_reply
 
-_TAG = re.compile(r"<frame(\d+)_time(-?[\d.]+)s>\s*$")
+_TAG = re.compile(r"<frame(\d+)_time(-?\d+(?:\.\d+)?)s>\s*$")
 _QUESTION = re.compile(r"Question:\s*(.+?)\s*$", re.M)
-_DURATION = re.compile(r"lasts ([\d.]+) s")
+_DURATION = re.compile(r"lasts (\d+(?:\.\d+)?) s")
 _OPTION = re.compile(r"^([A-Z])[.)]\s+(.+?)\s*$", re.M)
 _JUDGE = re.compile(r"Question:\s*(?P<question>.+?)\nReference:\s*(?P<expected>.*?)\nCandidate:\s*(?P<given>.*?)(?:\n\n|\Z)", re.S)
 
@@ -71,7 +71,10 @@ class Conversation:
     @property
     def zooms(self) -> list[Attempt]:
         """Attempts that brought frames."""
-        return [attempt for attempt in self.attempts if attempt.zoom is not None and attempt.looks]
+        return [
+            attempt for attempt in self.attempts
+            if attempt.looks and attempt.zoom is not None and attempt.zoom.fps > 0 and attempt.zoom.end_s > attempt.zoom.start_s
+        ]
 
     @property
     def may_zoom(self) -> int:

@@ -211,12 +211,13 @@ class _Player:
         tired = bool(talk.zooms) and not self.careful and self.temper.slips(0.08, "tired", talk.digest)
         if talk.may_zoom and (unseen or self.careful) and not tired and not (len(unseen) == 1 and len(best) > 1 and not self.careful):
             look, span = (unseen or best)[0]
-            if talk.zooms:
-                shown = read_events([one for one in talk.attempts[-1].looks], self.temper, talk.opening)
-                if self.careful:
-                    move.thought.append(words.regret(self.luck, "wrong_place", words.listed([words.event_words(e) for e in shown]) or "nothing of interest", self.hint))
-                else:
-                    move.thought.append(words.zoom_finding(self.luck, shown, *[one.time_s for one in (talk.attempts[-1].looks or talk.overview)[:: max(1, len(talk.attempts[-1].looks) - 1)][:2]]))
+            last = talk.attempts[-1].looks if talk.attempts else []
+            shown = read_events(last, self.temper, talk.opening)
+            if self.careful:
+                found = words.listed([words.event_words(event) for event in shown]) or "nothing of interest"
+                move.thought.append(words.regret(self.luck, "wrong_place", found, self.hint))
+            elif last:
+                move.thought.append(words.zoom_finding(self.luck, shown, last[0].time_s, last[-1].time_s))
             move.thought.append(words.overview_finding(self.luck, look, span))
             return self._zoom(move, span.low_s, span.high_s, min(4.0, talk.budget / max(1.0, span.high_s - span.low_s)))
         if len(unseen) == 1:

@@ -14,13 +14,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from samples.palette import HEIGHT, WIDTH
-from samples.teacher import MODEL
+from samples.teacher import MODEL, completion
 from samples.teacher.server import TeacherServer
+from samples.teacher.sight import Eyes
 from samples.world.painter import paint
 from samples.world.plan import Event, Outline, Scene, VideoPlan
 from zoom import Answer, Episode, FrameRef, Protocol, Task, Text, Zoom, load_prompts, parse_reply
@@ -311,17 +312,36 @@ QUESTION = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(text=QUESTION, seed=st.integers(0, 2**40), temperature=st.sampled_from((0, 1.0, 2.0)), frames=st.integers(0, 20))
-def test_any_question_gets_some_reply(server: TeacherServer, text: str, seed: int, temperature: float, frames: int) -> None:
-    film = Film.shared  # type: ignore[attr-defined]
-    request = body(film.episode(WHAT), film, seed=seed, temperature=temperature)
+HISTORY = st.lists(
+    st.tuples(
+        st.builds(
+            '<think>x</think><video_zoom>{{"segment": [{}, {}], "fps": {}}}</video_zoom>'.format,
+            st.sampled_from((0, 18, -5, 1e9)), st.sampled_from((8, 30, -9, 1e12)), st.sampled_from((2, 0.1, 0, -1, 50)),
+        ) | st.sampled_from(("junk", "<answer>A</answer>")),
+        st.integers(0, 16),
+        st.sampled_from((
+            PROMPTS.go_on.format(left=2), PROMPTS.last_round, "Error: it is outside.</tool_response>",
+            PROMPTS.go_on.format(left=2) + PROMPTS.reflect.format(opening=PROMPTS.openings[3]),
+        )),
+    ),
+    max_size=4,
+)
+TAG = st.sampled_from(("<frame0_time0.00s>", "<frame3_time24.50s>", "<frame9_time-3.00s>", "<frame9_time99999999.00s>", "<frame1_time1.2.3s>", "no tag"))
+
+
+@settings(max_examples=150, deadline=None)
+@given(text=QUESTION, history=HISTORY, tag=TAG, seed=st.integers(0, 2**40), temperature=st.sampled_from((0, 1.0, 2.0)), frames=st.integers(0, 20))
+def test_any_conversation_gets_some_reply(text: str, history: list, tag: str, seed: int, temperature: float, frames: int) -> None:
+    request = body(SHARED.episode(WHAT), SHARED, seed=seed, temperature=temperature)
     parts = request["messages"][1]["content"]
     request["messages"][1]["content"] = [*parts[: 2 * frames], {"type": "text", "text": text}]
-    assert ask(server, request)["message"]["content"].strip()
+    for reply, shown, after in history:
+        tagged = [part for image in parts[1 : 2 * shown : 2] for part in ({"type": "text", "text": tag}, image)]
+        request["messages"] += [{"role": "assistant", "content": reply}, {"role": "user", "content": [*tagged, {"type": "text", "text": after}]}]
+    assert completion.complete(request, EYES)["choices"][0]["message"]["content"].strip()
 
 
-Film.shared = Film()  # type: ignore[attr-defined]
+SHARED, EYES = Film(), Eyes()
 
 
 def test_it_judges_and_survives_small_talk(server: TeacherServer) -> None:

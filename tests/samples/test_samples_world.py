@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import av
@@ -33,8 +34,9 @@ def test_same_seed_gives_same_bytes_and_another_seed_does_not(small: World, tmp_
     assert _digests(other.root)["train/videos/tape-01.mp4"] != _digests(small.root)["train/videos/tape-01.mp4"]
 
 
-def test_a_finished_world_is_left_alone_and_a_broken_one_is_made_again(tmp_path: Path) -> None:
-    world = make_world(tmp_path / "world", size="small")
+def test_a_finished_world_is_left_alone_and_a_broken_one_is_made_again(small: World, tmp_path: Path) -> None:
+    world = World(tmp_path / "world")
+    shutil.copytree(small.root, world.root)
     video = world.train_videos / "tape-01.mp4"
     before, written = video.read_bytes(), video.stat().st_mtime_ns
     make_world(world.root, size="small")
