@@ -21,6 +21,7 @@ from distill.ledger import Ledger
 from distill.replies import read_refusal
 from distill.rollouts import run_blocking
 from recipes.model import Endpoint
+from zoom.parsing import STOP
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -75,6 +76,18 @@ def find_capabilities(endpoint: Endpoint, ledger: Ledger, *, frames: int = 128) 
     return run_blocking(run)
 
 
+async def refused_parameters(client: AsyncOpenAI, model: str, endpoint: Endpoint) -> list[str]:
+    """Which of our parameters a server fails at without a word (500), found by small plain questions."""
+    asker = _Asker(client, model, endpoint)
+    try:
+        if await asker.ask("Say yes.") is None:
+            return []
+        tried = {"stop": [STOP], "seed": 1, "top_p": 0.9}
+        return [name for name, value in tried.items() if await asker.ask("Say yes.", **{name: value}) is None]
+    except EndpointDown:
+        return []
+
+
 async def _ask_all(asker: _Asker, frames: int) -> Capabilities:
     plain = await asker.ask("Say yes.")
     if plain is None:
@@ -113,25 +126,32 @@ class _Asker:
 
     async def ask(self, text: str, *, images: int = 0, **parameters: Any) -> dict | None:
         """The reply, or None where the server refuses the request."""
-        from openai import APIError, APIStatusError
+        from openai import APIConnectionError, APIError, APIStatusError
 
         content: Any = text
         if images:
             shown = {"type": "image_url", "image_url": {"url": _small_picture()}}
             content = [shown] * images + [{"type": "text", "text": text}]
         body = {"model": self.model, "max_tokens": 8, "messages": [{"role": "user", "content": content}]} | parameters
-        try:
-            async with asyncio.timeout(self.endpoint.timeout_s):
-                return json.loads(await self.client.post("/chat/completions", cast_to=str, content=json.dumps(body).encode()))
-        except APIStatusError as error:
-            outcome = read_refusal(error.response.status_code, error.response.text, {}, frozenset(parameters))
-            self.refusal = outcome.error or ""
-            # A server may also fail outright (500) at what it does not know.
-            if outcome.final or outcome.refused_parameter or outcome.kind == "server_error":
-                return None
-            raise EndpointDown(f"{self.endpoint.base_url}: {outcome.error}; try again later") from error
-        except (APIError, TimeoutError, ValueError) as error:
-            raise EndpointDown(f"{self.endpoint.base_url}: {type(error).__name__}: {error}; try again later") from error
+        for last in (False, True):
+            try:
+                return json.loads(await self._post(json.dumps(body).encode()))
+            except APIStatusError as error:
+                outcome = read_refusal(error.response.status_code, error.response.text, {}, frozenset(parameters))
+                self.refusal = outcome.error or ""
+                # A server may also fail outright (500) at what it does not know.
+                if outcome.final or outcome.refused_parameter or outcome.kind == "server_error":
+                    return None
+                raise EndpointDown(f"{self.endpoint.base_url}: {outcome.error}; try again later") from error
+            except (APIError, TimeoutError, ValueError) as error:
+                # Servers close the connection after a failure of their own; the second one is new.
+                if last or not isinstance(error, APIConnectionError):
+                    raise EndpointDown(f"{self.endpoint.base_url}: {type(error).__name__}: {error}; try again later") from error
+        return None
+
+    async def _post(self, body: bytes) -> str:
+        async with asyncio.timeout(self.endpoint.timeout_s):
+            return await self.client.post("/chat/completions", cast_to=str, content=body)
 
 
 def _text(reply: dict | None) -> str:

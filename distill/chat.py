@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Literal
 
 from distill.budget import Budget
+from distill.capabilities import refused_parameters
 from distill.connection import first_model, open_client
 from distill.costs import Bound, upper_bound
 from distill.dialect import Dialect, excerpt_of, identity_of
@@ -81,6 +82,7 @@ class ChatPlayer:
         self._tokens = Pace(self.endpoint.tokens_per_minute)
         self._breaker = Breaker(self.identity, self.endpoint.dead_after_s, self.endpoint.deadline_s)
         self._settled, self._held = asyncio.Event(), 0
+        self._proven = False
         self._flying.clear()
         self.name = self.endpoint.model or await first_model(self._client, self.endpoint, self._ledger)
         self._dialect = await self._in_thread(
@@ -150,6 +152,8 @@ class ChatPlayer:
                 await self._in_thread(self._dialect.drop, outcome.refused_parameter)
             else:
                 self._breaker.check()
+                if outcome.kind == "server_error":
+                    await self._suspect()
                 tries += 1
                 # Being asked to slow down is no fault of the call, so it may be tried for longer.
                 allowed = self.endpoint.retries * (4 if outcome.kind in ("rate_limited", "overloaded") else 1)
@@ -222,6 +226,15 @@ class ChatPlayer:
             self._breaker.failed(outcome.error or "")
         else:
             self._breaker.answered()
+            self._proven = True
+
+    async def _suspect(self) -> None:
+        """Some servers fail outright at a parameter that they do not know. Where none was answered yet, find out once."""
+        if self._proven:
+            return
+        self._proven = True
+        for name in await refused_parameters(self._client, self.name, self.endpoint):
+            await self._in_thread(self._dialect.drop, name)
 
     async def _set_aside(self, key: str, attempt: int, bound: Bound) -> None:
         """Wait until the cap has room for the most that a call can cost.
@@ -231,7 +244,13 @@ class ChatPlayer:
         """
         if self._budget is None:
             return
-        while not await self._in_thread(self._budget.set_aside, self._ledger, key, attempt, bound.cost_usd):
+        while True:
+            # Counted before it is known to succeed, so that nobody gives up while another may still free money.
+            self._held += 1
+            if await self._in_thread(self._budget.set_aside, self._ledger, key, attempt, bound.cost_usd):
+                return
+            self._held -= 1
+            self._settled.set()
             if not self._held:
                 balance = self._budget.balance()
                 raise BudgetSpent(
@@ -241,7 +260,6 @@ class ChatPlayer:
                 )
             self._settled.clear()
             await self._settled.wait()
-        self._held += 1
 
     async def _settle(self, key: str, attempt: int, entry: Entry | None, outcome: Outcome | None) -> None:
         if self._budget is None:

@@ -136,3 +136,33 @@ def balance(
             console.print(f"freed ${opened.forgive():.4f}")
         now = opened.balance()
     console.print(f"paid ${now.paid_usd:.4f}, set aside ${now.aside_usd:.4f}")
+
+
+@app.command()
+def probe(
+    base_url: Annotated[str, typer.Argument(help="Address of an OpenAI-compatible server, with /v1.")],
+    model: Annotated[str | None, typer.Option(help="Model; by default the first that the server lists.")] = None,
+    key_env: Annotated[str | None, typer.Option(help="Name of the environment variable that holds the key.")] = None,
+) -> None:
+    """Find out by some ten small calls what a server can do: images, stop sequences, seeds, token counts.
+
+    Example: `videozoomer ledger probe http://127.0.0.1:8000/v1`
+    """
+    import tempfile
+    from dataclasses import asdict
+
+    from distill.capabilities import find_capabilities
+    from distill.errors import StepStopped
+    from distill.ledger import Ledger
+    from recipes.model import Endpoint
+
+    with tempfile.TemporaryDirectory() as folder, Ledger(Path(folder) / "probe.sqlite") as ledger:
+        try:
+            found = find_capabilities(Endpoint(base_url=base_url, model=model, api_key_env=key_env), ledger)
+        except StepStopped as error:
+            raise _stop(error) from error
+    table = Table("capability", "found")
+    for name, value in asdict(found).items():
+        said = "not known" if value is None else ("yes" if value else "no") if isinstance(value, bool) else str(value)
+        table.add_row(name.replace("_", " "), said)
+    console.print(table)

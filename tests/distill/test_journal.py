@@ -4,6 +4,7 @@ import json
 
 import polars as pl
 import pytest
+from chat_server import ChatServer
 from typer.testing import CliRunner
 
 from distill.journal import export, find_ledgers, grep, prune, summarise
@@ -97,3 +98,9 @@ def test_an_entry_comes_back_as_it_was_written(tmp_path, field):
         assert ledger.fact("e", "refuses:m") == "stop"
         ledger.forget("e")
         assert ledger.fact("e", "refuses:m") is None and ledger.next_attempt("k") == 1
+
+
+def test_a_server_is_probed_from_the_command_line():
+    with ChatServer() as server:
+        result = CliRunner().invoke(app, ["probe", server.url])
+    assert result.exit_code == 0 and "rule-player" in result.output and "most images" in result.output
