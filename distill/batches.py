@@ -24,8 +24,8 @@ from distill.encoding import Body
 from distill.errors import EndpointDown
 from distill.frames import FrameStore
 from distill.items import EpisodeJob
-from distill.judge import Case, judge_messages
 from distill.ledger import Ledger
+from distill.records import RecordError
 from distill.replies import Outcome, read_completion, read_refusal
 from distill.rollouts import begin, run_blocking
 from recipes.model import Endpoint
@@ -33,6 +33,8 @@ from zoom import Message, Prompts, Protocol
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
+
+    from distill.judge import Case
 
 _NAME = "batch:"
 
@@ -75,10 +77,16 @@ class _Sent:
 def first_turns(jobs: Iterable[EpisodeJob], protocol: Protocol, prompts: Prompts) -> Iterator[BatchCall]:
     """The first call of each episode: the one that needs no answer before it."""
     for job in jobs:
-        yield BatchCall(begin(job, protocol, prompts).messages, job.sample, job.temperature)
+        try:
+            messages = begin(job, protocol, prompts).messages
+        except RecordError:
+            continue  # Playing the job makes a row that says why.
+        yield BatchCall(messages, job.sample, job.temperature)
 
 
 def judge_calls(cases: Iterable[Case], prompts: Prompts) -> Iterator[BatchCall]:
+    from distill.judge import judge_messages
+
     for case in cases:
         yield BatchCall(judge_messages(case, prompts), 0, 0.0)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,7 +17,7 @@ from distill.connection import first_model, open_client
 from distill.costs import Bound, upper_bound
 from distill.dialect import Dialect, excerpt_of, identity_of
 from distill.encoding import Body
-from distill.errors import BudgetSpent, CallFailed, EndpointDown
+from distill.errors import BudgetSpent, CallFailed, EndpointDown, StepStopped
 from distill.frames import FrameStore
 from distill.ledger import Entry, Ledger
 from distill.player import Reply
@@ -28,6 +29,9 @@ from zoom import Message
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
+    from distill.batches import BatchCall
+
+_log = logging.getLogger(__name__)
 _LONGEST_WAIT_S = 60.0
 """Longest wait between two tries that we choose; a server's Retry-After may ask for more."""
 
@@ -99,6 +103,22 @@ class ChatPlayer:
             self._threads.shutdown(wait=False)
             await client.close()
 
+    def ask_ahead(self, calls: Iterable[BatchCall]) -> None:
+        """Where the recipe says so, have these calls answered by batches; `reply` then finds them in the ledger. Blocks.
+
+        Raises:
+            StepStopped: the server refuses the batch, or is not done with it within a day.
+        """
+        from distill.batches import answer_in_batches
+
+        if not self.endpoint.batch:
+            return
+        tally = answer_in_batches(
+            calls, self.endpoint, self._ledger, self._store, budget=self._budget, purpose=self._purpose, on_state=_log.info
+        )
+        if tally.unfinished:
+            raise StepStopped(f"{self.identity} still works on batches with {tally.unfinished} calls; run again later to collect them")
+
     async def reply(self, messages: Sequence[Message], *, sample: int, temperature: float) -> Reply:
         """See `Player.reply`. The same call asked twice at once is sent once."""
         if self._opened_by is not asyncio.get_running_loop():
@@ -152,9 +172,9 @@ class ChatPlayer:
                 await self._in_thread(self._dialect.drop, outcome.refused_parameter)
             else:
                 self._breaker.check()
-                if outcome.kind == "server_error":
-                    await self._suspect()
                 tries += 1
+                if outcome.kind == "server_error" and tries == 2:
+                    await self._suspect()
                 # Being asked to slow down is no fault of the call, so it may be tried for longer.
                 allowed = self.endpoint.retries * (4 if outcome.kind in ("rate_limited", "overloaded") else 1)
                 if tries > allowed:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from distill.frames import FrameStore
 from distill.items import EpisodeJob, QuestionItem
 from distill.player import Player
-from distill.rollouts import Chain, FramesAt, PlayerFor, PlayJob, play_all, play_chains, run_blocking
+from distill.rollouts import Chain, FramesAt, PlayerFor, PlayJob, ask_ahead, play_all, play_chains, run_blocking
 from recipes.model import DistillSettings
 from zoom import Prompts, Protocol
 
@@ -41,6 +41,11 @@ def play_exemplars(
     if enough is None:
         jobs = exemplar_jobs(items, settings, temperature=temperature)
         return play_all(jobs, player, frames_at, store, protocol, prompts, concurrency=concurrency, on_done=on_done)
+
+    items = list(items)
+    # So many are asked of every question, whatever comes back.
+    certain = [exemplar_job(item, sample, settings, temperature) for sample in range(min(enough, settings.samples)) for item in items]
+    ask_ahead(certain, player, protocol, prompts)
 
     def until_enough(item: QuestionItem) -> Chain:
         async def chain(played: PlayJob) -> AsyncIterator[dict]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from distill.errors import CallFailed
-from distill.player import Player, Session
+from distill.player import AsksAhead, Player, Session
 from distill.rollouts import run_blocking
 from zoom import Message, Prompts, Text
 
@@ -59,6 +59,11 @@ def judge_cases(
     Raises:
         StepStopped: the judge is away or the cap is reached; nothing is taken for wrong in its absence. Run again later.
     """
+    cases = list(cases)
+    if isinstance(player, AsksAhead) and player.endpoint.batch:
+        from distill.batches import judge_calls
+
+        player.ask_ahead(judge_calls(cases, prompts))
 
     async def ask(case: Case, places: asyncio.Semaphore) -> Judgement:
         async with places:

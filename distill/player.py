@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from distill.errors import BudgetSpent, CallFailed, EndpointDown, StepStopped
 from zoom import Message
 
-__all__ = ["BudgetSpent", "CallFailed", "EndpointDown", "Player", "Reply", "Session", "StepStopped"]
+if TYPE_CHECKING:
+    from distill.batches import BatchCall
+    from recipes.model import Endpoint
+
+__all__ = ["AsksAhead", "BudgetSpent", "CallFailed", "EndpointDown", "Player", "Reply", "Session", "StepStopped"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +51,12 @@ class Session(Protocol):
     async def start(self) -> None: ...
 
     async def finish(self) -> None: ...
+
+
+@runtime_checkable
+class AsksAhead(Protocol):
+    """A player that can have calls answered before they are played."""
+
+    endpoint: Endpoint
+
+    def ask_ahead(self, calls: Iterable[BatchCall]) -> None: ...

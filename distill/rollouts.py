@@ -13,7 +13,7 @@ from distill.errors import CallFailed, StepStopped
 from distill.frames import FrameMissing, FrameStore, read_key
 from distill.items import AUTHORS, EpisodeJob
 from distill.ledger import LedgerError
-from distill.player import Player, Session
+from distill.player import AsksAhead, Player, Session
 from distill.records import RecordError, Spent, to_episode, to_row
 from distill.replies import clean_text
 from zoom import Episode, FrameRef, Prompts, Protocol
@@ -86,6 +86,7 @@ def play_all(
         StepStopped: no further call makes sense (server down, cap reached). Episodes under way have been let go as far as
             their next call; what was answered is journalled, and playing the same jobs again continues there.
     """
+    jobs = ask_ahead(jobs, player, protocol, prompts)
 
     async def collect() -> list[dict]:
         rows: dict[int, dict] = {}
@@ -167,6 +168,20 @@ async def play_chains(
         pool.shutdown(wait=True, cancel_futures=True)
         for session in sessions:
             await session.finish()
+
+
+def ask_ahead(jobs: Iterable[EpisodeJob], player: Player | PlayerFor, protocol: Protocol, prompts: Prompts) -> Iterable[EpisodeJob]:
+    """Have first turns answered by batches where a player's endpoint says so. Returns the jobs, to be played."""
+    asking = [one for one in getattr(player, "players", (player,)) if isinstance(one, AsksAhead)]
+    if not any(one.endpoint.batch for one in asking):
+        return jobs
+    from distill.batches import first_turns
+
+    jobs = list(jobs)
+    for one in asking:
+        mine = [job for job in jobs if (player if hasattr(player, "reply") else player(job)) is one]
+        one.ask_ahead(first_turns(mine, protocol, prompts))
+    return jobs
 
 
 def run_blocking(collect: Callable[[], Awaitable[T]]) -> T:

@@ -110,7 +110,7 @@ class Prices(Settings):
 class Endpoint(Settings):
     operational = frozenset(
         {
-            "api_key_env", "concurrency", "timeout_s", "retries", "dead_after_s", "deadline_s", "requests_per_minute", "tokens_per_minute",
+            "api_key_env", "concurrency", "timeout_s", "retries", "dead_after_s", "deadline_s", "batch", "requests_per_minute", "tokens_per_minute",
             "prices",
         }
     )
@@ -145,6 +145,8 @@ class Endpoint(Settings):
     """The step stops when calls keep failing and nothing was answered for so long."""
     deadline_s: Annotated[float, Field(gt=0)] | None = None
     """Longest that one step may ask this server; it then stops cleanly and the next run goes on. null sets none."""
+    batch: bool = False
+    """Ask what needs no answer before it (first turns, judges) through the server's Batch API: cheaper, within a day."""
     requests_per_minute: Positive | None = None
     """Cap on calls a minute."""
     tokens_per_minute: Positive | None = None

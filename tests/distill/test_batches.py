@@ -8,7 +8,7 @@ from distill.batches import answer_in_batches, first_turns, judge_calls
 from distill.budget import Budget
 from distill.chat import ChatPlayer
 from distill.errors import EndpointDown
-from distill.exemplars import exemplar_jobs
+from distill.exemplars import exemplar_jobs, play_exemplars
 from distill.frames import FrameStore
 from distill.judge import Case, judge_cases
 from distill.ledger import Ledger, read_entries
@@ -104,3 +104,18 @@ def test_a_server_without_batches_says_so(store, tmp_path):
     jobs = list(exemplar_jobs(make_items(store, 1), DistillSettings(samples=1)))
     with ChatServer(behave=lambda number, body: "404") as server, pytest.raises(EndpointDown, match="run again"):
         batched(server, store, tmp_path / "l.sqlite", jobs)
+
+
+@pytest.mark.parametrize("enough", [None, 1])
+def test_a_recipe_that_says_so_plays_first_turns_by_batch(store, tmp_path, enough, monkeypatch):
+    monkeypatch.setattr("distill.batches.answer_in_batches.__kwdefaults__", answer_in_batches.__kwdefaults__ | {"poll_s": 0.01})
+    items, settings = make_items(store, 3), DistillSettings(samples=2, enough_correct=enough)
+    with BatchServer() as server, Ledger(tmp_path / "l.sqlite") as ledger:
+        chosen = endpoint(server).model_copy(update={"batch": True})
+        player = ChatPlayer(chosen, ledger, store)
+        rows = play_exemplars(items, settings, player, frames_at, store, PROTOCOL, PROMPTS, is_correct=lambda row: True)
+        assert len(rows) == (3 if enough else 6) and server.counts["batches"] == 1
+        assert player.statistics()["replayed"] == len(rows) == player.statistics()["made"]
+        judge = ChatPlayer(chosen, ledger, store, purpose="judge")
+        judge_cases([Case("c", "q", "a", "b")], judge, PROMPTS)
+        assert judge.statistics()["made"] == 0 and server.counts["batches"] == 2

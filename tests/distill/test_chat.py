@@ -100,9 +100,10 @@ def test_samples_differ_by_seed_and_sampling_changes_the_key(store, tmp_path):
 
 @pytest.mark.parametrize("how", ["429", "500", "503", "malformed", "close"])
 def test_passing_failures_are_tried_again(store, tmp_path, how):
-    with ChatServer(behave=lambda number, body: how if number < 2 else None) as server:
+    left = [how, how]
+    with ChatServer(behave=lambda number, body: left.pop() if left and b"why?" in body else None) as server:
         reply = ask_once(server, store, tmp_path / "l.sqlite")
-        assert reply.text and server.counts["calls"] == 3
+        assert reply.text and server.counts[how] == 2
     kinds = [(entry.outcome, entry.final) for entry in read_entries(tmp_path / "l.sqlite")]
     named = {"429": "rate_limited", "500": "server_error", "503": "overloaded", "malformed": "malformed", "close": "connection"}
     assert kinds == [(named[how], False)] * 2 + [("ok", True)]

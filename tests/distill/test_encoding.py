@@ -1,0 +1,155 @@
+"""Keys and bodies: what changes a call changes its key, and joined pieces are the JSON that one dump would give."""
+
+import base64
+import json
+
+import pytest
+from distill_world import frames_at, make_items
+from hypothesis import given
+from hypothesis import strategies as st
+
+import distill.keys
+from distill.dialect import Dialect
+from distill.encoding import ImageCache, encode_request
+from distill.frames import FrameStore, read_key
+from distill.items import EpisodeJob
+from distill.ledger import Ledger
+from distill.replies import clean_text, close_zoom, read_completion, read_refusal
+from distill.rollouts import begin
+from recipes.model import Endpoint
+from zoom import Image, Message, Protocol, Text, load_prompts
+from zoom.parsing import STOP
+
+PROMPTS = load_prompts("v1")
+TEXTS = st.text(max_size=30).map(clean_text)
+FRAMES = st.sampled_from(["f0", "f1", "f2"])
+PARTS = st.one_of(st.builds(Text, TEXTS), st.builds(Image, FRAMES, st.just(0.0)))
+MESSAGES = st.lists(st.builds(Message, st.sampled_from(["system", "user", "assistant"]), st.lists(PARTS, max_size=4).map(tuple)), min_size=1, max_size=4)
+
+
+class Few:
+    """A store of three frames."""
+
+    def pictures(self, frame_ids):
+        return {frame_id: (frame_id.encode() * 3, 28, 28) for frame_id in frame_ids}
+
+
+@given(messages=MESSAGES)
+def test_a_body_is_the_json_of_the_conversation(messages):
+    body = encode_request({"model": "m", "seed": 1}, messages, ImageCache(Few(), tokens_of=lambda width, height: width))
+    images = sum(len(message.frame_ids) for message in messages)
+    asked = json.loads(body.content)
+    assert (asked["model"], asked["seed"], body.image_tokens) == ("m", 1, 28 * images)
+    for message, sent in zip(messages, asked["messages"], strict=True):
+        assert sent["role"] == message.role
+        if not message.frame_ids:
+            assert sent["content"] == message.text
+            continue
+        for part, piece in zip(message.parts, sent["content"], strict=True):
+            if isinstance(part, Text):
+                assert piece == {"type": "text", "text": part.text}
+            else:
+                assert base64.b64decode(piece["image_url"]["url"].split(",")[1]) == part.frame_id.encode() * 3
+    text = json.dumps([m["content"] for m in asked["messages"]], ensure_ascii=False)
+    assert body.text_bytes <= len(body.content) and (images or body.text_bytes == len(body.content)) and text
+
+
+@given(one=MESSAGES, two=MESSAGES, sampling=st.dictionaries(st.sampled_from(["seed", "temperature"]), st.integers(0, 3)))
+def test_keys_are_equal_only_for_equal_calls(one, two, sampling):
+    said = [[m.role, [p.text if isinstance(p, Text) else (p.frame_id,) for p in m.parts]] for m in one]
+    other = [[m.role, [p.text if isinstance(p, Text) else (p.frame_id,) for p in m.parts]] for m in two]
+    key = distill.keys.call_key("e", "m", sampling, one)
+    assert (key == distill.keys.call_key("e", "m", sampling, two)) == (said == other)
+    assert key != distill.keys.call_key("e", "m", sampling | {"seed": 9}, one)
+    assert key != distill.keys.call_key("e2", "m", sampling, one) and key != distill.keys.call_key("e", "m2", sampling, one)
+
+
+@pytest.fixture
+def world(tmp_path):
+    with FrameStore(tmp_path / "f.sqlite") as store, Ledger(tmp_path / "l.sqlite") as ledger:
+        yield store, Dialect(Endpoint(base_url="http://one/v1", identity="e"), "m", ledger, store, "episode", 2**20)
+
+
+def test_what_changes_a_call_changes_its_key(world, monkeypatch):
+    store, dialect = world
+    item = make_items(store, 2)[0]
+    messages = begin(EpisodeJob(item, "exemplar"), Protocol(), PROMPTS).messages
+    key = dialect.key(dialect.sampling(0, 1.0), messages)
+    assert key == dialect.key(dialect.sampling(0, 1.0), begin(EpisodeJob(make_items(store, 5)[0], "exemplar"), Protocol(), PROMPTS).messages)
+    others = {
+        dialect.key(dialect.sampling(1, 1.0), messages), dialect.key(dialect.sampling(0, 0.9), messages),
+        dialect.key(dialect.sampling(0, 1.0), begin(EpisodeJob(item, "exemplar"), Protocol(max_zooms=2), PROMPTS).messages),
+        dialect.key(dialect.sampling(0, 1.0), begin(EpisodeJob(make_items(store, 2, overview=5)[0], "exemplar"), Protocol(), PROMPTS).messages),
+    }
+    monkeypatch.setattr(distill.keys, "VERSION", "next")
+    others.add(dialect.key(dialect.sampling(0, 1.0), messages))
+    assert len(others) == 5 and key not in others
+
+
+def test_an_address_may_change_under_a_named_identity(world):
+    _, dialect = world
+    moved = dialect.endpoint.model_copy(update={"base_url": "http://two/v1"})
+    again = Dialect(moved, "m", dialect._ledger, dialect.images._store, "episode", 2**20)
+    ask = (Message("user", (Text("x"),)),)
+    assert again.key(again.sampling(0, 1.0), ask) == dialect.key(dialect.sampling(0, 1.0), ask)
+
+
+def test_a_refused_parameter_does_not_change_the_key(world):
+    _, dialect = world
+    ask = (Message("user", (Text("x"),)),)
+    key = dialect.key(dialect.sampling(0, 1.0), ask)
+    dialect.drop("stop")
+    dialect.drop("max_tokens")
+    sent = dialect.parameters(dialect.sampling(0, 1.0))
+    assert "stop" not in sent and sent["max_completion_tokens"] == 2048 and "max_tokens" not in sent
+    assert dialect.key(dialect.sampling(0, 1.0), ask) == key
+
+
+def test_the_cache_keeps_to_its_bound(world):
+    store, _ = world
+    frames = frames_at("video", range(50))
+    store.put(frames, "v")
+    cache = ImageCache(store, max_bytes=10_000)
+    for start in range(0, 50, 5):
+        pieces = cache.pieces([frame.frame_id for frame in frames[start : start + 5]])
+        assert all(base64.b64encode(frame.jpeg) in pieces[frame.frame_id].json for frame in frames[start : start + 5])
+        assert cache._bytes == sum(len(piece.json) for piece in cache._pieces.values()) <= 10_000
+
+
+def test_a_read_is_named_by_all_that_decides_its_frames():
+    base = ("v", [1.0, 2.0], 10, 20)
+    changed = [("w", [1.0, 2.0], 10, 20), ("v", [1.0, 2.5], 10, 20), ("v", [1.0, 2.0], 11, 20), ("v", [1.0, 2.0], 10, 21)]
+    assert len({read_key(*base), *(read_key(*other) for other in changed)}) == 5 and read_key(*base) == read_key(*base)
+
+
+@given(text=TEXTS)
+def test_a_closing_tag_is_put_back_once(text):
+    call = f'{text}<video_zoom>{{"segment": [0, 1], "fps": 2}}'
+    assert close_zoom(call).endswith(STOP) and close_zoom(close_zoom(call)) == close_zoom(call)
+    assert close_zoom("<answer>A</answer>") == "<answer>A</answer>"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "final"),
+    [
+        (429, "slow down", "rate_limited", False), (429, '{"code": "insufficient_quota"}', "stopped", False), (529, "", "overloaded", False),
+        (500, "", "server_error", False), (408, "", "timeout", False), (413, "", "too_large", True), (401, "", "stopped", False),
+        (400, "This model's maximum context length is 4096 tokens", "context_overflow", True),
+        (400, "flagged by our content management policy", "refused", True), (400, "messages must not be empty", "bad_request", True),
+        (404, "no such model", "stopped", False), (422, "Unexpected keys in the request: {'seed'}", "bad_request", False),
+    ],
+)
+def test_refusals_are_told_apart(status, body, kind, final):
+    outcome = read_refusal(status, body, {}, frozenset({"seed", "stop"}))
+    assert (outcome.kind, outcome.final) == (kind, final)
+
+
+def test_waits_are_read_from_the_headers():
+    assert read_refusal(429, "", {"retry-after": "7"}, frozenset()).retry_after_s == 7
+    assert read_refusal(503, "", {"retry-after-ms": "250", "retry-after": "9"}, frozenset()).retry_after_s == 0.25
+    assert read_refusal(429, "", {"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT"}, frozenset()).retry_after_s is None
+
+
+def test_a_lone_surrogate_does_no_harm():
+    body = '{"choices": [{"finish_reason": "stop", "message": {"content": "a\\ud800b"}}]}'
+    assert read_completion(body, stop_sent=True).text == "a?b"
