@@ -81,7 +81,7 @@ def local_teacher(port: int, console: Console):
     if _model_at(port) is not None:
         yield
         return
-    server = subprocess.Popen([sys.executable, "-m", "samples.teacher", "--port", str(port)])
+    server = subprocess.Popen([sys.executable, "-m", "samples.teacher", "--port", str(port)], stdout=subprocess.DEVNULL)
     try:
         deadline_s = time.monotonic() + 30
         while _model_at(port) is None:
