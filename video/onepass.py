@@ -196,21 +196,23 @@ def _decoded(
     """
     import av
 
-    seen_s = 0.0
-    first = int(timeline.pts[0])
+    seen = first = int(timeline.pts[0])
+
+    def near() -> str:
+        return f"near {float((seen - first) * timeline.time_base):.1f} s"
+
     try:
         for packet in itertools.chain(from_keyframe(container.demux(stream)), [None]):
             if packet is not None and packet.is_corrupt:
-                raise Quarantine("damaged", f"the data breaks off near {seen_s:.1f} s; repair or re-encode it")
+                raise Quarantine("damaged", f"the data breaks off {near()}; repair or re-encode it")
             for frame in stream.codec_context.decode(packet):
                 if frame.pts is None:
                     raise Quarantine("no_times", "its frames have no presentation times; remux it, for example to MP4")
-                seen_s = float((frame.pts - first) * timeline.time_base)
+                seen = frame.pts
                 if frame.is_corrupt:
-                    raise Quarantine("damaged", f"the picture at {seen_s:.1f} s is damaged; repair or re-encode it")
+                    raise Quarantine("damaged", f"the picture {near()} is damaged; repair or re-encode it")
                 yield frame
     except MemoryError:
         raise
     except av.error.FFmpegError as error:
-        detail = f"the decoder fails near {seen_s:.1f} s ({error.strerror}); repair or re-encode it"
-        raise Quarantine("damaged", detail) from None
+        raise Quarantine("damaged", f"the decoder fails {near()} ({error.strerror}); repair or re-encode it") from None

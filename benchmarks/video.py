@@ -1,0 +1,185 @@
+"""How fast videos are read, as ratios to named alternatives measured in the same run.
+
+    python -m benchmarks.video                     # everything, on a 60-minute file that it makes first
+    python -m benchmarks.video --only zoom overview --rounds 9
+    python -m benchmarks.video --pass-minutes 60   # the one-pass comparison on the whole hour (long)
+
+Costs are CPU seconds of all threads and child processes, medians over rounds; only `processes` is told in seconds of
+the clock, and means something on two free cores alone. decord is needed (`pip install videozoomer[bench]`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.video_rivals import decode_group, decord_frames, decord_zoom, ffmpeg_null, make_video, scenedetect_shots
+from video.ingest import ingest_many
+from video.overview import overview_times
+from video.reader import ReaderPool
+from video.settings import IngestSettings
+from video.store import store_path
+from video.worker import ingest_one
+
+LIMITS = (25_088, 100_352)
+SECTIONS = ("memory", "zoom", "onepass", "overview", "processes", "six-hours")
+
+
+def cpu_s() -> float:
+    """CPU seconds of this process and of its children that have ended."""
+    own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+
+
+def cost(work: Callable[[], object]) -> float:
+    before = cpu_s()
+    work()
+    return cpu_s() - before
+
+
+def medians(rounds: int, **works: Callable[[int], object]) -> dict[str, float]:
+    """Median cost of each, the rounds of all interleaved so that they meet the same machine."""
+    costs: dict[str, list[float]] = {name: [] for name in works}
+    for index in range(rounds):
+        for name, work in works.items():
+            costs[name].append(cost(lambda work=work, index=index: work(index)))
+    return {name: statistics.median(values) for name, values in costs.items()}
+
+
+def zoom(hour: Path, short: Path, folder: Path, rounds: int) -> dict[str, float]:
+    """16 frames at 2 fps over 8 s somewhere in the hour, ready to be sent (JPEG at the protocol's size)."""
+    stores = folder / "stores"
+    # The hour's own store is there when `memory` has run before; else that of two minutes of it stands in.
+    kept = hour if store_path(stores, str(hour)).exists() else short
+    if not store_path(stores, str(kept)).exists():
+        ingest_one(str(kept), IngestSettings(zoom_store_fps=8, zoom_store_dir=str(stores)))
+    rng = random.Random(0)
+    # Half-second starts lie on the grid of 8 fps, as the times that models write mostly do.
+    starts = [rng.randrange(0, 2 * 3580) / 2 for _ in range(rounds)]
+    times = [[start + index / 2 for index in range(16)] for start in starts]
+    near = times if kept is hour else [[start % 100 + index / 2 for index in range(16)] for start in starts]
+    with ReaderPool(*LIMITS) as source, ReaderPool(*LIMITS, zoom_store_dir=stores) as stored:
+        source.frames_at(str(hour), [0.0])
+        stored.frames_at(str(kept), [0.0])
+        result = medians(
+            rounds,
+            store=lambda index: stored.frames_at(str(kept), near[index]),
+            source=lambda index: source.frames_at(str(hour), times[index]),
+            bare_decode=lambda index: decode_group(hour, times[index][0], times[index][-1]),
+            decord_per_call=lambda index: decord_zoom(hour, times[index], *LIMITS),
+        )
+        assert stored.counts.decoded == 0
+    return result | {
+        "decord_over_store": result["decord_per_call"] / result["store"],
+        "decord_over_source": result["decord_per_call"] / result["source"],
+        "source_over_bare_decode": result["source"] / result["bare_decode"],
+    }
+
+
+def onepass(video: Path, folder: Path, rounds: int) -> dict[str, float]:
+    """Shots, overview, signature and an 8 fps zoom store of one file."""
+    settings = IngestSettings(zoom_store_fps=8, zoom_store_dir=str(folder / "pass-stores"))
+
+    def one_after_the_other(_: int) -> None:
+        scenedetect_shots(video)
+        decord_frames(video, settings, *LIMITS)
+
+    ingest_one(str(video), settings)
+    result = medians(
+        rounds,
+        one_pass=lambda _: ingest_one(str(video), settings),
+        ffmpeg_null=lambda _: ffmpeg_null(video),
+        scenedetect_then_decord=one_after_the_other,
+    )
+    size = store_path(folder / "pass-stores", str(video)).stat().st_size
+    seconds = ingest_one(str(video), settings).record.duration_s
+    return result | {
+        "one_pass_over_ffmpeg_null": result["one_pass"] / result["ffmpeg_null"],
+        "one_after_the_other_over_one_pass": result["scenedetect_then_decord"] / result["one_pass"],
+        "store_mb_an_hour_at_8_fps": size / seconds * 3600 / 1e6,
+    }
+
+
+def overview(hour: Path, rounds: int) -> dict[str, float]:
+    """64 frames spread over an hour, against decoding the group of pictures that each lies in."""
+    times = overview_times(3600.0, last_frame_s=3599.96)
+
+    def ours(_: int) -> None:
+        with ReaderPool(*LIMITS) as pool:
+            pool.frames_at(str(hour), times)
+
+    result = medians(
+        rounds, overview=ours, their_groups=lambda _: [decode_group(hour, time_s, None) for time_s in times]
+    )
+    return result | {"overview_over_their_groups": result["overview"] / result["their_groups"]}
+
+
+def processes(video: Path, folder: Path, rounds: int) -> dict[str, float]:
+    """Four copies of a file by one process and by two, in seconds of the clock."""
+    copies = [folder / f"copy-{index}.mp4" for index in range(4)]
+    for copy in copies:
+        copy.write_bytes(video.read_bytes())
+    taken: dict[int, list[float]] = {1: [], 2: []}
+    for _ in range(rounds):
+        for workers in taken:
+            before = time.monotonic()
+            list(ingest_many([str(copy) for copy in copies], IngestSettings(), workers=workers))
+            taken[workers].append(time.monotonic() - before)
+    one, two = statistics.median(taken[1]), statistics.median(taken[2])
+    return {"one_process_clock_s": one, "two_processes_clock_s": two, "speedup": one / two}
+
+
+def peak_mb(video: Path, folder: Path) -> dict[str, float]:
+    """Largest resident memory of a fresh process that ingests the file, over that of the libraries alone."""
+    script = (
+        "import resource, sys\n"
+        "from video.worker import _load_libraries, ingest_one\n"
+        "from video.settings import IngestSettings\n"
+        "_load_libraries()\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "settings = IngestSettings(zoom_store_fps=8, zoom_store_dir=sys.argv[2], overview='shot_aware')\n"
+        "record = ingest_one(sys.argv[1], settings).record\n"
+        "assert record.status == 'ok', record\n"
+        "usage = resource.getrusage(resource.RUSAGE_SELF)\n"
+        "print(before / 1024, usage.ru_maxrss / 1024, usage.ru_utime + usage.ru_stime, record.duration_s, record.frames)\n"
+    )
+    command = [sys.executable, "-c", script, str(video), str(folder / "stores")]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    before, peak, spent, duration, frames = map(float, said)
+    return {"libraries_mb": before, "peak_mb": peak, "over_libraries_mb": peak - before, "cpu_s": spent, "video_s": duration, "frames": frames}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", choices=SECTIONS, default=SECTIONS)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--pass-minutes", type=int, default=2, help="length of the file of the one-pass comparison")
+    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "videozoomer-bench")
+    arguments = parser.parse_args()
+    folder = arguments.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    hour, short = make_video(folder, minutes=60), make_video(folder, minutes=2)
+    works: dict[str, Callable[[], dict[str, float]]] = {
+        "zoom": lambda: zoom(hour, short, folder, 3 * arguments.rounds),
+        "onepass": lambda: onepass(make_video(folder, minutes=arguments.pass_minutes), folder, arguments.rounds),
+        "overview": lambda: overview(hour, max(1, arguments.rounds // 2)),
+        "processes": lambda: processes(short, folder, arguments.rounds),
+        "memory": lambda: peak_mb(hour, folder),
+        "six-hours": lambda: peak_mb(make_video(folder, minutes=360, size="160x90", fps=10), folder),
+    }
+    for name in arguments.only:
+        for key, value in works[name]().items():
+            print(json.dumps({"section": name, "what": key, "value": round(value, 4)}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

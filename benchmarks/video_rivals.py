@@ -1,0 +1,122 @@
+"""What `benchmarks.video` compares with, each as one would write it, and the file on which it compares."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from video.picture import JPEG_QUALITY, protocol_size
+from video.settings import IngestSettings
+
+SEGMENT_S = 60
+
+
+def make_video(folder: Path, *, minutes: int, size: str = "1280x720", fps: int = 30) -> Path:
+    """H.264, keyframes 250 frames apart, B-frames; a drifting scene with noise that changes colour every 5 s.
+
+    One minute is encoded and repeated, so that an hour takes a minute to make.
+    """
+    import imageio_ffmpeg
+
+    target = folder / f"bench-{size}-{fps}fps-{minutes}min.mp4"
+    if target.exists():
+        return target
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y"]
+    segment = folder / f"segment-{size}-{fps}fps.mp4"
+    if not segment.exists():
+        sources = [f"gradients=size={size}:rate={fps}:speed=0.02:seed=3", f"testsrc2=size={size}:rate={fps}"]
+        mix = "[0][1]blend=all_mode=average,hue=h=floor(t/5)*67,noise=alls=6:allf=t"
+        encode = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "23", "-g", "250", "-bf", "3", "-pix_fmt", "yuv420p"]
+        inputs = [part for source in sources for part in ("-f", "lavfi", "-i", source)]
+        partial = segment.with_suffix(".part.mp4")
+        subprocess.run([*command, *inputs, "-filter_complex", mix, "-t", str(SEGMENT_S), *encode, str(partial)], check=True)
+        partial.replace(segment)
+    partial = target.with_suffix(".part.mp4")
+    subprocess.run([*command, "-stream_loop", str(minutes - 1), "-i", str(segment), "-c", "copy", str(partial)], check=True)
+    partial.replace(target)
+    return target
+
+
+def decord_zoom(path: Path, times_s: Sequence[float], min_pixels: int, max_pixels: int) -> list[bytes]:
+    """The paper's way: open the file for each call, take frames by index over the average rate, encode them."""
+    import decord
+
+    reader = decord.VideoReader(str(path), num_threads=1)
+    rate = reader.get_avg_fps()
+    indices = [min(round(time_s * rate), len(reader) - 1) for time_s in times_s]
+    return [_jpeg(pixels, min_pixels, max_pixels) for pixels in reader.get_batch(indices).asnumpy()]
+
+
+def decord_frames(path: Path, settings: IngestSettings, min_pixels: int, max_pixels: int) -> int:
+    """Overview and store frames of a whole file by decord, which scales while it decodes; returns their bytes."""
+    import decord
+
+    probe = decord.VideoReader(str(path), num_threads=1)
+    height, width = probe[0].shape[:2]
+    wide, high = protocol_size(width, height, min_pixels, max_pixels)
+    reader = decord.VideoReader(str(path), width=wide, height=high, num_threads=1)
+    rate, count = reader.get_avg_fps(), len(reader)
+    step = rate / settings.zoom_store_fps
+    wanted = sorted({min(count - 1, round(index * step)) for index in range(int(count / step))})
+    size = 0
+    for first in range(0, len(wanted), 32):
+        for pixels in reader.get_batch(wanted[first : first + 32]).asnumpy():
+            size += len(_jpeg(pixels, min_pixels, max_pixels))
+    return size
+
+
+def scenedetect_shots(path: Path) -> int:
+    """PySceneDetect as its own documentation shows it: it opens, decodes and scales the file itself."""
+    from scenedetect import AdaptiveDetector, detect
+
+    return len(detect(str(path), AdaptiveDetector()))
+
+
+def ffmpeg_null(path: Path) -> None:
+    """FFmpeg's own decode of the whole file on one thread, frames thrown away."""
+    import imageio_ffmpeg
+
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-threads", "1", "-i", str(path), "-an", "-f", "null", "-"]
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+
+
+def pyav_null(path: Path) -> None:
+    """The same decode through the library that is used here."""
+    import av
+
+    with av.open(os.fspath(path)) as container:
+        stream = container.streams.video[0]
+        stream.thread_type, stream.codec_context.thread_count = "SLICE", 1
+        for _ in container.decode(stream):
+            pass
+
+
+def decode_group(path: Path, start_s: float, end_s: float | None) -> int:
+    """Decode from the keyframe before `start_s` to the frame at `end_s` (None: to the end of that group)."""
+    import av
+
+    with av.open(os.fspath(path)) as container:
+        stream = container.streams.video[0]
+        stream.thread_type, stream.codec_context.thread_count = "SLICE", 1
+        container.seek(int(start_s / stream.time_base), stream=stream)
+        count = 0
+        for frame in container.decode(stream):
+            if (end_s is None and frame.key_frame and count) or (end_s is not None and frame.time >= end_s):
+                break
+            count += 1
+        return count
+
+
+def _jpeg(pixels: object, min_pixels: int, max_pixels: int) -> bytes:
+    from PIL import Image
+
+    image = Image.fromarray(pixels)
+    size = protocol_size(*image.size, min_pixels, max_pixels)
+    if image.size != size:
+        image = image.resize(size, Image.Resampling.BILINEAR)
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=JPEG_QUALITY)
+    return out.getvalue()
