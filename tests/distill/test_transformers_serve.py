@@ -12,9 +12,6 @@ import urllib.request
 import pytest
 from distill_world import frames_at, make_items
 
-pytest.importorskip("torch")
-pytest.importorskip("fastapi")
-
 from distill.capabilities import find_capabilities
 from distill.chat import ChatPlayer
 from distill.exemplars import exemplar_jobs

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import Recorder, write_recipe
+from graph_fixture import Recorder, write_recipe
 
 from assets.workspace import Workspace, is_current
 from pipelines.build import build_assets
@@ -19,6 +19,7 @@ from pipelines.run import RunFailed, run
 from recipes import load_recipe
 
 CONCURRENCY = 4
+PLAYED = ("sources", "questions", "videos", "shots", "overviews", "exemplars")
 
 
 def answered(home: Path) -> int:
@@ -34,7 +35,7 @@ def answered(home: Path) -> int:
 def test_kill_in_the_middle_of_the_teacher_step_pays_nothing_twice(tmp_path, world, teacher):
     with Recorder(teacher.base_url.removesuffix("/v1")) as recorder:
         recipe_path = write_recipe(tmp_path / "recipe.yaml", world, recorder.url)
-        command = [sys.executable, "-m", "pipelines.cli", "run", "-r", str(recipe_path), *sum((["--only", name] for name in ("sources", "questions", "videos", "shots", "overviews", "exemplars")), [])]
+        command = [sys.executable, "-m", "pipelines.cli", "run", "-r", str(recipe_path), *(f"--only={name}" for name in PLAYED)]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
         while answered(tmp_path / "run") < 5:
             assert process.poll() is None, "the run ended before it could be interrupted"
