@@ -85,7 +85,8 @@ class _Pass:
         self._signature: list[int] = []
         # What the packets promise; the decode will tell whether it is so.
         self._planned_s = self._overview_times(self._end_s(int(timeline.pts[-1]), 0), self.clock.seconds(int(timeline.pts[-1])))
-        self._shots = ShotFinder(settings.detectors, len(timeline.pts) / self._end_s(int(timeline.pts[-1]), 0))
+        average_fps = len(timeline.pts) / self._end_s(int(timeline.pts[-1]), 0)
+        self._shots = ShotFinder(settings.detectors, average_fps, settings.transnet_model)
         self._spool = FrameSpool(self.clock)
         cleanup.callback(self._spool.close)
         self._store: ZoomStoreWriter | None = None

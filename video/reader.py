@@ -48,12 +48,17 @@ class ReaderPool:
         max_pixels: int,
         max_open: int = 8,
         *,
+        max_memory_mb: int = 1024,
         zoom_store_dir: str | Path | None = None,
         threads: int = 1,
     ) -> None:
-        """`zoom_store_dir` is the folder that ingest wrote stores to; `threads` are the decoder's, of one file."""
+        """`zoom_store_dir` is the folder that ingest wrote stores to; `threads` are the decoder's, of one file.
+
+        `max_memory_mb` bounds what idle decoders may hold, by an estimate from the size of their pictures.
+        """
         self._min_pixels, self._max_pixels = min_pixels, max_pixels
         self._max_open, self._threads, self._store_dir = max_open, threads, zoom_store_dir
+        self._max_memory_bytes = max_memory_mb << 20
         self._slots: OrderedDict[str, _Slot] = OrderedDict()
         self._lock = threading.Lock()
         self._closed = False
@@ -160,11 +165,16 @@ class ReaderPool:
             return slot
 
     def _leave(self, slot: _Slot) -> None:
+        leaving = []
         with self._lock:
             slot.users -= 1
-            surplus = max(0, len(self._slots) - self._max_open)
-            idle = [uri for uri, other in self._slots.items() if other.users == 0][:surplus]
-            leaving = [self._slots.pop(uri) for uri in idle]
+            held = {uri: other.source.memory_bytes if other.source else 0 for uri, other in self._slots.items()}
+            for uri, other in list(self._slots.items()):
+                if len(held) <= self._max_open and sum(held.values()) <= self._max_memory_bytes:
+                    break
+                if other.users == 0:
+                    leaving.append(self._slots.pop(uri))
+                    del held[uri]
         for other in leaving:
             _shut(other)
 

@@ -21,12 +21,18 @@ SHORTEST_S = 0.5
 class ShotFinder:
     """Takes every frame of a video in order, then tells its shots. Not thread-safe."""
 
-    def __init__(self, detectors: Sequence[str], average_fps: float) -> None:
+    def __init__(self, detectors: Sequence[str], average_fps: float, transnet_model: str | None = None) -> None:
+        """
+        Raises:
+            ImportError: the detector transnet is wanted and onnxruntime is not installed.
+        """
         from av.video.reformatter import VideoReformatter
 
         self.name = describe(detectors)
         self._fps = max(1.0, average_fps)
-        self._detectors = [_detector(name, max(1, round(SHORTEST_S * self._fps))) for name in detectors]
+        self._detectors = [
+            _detector(name, max(1, round(SHORTEST_S * self._fps)), transnet_model) for name in detectors
+        ]
         self._cuts: list[list[int]] = [[] for _ in self._detectors]
         self._times = array("d")
         self._scaler = VideoReformatter()
@@ -73,9 +79,13 @@ def describe(detectors: Sequence[str]) -> str:
     return f"{'+'.join(detectors)}; scenedetect {__version__}, defaults, {SMALL_WIDTH}x{SMALL_HEIGHT}, shortest {SHORTEST_S} s"
 
 
-def _detector(name: str, shortest_frames: int) -> SceneDetector:
+def _detector(name: str, shortest_frames: int, transnet_model: str | None) -> SceneDetector:
     from scenedetect import detectors
 
+    if name == "transnet":
+        from scenedetect.detectors.transnet_v2 import TransnetV2Detector
+
+        return TransnetV2Detector(model_path=transnet_model, min_scene_len=shortest_frames)
     classes = {
         "adaptive": detectors.AdaptiveDetector,
         "content": detectors.ContentDetector,

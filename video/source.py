@@ -25,6 +25,7 @@ SKIPPING_CODECS = frozenset({"h264", "hevc", "vp9"})
 NEAR_S = 10.0
 """Wanted frames further apart than this are never reached by decoding on."""
 NEAR_WITHOUT_INDEX_S = 2.0
+HELD_PICTURES = 20
 END_TOLERANCE_S = 1.0
 """How far past the end a time still shows the last frame."""
 
@@ -57,6 +58,9 @@ class VideoSource:
             self.close()
             raise FrameError(uri, 0.0, "the video shows no frame with a time")
         self.clock = Clock(first.pts, self._reader.stream.time_base)
+        context = self._reader.stream.codec_context
+        self.memory_bytes = context.width * context.height * 2 * HELD_PICTURES
+        """About what the open decoder holds: pictures it may still refer to, at two bytes a pixel."""
         self._aspect = float(self._reader.stream.sample_aspect_ratio or 1) or 1.0
 
     def close(self) -> None:

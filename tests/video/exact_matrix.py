@@ -49,7 +49,7 @@ class Kind:
     def write(self, folder: Path) -> tuple[Path, Sequence[int]]:
         """The file, and the presentation time of each of its frames by number."""
         path, pts = folder / f"{self.name}.{self.suffix}", self.pts()
-        raw = folder / f"raw-{self.name}.{self.suffix}" if self.after else path
+        raw = folder / f"raw-{self.name}.mp4" if self.after else path
         write_video(raw, pts=pts, time_base=self.time_base, codec=self.codec, options=self.options, **self.more)
         if self.after:
             self.after(raw, path)
@@ -70,6 +70,7 @@ HEVC_OPEN = {"preset": "ultrafast", "crf": "20", "x265-params": "log-level=none:
 VP9 = {"deadline": "realtime", "cpu-used": "8", "crf": "24", "b": "0", "g": "60"}
 VP9_ALTREF = {"deadline": "good", "cpu-used": "5", "crf": "24", "b": "0", "g": "90", "auto-alt-ref": "1", "lag-in-frames": "16"}
 AV1 = {"preset": "12", "crf": "30", "g": "60"}
+INTERLACED = ["-c:v", "libx264", "-crf", "16", "-flags", "+ilme+ildct"]
 MPEG2 = {"b": "2000000", "g": "15", "bf": "2"}
 MPEG4 = {"b": "2000000", "g": "60"}
 
@@ -118,6 +119,15 @@ KINDS = (
     Kind("mpeg4-avi", suffix="avi", codec="mpeg4", options=MPEG4, time_base=Fraction(1, 25)),
     Kind("mpeg4-mp4-b", codec="mpeg4", options={**MPEG4, "bf": "2"}, time_base=Fraction(1, 25)),
     Kind("prores-mov", suffix="mov", codec="prores_ks", options={"profile": "0"}, more={"pix_fmt": "yuv422p10le"}),
+    Kind("mpeg2-ps", suffix="mpg", after=_ffmpeg(after=["-c:v", "mpeg2video", "-q:v", "2", "-bf", "2"])),
+    Kind("msmpeg4-wmv", suffix="wmv", after=_ffmpeg(after=["-c:v", "msmpeg4", "-q:v", "2"])),
+    Kind("theora-ogg", suffix="ogv", after=_ffmpeg(after=["-c:v", "libtheora", "-q:v", "9", "-g", "50"])),
+    Kind("aom-av1-webm", suffix="webm", after=_ffmpeg(after=["-c:v", "libaom-av1", "-cpu-used", "8", "-crf", "20"])),
+    Kind("h264-interlaced-ts", suffix="ts", after=_ffmpeg(after=[*INTERLACED, "-x264-params", "interlaced=1:tff=1"])),
+    Kind("h264-intra-refresh", after=_ffmpeg(after=[*INTERLACED[:4], "-x264-params", "intra-refresh=1:keyint=50"])),
+    Kind("h264-ts-clock-wraps", suffix="ts", after=_ffmpeg(after=["-output_ts_offset", "95440"])),
+    Kind("h264-m2ts", suffix="m2ts", after=_ffmpeg()),
+    Kind("h264-3gp", suffix="3gp", after=_ffmpeg()),
     Kind("mjpeg-mov", suffix="mov", codec="mjpeg", options={"q": "3"}, more={"pix_fmt": "yuvj420p"}),
 )
 """Every kind with its own name."""

@@ -1,4 +1,6 @@
+import os
 import random
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -59,3 +61,20 @@ def test_many_threads_get_the_same_frames(coded_video: Path) -> None:
         with ThreadPoolExecutor(8) as threads:
             together = list(threads.map(lambda asked: pool.frames_at(str(coded_video), asked), times))
     assert together == alone
+
+
+def test_idle_files_are_closed_beyond_the_limits(coded_video: Path, tmp_path: Path) -> None:
+    copies = [shutil.copy(coded_video, tmp_path / f"{index}.mp4") for index in range(4)]
+
+    def open_files() -> int:
+        return sum(str(tmp_path) in os.readlink(link) for link in Path("/proc/self/fd").iterdir() if link.is_symlink())
+
+    with ReaderPool(*LIMITS, max_open=2) as pool:
+        for copy in copies:
+            assert read_code(pool.frames_at(str(copy), [1.0])[0].jpeg) == 25
+        assert open_files() == 2
+    assert open_files() == 0
+    with ReaderPool(*LIMITS, max_memory_mb=3) as pool:  # One decoder of 320 x 180 counts 2.3 MB.
+        for copy in copies:
+            pool.frames_at(str(copy), [1.0])
+        assert open_files() == 1
