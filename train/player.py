@@ -33,7 +33,9 @@ class Frames(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    prompt: Prompt
+    messages: Sequence[Message]
+    sample: int
+    temperature: float
     answer: asyncio.Future[Reply]
 
 
@@ -81,28 +83,43 @@ class LocalPolicy:
         """
         if self._waiting is None:
             raise RuntimeError("the policy was not started; await start() on the event loop that plays")
-        tokens = await asyncio.to_thread(self.policy.chat.encode, messages, self._pixels.tokens, prompt=True)
-        room = self.policy.model.config.get_text_config().max_position_embeddings
-        if len(tokens.ids) + self.max_new_tokens > room:
-            raise CallFailed("context_overflow", f"{len(tokens.ids)} tokens and {self.max_new_tokens} more do not fit into {room}", False)
         answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        await self._waiting.put(_Call(Prompt(tokens.ids, tokens.frame_ids, temperature, _seed(messages, sample)), answer))
+        await self._waiting.put(_Call(messages, sample, temperature, answer))
         return await answer
 
     async def _serve(self, waiting: asyncio.Queue[_Call]) -> None:
         while True:
             calls = await self._gather(waiting)
             try:
-                written = await asyncio.to_thread(generate, self.policy, self._pixels, [c.prompt for c in calls], self.max_new_tokens)
+                outcomes = await asyncio.to_thread(self._answer, calls)
             except Exception as error:
                 # Whoever waits must hear of it: an error in this task alone would leave every episode hanging.
-                for call in calls:
-                    if not call.answer.done():
-                        call.answer.set_exception(error)
-                continue
-            for call, reply in zip(calls, written, strict=True):
-                if not call.answer.done():
-                    call.answer.set_result(reply)
+                outcomes = [error] * len(calls)
+            for call, outcome in zip(calls, outcomes, strict=True):
+                if call.answer.done():
+                    continue
+                if isinstance(outcome, Exception):
+                    call.answer.set_exception(outcome)
+                else:
+                    call.answer.set_result(outcome)
+
+    def _answer(self, calls: Sequence[_Call]) -> list[Reply | Exception]:
+        """One pass over a batch. Only ever one at a time: neither tokenizer nor pixels may be used by two threads."""
+        outcomes: list[Reply | Exception] = []
+        prompts = []
+        room = self.policy.model.config.get_text_config().max_position_embeddings
+        for call in calls:
+            tokens = self.policy.chat.encode(call.messages, self._pixels.tokens, prompt=True)
+            prompts.append(Prompt(tokens.ids, tokens.frame_ids, call.temperature, _seed(call.messages, call.sample)))
+        fitting = [prompt for prompt in prompts if len(prompt.ids) + self.max_new_tokens <= room]
+        written = iter(generate(self.policy, self._pixels, fitting, self.max_new_tokens) if fitting else [])
+        for prompt in prompts:
+            if len(prompt.ids) + self.max_new_tokens <= room:
+                outcomes.append(next(written))
+            else:
+                sentence = f"{len(prompt.ids)} tokens and {self.max_new_tokens} more do not fit into {room}"
+                outcomes.append(CallFailed("context_overflow", sentence, False))
+        return outcomes
 
     async def _gather(self, waiting: asyncio.Queue[_Call]) -> list[_Call]:
         """The next batch: full, or all there is once no more has come for a moment."""

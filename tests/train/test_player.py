@@ -108,6 +108,25 @@ def test_special_tokens_are_never_written(player, conversations):
     assert not any("<|" in reply.text for reply in replies)
 
 
+def test_a_conversation_that_leaves_no_room_fails_alone(player, conversations, monkeypatch):
+    from distill.player import CallFailed
+
+    monkeypatch.setattr(player.policy.model.config.get_text_config(), "max_position_embeddings", 400)
+    lengths = [len(player.policy.chat.encode(messages, player._pixels.tokens, prompt=True).ids) for messages in conversations]
+    assert min(lengths) + 12 <= 400 < max(lengths) + 12
+
+    async def one_by_one():
+        await player.start()
+        try:
+            calls = (player.reply(messages, sample=0, temperature=0.0) for messages in conversations)
+            return await asyncio.gather(*calls, return_exceptions=True)
+        finally:
+            await player.finish()
+
+    for length, outcome in zip(lengths, asyncio.run(one_by_one()), strict=True):
+        assert isinstance(outcome, CallFailed) == (length + 12 > 400)
+
+
 def test_an_error_reaches_everyone_who_waits(player, conversations, monkeypatch):
     def broken(*_):
         raise MemoryError("no room")
