@@ -43,6 +43,7 @@ bench: $(READY) ## speed, as ratios against named alternatives (some minutes)
 docs: $(READY) ## write the tables of docs/ from the declarations and the rules
 	@$(BIN)/python -m tables.document > docs/tables.md
 	@$(BIN)/python -m filters.document docs/filters.md
+	@$(BIN)/python -m pipelines.document ARCHITECTURE.md
 
 clean: ## remove what runs have written (not the environment)
 	rm -rf runs
