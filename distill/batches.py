@@ -28,6 +28,7 @@ from distill.ledger import Ledger
 from distill.records import RecordError
 from distill.replies import Outcome, read_completion, read_refusal
 from distill.rollouts import begin, run_blocking
+from distill.wire import Wire
 from recipes.model import Endpoint
 from zoom import Message, Prompts, Protocol
 
@@ -107,9 +108,9 @@ def answer_in_batches(
     async def run() -> Tally:
         from openai import APIError
 
-        client = open_client(endpoint)
+        client, wire = open_client(endpoint), Wire(endpoint)
         try:
-            model = endpoint.model or await first_model(client, endpoint, ledger)
+            model = endpoint.model or await first_model(wire, endpoint, ledger)
             dialect = Dialect(endpoint, model, ledger, store, purpose, 64 * 2**20)
             batches = _Batches(client, dialect, ledger, budget, on_state or (lambda text: None))
             until = time.monotonic() + wait_s
@@ -121,6 +122,7 @@ def answer_in_batches(
         except APIError as error:
             raise EndpointDown(f"{endpoint.base_url}: {error}; what was sent is noted: run again to go on") from error
         finally:
+            await wire.close()
             await client.close()
 
     return run_blocking(run)

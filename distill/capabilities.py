@@ -7,24 +7,21 @@ found on the way), but a run of thousands of episodes is better begun knowing.
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import io
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from distill.connection import first_model, open_client
+from distill.connection import first_model
 from distill.dialect import identity_of
 from distill.errors import EndpointDown
 from distill.ledger import Ledger
 from distill.replies import read_refusal
 from distill.rollouts import run_blocking
+from distill.wire import Wire
 from recipes.model import Endpoint
 from zoom.parsing import STOP
-
-if TYPE_CHECKING:
-    from openai import AsyncOpenAI
 
 _TIMES = "Write the numbers from 1 to 12 separated by spaces."
 
@@ -60,12 +57,12 @@ def find_capabilities(endpoint: Endpoint, ledger: Ledger, *, frames: int = 128) 
     """
 
     async def run() -> Capabilities:
-        client = open_client(endpoint)
+        wire = Wire(endpoint)
         try:
-            model = endpoint.model or await first_model(client, endpoint, ledger)
-            found = await _ask_all(_Asker(client, model, endpoint), frames)
+            model = endpoint.model or await first_model(wire, endpoint, ledger)
+            found = await _ask_all(_Asker(wire, model, endpoint), frames)
         finally:
-            await client.close()
+            await wire.close()
         refused = [name for name, taken in (("stop", found.stop), ("seed", found.seed)) if taken is False]
         known = [name for name in (ledger.fact(identity_of(endpoint), f"refuses:{model}") or "").split(",") if name]
         if refused:
@@ -76,9 +73,9 @@ def find_capabilities(endpoint: Endpoint, ledger: Ledger, *, frames: int = 128) 
     return run_blocking(run)
 
 
-async def refused_parameters(client: AsyncOpenAI, model: str, endpoint: Endpoint) -> list[str]:
+async def refused_parameters(wire: Wire, model: str, endpoint: Endpoint) -> list[str]:
     """Which of our parameters a server fails at without a word (500), found by small plain questions."""
-    asker = _Asker(client, model, endpoint)
+    asker = _Asker(wire, model, endpoint)
     try:
         if await asker.ask("Say yes.") is None:
             return []
@@ -120,13 +117,13 @@ async def _ask_all(asker: _Asker, frames: int) -> Capabilities:
 
 
 class _Asker:
-    def __init__(self, client: AsyncOpenAI, model: str, endpoint: Endpoint) -> None:
-        self.client, self.model, self.endpoint = client, model, endpoint
+    def __init__(self, wire: Wire, model: str, endpoint: Endpoint) -> None:
+        self.wire, self.model, self.endpoint = wire, model, endpoint
         self.refusal = ""
 
     async def ask(self, text: str, *, images: int = 0, **parameters: Any) -> dict | None:
         """The reply, or None where the server refuses the request."""
-        from openai import APIConnectionError, APIError, APIStatusError
+        import aiohttp
 
         content: Any = text
         if images:
@@ -135,23 +132,23 @@ class _Asker:
         body = {"model": self.model, "max_tokens": 8, "messages": [{"role": "user", "content": content}]} | parameters
         for last in (False, True):
             try:
-                return json.loads(await self._post(json.dumps(body).encode()))
-            except APIStatusError as error:
-                outcome = read_refusal(error.response.status_code, error.response.text, {}, frozenset(parameters))
-                self.refusal = outcome.error or ""
-                # A server may also fail outright (500) at what it does not know.
-                if outcome.final or outcome.refused_parameter or outcome.kind == "server_error":
-                    return None
-                raise EndpointDown(f"{self.endpoint.base_url}: {outcome.error}; try again later") from error
-            except (APIError, TimeoutError, ValueError) as error:
+                answer = await self.wire.send(json.dumps(body).encode())
+                break
+            except (aiohttp.ClientError, TimeoutError) as error:
                 # Servers close the connection after a failure of their own; the second one is new.
-                if last or not isinstance(error, APIConnectionError):
+                if last or isinstance(error, TimeoutError):
                     raise EndpointDown(f"{self.endpoint.base_url}: {type(error).__name__}: {error}; try again later") from error
-        return None
-
-    async def _post(self, body: bytes) -> str:
-        async with asyncio.timeout(self.endpoint.timeout_s):
-            return await self.client.post("/chat/completions", cast_to=str, content=body)
+        if answer.status == 200:
+            try:
+                return json.loads(answer.text)
+            except ValueError as error:
+                raise EndpointDown(f"{self.endpoint.base_url} answers no JSON: {answer.text[:200]!r}; mend base_url") from error
+        outcome = read_refusal(answer.status, answer.text, answer.headers, frozenset(parameters))
+        self.refusal = outcome.error or ""
+        # A server may also fail outright (500) at what it does not know.
+        if outcome.final or outcome.refused_parameter or outcome.kind == "server_error":
+            return None
+        raise EndpointDown(f"{self.endpoint.base_url}: {outcome.error}; try again later")
 
 
 def _text(reply: dict | None) -> str:

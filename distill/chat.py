@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from distill.budget import Budget
 from distill.capabilities import refused_parameters
-from distill.connection import first_model, open_client
+from distill.connection import first_model
 from distill.costs import Bound, upper_bound
 from distill.dialect import Dialect, excerpt_of, identity_of
 from distill.encoding import Body
@@ -22,13 +22,12 @@ from distill.frames import FrameStore
 from distill.ledger import Entry, Ledger
 from distill.player import Reply
 from distill.rate import Breaker, Gate, Pace
-from distill.replies import Outcome, read_completion, read_refusal
+from distill.replies import Outcome
+from distill.wire import Wire
 from recipes.model import Endpoint
 from zoom import Message
 
 if TYPE_CHECKING:
-    from openai import AsyncOpenAI
-
     from distill.batches import BatchCall
 
 _log = logging.getLogger(__name__)
@@ -57,7 +56,7 @@ class ChatPlayer:
         self.name = endpoint.model or self.identity
         self._ledger, self._store, self._budget = ledger, store, budget
         self._purpose, self._cut_off, self._cache_bytes = purpose, cut_off, image_cache_bytes
-        self._client: AsyncOpenAI | None = None
+        self._wire: Wire | None = None
         self._opened_by: asyncio.AbstractEventLoop | None = None
         self._flying: dict[str, asyncio.Future[Entry]] = {}
         self._counts: Counter[str] = Counter()
@@ -79,7 +78,7 @@ class ChatPlayer:
         await self._opening
 
     async def _open(self) -> None:
-        self._client = open_client(self.endpoint)
+        self._wire = Wire(self.endpoint)
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="calls")
         self._gate = Gate(self.endpoint.concurrency)
         self._requests = Pace(self.endpoint.requests_per_minute)
@@ -88,7 +87,7 @@ class ChatPlayer:
         self._settled, self._held = asyncio.Event(), 0
         self._proven = False
         self._flying.clear()
-        self.name = self.endpoint.model or await first_model(self._client, self.endpoint, self._ledger)
+        self.name = self.endpoint.model or await first_model(self._wire, self.endpoint, self._ledger)
         self._dialect = await self._in_thread(
             Dialect, self.endpoint, self.name, self._ledger, self._store, self._purpose, self._cache_bytes
         )
@@ -98,10 +97,10 @@ class ChatPlayer:
             await self._in_thread(self._budget.join, self._ledger)
 
     async def finish(self) -> None:
-        if self._client is not None:
-            client, self._client, self._opened_by = self._client, None, None
+        if self._wire is not None:
+            wire, self._wire, self._opened_by = self._wire, None, None
             self._threads.shutdown(wait=False)
-            await client.close()
+            await wire.close()
 
     def ask_ahead(self, calls: Iterable[BatchCall]) -> None:
         """Where the recipe says so, have these calls answered by batches; `reply` then finds them in the ledger. Blocks.
@@ -201,39 +200,13 @@ class ChatPlayer:
         try:
             self._breaker.check()
             self._breaker.sending()
-            outcome = await self._post(body, sent, name)
+            outcome = await self._wire.ask(body.content, sent, name)
         finally:
             self._gate.leave(succeeded=outcome is not None and outcome.kind == "ok")
         if outcome.input_tokens or outcome.output_tokens:
             self._tokens.give_back(bound.tokens - outcome.input_tokens - outcome.output_tokens)
         self._note(outcome, number)
         return outcome, time.perf_counter() - began
-
-    async def _post(self, body: Body, sent: frozenset[str], name: str) -> Outcome:
-        from openai import APIConnectionError, APIStatusError, APITimeoutError
-
-        late = f"no reply within {self.endpoint.timeout_s:g} s"
-        try:
-            # The client's own timeout is between bytes; this one is for the whole call.
-            async with asyncio.timeout(self.endpoint.timeout_s):
-                text = await self._client.post(
-                    "/chat/completions", cast_to=str, content=body.content, options={"idempotency_key": name}
-                )
-        except APIStatusError as error:
-            headers = {name.lower(): value for name, value in error.response.headers.items()}
-            return read_refusal(error.response.status_code, error.response.text, headers, sent)
-        except TimeoutError:
-            return Outcome("timeout", False, error=late, maybe_billed=True)
-        except APIConnectionError as error:
-            # The transport calls a lost connection a time-out too, so the first cause decides.
-            cause: BaseException = error
-            while cause.__cause__ is not None:
-                cause = cause.__cause__
-            if isinstance(error, APITimeoutError) and isinstance(cause, TimeoutError):
-                return Outcome("timeout", False, error=late, maybe_billed=True)
-            sentence = f"the connection failed: {type(cause).__name__}: {cause}"
-            return Outcome("connection", False, error=sentence, maybe_billed=not isinstance(cause, ConnectionRefusedError))
-        return read_completion(text, stop_sent="stop" in sent)
 
     def _note(self, outcome: Outcome, number: int) -> None:
         """What an outcome says about the server, as against the call."""
@@ -253,7 +226,7 @@ class ChatPlayer:
         if self._proven:
             return
         self._proven = True
-        for name in await refused_parameters(self._client, self.name, self.endpoint):
+        for name in await refused_parameters(self._wire, self.name, self.endpoint):
             await self._in_thread(self._dialect.drop, name)
 
     async def _set_aside(self, key: str, attempt: int, bound: Bound) -> None:

@@ -14,43 +14,43 @@ from recipes.model import Endpoint
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
+    from distill.wire import Wire
 
-def open_client(endpoint: Endpoint) -> AsyncOpenAI:
-    """The client of a server, without retries of its own.
+
+def key_of(endpoint: Endpoint) -> str | None:
+    """The server's key; None where it needs none.
 
     Raises:
-        StepStopped: the variable that holds the key is not set.
+        StepStopped: the variable that holds it is not set.
     """
-    from openai import AsyncOpenAI, DefaultAioHttpClient
-
-    key, name = "none", endpoint.api_key_env
-    if name is not None and not (key := os.environ.get(name, "")):
+    name = endpoint.api_key_env
+    if name is None:
+        return None
+    if not (key := os.environ.get(name, "")):
         raise StepStopped(f"the environment variable {name} is not set; it must hold the key of {identity_of(endpoint)}")
-    return AsyncOpenAI(
-        base_url=endpoint.base_url, api_key=key, max_retries=0, timeout=endpoint.timeout_s, http_client=DefaultAioHttpClient()
-    )
+    return key
 
 
-async def first_model(client: AsyncOpenAI, endpoint: Endpoint, ledger: Ledger) -> str:
+def open_client(endpoint: Endpoint) -> AsyncOpenAI:
+    """The client for files and batches, with the same error as `key_of`."""
+    from openai import AsyncOpenAI
+
+    return AsyncOpenAI(base_url=endpoint.base_url, api_key=key_of(endpoint) or "none", timeout=endpoint.timeout_s)
+
+
+async def first_model(wire: Wire, endpoint: Endpoint, ledger: Ledger) -> str:
     """The first model that a server lists; where it is away, the one it listed before, which is enough to replay.
 
     Raises:
         EndpointDown: it is away and never listed any, or lists none.
     """
-    from openai import APIError
-
     identity = identity_of(endpoint)
-    try:
-        async with asyncio.timeout(endpoint.timeout_s):
-            listed = await client.models.list()
-    except (APIError, TimeoutError) as error:
+    listed = await wire.models()
+    if isinstance(listed, str):
         if (known := ledger.fact(identity, "model")) is None:
-            raise EndpointDown(
-                f"{identity} does not list its models ({error}); start it, mend base_url, or name the model in the recipe"
-            ) from error
+            raise EndpointDown(f"{identity} does not list its models ({listed}); start it, mend base_url, or name the model in the recipe")
         return known
-    if not listed.data:
+    if not listed:
         raise EndpointDown(f"{identity} serves no model; name one in the recipe")
-    name = listed.data[0].id
-    await asyncio.to_thread(ledger.learn, identity, "model", name)
-    return name
+    await asyncio.to_thread(ledger.learn, identity, "model", listed[0])
+    return listed[0]

@@ -16,6 +16,7 @@ import json
 import random
 import re
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 
@@ -96,7 +97,7 @@ class ChatServer:
             self.counts["models"] += 1
             return _json(200, {"object": "list", "data": [{"id": "rule-player", "object": "model", "created": 0, "owned_by": "us"}]})
         if path.endswith("/stats"):
-            return _json(200, dict(self.counts) | {"at_once": self.at_once, "most_at_once": self.most_at_once})
+            return _json(200, dict(self.counts) | {"at_once": self.at_once, "most_at_once": self.most_at_once, "cpu_s": time.process_time()})
         number = self.counts["calls"]
         self.counts["calls"] += 1
         if self.keep:
@@ -151,7 +152,9 @@ class ChatServer:
         drawn = hashlib.sha256((seed[1] if seed else b"") + (question[1] if question else b"")).digest()
         rounds = body.count(b'"role":"assistant"')
         if b"<video_zoom>" in body[:4000] and rounds < self.zooms:
-            last = float(_DURATION.search(body)[1]) if _DURATION.search(body) else 10.0
+            # Sought from the end: a body is some 900 KB of images.
+            found = _DURATION.search(body, max(0, body.rfind(b"The video lasts ")))
+            last = float(found[1]) if found else 10.0
             start = round(drawn[rounds] / 256 * max(last - 4, 0), 1)
             text = f'<think>look at {start}</think><video_zoom>{{"segment": [{start}, {start + 2}], "fps": 2}}{STOP}'
             return text.removesuffix(STOP) if self.swallow_stop and b'"stop":' in body else text

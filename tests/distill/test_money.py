@@ -27,7 +27,7 @@ def store(tmp_path):
 
 
 def run(server, store, home, cap, jobs, **fields):
-    chosen = Endpoint(base_url=server.url, identity="test", prices=PRICES, max_tokens=100, concurrency=8, timeout_s=0.3, **fields)
+    chosen = Endpoint(base_url=server.url, identity="test", prices=PRICES, max_tokens=100, concurrency=8, timeout_s=1, **fields)
     with Ledger(home / "ledger.sqlite") as ledger, Budget(home / "budget.sqlite", cap) as budget:
         try:
             return play_all(jobs, ChatPlayer(chosen, ledger, store, budget=budget), frames_at, store, Protocol(), load_prompts("v1"), concurrency=8)
