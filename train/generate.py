@@ -1,4 +1,4 @@
-"""Batched generation with a key-value cache, the protocol's stop, and no token that a policy must not write."""
+"""Batched generation with a key-value cache, stop strings, and no token that a policy must not write."""
 
 from __future__ import annotations
 
@@ -6,16 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from distill.player import Reply
 from train.pixels import FramePixels
 from train.policy import Policy
-from zoom.parsing import STOP
 
 if TYPE_CHECKING:
     import torch
 
 TAIL = 24
-"""Tokens that the closing zoom tag can take at most: what is decoded at each step to find it."""
+"""Tokens that a stop string can take at most: what is decoded at each step to find it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,21 +22,36 @@ class Prompt:
     frame_ids: tuple[str, ...]
     temperature: float
     seed: int
+    max_new_tokens: int
+    stop: tuple[str, ...]
 
 
-def generate(policy: Policy, pixels: FramePixels, prompts: Sequence[Prompt], max_new_tokens: int) -> list[Reply]:
-    """Continue each prompt until its turn ends, the zoom call closes, or `max_new_tokens` are written.
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What was generated for one prompt."""
 
-    A reply cut off there comes back with finish reason `length`: to the episode it is a fault of the policy's, as it
-    would be a fault of training to wait for ever.
-    """
+    ids: list[int]
+    """Tokens in order, with the one that ends the turn where the policy wrote it."""
+    logprobs: list[float]
+    """Logarithm of each token's probability under the distribution it was drawn from (at temperature 0: at 1)."""
+    text: str
+    """Without the token that ends the turn; with the stop string."""
+    finish_reason: str
+    """`stop`, or `length` where `max_new_tokens` were written."""
+    stop: str | None
+    """The stop string that ended it."""
+    prompt_tokens: int
+
+
+def generate(policy: Policy, pixels: FramePixels, prompts: Sequence[Prompt]) -> list[Written]:
+    """Continue each prompt until its turn ends, a stop string is written, or its limit is reached."""
     import torch
 
     with torch.inference_mode():
-        return _generate(policy, pixels, prompts, max_new_tokens)
+        return _generate(policy, pixels, prompts)
 
 
-def _generate(policy: Policy, pixels: FramePixels, prompts: Sequence[Prompt], max_new_tokens: int) -> list[Reply]:
+def _generate(policy: Policy, pixels: FramePixels, prompts: Sequence[Prompt]) -> list[Written]:
     import torch
     from transformers import DynamicCache
 
@@ -57,47 +70,64 @@ def _generate(policy: Policy, pixels: FramePixels, prompts: Sequence[Prompt], ma
         input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True, logits_to_keep=1, **images
     ).logits[:, -1]
     following = positions.amax(dim=(0, 2)) + 1
-    generators = [torch.Generator().manual_seed(prompt.seed) for prompt in prompts]
-    written: list[list[int]] = [[] for _ in prompts]
-    ended: list[str | None] = [None] * len(prompts)
-    for _ in range(max_new_tokens):
-        chosen = _choose(logits, prompts, generators, chat.never_sampled)
-        for row, token in enumerate(chosen):
-            if ended[row]:
-                continue
-            if token == chat.turn_end:
-                ended[row] = "stop"
-                continue
-            written[row].append(token)
-            if STOP in policy.tokenizer.decode(written[row][-TAIL:]):
-                ended[row] = "stop"
-        if all(ended):
+    rows = [_Row(prompt, torch.Generator().manual_seed(prompt.seed)) for prompt in prompts]
+    while True:
+        chosen = choose(logits, [row.prompt.temperature for row in rows], [row.generator for row in rows], chat.never_sampled)
+        for row, (token, logprob) in zip(rows, chosen, strict=True):
+            row.take(token, logprob, policy)
+        if all(row.finish_reason for row in rows):
             break
         mask = torch.cat([mask, torch.ones_like(mask[:, :1])], dim=1)
         logits = model(
-            input_ids=torch.tensor(chosen, device=device)[:, None], attention_mask=mask,
+            input_ids=torch.tensor([[token] for token, _ in chosen], device=device), attention_mask=mask,
             position_ids=following.view(1, -1, 1).expand(3, -1, 1), past_key_values=cache, use_cache=True, logits_to_keep=1,
         ).logits[:, -1]
         following = following + 1
-    return [
-        Reply(
-            policy.tokenizer.decode(tokens), finish_reason=end or "length",
-            input_tokens=len(prompt.ids), output_tokens=len(tokens) + (end == "stop"),
-        )
-        for prompt, tokens, end in zip(prompts, written, ended, strict=True)
-    ]
+    return [row.written(policy) for row in rows]
 
 
-def _choose(logits: torch.Tensor, prompts: Sequence[Prompt], generators: list[torch.Generator], never: list[int]) -> list[int]:
-    """One token a row: the likeliest at temperature 0, else drawn by the row's own generator."""
+class _Row:
+    """One reply being written."""
+
+    def __init__(self, prompt: Prompt, generator: torch.Generator) -> None:
+        self.prompt, self.generator = prompt, generator
+        self.ids: list[int] = []
+        self.logprobs: list[float] = []
+        self.finish_reason: str | None = None
+        self.stop: str | None = None
+
+    def take(self, token: int, logprob: float, policy: Policy) -> None:
+        if self.finish_reason:
+            return
+        self.ids.append(token)
+        self.logprobs.append(logprob)
+        if token == policy.chat.turn_end:
+            self.finish_reason = "stop"
+            return
+        tail = policy.tokenizer.decode(self.ids[-TAIL:]) if self.prompt.stop else ""
+        self.stop = next((stop for stop in self.prompt.stop if stop in tail), None)
+        if self.stop:
+            self.finish_reason = "stop"
+        elif len(self.ids) >= self.prompt.max_new_tokens:
+            self.finish_reason = "length"
+
+    def written(self, policy: Policy) -> Written:
+        said = self.ids[:-1] if self.ids[-1] == policy.chat.turn_end else self.ids
+        assert self.finish_reason
+        return Written(self.ids, self.logprobs, policy.tokenizer.decode(said), self.finish_reason, self.stop, len(self.prompt.ids))
+
+
+def choose(
+    logits: torch.Tensor, temperatures: Sequence[float], generators: Sequence[torch.Generator], never: list[int]
+) -> list[tuple[int, float]]:
+    """One token a row with its log-probability: the likeliest at temperature 0, else drawn by the row's own generator."""
     import torch
 
-    logits = logits.float().cpu()
+    logits = logits.float().cpu().clone()
     logits[:, never] = float("-inf")
     chosen = []
-    for row, prompt, generator in zip(logits, prompts, generators, strict=True):
-        if prompt.temperature == 0:
-            chosen.append(int(row.argmax()))
-        else:
-            chosen.append(int(torch.multinomial((row / prompt.temperature).softmax(-1), 1, generator=generator)))
+    for row, temperature, generator in zip(logits, temperatures, generators, strict=True):
+        logprobs = (row / (temperature or 1.0)).log_softmax(-1)
+        token = int(logprobs.argmax()) if temperature == 0 else int(torch.multinomial(logprobs.exp(), 1, generator=generator))
+        chosen.append((token, float(logprobs[token])))
     return chosen

@@ -7,6 +7,8 @@ import torch
 
 from train import generate as generation
 from train.collate import Sample, collate
+from train.generate import Prompt, generate
+from train.pixels import FramePixels
 from train.player import LocalPolicy
 from train.policy import load_policy
 from train.tokens import Tokens
@@ -48,36 +50,28 @@ def test_a_reply_does_not_depend_on_the_batch(player, conversations, temperature
     assert [reply.input_tokens for reply in together] == [reply.input_tokens for reply in alone]
 
 
-def test_generation_sees_what_training_sees(player, conversations, monkeypatch):
-    """Logits from the cached, left-padded pass equal those of the training forward, with tool frames in the middle."""
-    seen = []
-    real = generation._choose
-    monkeypatch.setattr(generation, "_choose", lambda logits, *rest: seen.append(logits.clone()) or real(logits, *rest))
-    policy = player.policy
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_generation_sees_what_training_sees(player, shards, conversations, temperature):
+    """Log-probabilities of the cached, left-padded pass equal those of the training forward, tool frames in the middle."""
+    policy, pixels = player.policy, FramePixels(player.policy.image_processor, shards.jpeg)
     prompts = []
     for messages in conversations:
-        tokens = policy.chat.encode(messages, player._pixels.tokens, prompt=True)
-        prompts.append(generation.Prompt(tokens.ids, tokens.frame_ids, 0.0, 0))
-    generation.generate(policy, player._pixels, prompts, 6)
-    drawn = torch.stack(seen)
-    for row, prompt in enumerate(prompts):
-        written = [int(_forbid(step[row], policy).argmax()) for step in drawn]
-        ids = prompt.ids + written
-        weights = [0.0] * len(prompt.ids) + [1.0] * len(written)
-        batch = collate([Sample("x", Tokens(ids, weights, prompt.frame_ids))], policy, player._pixels)
+        tokens = policy.chat.encode(messages, pixels.tokens, prompt=True)
+        prompts.append(Prompt(tokens.ids, tokens.frame_ids, temperature, 0, 8, ()))
+    for prompt, written in zip(prompts, generate(policy, pixels, prompts), strict=True):
+        tokens = Tokens(prompt.ids + written.ids, [0.0] * len(prompt.ids) + [1.0] * len(written.ids), prompt.frame_ids)
+        batch = collate([Sample("x", tokens)], policy, pixels)
         with torch.no_grad():
-            trained = policy.model(**batch.inputs).logits[0]
-        torch.testing.assert_close(drawn[:, row], trained, rtol=1e-3, atol=1e-4)
-
-
-def _forbid(logits, policy):
-    return logits.index_fill(0, torch.tensor(policy.chat.never_sampled), float("-inf"))
+            logits = policy.model(**batch.inputs).logits[0]
+        logits[:, policy.chat.never_sampled] = float("-inf")
+        trained = logits.log_softmax(-1).gather(-1, batch.targets[0][:, None])[:, 0]
+        torch.testing.assert_close(torch.tensor(written.logprobs), trained, rtol=0, atol=1e-4)
 
 
 def scripted(monkeypatch, player, text: str) -> None:
     ids = [*player.policy.tokenizer(text)["input_ids"]]
     script = iter(ids)
-    monkeypatch.setattr(generation, "_choose", lambda logits, prompts, *rest: [next(script, ids[-1])] * len(prompts))
+    monkeypatch.setattr(generation, "choose", lambda logits, *rest: [(next(script, ids[-1]), 0.0)] * len(logits))
 
 
 def test_a_reply_ends_at_the_closing_zoom_tag(player, conversations, monkeypatch):
@@ -108,11 +102,11 @@ def test_special_tokens_are_never_written(player, conversations):
     assert not any("<|" in reply.text for reply in replies)
 
 
-def test_a_conversation_that_leaves_no_room_fails_alone(player, conversations, monkeypatch):
+def test_a_conversation_that_leaves_no_room_fails_alone(player, shards, conversations, monkeypatch):
     from distill.player import CallFailed
 
     monkeypatch.setattr(player.policy.model.config.get_text_config(), "max_position_embeddings", 400)
-    lengths = [len(player.policy.chat.encode(messages, player._pixels.tokens, prompt=True).ids) for messages in conversations]
+    lengths = [len(player.policy.chat.encode(messages, FramePixels(player.policy.image_processor, shards.jpeg).tokens, prompt=True).ids) for messages in conversations]
     assert min(lengths) + 12 <= 400 < max(lengths) + 12
 
     async def one_by_one():
@@ -131,6 +125,6 @@ def test_an_error_reaches_everyone_who_waits(player, conversations, monkeypatch)
     def broken(*_):
         raise MemoryError("no room")
 
-    monkeypatch.setattr("train.player.generate", broken)
+    monkeypatch.setattr("train.batching.generate", broken)
     with pytest.raises(MemoryError):
         ask(player, conversations)
