@@ -70,7 +70,7 @@ def report_facts(workspace: Workspace):
 def call_statistics(workspace: Workspace) -> dict[str, dict]:
     """Stage -> counts of its calls, summed over batches, as the stamps hold them."""
     total: dict[str, dict] = {}
-    for stage in ("probes", "exemplars", "reflections"):
+    for stage in ("probes", "exemplars", "student_rollouts", "reflections"):
         for partition in workspace.stamps.partitions(stage):
             stamp = workspace.stamps.read(stage, partition)
             for name, value in stamp.facts.items():
