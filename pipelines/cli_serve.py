@@ -1,0 +1,23 @@
+"""`videozoomer serve`: a trained checkpoint as an OpenAI-compatible server."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def serve(
+    checkpoint: Annotated[str, typer.Argument(help="Folder or hub name of a Qwen2.5-VL or Qwen3-VL checkpoint.")],
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes any free one.")] = 8000,
+    name: Annotated[str, typer.Option(help="Model name that clients give.")] = "student",
+    max_batch: Annotated[int, typer.Option(help="Most requests answered by one pass.")] = 16,
+) -> None:
+    """Serve a checkpoint: /v1/chat/completions and /v1/models, for players, evaluation and students.
+
+    Example: `videozoomer serve runs/demo/training/sft/checkpoint --port 8000 --name student`
+    """
+    from train.serve import run
+
+    raise typer.Exit(run(checkpoint, host=host, port=port, name=name, max_batch=max_batch))
