@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import av
     from scenedetect.detector import SceneDetector
 
-SMALL_WIDTH, SMALL_HEIGHT = 96, 54
+SMALL_WIDTH, SMALL_HEIGHT = 64, 36
 """Size at which detectors look, whatever the shape of the video."""
 SHORTEST_S = 0.5
 """Shortest shot: a cut closer to another one is taken for the same."""

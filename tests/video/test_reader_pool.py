@@ -1,6 +1,8 @@
 import os
 import random
 import shutil
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -8,7 +10,8 @@ import pytest
 from video_samples import read_code
 
 from video.reader import ReaderPool
-from video.types import FrameError, frame_id
+from video.source import VideoSource
+from video.types import Frame, FrameError, frame_id
 
 LIMITS = (25_088, 100_352)
 
@@ -78,3 +81,32 @@ def test_idle_files_are_closed_beyond_the_limits(coded_video: Path, tmp_path: Pa
         for copy in copies:
             pool.frames_at(str(copy), [1.0])
         assert open_files() == 1
+
+
+def test_requests_that_wait_for_one_file_share_a_decode(coded_video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = VideoSource.frames_at
+    calls: list[int] = []
+    first_is_reading, others_wait = threading.Event(), threading.Event()
+
+    def counted(self: VideoSource, times_s: list[float]) -> list[Frame]:
+        calls.append(len(times_s))
+        if len(calls) == 1:
+            first_is_reading.set()
+            others_wait.wait(10)
+        return read(self, times_s)
+
+    monkeypatch.setattr(VideoSource, "frames_at", counted)
+    with ReaderPool(*LIMITS) as pool, ThreadPoolExecutor(8) as threads:
+        first = threads.submit(pool.frames_at, str(coded_video), [0.0])
+        first_is_reading.wait(10)
+        others = [threads.submit(pool.frames_at, str(coded_video), [number / 25]) for number in range(10, 16)]
+        too_late = threads.submit(pool.frames_at, str(coded_video), [99.0])
+        while len(pool._slots[str(coded_video)].waiting) < 7:
+            time.sleep(0.01)
+        others_wait.set()
+        assert read_code(first.result()[0].jpeg) == 0
+        # One asks for a time past the end: it fails, and the others do not.
+        assert [read_code(other.result()[0].jpeg) for other in others] == list(range(10, 16))
+        with pytest.raises(FrameError, match="ends at"):
+            too_late.result()
+    assert calls[:2] == [1, 7]
