@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from recipes.model import RecipeError, load_recipe
+from recipes.loading import RecipeError, load_recipe
 
 
 def add_source(path: Path, *, name: str, videos: str, questions: str, split: str) -> None:
