@@ -186,9 +186,8 @@ class ChatPlayer:
 
     def _prepare(self, key: str, parameters: dict, messages: Sequence[Message]) -> tuple[Entry | None, int, Body | None]:
         """What the ledger knows of a call and, where it must be made, its number and body; one hop off the loop."""
-        if (known := self._ledger.replay(key)) is not None:
-            return known, 0, None
-        return None, self._ledger.next_attempt(key), self._dialect.encode(parameters, messages)
+        known, attempt = self._ledger.look_up(key)
+        return known, attempt, None if known else self._dialect.encode(parameters, messages)
 
     async def _send(self, body: Body, sent: frozenset[str], bound: Bound, name: str) -> tuple[Outcome, float]:
         """One request, once a place and the pace allow it; failures of every kind come back as an outcome."""

@@ -97,6 +97,12 @@ class Ledger:
         found = self._read(f"select {', '.join(_COLUMNS)} from calls where key = ? and final", (key,))
         return _entry(found[0]) if found else None
 
+    def look_up(self, key: str) -> tuple[Entry | None, int]:
+        """The final attempt at a call, and the number of the next one."""
+        found = self._read(f"select {', '.join(_COLUMNS)} from calls where key = ? order by attempt", (key,))
+        entries = [_entry(row) for row in found]
+        return next((entry for entry in entries if entry.final), None), entries[-1].attempt + 1 if entries else 0
+
     def next_attempt(self, key: str) -> int:
         return self._read("select coalesce(max(attempt) + 1, 0) from calls where key = ?", (key,))[0][0]
 
