@@ -1,0 +1,56 @@
+"""Rewards at the end of an episode."""
+
+import pytest
+
+from recipes.model import RlSettings
+from train.rewards import Window, evidence_reward, group_rewards, paper_reward
+from zoom import Episode, FrameRef, Protocol, Task, load_prompts
+
+EVIDENCE = (Window(5.0, 6.0),)
+
+
+def played(*zooms: tuple[float, float, float], overview=(0.0, 10.0, 20.0), answer: bool = True) -> Episode:
+    frames = [FrameRef(f"o{time}", time) for time in overview]
+    episode = Episode(Task("What?", (), "text", 30.0), frames, Protocol(), load_prompts())
+    for start, end, fps in zooms:
+        times = episode.step(f'<think>a</think><video_zoom>{{"segment": [{start}, {end}], "fps": {fps}}}</video_zoom>')
+        episode.show([FrameRef(f"z{time}", time) for time in times])
+    episode.step("<think>b</think><answer>red</answer>" if answer else "no answer")
+    return episode
+
+
+HIT, MISS, SPARSE, DIRECT = played((4, 8, 2)), played((20, 24, 2)), played((0, 30, 0.1)), played()
+
+
+def test_the_paper_pays_for_any_zoom_before_a_right_answer():
+    settings = RlSettings(reward="paper")
+    assert [paper_reward(e, True, settings).total for e in (HIT, MISS, DIRECT)] == pytest.approx([1.5, 1.5, 1.0])
+    assert [paper_reward(e, False, settings).total for e in (HIT, DIRECT)] == pytest.approx([0.1, 0.1])
+    assert paper_reward(played((4, 8, 2), answer=False), False, settings).total == 0
+
+
+def test_evidence_pays_only_for_a_zoom_that_shows_it():
+    settings = RlSettings(needless_frame_cost=0.01)
+    worth = {
+        name: evidence_reward(episode, True, EVIDENCE, False, settings).total
+        for name, episode in (("hit", HIT), ("miss", MISS), ("sparse", SPARSE), ("direct", DIRECT))
+    }
+    assert worth["hit"] == pytest.approx(1.5)
+    assert worth["miss"] == pytest.approx(1.0 - 8 * 0.01)
+    # A window over the whole video overlaps the evidence and yet shows no frame of it.
+    assert worth["sparse"] == pytest.approx(1.0 - 3 * 0.01)
+    assert worth["direct"] == pytest.approx(1.0)
+    assert evidence_reward(HIT, False, EVIDENCE, False, settings).tool == 0
+
+
+def test_where_the_overview_suffices_zooming_never_pays():
+    settings = RlSettings(needless_frame_cost=0.01)
+    seen = [played((4, 8, 2), overview=(0.0, 5.5)), played(overview=(0.0, 5.5))]
+    zoomed, direct = group_rewards(seen, [True, True], EVIDENCE, settings)
+    assert (zoomed.tool, direct.tool) == (0, 0) and direct.total > zoomed.total
+
+
+@pytest.mark.parametrize(("direct_is_right", "tool"), [(True, 0.0), (False, 0.5)])
+def test_without_known_evidence_the_group_tells_whether_a_zoom_was_needed(direct_is_right, tool):
+    rewards = group_rewards([HIT, DIRECT], [True, direct_is_right], (), RlSettings())
+    assert rewards[0].tool == tool
