@@ -105,5 +105,5 @@ def _contact_sheet(frames: list[tuple[float, bytes]]) -> dict[str, dg.MarkdownMe
 
     from eval.figures import contact_sheet
 
-    encoded = base64.b64encode(contact_sheet(frames[:64], 8)).decode()
+    encoded = base64.b64encode(contact_sheet(frames[:64], 6)).decode()
     return {"overview": dg.MetadataValue.md(f"![overview of the first video](data:image/jpeg;base64,{encoded})")}
