@@ -3,6 +3,8 @@
 import asyncio
 import base64
 import hashlib
+import subprocess
+import sys
 
 import pytest
 from chat_server import ChatServer
@@ -123,7 +125,7 @@ def test_final_failures_are_paid_once_and_named(store, tmp_path, how, kind):
 
 def test_a_call_that_hangs_is_given_up_and_tried_again(store, tmp_path):
     with ChatServer(behave=lambda number, body: "hang" if number == 0 else None) as server:
-        assert ask_once(server, store, tmp_path / "l.sqlite", timeout_s=0.3).text
+        assert ask_once(server, store, tmp_path / "l.sqlite", timeout_s=1).text
     assert [entry.outcome for entry in read_entries(tmp_path / "l.sqlite")] == ["timeout", "ok"]
 
 
@@ -189,3 +191,9 @@ def test_costs_follow_the_prices(store, tmp_path):
     with ChatServer() as server:
         reply = ask_once(server, store, tmp_path / "l.sqlite", prices=prices)
     assert reply.cost_usd == pytest.approx((1000 * 2 + 50 * 10) / 1e6)
+
+
+def test_importing_the_room_loads_no_client_and_no_model_library():
+    heavy = {"openai", "aiohttp", "torch", "transformers", "dagster", "polars"}
+    code = f"import sys, distill.chat, distill.batches, distill.judge, distill.journal; print(sorted({heavy!r} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"

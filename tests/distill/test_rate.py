@@ -33,11 +33,11 @@ def run(server, store, path, jobs, concurrency=16, **fields):
 
 
 def test_a_storm_loses_no_episode(store, tmp_path):
-    jobs = list(exemplar_jobs(make_items(store, 60), DistillSettings(samples=2)))
+    jobs = list(exemplar_jobs(make_items(store, 40), DistillSettings(samples=2)))
     with ChatServer(storm=STORM, seed=3) as server:
-        rows, player = run(server, store, tmp_path / "l.sqlite", jobs, timeout_s=0.5, retries=2)
+        rows, player = run(server, store, tmp_path / "l.sqlite", jobs, timeout_s=2, retries=2)
         counts = server.counts
-    assert len(rows) == 120 and len({row["trajectory_id"] for row in rows}) == 120
+    assert len(rows) == 80 and len({row["trajectory_id"] for row in rows}) == 80
     for row in rows:
         assert (row["failure"] is None) == (row["status"] != "failed")
         assert row["failure"] in {None, *FINAL_KINDS, *PASSING_KINDS, *EPISODE_KINDS}
@@ -48,7 +48,7 @@ def test_a_storm_loses_no_episode(store, tmp_path):
         assert sum(entry.outcome == kind for entry in entries) == counts[how]
     assert sum(row["failure"] == "cut_off" for row in rows) == counts["cut"]
     assert sum(entry.outcome == "ok" for entry in entries) == counts["answered"]
-    assert sum(row["status"] == "answered" for row in rows) > 60
+    assert sum(row["status"] == "answered" for row in rows) > 40
 
 
 def test_concurrency_falls_when_asked_and_comes_back(store, tmp_path):
@@ -121,7 +121,7 @@ def test_a_pace_spreads_calls_evenly(monkeypatch):
 def test_a_deadline_stops_the_step(store, tmp_path):
     jobs = list(exemplar_jobs(make_items(store, 200), DistillSettings(samples=1)))
     with ChatServer(latency_s=0.05) as server, pytest.raises(EndpointDown, match="deadline_s allows; run again"):
-        run(server, store, tmp_path / "l.sqlite", jobs, concurrency=2, deadline_s=0.5)
+        run(server, store, tmp_path / "l.sqlite", jobs, concurrency=2, deadline_s=1.5)
     assert 0 < sum(entry.final for entry in read_entries(tmp_path / "l.sqlite")) < 400
 
 
