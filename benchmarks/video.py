@@ -144,13 +144,15 @@ def peak_mb(video: Path, folder: Path) -> dict[str, float]:
         "import resource, sys\n"
         "from video.worker import _load_libraries, ingest_one\n"
         "from video.settings import IngestSettings\n"
+        "def high_water_kb():\n"
+        "    return int(next(line for line in open('/proc/self/status') if line.startswith('VmHWM')).split()[1])\n"
         "_load_libraries()\n"
-        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "before = high_water_kb()\n"
         "settings = IngestSettings(zoom_store_fps=8, zoom_store_dir=sys.argv[2], overview='shot_aware')\n"
         "record = ingest_one(sys.argv[1], settings).record\n"
         "assert record.status == 'ok', record\n"
         "usage = resource.getrusage(resource.RUSAGE_SELF)\n"
-        "print(before / 1024, usage.ru_maxrss / 1024, usage.ru_utime + usage.ru_stime, record.duration_s, record.frames)\n"
+        "print(before / 1024, high_water_kb() / 1024, usage.ru_utime + usage.ru_stime, record.duration_s, record.frames)\n"
     )
     command = [sys.executable, "-c", script, str(video), str(folder / "stores")]
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()

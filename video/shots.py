@@ -10,10 +10,13 @@ from video.types import Shot
 
 if TYPE_CHECKING:
     import av
+    import numpy as np
     from scenedetect.detector import SceneDetector
 
 SMALL_WIDTH, SMALL_HEIGHT = 64, 36
 """Size at which detectors look, whatever the shape of the video."""
+TOGETHER = 64
+"""Frames that detectors look at in one go: between decodes, their many small steps would each start cold."""
 SHORTEST_S = 0.5
 """Shortest shot: a cut closer to another one is taken for the same."""
 
@@ -35,23 +38,23 @@ class ShotFinder:
         ]
         self._cuts: list[list[int]] = [[] for _ in self._detectors]
         self._times = array("d")
+        self._waiting: list[np.ndarray] = []
         self._scaler = VideoReformatter()
 
     def take(self, frame: av.VideoFrame, time_s: float) -> None:
-        from scenedetect import FrameTimecode
-
         small = self._scaler.reformat(
             frame, width=SMALL_WIDTH, height=SMALL_HEIGHT, format="bgr24", interpolation="FAST_BILINEAR", threads=1
         ).to_ndarray()
-        code = FrameTimecode(len(self._times), self._fps)
         self._times.append(time_s)
-        for detector, cuts in zip(self._detectors, self._cuts, strict=True):
-            cuts.extend(found.frame_num for found in detector.process_frame(code, small))
+        self._waiting.append(small)
+        if len(self._waiting) == TOGETHER:
+            self._detect()
 
     def shots(self, duration_s: float) -> tuple[Shot, ...]:
         """The shots of all frames taken; they cover the video from 0 to its end without gaps."""
         from scenedetect import FrameTimecode
 
+        self._detect()
         if self._times:
             last = FrameTimecode(len(self._times) - 1, self._fps)
             for detector, cuts in zip(self._detectors, self._cuts, strict=True):
@@ -59,6 +62,16 @@ class ShotFinder:
         starts = [0.0, *merged_cuts([[self._times[number] for number in cuts] for cuts in self._cuts])]
         ends = [*starts[1:], duration_s]
         return tuple(Shot(index, start, end) for index, (start, end) in enumerate(zip(starts, ends, strict=True)))
+
+    def _detect(self) -> None:
+        from scenedetect import FrameTimecode
+
+        first = len(self._times) - len(self._waiting)
+        codes = [FrameTimecode(first + index, self._fps) for index in range(len(self._waiting))]
+        for detector, cuts in zip(self._detectors, self._cuts, strict=True):
+            for code, small in zip(codes, self._waiting, strict=True):
+                cuts.extend(found.frame_num for found in detector.process_frame(code, small))
+        self._waiting.clear()
 
 
 def merged_cuts(found_s: Sequence[Sequence[float]]) -> list[float]:
