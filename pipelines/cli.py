@@ -10,6 +10,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from pipelines import cli_ledger, cli_video
+from pipelines.cli_serve import serve
 from recipes import Recipe, RecipeError, load_recipe
 
 app = typer.Typer(
@@ -196,16 +198,9 @@ def trajectories_show(recipe: RECIPE, trajectory_id: Annotated[str, typer.Argume
         raise _stop(str(error)) from error
 
 
-def _mount() -> None:
-    """Commands that live in modules of their own."""
-    import importlib
-
-    for name, module in (("video", "pipelines.cli_video"), ("ledger", "pipelines.cli_ledger")):
-        if importlib.util.find_spec(module):
-            app.add_typer(importlib.import_module(module).app, name=name)
-
-
-_mount()
+app.add_typer(cli_video.app, name="video")
+app.add_typer(cli_ledger.app, name="ledger")
+app.command()(serve)
 
 if __name__ == "__main__":
     app()

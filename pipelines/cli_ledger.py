@@ -166,3 +166,53 @@ def probe(
         said = "not known" if value is None else ("yes" if value else "no") if isinstance(value, bool) else str(value)
         table.add_row(name.replace("_", " "), said)
     console.print(table)
+
+
+@app.command()
+def agreement(
+    recipe: Annotated[Path, typer.Option("--recipe", "-r", help="The recipe (YAML) of a run with exemplars and a judge.", envvar="VIDEOZOOMER_RECIPE")],
+    most: Annotated[int, typer.Option(help="Most answers to ask the judge about; each is a call.")] = 200,
+) -> None:
+    """Ask the judge about answers that the rules decided, and count where the two agree.
+
+    Example: `videozoomer ledger agreement --recipe my.yaml --most 100`
+    """
+    import tempfile
+
+    from assets.playing import spending
+    from assets.workspace import Workspace
+    from distill.chat import ChatPlayer
+    from distill.errors import StepStopped
+    from distill.frames import FrameStore
+    from distill.judge import agreement as count
+    from distill.judge import agreement_rate, compare_with_rules
+    from distill.ledger import Ledger
+    from recipes import RecipeError, load_recipe
+    from zoom import load_prompts
+
+    try:
+        workspace = Workspace(load_recipe(recipe))
+    except RecipeError as error:
+        raise _stop(error) from error
+    endpoint, lake = workspace.recipe.filters.judge, workspace.lake
+    if endpoint is None:
+        raise _stop(ValueError(f"{recipe} names no judge; set filters.judge"))
+    grades, trajectories, questions = (lake.read(name).to_dicts() for name in ("grades", "trajectories", "questions"))
+    with (
+        tempfile.TemporaryDirectory() as folder, FrameStore(Path(folder) / "frames.sqlite") as store,
+        Ledger(workspace.ledger("judge_agreement", "all")) as ledger, spending(workspace) as budget,
+    ):
+        judge = ChatPlayer(endpoint, ledger, store, budget=budget, purpose="judge")
+        try:
+            pairs = compare_with_rules(
+                grades, trajectories, questions, judge, load_prompts(workspace.recipe.protocol.prompts), most=most,
+                concurrency=endpoint.concurrency,
+            )
+        except StepStopped as error:
+            raise _stop(error) from error
+    table = Table("rules say", "judge says", "answers")
+    for row in count(pairs):
+        table.add_row(row["rule"], row["judge"], str(row["answers"]))
+    console.print(table)
+    rate = agreement_rate(pairs)
+    console.print("no answer was decided by both" if rate is None else f"they agree on {rate:.0%} of what both decided")

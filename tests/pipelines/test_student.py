@@ -1,0 +1,32 @@
+"""The graph with a student: trained on exemplars alone, served, played through the same client, its failures reflected on."""
+
+import shutil
+
+import polars as pl
+from graph_fixture import write_recipe
+
+from assets.workspace import Workspace
+from pipelines.run import run
+from recipes import load_recipe
+from shards.read import ShardSet
+
+
+def test_a_student_is_trained_served_and_its_failures_are_what_is_reflected_on(finished, tmp_path, world):
+    shutil.copytree(finished.recipe.home_path, tmp_path / "run")
+    path = write_recipe(
+        tmp_path / "recipe.yaml", world, finished.recorder.url, student={"samples": 1},
+        evaluation={"max_questions": 2, "policy_questions": 2, "max_new_tokens": 8, "bootstrap": 100},
+    )
+    recipe = load_recipe(path)
+    steps = ["student_shards", "student", "student_rollouts", "student_grades", "reflections"]
+    made = {name for name, _ in run(recipe, only=steps).materialized}
+    assert made == set(steps)
+    workspace = Workspace(recipe)
+    assert {row["kind"] for row in ShardSet(workspace.shards("student")).rows()} == {"exemplar"}
+    rows = workspace.lake.read("trajectories")
+    student = rows.filter(pl.col("kind") == "student")
+    asked = rows.filter((pl.col("kind") == "exemplar") & (pl.col("sample") == 0)).height
+    assert student.height == asked and (student["status"] != "failed").all()
+    reflected = rows.filter(pl.col("kind") == "reflection")
+    assert set(reflected["parent_id"]) <= set(student.filter(pl.col("zooms") > 0)["trajectory_id"])
+    assert not run(recipe, only=steps).materialized
