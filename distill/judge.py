@@ -15,6 +15,7 @@ from distill.rollouts import run_blocking
 from zoom import Message, Prompts, Text
 
 Verdict = Literal["correct", "wrong", "unknown"]
+_NAME = "judge:"
 _WORD = re.compile(r"\b(yes|no)\b", re.I)
 _THOUGHT = re.compile(r"<think>.*?(</think>|$)", re.S)
 
@@ -110,6 +111,26 @@ def judge_rows(
     ]
 
 
+def compare_with_rules(
+    grade_rows: Iterable[dict], trajectory_rows: Iterable[dict], question_rows: Iterable[dict], player: Player, prompts: Prompts,
+    *, most: int = 200, concurrency: int = 16,
+) -> list[tuple[str, str]]:
+    """Pairs of verdicts, rule and judge, on at most `most` answers that rules decided; drawn by id, the same each time.
+
+    Raises:
+        StepStopped: like `judge_cases`.
+    """
+    trajectories = {row["trajectory_id"]: row for row in trajectory_rows}
+    questions = {row["question_id"]: row for row in question_rows}
+    decided = sorted(
+        (row for row in grade_rows if not row["grader"].startswith(_NAME) and trajectories[row["trajectory_id"]]["answer"]),
+        key=lambda row: row["trajectory_id"],
+    )[:most]
+    cases = [case_of(trajectories[row["trajectory_id"]], questions[row["question_id"]]) for row in decided]
+    judged = judge_cases(cases, player, prompts, concurrency=concurrency)
+    return [(row["verdict"], one.verdict) for row, one in zip(decided, judged, strict=True)]
+
+
 def case_of(trajectory: dict, question: dict) -> Case:
     options = "".join(f"\n{letter}. {option}" for letter, option in zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ", question["options"], strict=False))
     return Case(trajectory["trajectory_id"], question["question"] + options, question["answer"], trajectory["answer"])
@@ -128,4 +149,4 @@ def agreement_rate(pairs: Iterable[tuple[str, str]]) -> float | None:
 
 
 def _grader(player: Player, prompts: Prompts) -> str:
-    return f"judge:{player.name}:{prompts.version}"
+    return f"{_NAME}{player.name}:{prompts.version}"

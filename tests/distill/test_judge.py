@@ -8,7 +8,7 @@ from chat_server import ChatServer
 from distill.chat import ChatPlayer
 from distill.errors import EndpointDown
 from distill.frames import FrameStore
-from distill.judge import Case, agreement, agreement_rate, judge_cases, judge_rows, read_verdict
+from distill.judge import Case, agreement, agreement_rate, compare_with_rules, judge_cases, judge_rows, read_verdict
 from distill.ledger import Ledger, read_entries
 from recipes.model import Endpoint
 from zoom import load_prompts
@@ -71,3 +71,16 @@ def test_agreement_counts_what_both_decided():
     pairs = [("correct", "correct")] * 3 + [("wrong", "correct"), ("unknown", "wrong"), ("correct", "unknown")]
     assert agreement_rate(pairs) == 0.75 and agreement_rate([("unknown", "wrong")]) is None
     assert {"rule": "correct", "judge": "correct", "answers": 3} in agreement(pairs)
+
+
+def test_rules_and_judge_are_compared_on_what_rules_decided(made):
+    def grade(name, verdict, grader="rule"):
+        return {"trajectory_id": name, "question_id": "q", "verdict": verdict, "grader": grader}
+
+    grades = [grade("t2", "wrong"), grade("t0", "correct"), grade("t1", "correct"), grade("t3", "correct", "judge:m:v1"), grade("t4", "wrong")]
+    trajectories = [{"trajectory_id": f"t{index}", "answer": f"answer {index}"} for index in range(5)]
+    questions = [{"question_id": "q", "question": "what?", "options": [], "answer": "a disc"}]
+    with ChatServer(behave=lambda number, body: says("YES" if b"answer 0" in body or b"answer 2" in body else "NO")) as server:
+        pairs = compare_with_rules(grades, trajectories, questions, made(server), PROMPTS, most=3)
+        assert server.counts["calls"] == 3
+    assert pairs == [("correct", "correct"), ("correct", "wrong"), ("wrong", "correct")]
