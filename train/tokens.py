@@ -48,7 +48,7 @@ class Chat:
             raise CheckpointError(f"the tokenizer of {tokenizer.name_or_path} lacks {missing}; take a Qwen2.5-VL or Qwen3-VL checkpoint")
         self.image, self.turn_end, self.pad = (known[token] for token in (IMAGE, TURN_END, PAD))
         self._turn_start, self._image_start, self._image_end = (known[token] for token in (TURN_START, IMAGE_START, IMAGE_END))
-        self._newline = self._text("\n")
+        self.newline = self._text("\n")
 
     @property
     def never_sampled(self) -> list[int]:
@@ -67,7 +67,7 @@ class Chat:
         weights: list[float] = []
         frames: list[str] = []
         for message in messages:
-            ids += [self._turn_start, *self._text(message.role), *self._newline]
+            ids += [self._turn_start, *self._text(message.role), *self.newline]
             weights += [0.0] * (len(ids) - len(weights))
             for part in message.parts:
                 if isinstance(part, Text):
@@ -78,10 +78,10 @@ class Chat:
             ids.append(self.turn_end)
             own = message.role == "assistant"
             weights += [(1.0 if message.train else failed_turn_weight) if own else 0.0] * (len(ids) - len(weights))
-            ids += self._newline
-            weights += [0.0] * len(self._newline)
+            ids += self.newline
+            weights += [0.0] * len(self.newline)
         if prompt:
-            ids += [self._turn_start, *self._text("assistant"), *self._newline]
+            ids += [self._turn_start, *self._text("assistant"), *self.newline]
             weights += [0.0] * (len(ids) - len(weights))
         return Tokens(ids, weights, tuple(frames))
 

@@ -1,0 +1,110 @@
+"""Rollouts: what is sampled over several turns is what training sees, token by token and position by position."""
+
+import pytest
+import torch
+
+from train import rollout as rollouts
+from train.collate import Sample, collate
+from train.pixels import FramePixels
+from train.policy import load_policy
+from train.rollout import Limits, play_groups
+from zoom import Episode, FrameRef, Protocol, Task, load_prompts
+
+LIMITS = Limits(temperature=1.0, max_new_tokens=40, max_tokens=4000)
+
+
+@pytest.fixture(scope="module")
+def policy(any_checkpoint):
+    return load_policy(any_checkpoint)
+
+
+@pytest.fixture(scope="module")
+def pixels(policy, shards):
+    return FramePixels(policy.image_processor, shards.jpeg)
+
+
+@pytest.fixture(scope="module")
+def frames(shards) -> list[FrameRef]:
+    rows = shards.rows()
+    parts = [part for row in rows for message in row["messages"] for part in message["parts"] if part["type"] == "image"]
+    return [FrameRef(part["frame_id"], part["time_s"]) for part in parts]
+
+
+def groups_of(frames, size: int) -> list[list[Episode]]:
+    """Two groups, whose overviews differ in length."""
+    return [
+        [Episode(Task(text, ("red", "blue"), "choice", 12.0), frames[:count], Protocol(), load_prompts()) for _ in range(size)]
+        for text, count in (("Which?", 4), ("Which colour was the other one?", 2))
+    ]
+
+
+def play(policy, pixels, frames, monkeypatch, scripts, limits=LIMITS, size=2):
+    """`scripts`: what some rows write in their first turns (others sample), each token with its true probability."""
+    waiting = {row: list(policy.tokenizer(text)["input_ids"]) for row, text in scripts.items() if row < 2 * size}
+    real = rollouts.choose
+
+    def choose(logits, temperatures, generators, never):
+        drawn = real(logits, temperatures, generators, never)
+        for row, tokens in waiting.items():
+            if tokens:
+                token = tokens.pop(0)
+                masked = logits[row].float().clone()
+                masked[never] = float("-inf")
+                drawn[row] = (token, float(masked.log_softmax(-1)[token]))
+        return drawn
+
+    monkeypatch.setattr(rollouts, "choose", choose)
+    seeds = [[1, 2], [3, 4]] if size == 2 else [[1], [3]]
+    return play_groups(policy, pixels, groups_of(frames, size), ["v", "w"], seeds, lambda uri, times: frames[5 : 5 + len(times)], limits)
+
+
+ZOOM = '<think>a</think><video_zoom>{"segment": [1, 3], "fps": 1}</video_zoom>'
+SCRIPTS = {0: ZOOM, 1: "<think>b</think><answer>A</answer><|im_end|>", 3: ZOOM}
+
+
+def test_training_sees_the_log_probabilities_of_sampling(policy, pixels, frames, monkeypatch):
+    """Over several turns, tool frames in the middle, holes in the cache: at most 1e-4 apart in float32."""
+    played = [one for group in play(policy, pixels, frames, monkeypatch, SCRIPTS) for one in group]
+    assert played[0].episode.zooms == 1 and len(played[0].tokens.frame_ids) == 4 + 2
+    assert played[1].episode.answer == "A" and len(played[0].episode.turns) >= 2
+    for one in played:
+        batch = collate([Sample("x", one.tokens)], policy, pixels)
+        with torch.no_grad():
+            logits = policy.model(**batch.inputs).logits[0]
+        logits[:, policy.chat.never_sampled] = float("-inf")
+        trained = logits.log_softmax(-1).gather(-1, batch.targets[0][:, None])[:, 0]
+        assert len(one.logprobs) == len(trained) == sum(one.tokens.weights)
+        torch.testing.assert_close(torch.tensor(one.logprobs), trained, rtol=0, atol=1e-4)
+
+
+def test_positions_of_playing_are_those_of_training(policy, pixels, frames, monkeypatch):
+    seen = []
+    hook = policy.model.model.language_model.register_forward_pre_hook(lambda module, args, kwargs: seen.append(kwargs["position_ids"]), with_kwargs=True)
+    caches = []
+    real = rollouts._Cached.__init__
+    monkeypatch.setattr(rollouts._Cached, "__init__", lambda self, *rest: caches.append(self) or real(self, *rest))
+    played = play(policy, pixels, frames, monkeypatch, SCRIPTS, size=1)
+    hook.remove()
+    columns = torch.cat([positions[-3:] for positions in seen], dim=2)
+    for row, one in enumerate(group[0] for group in played):
+        fed = columns[:, row][:, caches[0].mask[row].bool()]
+        whole = collate([Sample("x", one.tokens)], policy, pixels).inputs["position_ids"][:, 0]
+        # The last token that was drawn is never fed.
+        assert torch.equal(fed, whole[:, : fed.shape[1]]) and whole.shape[1] - fed.shape[1] <= 1
+
+
+def test_tokens_spell_the_transcript(policy, pixels, frames, monkeypatch):
+    one = play(policy, pixels, frames, monkeypatch, SCRIPTS)[0][0]
+    own = policy.tokenizer.decode([token for token, weight in zip(one.tokens.ids, one.tokens.weights, strict=True) if weight])
+    assert own.replace("<|im_end|>", "") == "".join(turn.reply for turn in one.episode.turns)
+    again = policy.chat.encode(one.episode.transcript, pixels.tokens)
+    spelled = policy.tokenizer.decode(one.tokens.ids).removesuffix("<|im_end|>")
+    assert policy.tokenizer.decode(again.ids).startswith(spelled)
+    assert one.tokens.frame_ids == again.frame_ids
+
+
+def test_an_episode_that_would_grow_too_long_is_cut(policy, pixels, frames, monkeypatch):
+    first = len(policy.chat.encode(groups_of(frames, 1)[0][0].messages, pixels.tokens, prompt=True).ids)
+    limits = Limits(1.0, 40, first + 100)
+    one = play(policy, pixels, frames, monkeypatch, SCRIPTS, limits)[0][0]
+    assert one.cut and one.episode.running and len(one.tokens.ids) <= limits.max_tokens
