@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 app = typer.Typer(help="What was asked of servers, what it cost, and what went wrong.", no_args_is_help=True, rich_markup_mode="markdown")
 console = Console()
@@ -39,15 +39,28 @@ def summary(path: WHERE) -> None:
     from distill.journal import summarise
 
     paths = _found(path)
-    table = Table("purpose", "model", "outcome", *(f"{name}" for name in ("attempts", "input", "cached", "output", "USD", "median s", "slowest s")))
     groups = summarise(paths)
+    by_model: dict[tuple[str, str, str], list] = {}
     for group in groups:
-        table.add_row(
-            group.purpose, group.model, group.outcome, f"{group.attempts:,}", f"{group.input_tokens:,}", f"{group.cached_tokens:,}",
-            f"{group.output_tokens:,}", f"{group.cost_usd:.4f}", f"{group.median_latency_s:.2f}", f"{group.slowest_s:.2f}",
-        )
-    console.print(table)
-    console.print(f"{len(paths)} ledgers, {sum(group.attempts for group in groups):,} attempts, ${sum(group.cost_usd for group in groups):.4f}")
+        by_model.setdefault((group.purpose, group.model, group.endpoint), []).append(group)
+    for (purpose, model, endpoint), outcomes in by_model.items():
+        console.print(f"[bold]{model}[/] at {endpoint} ({purpose})", highlight=False)
+        table = Table("outcome", *(_right(name) for name in ("calls", "input", "output", "USD", "median s", "max s")), box=None, padding=(0, 2, 0, 0))
+        for group in outcomes:
+            table.add_row(
+                group.outcome, f"{group.attempts:,}", f"{group.input_tokens:,}", f"{group.output_tokens:,}", f"{group.cost_usd:.4f}",
+                f"{group.median_latency_s:.2f}", f"{group.slowest_s:.2f}",
+            )
+        console.print(table)
+        if cached := sum(group.cached_tokens for group in outcomes):
+            console.print(f"of the input, {cached:,} tokens were cached by the provider")
+        console.print()
+    total = sum(group.attempts for group in groups)
+    console.print(f"{len(paths)} ledgers, {total:,} calls, ${sum(group.cost_usd for group in groups):.4f}", highlight=False)
+
+
+def _right(name: str) -> Column:
+    return Column(name, justify="right", no_wrap=True)
 
 
 @app.command()

@@ -83,6 +83,12 @@ def test_the_command_line(home, arguments, said):
     assert result.exit_code == 0 and said in result.output
 
 
+def test_a_summary_reads_in_a_narrow_terminal(home):
+    result = CliRunner().invoke(app, ["summary", str(home)], env={"COLUMNS": "80"})
+    assert "…" not in result.output and max(map(len, result.output.splitlines())) <= 80
+    assert [line.split()[0] for line in result.output.splitlines()[2:5]] == ["cut_off", "ok", "timeout"]
+
+
 def test_the_command_line_says_what_is_wrong(tmp_path):
     result = CliRunner().invoke(app, ["summary", str(tmp_path / "none")])
     assert result.exit_code == 1 and "there is no ledger" in result.output.replace("\n", " ")
