@@ -1,0 +1,68 @@
+"""Computing a group's common beginning once changes neither log-probabilities nor gradients."""
+
+import pytest
+import torch
+
+from train.collate import Sample, collate
+from train.pixels import FramePixels
+from train.policy import load_policy
+from train.shared_prefix import SharedPrefix, collate_group, token_logprobs
+from train.tokens import Tokens
+from zoom.messages import from_rows
+
+
+@pytest.fixture(scope="module")
+def policy(any_checkpoint):
+    return load_policy(any_checkpoint)
+
+
+@pytest.fixture(scope="module")
+def pixels(policy, shards):
+    return FramePixels(policy.image_processor, shards.jpeg)
+
+
+@pytest.fixture(scope="module")
+def rollouts(policy, pixels, shards) -> list[Tokens]:
+    """Three trajectories of one video: with a zoom, with two, and cut short before its tool answer."""
+    opening, group = None, []
+    for row in shards.rows()[:3]:
+        messages = from_rows(row["messages"])
+        opening = opening or messages[:2]
+        # A reflection's failed turn was drawn by the policy as well.
+        group.append(policy.chat.encode([*opening, *messages[2:]], pixels.tokens, failed_turn_weight=1.0))
+    short = policy.chat.encode([*opening, from_rows(shards.rows()[0]["messages"])[2]], pixels.tokens)
+    return [*group, short]
+
+
+def test_equal_to_computing_every_rollout_whole(policy, pixels, rollouts):
+    factors = torch.randn(len(rollouts), generator=torch.Generator().manual_seed(0))[:, None]
+    found = []
+    for shared in (False, True):
+        policy.model.zero_grad()
+        if shared:
+            batch = collate_group(rollouts, policy, pixels)
+            logits, targets, mask = SharedPrefix(policy.model)(batch.prefix, batch.endings), batch.targets, batch.mask
+        else:
+            plain = collate([Sample(str(i), tokens) for i, tokens in enumerate(rollouts)], policy, pixels)
+            logits, targets, mask = policy.model(**plain.inputs).logits, plain.targets, plain.weights
+        logprobs, entropy = token_logprobs(logits, targets, policy.chat.never_sampled, 0.9)
+        ((logprobs * factors + 0.1 * entropy) * mask).sum().backward()
+        gradients = {name: p.grad.clone() for name, p in policy.model.named_parameters() if p.grad is not None}
+        found.append(((logprobs * mask).detach(), gradients))
+    (whole, whole_gradients), (split, split_gradients) = found
+    torch.testing.assert_close(split, whole, rtol=0, atol=1e-4)
+    assert split_gradients.keys() == whole_gradients.keys()
+    for name, gradient in whole_gradients.items():
+        torch.testing.assert_close(split_gradients[name], gradient, rtol=1e-3, atol=1e-4 * float(gradient.abs().max()) + 1e-7, msg=name)
+
+
+def test_rollouts_that_begin_differently_are_refused(policy, pixels, shards, rollouts):
+    other = policy.chat.encode(from_rows(shards.rows()[4]["messages"]), pixels.tokens)
+    with pytest.raises(ValueError, match="begin with the same"):
+        collate_group([rollouts[0], other], policy, pixels)
+
+
+def test_entropy_is_over_what_can_be_drawn():
+    logits = torch.zeros(1, 1, 6)
+    logprobs, entropy = token_logprobs(logits, torch.tensor([[1]]), [4, 5], 1.0)
+    assert entropy.item() == pytest.approx(torch.tensor(4.0).log().item()) and logprobs.item() == pytest.approx(-entropy.item())
