@@ -8,62 +8,15 @@ import hashlib
 import io
 import secrets
 from concurrent.futures import Future
-from typing import Annotated, Any, Literal
-
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from typing import Any
 
 from distill.errors import CallFailed
+from distill.serving import ChatMessage, RequestError, completion, read_request
 from train.batching import Batcher, Call
 from train.generate import Written
 from train.player import seed_of
 from zoom import Image, Message, Text
 from zoom.messages import merged
-
-
-class RequestError(ValueError):
-    """A request that cannot be served; `status`, `code` and `param` go into the error's JSON."""
-
-    def __init__(self, sentence: str, *, status: int = 400, code: str | None = None, param: str | None = None) -> None:
-        super().__init__(sentence)
-        self.status, self.code, self.param = status, code, param
-
-
-class _TextPart(BaseModel):
-    type: Literal["text"]
-    text: str
-
-
-class _ImageUrl(BaseModel):
-    url: str
-
-
-class _ImagePart(BaseModel):
-    type: Literal["image_url"]
-    image_url: _ImageUrl
-
-
-class _Message(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-    role: Literal["system", "user", "assistant"]
-    content: str | list[Annotated[_TextPart | _ImagePart, Field(discriminator="type")]]
-
-
-class _Request(BaseModel):
-    """The fields that are understood; others are ignored, as other servers do."""
-
-    model_config = ConfigDict(extra="ignore")
-    model: str
-    messages: list[_Message] = Field(min_length=1)
-    temperature: float | None = Field(default=None, ge=0, le=2)
-    seed: int | None = None
-    stop: str | list[str] | None = None
-    max_tokens: int | None = Field(default=None, ge=1)
-    max_completion_tokens: int | None = Field(default=None, ge=1)
-    n: int | None = None
-    stream: bool | None = None
-    top_p: float | None = None
-    include_stop_str_in_output: bool = False
-    """As vLLM has it: keep the stop string at the end of the text."""
 
 
 def complete(body: Any, batcher: Batcher, name: str, most_tokens: int) -> dict:
@@ -72,14 +25,15 @@ def complete(body: Any, batcher: Batcher, name: str, most_tokens: int) -> dict:
     Raises:
         RequestError: it cannot be served; the sentence says why.
     """
-    request = _checked(body, name)
+    request = read_request(body, name)
+    if request.top_p not in (None, 1):
+        raise RequestError("top_p must be 1: the policy is sampled as it is trained", code="unsupported_value", param="top_p")
     jpegs: dict[str, bytes] = {}
     messages = [_read(message, jpegs) for message in request.messages]
     number = secrets.randbits(48) if request.seed is None else request.seed
-    stops = tuple(stop for stop in ([request.stop] if isinstance(request.stop, str) else request.stop or []) if stop)
-    limit = min(request.max_completion_tokens or request.max_tokens or most_tokens, most_tokens)
+    limit = min(request.limit or most_tokens, most_tokens)
     temperature = 1.0 if request.temperature is None else request.temperature
-    waiting: Future[Written] = batcher.submit(Call(messages, temperature, seed_of(messages, number), limit, stops, jpegs))
+    waiting: Future[Written] = batcher.submit(Call(messages, temperature, seed_of(messages, number), limit, request.stops, jpegs))
     try:
         written = waiting.result()
     except CallFailed as error:
@@ -87,50 +41,30 @@ def complete(body: Any, batcher: Batcher, name: str, most_tokens: int) -> dict:
     text = written.text
     if written.stop and not request.include_stop_str_in_output:
         text = text[: text.index(written.stop)]
-    usage = {"prompt_tokens": written.prompt_tokens, "completion_tokens": len(written.ids)}
-    return {
-        "id": f"chatcmpl-{secrets.token_hex(12)}", "object": "chat.completion", "created": 0, "model": name,
-        "choices": [
-            {
-                "index": 0, "message": {"role": "assistant", "content": text}, "logprobs": None,
-                "finish_reason": written.finish_reason, "stop_reason": written.stop,
-            }
-        ],
-        "usage": usage | {"total_tokens": sum(usage.values())},
-    }
+    return completion(
+        identity=secrets.token_hex(12), model=name, text=text, finish_reason=written.finish_reason, stop=written.stop,
+        prompt_tokens=written.prompt_tokens, completion_tokens=len(written.ids),
+    )
 
 
-def _checked(body: Any, name: str) -> _Request:
-    try:
-        request = _Request.model_validate(body)
-    except ValidationError as error:
-        first = error.errors()[0]
-        param = ".".join(map(str, first["loc"])) or None
-        raise RequestError(f"{param or 'the request'}: {first['msg']}", param=param) from error
-    if request.model != name:
-        raise RequestError(f"The model {request.model!r} does not exist; there is {name!r}.", status=404, code="model_not_found", param="model")
-    if request.n not in (None, 1):
-        raise RequestError("n must be 1: send a request for each sample, with another seed", param="n")
-    if request.stream:
-        raise RequestError("streaming is not offered; leave out stream", code="unsupported_value", param="stream")
-    if request.top_p not in (None, 1):
-        raise RequestError("top_p must be 1: the policy is sampled as it is trained", code="unsupported_value", param="top_p")
-    return request
-
-
-def _read(message: _Message, jpegs: dict[str, bytes]) -> Message:
+def _read(message: ChatMessage, jpegs: dict[str, bytes]) -> Message:
     """A message in neutral form; its pictures go to `jpegs`."""
-    if isinstance(message.content, str):
-        return Message(message.role, merged([Text(message.content)]))
+    if message.role not in ("system", "user", "assistant"):
+        raise RequestError(f"role must be system, user or assistant, not {message.role!r}", param="messages")
+    if message.content is None or isinstance(message.content, str):
+        return Message(message.role, merged([Text(message.content or "")]))
     parts: list[Text | Image] = []
     for part in message.content:
-        if isinstance(part, _TextPart):
-            parts.append(Text(part.text))
-            continue
-        data = _picture(part.image_url.url)
-        frame_id = hashlib.sha256(data).hexdigest()[:32]
-        jpegs[frame_id] = data
-        parts.append(Image(frame_id, 0.0))
+        match part:
+            case {"type": "text", "text": str(text)}:
+                parts.append(Text(text))
+            case {"type": "image_url", "image_url": {"url": str(url)}}:
+                data = _picture(url)
+                frame_id = hashlib.sha256(data).hexdigest()[:32]
+                jpegs[frame_id] = data
+                parts.append(Image(frame_id, 0.0))
+            case _:
+                raise RequestError("a part of a message must be a text or an image_url", param="messages")
     return Message(message.role, merged(parts))
 
 

@@ -79,8 +79,9 @@ def serve(checkpoint: str | Path, port: int = 0, *, name: str = "student", max_b
 
 def run(checkpoint: str | Path, *, host: str, port: int, name: str, max_batch: int, until_stdin_closes: bool = False) -> int:
     """Serve until interrupted or terminated; prints the address once it listens. Returns the exit code."""
+    from distill.serving import ChatServer
     from train.batching import Batcher
-    from train.chat_server import PolicyServer
+    from train.completion import complete
     from train.player import load_for_playing
     from train.tokens import CheckpointError
 
@@ -95,7 +96,8 @@ def run(checkpoint: str | Path, *, host: str, port: int, name: str, max_batch: i
 
     with Batcher(policy, not_brought, max_batch=max_batch) as batcher:
         try:
-            server = PolicyServer(batcher, name, host=host, port=port, most_tokens=MOST_TOKENS)
+            card = {"id": name, "object": "model", "created": 0, "owned_by": "videozoomer"}
+            server = ChatServer(lambda body: complete(body, batcher, name, MOST_TOKENS), card, host=host, port=port)
         except OSError as error:
             print(f"cannot listen on {host}:{port}: {error.strerror}; choose another --port", file=sys.stderr)
             return 1

@@ -7,8 +7,7 @@ import random
 import re
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
+from distill.serving import ChatRequest, RequestError, completion, read_request
 from samples.teacher import MODEL
 from samples.teacher.conversation import BadContent, read_conversation
 from samples.teacher.mind import think
@@ -25,37 +24,6 @@ _TOKEN = re.compile(r"\w{1,4}|[^\w\s]|\s+(?=\s)|\s$")
 _PIXELS_OF_A_TOKEN = 28 * 28
 
 
-class RequestError(ValueError):
-    """A request that cannot be served; `status`, `code` and `param` go into the error's JSON."""
-
-    def __init__(self, sentence: str, *, status: int = 400, code: str | None = None, param: str | None = None) -> None:
-        super().__init__(sentence)
-        self.status, self.code, self.param = status, code, param
-
-
-class _Message(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-    role: str
-    content: str | list[Any] | None = None
-
-
-class _Request(BaseModel):
-    """The fields that are understood; others are ignored, as other servers do."""
-
-    model_config = ConfigDict(extra="ignore")
-    model: str
-    messages: list[_Message] = Field(min_length=1)
-    temperature: float | None = Field(default=None, ge=0, le=2)
-    seed: int | None = None
-    stop: str | list[str] | None = None
-    max_tokens: int | None = Field(default=None, ge=1)
-    max_completion_tokens: int | None = Field(default=None, ge=1)
-    n: int | None = None
-    stream: bool | None = None
-    include_stop_str_in_output: bool = False
-    """As vLLM has it: keep the stop string at the end of the text."""
-
-
 def count_tokens(text: str) -> int:
     """Tokens of a text by this server's simple count: pieces of words up to four letters long, and signs."""
     return len(_TOKEN.findall(text))
@@ -67,7 +35,7 @@ def complete(body: Any, eyes: Eyes) -> dict:
     Raises:
         RequestError: it cannot be served; the sentence says why.
     """
-    request = _checked(body)
+    request = read_request(body, MODEL)
     try:
         talk = read_conversation([message.model_dump() for message in request.messages], eyes.look)
     except (BadContent, NotAnImage) as error:
@@ -85,61 +53,26 @@ def complete(body: Any, eyes: Eyes) -> dict:
     text, stop, finish = _ended(text, request)
     tokens = count_tokens(text)
     digest = hashlib.sha1(talk.digest + repr((seed, temperature)).encode()).hexdigest()
-    return {
-        "id": f"chatcmpl-{digest[:24]}",
-        "object": "chat.completion",
-        "created": 0,
-        "model": MODEL,
-        "system_fingerprint": MODEL,
-        "choices": [
-            {
-                "index": 0,
-                "message": {"role": "assistant", "content": text},
-                "logprobs": None,
-                "finish_reason": finish,
-                "stop_reason": stop,
-            }
-        ],
-        "usage": {"prompt_tokens": prompt_tokens, "completion_tokens": tokens, "total_tokens": prompt_tokens + tokens},
-    }
+    return completion(
+        identity=digest[:24], model=MODEL, text=text, finish_reason=finish, stop=stop, prompt_tokens=prompt_tokens, completion_tokens=tokens
+    )
 
 
-def models() -> dict:
-    """The answer to /v1/models."""
-    card = {"id": MODEL, "object": "model", "created": 0, "owned_by": "videozoomer-samples", "description": CARD}
-    return {"object": "list", "data": [card]}
-
-
-def _checked(body: Any) -> _Request:
-    try:
-        request = _Request.model_validate(body)
-    except ValidationError as error:
-        first = error.errors()[0]
-        param = ".".join(map(str, first["loc"])) or None
-        raise RequestError(f"{param or 'the request'}: {first['msg']}", param=param) from error
-    if request.model != MODEL:
-        raise RequestError(f"The model {request.model!r} does not exist; there is {MODEL!r}.", status=404, code="model_not_found", param="model")
-    if request.n not in (None, 1):
-        raise RequestError("n must be 1: send a request for each sample, with another seed", param="n")
-    if request.stream:
-        raise RequestError("streaming is not offered; leave out stream", code="unsupported_value", param="stream")
-    if isinstance(request.stop, list) and len(request.stop) > 4:
-        raise RequestError("stop takes at most 4 strings", param="stop")
-    return request
+def model_card() -> dict:
+    """The entry in /v1/models."""
+    return {"id": MODEL, "object": "model", "created": 0, "owned_by": "videozoomer-samples", "description": CARD}
 
 
 def _texts(parts: list[Any] | None) -> str:
     return "".join(part.get("text", "") for part in parts or [] if isinstance(part, dict) and isinstance(part.get("text"), str))
 
 
-def _ended(text: str, request: _Request) -> tuple[str, str | None, str]:
+def _ended(text: str, request: ChatRequest) -> tuple[str, str | None, str]:
     """The text as far as generation would have come: (text, stop string that ended it, finish reason)."""
-    stops = [request.stop] if isinstance(request.stop, str) else request.stop or []
-    found = min(((text.find(stop), stop) for stop in stops if stop and stop in text), default=None)
+    found = min(((text.find(stop), stop) for stop in request.stops if stop in text), default=None)
     if found is not None:
         text = text[: found[0] + (len(found[1]) if request.include_stop_str_in_output else 0)]
-    limit = request.max_completion_tokens or request.max_tokens
-    if limit is not None and count_tokens(text) > limit:
-        end = [match.end() for match in _TOKEN.finditer(text)][limit - 1]
+    if request.limit is not None and count_tokens(text) > request.limit:
+        end = [match.end() for match in _TOKEN.finditer(text)][request.limit - 1]
         return text[:end], None, "length"
     return text, found[1] if found else None, "stop"
