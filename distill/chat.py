@@ -152,7 +152,7 @@ class ChatPlayer:
             self._breaker.check()
             bound = upper_bound(self.endpoint, body.text_bytes, body.image_tokens)
             await self._set_aside(key, attempt, bound)
-            entry, outcome = None, None
+            paid_usd: float | None = None
             try:
                 outcome, latency_s = await self._send(body, sent, bound, f"{key}-{attempt}")
                 self._counts["made"] += 1
@@ -162,8 +162,12 @@ class ChatPlayer:
                 )
                 await self._ledger.write(entry)
                 self._paid_usd += entry.cost_usd
+                paid_usd = None if outcome.maybe_billed else entry.cost_usd
+            except StepStopped:
+                paid_usd = 0.0  # It was stopped before it was sent.
+                raise
             finally:
-                await self._settle(key, attempt, entry, outcome)
+                await self._settle(key, attempt, paid_usd)
             attempt += 1
             if outcome.final:
                 return entry, False
@@ -253,13 +257,13 @@ class ChatPlayer:
             self._settled.clear()
             await self._settled.wait()
 
-    async def _settle(self, key: str, attempt: int, entry: Entry | None, outcome: Outcome | None) -> None:
+    async def _settle(self, key: str, attempt: int, paid_usd: float | None) -> None:
+        """Put what was paid in the place of what was set aside; None (it may have been billed unseen) leaves it there."""
         if self._budget is None:
             return
         try:
-            # What may have been billed without an answer, or was cut down, stays set aside.
-            if entry is not None and outcome is not None and not outcome.maybe_billed:
-                await self._in_thread(self._budget.settle, self._ledger, key, attempt, entry.cost_usd)
+            if paid_usd is not None:
+                await self._in_thread(self._budget.settle, self._ledger, key, attempt, paid_usd)
         finally:
             self._held -= 1
             self._settled.set()

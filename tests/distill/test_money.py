@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from distill.budget import Budget
 from distill.chat import ChatPlayer
 from distill.costs import cost_usd, frame_tokens, upper_bound
-from distill.errors import BudgetSpent
+from distill.errors import BudgetSpent, EndpointDown
 from distill.exemplars import exemplar_jobs
 from distill.frames import FrameStore
 from distill.ledger import Ledger, read_entries
@@ -68,6 +68,15 @@ def test_refusals_and_lost_calls_hold_nothing(store, tmp_path):
     with ChatServer(behave=lambda number, body: "429" if number < 3 else None) as server:
         run(server, store, tmp_path, 1.0, jobs)
     assert run.balance.aside_usd == 0 and run.balance.paid_usd == pytest.approx(paid(tmp_path))
+
+
+def test_a_dead_server_holds_nothing(store, tmp_path):
+    jobs = list(exemplar_jobs(make_items(store, 20), DistillSettings(samples=1)))
+    with ChatServer() as server:
+        pass
+    with pytest.raises(EndpointDown):
+        run(server, store, tmp_path, 1.0, jobs, model="rule-player", dead_after_s=0.5)
+    assert run.balance.aside_usd == 0 and run.balance.paid_usd == 0
 
 
 def test_what_a_killed_process_had_set_aside_is_told_from_what_it_journalled(store, tmp_path):
