@@ -305,6 +305,10 @@ class RlSettings(Settings):
     """Groups whose rewards deviate less teach nothing and are dropped."""
     redraws: Annotated[int, Field(ge=0)] = 2
     """How often a round draws further questions for dropped groups (the paper resamples; ours sets a limit)."""
+    episodes_at_once: Positive = 64
+    """Episodes played side by side; memory grows with it."""
+    forward_at_once: Positive = 16
+    """Episodes of a group in one forward pass of training; each pass computes their common beginning once."""
     max_tokens: Positive = 32_768
     """An episode ends without an answer before it grows longer."""
     max_new_tokens: Positive = 1024

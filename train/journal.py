@@ -14,9 +14,10 @@ SAY_EVERY_S = 5.0
 class Journal:
     """Silent on every process but the first."""
 
-    def __init__(self, out: Path, *, first: bool, from_step: int) -> None:
-        """`from_step`: a resumed run drops the lines of steps that it takes again."""
+    def __init__(self, out: Path, stage: str, *, first: bool, from_step: int) -> None:
+        """`stage` names the curves in TensorBoard. `from_step`: a resumed run drops the lines of steps that it takes again."""
         self.first = first
+        self._stage = stage
         self._said_s = float("-inf")
         self._board = None
         if not first:
@@ -30,22 +31,20 @@ class Journal:
 
             self._board = SummaryWriter(str(out / "tensorboard"), purge_step=from_step or None)
 
-    def step(self, facts: dict[str, Any], *, of: int, now_s: float) -> None:
-        """One line a step on disk, one every few seconds on the screen. `facts` has `step`, from 1."""
+    def step(self, facts: dict[str, Any], sentence: str, *, of: int, now_s: float) -> None:
+        """One line a step on disk, one every few seconds on the screen: `sentence`, filled with the facts and `of`.
+        The facts have `step`, from 1."""
         if not self.first:
             return
         self._file.write(json.dumps(facts) + "\n")
         self._file.flush()
         if self._board:
             for name, value in facts.items():
-                if name != "step":
-                    self._board.add_scalar(f"sft/{name}", value, facts["step"])
+                if name != "step" and value is not None:
+                    self._board.add_scalar(f"{self._stage}/{name}", value, facts["step"])
         if now_s - self._said_s >= SAY_EVERY_S or facts["step"] == of:
             self._said_s = now_s
-            self.say(
-                f"step {facts['step']} of {of}: loss {facts['loss']:.3f}, "
-                f"{facts['tokens_per_second']:.0f} tokens/s, learning rate {facts['learning_rate']:.2e}"
-            )
+            self.say(sentence.format(**facts, of=of))
 
     def say(self, sentence: str) -> None:
         if not self.first:

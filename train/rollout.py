@@ -18,6 +18,7 @@ from train.generate import TAIL, choose
 from train.pixels import FramePixels
 from train.policy import Policy
 from train.tokens import Tokens
+from video.types import FrameError
 from zoom import Episode, FrameRef, Message
 from zoom.parsing import STOP
 
@@ -46,6 +47,8 @@ class Rollout:
     """Of the tokens with weight 1, in order."""
     cut: bool
     """Whether it was ended because it would have grown past the limit."""
+    failure: str | None
+    """Why it could not be played to its end, such as a frame that cannot be read; not the policy's doing."""
 
 
 @dataclass
@@ -63,9 +66,10 @@ class _Seat:
     """Tokens of the turn being written; the last of them is not in the cache yet."""
     writing: bool = True
     cut: bool = False
+    failure: str | None = None
 
     def rollout(self) -> Rollout:
-        return Rollout(self.episode, Tokens(self.ids, self.weights, tuple(self.frame_ids)), self.logprobs, self.cut)
+        return Rollout(self.episode, Tokens(self.ids, self.weights, tuple(self.frame_ids)), self.logprobs, self.cut, self.failure)
 
 
 class _Cached:
@@ -181,19 +185,22 @@ def _answers(
         if times_s := seat.episode.step(policy.tokenizer.decode(said)):
             asked[index] = readers.submit(frames_for, seat.video_uri, times_s)
     for index, frames in asked.items():
-        seats[index].episode.show(list(frames.result()))
+        try:
+            seats[index].episode.show(list(frames.result()))
+        except FrameError as error:
+            seats[index].failure = str(error)
     blocks: list[list[int]] = []
     shown: list[tuple[str, ...]] = []
     for seat in seats:
         block: list[int] = []
         frame_ids: tuple[str, ...] = ()
-        if seat.writing and seat.episode.running:
+        if seat.writing and seat.episode.running and not seat.failure:
             answer: Message = seat.episode.transcript[-1]
             told = chat.encode([answer], pixels.tokens, prompt=True)
             # The turn is closed here where the policy did not close it itself; that token is not its own.
             closing = [*([] if seat.turn[-1] == chat.turn_end else [chat.turn_end]), *chat.newline]
             if len(seat.ids) + len(closing) + len(told.ids) + limits.max_new_tokens > limits.max_tokens:
-                seat.cut = True
+                seat.cut, seat.episode.status = True, "exhausted"
             else:
                 block = [seat.turn[-1], *closing, *told.ids]
                 frame_ids = told.frame_ids

@@ -10,7 +10,6 @@ while it runs state/, from which a killed run of the same recipe and data goes o
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import time
 import warnings
@@ -19,7 +18,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recipes.model import Recipe
-from shards.manifest import sha256_of
 from shards.read import ShardSet
 from train.collate import DataError, Prepared, Sample, collate, prepare, weighted_loss
 from train.engine import Place, deepspeed_config, set_rate, start_engine, summed, take_place
@@ -27,7 +25,7 @@ from train.journal import Journal
 from train.pixels import FramePixels
 from train.policy import Policy, freeze_vision, load_policy, quiet, with_lora
 from train.schedule import Order, accumulation, learning_rate, parts
-from train.state import drop_state, resume, save_state, save_weights, stamp_of
+from train.state import drop_state, resume, save_state, save_weights, stamp_of, weights_hash
 
 if TYPE_CHECKING:
     from deepspeed import DeepSpeedEngine
@@ -85,9 +83,9 @@ def train(shards: ShardSet, out: Path, recipe: Recipe, place: Place) -> dict:
     model = _made_ready(policy, recipe)
     sizes = {"parameters": _count(policy.model), "trained_parameters": _count(model, trained=True)}
     engine = start_engine(model, config, settings.learning_rate)
-    stamp = stamp_of(shards, recipe, place)
-    progress = resume(engine, out, stamp)
-    journal = Journal(out, first=place.first, from_step=progress["step"])
+    stamp = stamp_of(shards.manifest.content_hash, recipe.policy.digest(), settings.digest(), place.world, place.bf16)
+    progress = resume(engine, out, stamp, {"step": 0, "tokens": 0, "seconds": 0.0, "loss_before": None})
+    journal = Journal(out, "sft", first=place.first, from_step=progress["step"])
     if progress["step"]:
         journal.say(f"going on from step {progress['step']} of {steps}")
     else:
@@ -122,13 +120,16 @@ def train(shards: ShardSet, out: Path, recipe: Recipe, place: Place) -> dict:
                 "learning_rate": rate, "gradient_norm": float(engine.get_global_grad_norm() or 0.0),
                 "tokens_per_second": tokens / seconds, "epoch": (step + 1) * settings.batch_size / len(trained.samples),
             },
+            "step {step} of {of}: loss {loss:.3f}, {tokens_per_second:.0f} tokens/s, learning rate {learning_rate:.2e}",
             of=steps, now_s=time.monotonic(),
         )
         if (step + 1) % settings.checkpoint_steps == 0 and step + 1 < steps:
             save_state(engine, out, stamp, progress, place)
 
     loss_after = held_out_loss(engine, watched, policy, pixels, settings.micro_batch_size, place)
-    save_weights(engine, policy, out / "checkpoint", recipe, place)
+    save_weights(
+        engine, policy, out / "checkpoint", zero_stage=settings.zero_stage, adapters=bool(recipe.policy.lora_rank), first=place.first
+    )
     summary = {
         "loss_before": progress["loss_before"], "loss_after": loss_after, "loss_rows": watched_on, "watched": len(watched),
         "steps": steps, "trajectories": len(trained.samples), "left_out_too_long": len(trained.too_long),
@@ -137,9 +138,7 @@ def train(shards: ShardSet, out: Path, recipe: Recipe, place: Place) -> dict:
         "processes": place.world, "device": place.device.type,
     }
     if place.first:
-        weights = sorted((out / "checkpoint").glob("*.safetensors"))
-        digest = hashlib.sha256("".join(sha256_of(path) for path in weights).encode())
-        summary["content_hash"] = digest.hexdigest()[:32]
+        summary["content_hash"] = weights_hash(out / "checkpoint")
         (out / "summary.json").write_text(json.dumps(summary, indent=1) + "\n")
         drop_state(out)
     journal.say(f"loss {summary['loss_before']:.3f} before, {loss_after:.3f} after, on {len(watched)} {watched_on} rows")

@@ -9,8 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recipes.model import Recipe
-from shards.read import ShardSet
+from shards.manifest import sha256_of
 from train.engine import Place, whole_state
 from train.policy import Policy, save_policy
 
@@ -21,19 +20,18 @@ CODE = "1"
 """Raised when the same recipe and data would train another policy."""
 
 
-def stamp_of(shards: ShardSet, recipe: Recipe, place: Place) -> str:
-    """A state is gone on from only by a run that would have come to it itself."""
-    parts = [CODE, shards.manifest.content_hash, recipe.policy.digest(), recipe.sft.digest(), place.world, place.bf16]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+def stamp_of(*facts: object) -> str:
+    """A state is gone on from only by a run that would have come to it itself: same code, data, recipe and machines."""
+    return hashlib.sha256(json.dumps([CODE, *facts]).encode()).hexdigest()[:32]
 
 
-def resume(engine: DeepSpeedEngine, out: Path, stamp: str) -> dict:
-    """Load weights, optimiser and progress of a killed run whose state lies there; otherwise a beginning."""
+def resume(engine: DeepSpeedEngine, out: Path, stamp: str, beginning: dict) -> dict:
+    """Load weights, optimiser and progress of a killed run whose state lies there; otherwise `beginning`."""
     state = out / "state"
     if _is_of(state, stamp) and (state / "latest").exists():
         _, progress = engine.load_checkpoint(str(state))
-        return {name: progress[name] for name in ("step", "tokens", "seconds", "loss_before")}
-    return {"step": 0, "tokens": 0, "seconds": 0.0, "loss_before": None}
+        return {name: progress[name] for name in beginning}
+    return dict(beginning)
 
 
 def save_state(engine: DeepSpeedEngine, out: Path, stamp: str, progress: dict, place: Place) -> None:
@@ -64,12 +62,12 @@ def _is_of(state: Path, stamp: str) -> bool:
     return (state / "stamp").exists() and (state / "stamp").read_text() == stamp
 
 
-def save_weights(engine: DeepSpeedEngine, policy: Policy, target: Path, recipe: Recipe, place: Place) -> None:
+def save_weights(engine: DeepSpeedEngine, policy: Policy, target: Path, *, zero_stage: int, adapters: bool, first: bool) -> None:
     """A standard checkpoint folder in one rename; adapters are merged into the weights. Every process must call it."""
-    weights = whole_state(engine, recipe.sft.zero_stage)
-    if not place.first:
+    weights = whole_state(engine, zero_stage)
+    if not first:
         return
-    if recipe.policy.lora_rank:
+    if adapters:
         policy = replace(policy, model=engine.module.merge_and_unload())
     temporary = target.with_name(f".{target.name}")
     if temporary.exists():
@@ -78,3 +76,8 @@ def save_weights(engine: DeepSpeedEngine, policy: Policy, target: Path, recipe: 
     if target.exists():
         shutil.rmtree(target)
     temporary.rename(target)
+
+
+def weights_hash(checkpoint: Path) -> str:
+    digests = [sha256_of(path) for path in sorted(checkpoint.glob("*.safetensors"))]
+    return hashlib.sha256("".join(digests).encode()).hexdigest()[:32]

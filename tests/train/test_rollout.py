@@ -8,6 +8,7 @@ from train.collate import Sample, collate
 from train.pixels import FramePixels
 from train.policy import load_policy
 from train.rollout import Limits, play_groups
+from video.types import FrameError
 from zoom import Episode, FrameRef, Protocol, Task, load_prompts
 
 LIMITS = Limits(temperature=1.0, max_new_tokens=40, max_tokens=4000)
@@ -107,4 +108,16 @@ def test_an_episode_that_would_grow_too_long_is_cut(policy, pixels, frames, monk
     first = len(policy.chat.encode(groups_of(frames, 1)[0][0].messages, pixels.tokens, prompt=True).ids)
     limits = Limits(1.0, 40, first + 100)
     one = play(policy, pixels, frames, monkeypatch, SCRIPTS, limits)[0][0]
-    assert one.cut and one.episode.running and len(one.tokens.ids) <= limits.max_tokens
+    assert one.cut and one.episode.status == "exhausted" and len(one.tokens.ids) <= limits.max_tokens
+
+
+def test_a_frame_that_cannot_be_read_fails_its_episode_alone(policy, pixels, frames, monkeypatch):
+    def unreadable(uri, times_s):
+        raise FrameError(uri, times_s[0], "broken")
+
+    waiting = list(policy.tokenizer(ZOOM)["input_ids"])
+    real = rollouts.choose
+    monkeypatch.setattr(rollouts, "choose", lambda *given: [(waiting.pop(0), 0.0) if waiting else real(*given)[0], *real(*given)[1:]])
+    (first, second), _ = play_groups(policy, pixels, groups_of(frames, 2), ["v", "w"], [[1, 2], [3, 4]], unreadable, LIMITS)
+    assert "broken" in first.failure and first.episode.running
+    assert second.failure is None

@@ -10,8 +10,8 @@ KILLED_AFTER_STEP_5 = """
 import os, sys
 from train import journal, sft
 real = journal.Journal.step
-def step(self, facts, **more):
-    real(self, facts, **more)
+def step(self, facts, *rest, **more):
+    real(self, facts, *rest, **more)
     if facts["step"] == 5:
         os._exit(9)
 journal.Journal.step = step
