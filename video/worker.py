@@ -66,8 +66,8 @@ def on_this_machine(uri: str) -> Iterator[Path]:
 
 def _load_libraries() -> None:
     """Import all that a task needs, so that neither its time nor its memory pays for it."""
+    import cv2  # noqa: F401
     import imagehash  # noqa: F401
-    import PIL.JpegImagePlugin  # noqa: F401
     import scenedetect.detectors  # noqa: F401
     import scipy.fftpack  # noqa: F401
 
