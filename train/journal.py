@@ -44,7 +44,8 @@ class Journal:
                     self._board.add_scalar(f"{self._stage}/{name}", value, facts["step"])
         if now_s - self._said_s >= SAY_EVERY_S or facts["step"] == of:
             self._said_s = now_s
-            self.say(sentence.format(**facts, of=of))
+            shown = {name: float("nan") if value is None else value for name, value in facts.items()}
+            self.say(sentence.format(**shown, of=of))
 
     def say(self, sentence: str) -> None:
         if not self.first:

@@ -129,7 +129,8 @@ def play_groups(
     import torch
 
     size = len(groups[0])
-    with torch.inference_mode(), ThreadPoolExecutor(4, thread_name_prefix="frames") as readers:
+    # Not inference_mode: the pixels that are loaded here are used again where gradients are taken.
+    with torch.no_grad(), ThreadPoolExecutor(4, thread_name_prefix="frames") as readers:
         cached = _Cached(policy, pixels)
         prompts = [policy.chat.encode(group[0].messages, pixels.tokens, prompt=True) for group in groups]
         logits = cached.feed([prompt.ids for prompt in prompts], [prompt.frame_ids for prompt in prompts])

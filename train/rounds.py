@@ -1,0 +1,167 @@
+"""One round of play: questions are drawn, every one is played by a group, graded and rewarded."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from distill.items import EpisodeJob, QuestionItem
+from distill.records import Spent, to_row
+from filters.grading import grade
+from recipes.model import RlSettings
+from shards.read import ShardSet
+from train.grpo_loss import group_advantages
+from train.pixels import FramePixels
+from train.policy import Policy
+from train.rewards import Reward, Window, group_rewards
+from train.rollout import Limits, Rollout, play_groups
+from video.types import Frame
+from zoom import Episode, FrameRef, Prompts, Protocol
+
+
+class Album:
+    """JPEGs of a round's frames: the overview's from the data set, a zoom's as the reader gives them."""
+
+    def __init__(self, shards: ShardSet, frames_at: Callable[[str, Sequence[float]], list[Frame]]) -> None:
+        self._shards, self._frames_at = shards, frames_at
+        self._zoomed: dict[str, bytes] = {}
+
+    def jpeg(self, frame_id: str) -> bytes:
+        return self._zoomed.get(frame_id) or self._shards.jpeg(frame_id)
+
+    def frames_for(self, uri: str, times_s: Sequence[float]) -> list[FrameRef]:
+        frames = self._frames_at(uri, times_s)
+        self._zoomed |= {frame.frame_id: frame.jpeg for frame in frames}
+        return [FrameRef(frame.frame_id, frame.time_s) for frame in frames]
+
+    def clear(self) -> None:
+        self._zoomed.clear()
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """One question played by a group. Rollouts that failed, or whose answer cannot be judged, are not in `learnt`."""
+
+    question: dict
+    overview_budget: int
+    rollouts: list[Rollout]
+    verdicts: list[str]
+    """`correct`, `wrong`, `unknown` or `failed` of each rollout."""
+    rewards: list[Reward | None]
+    advantages: list[float] | None
+    """Of the judged rollouts, in order; null where they do not vary."""
+
+    @property
+    def learnt(self) -> list[Rollout]:
+        return [rollout for rollout, reward in zip(self.rollouts, self.rewards, strict=True) if reward is not None]
+
+
+@dataclass(frozen=True)
+class Arena:
+    """All that play needs but the policy's present weights."""
+
+    policy: Policy
+    pixels: FramePixels
+    album: Album
+    questions: list[dict]
+    settings: RlSettings
+    protocol: Protocol
+    prompts: Prompts
+
+    def play(self, position: int, count: int) -> list[Played]:
+        """Play the questions that stand at `position` and after in the endless order of the seed."""
+        size = max(1, self.settings.episodes_at_once // self.settings.group)
+        places = list(range(position, position + count))
+        return [one for start in range(0, count, size) for one in self._play_some(places[start : start + size])]
+
+    def _play_some(self, places: Sequence[int]) -> Iterator[Played]:
+        settings = self.settings
+        drawn = [self._question(place) for place in places]
+        budgets = [int(np.random.default_rng([settings.seed, place, 1]).choice(settings.overview_budgets)) for place in places]
+        groups = [[self._episode(question, budget) for _ in range(settings.group)] for question, budget in zip(drawn, budgets, strict=True)]
+        seeds = [np.random.default_rng([settings.seed, place, 2]).integers(2**48, size=settings.group).tolist() for place in places]
+        limits = Limits(settings.temperature, settings.max_new_tokens, settings.max_tokens)
+        played = play_groups(
+            self.policy, self.pixels, groups, [question["video_uri"] for question in drawn], seeds, self.album.frames_for, limits
+        )
+        for question, budget, rollouts in zip(drawn, budgets, played, strict=True):
+            yield self._judged(question, budget, rollouts)
+
+    def _question(self, place: int) -> dict:
+        epoch, index = divmod(place, len(self.questions))
+        order = np.random.default_rng([self.settings.seed, epoch, 0]).permutation(len(self.questions))
+        return self.questions[int(order[index])]
+
+    def _episode(self, question: dict, budget: int) -> Episode:
+        protocol = dataclasses.replace(self.protocol, overview_frames=min(budget, self.protocol.overview_frames))
+        return Episode(_item(question).task, thinned(_item(question).overview, protocol.overview_frames), protocol, self.prompts)
+
+    def _judged(self, question: dict, budget: int, rollouts: list[Rollout]) -> Played:
+        verdicts = ["failed" if rollout.failure else grade(question, rollout.episode.answer).verdict for rollout in rollouts]
+        judged = [index for index, verdict in enumerate(verdicts) if verdict in ("correct", "wrong")]
+        evidence = [Window(window["start_s"], window["end_s"]) for window in question["evidence"]]
+        worth = group_rewards(
+            [rollouts[index].episode for index in judged], [verdicts[index] == "correct" for index in judged], evidence, self.settings
+        )
+        rewards: list[Reward | None] = [None] * len(rollouts)
+        for index, reward in zip(judged, worth, strict=True):
+            rewards[index] = reward
+        advantages = group_advantages([reward.total for reward in worth], self.settings.min_deviation) if len(worth) > 1 else None
+        return Played(question, budget, rollouts, verdicts, rewards, advantages)
+
+    def rows(self, played: Played, player: str) -> list[dict]:
+        """The group as rows of table `trajectories`."""
+        item = _item(played.question)
+        rows = []
+        for sample, rollout in enumerate(played.rollouts):
+            job = EpisodeJob(item, "student", sample, self.settings.temperature)
+            own = int(sum(rollout.tokens.weights))
+            spent = Spent(input_tokens=len(rollout.tokens.ids) - own, output_tokens=own)
+            rows.append(to_row(job, rollout.episode, player, spent, "video_read" if rollout.failure else None, self.protocol, self.prompts))
+        return rows
+
+
+def thinned(frames: Sequence[FrameRef], most: int) -> tuple[FrameRef, ...]:
+    """At most so many frames, evenly spread from the first to the last; one frame is the middle one."""
+    if len(frames) <= most:
+        return tuple(frames)
+    if most == 1:
+        return (frames[len(frames) // 2],)
+    return tuple(frames[round(index * (len(frames) - 1) / (most - 1))] for index in range(most))
+
+
+def _item(question: dict) -> QuestionItem:
+    overview = zip(question["overview_frame_ids"], question["overview_times_s"], strict=True)
+    return QuestionItem(
+        question["question_id"], question["video_id"], question["video_uri"], question["batch"], question["question"],
+        tuple(question["options"]), question["answer_type"], question["duration_s"], tuple(FrameRef(*pair) for pair in overview),
+    )
+
+
+def figures(played: Sequence[Played]) -> dict[str, float | None]:
+    """What a round was like, over all its groups; null where there is nothing to count."""
+    rewards = [reward for group in played for reward in group.rewards if reward is not None]
+    episodes = [rollout.episode for group in played for rollout in group.learnt]
+    verdicts = [verdict for group in played for verdict in group.verdicts]
+    judged = [verdict == "correct" for verdict in verdicts if verdict in ("correct", "wrong")]
+    looked = [
+        any(window["start_s"] <= frame.time_s <= window["end_s"] for turn in rollout.episode.turns for frame in turn.frames for window in group.question["evidence"])
+        for group in played if group.question["evidence"] for rollout in group.learnt if rollout.episode.zooms
+    ]
+
+    def mean(values: Sequence[float]) -> float | None:
+        return float(np.mean(values)) if len(values) else None
+
+    return {
+        "reward": mean([reward.total for reward in rewards]), "reward_correct": mean([reward.correct for reward in rewards]),
+        "reward_format": mean([reward.format for reward in rewards]), "reward_tool": mean([reward.tool for reward in rewards]),
+        "needless_frames": mean([reward.needless_frames for reward in rewards]), "accuracy": mean(judged),
+        "zoom_rate": mean([episode.zooms > 0 for episode in episodes]), "zooms": mean([episode.zooms for episode in episodes]),
+        "hit_rate": mean(looked), "frames": mean([episode.frames_shown for episode in episodes]),
+        "groups": len(played), "groups_dropped": sum(group.advantages is None for group in played),
+        "unknown": verdicts.count("unknown"), "failed": verdicts.count("failed"),
+        "cut": sum(rollout.cut for group in played for rollout in group.rollouts),
+    }
