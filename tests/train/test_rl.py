@@ -51,9 +51,9 @@ def rl_shards(tmp_path_factory) -> ShardSet:
     return ShardSet(folder / "shards")
 
 
-def run(shards: ShardSet, checkpoint: Path, out: Path, *, die_after: int = 0) -> subprocess.CompletedProcess:
+def run(shards: ShardSet, checkpoint: Path, out: Path, *, die_after: int = 0, zero_stage: int = 0) -> subprocess.CompletedProcess:
     out.mkdir(parents=True, exist_ok=True)
-    (out / "recipe.json").write_text(a_rl_recipe().model_dump_json())
+    (out / "recipe.json").write_text(a_rl_recipe(zero_stage).model_dump_json())
     bare = {
         "HOME": str(out), "PATH": os.path.dirname(sys.executable), "TORCH_EXTENSIONS_DIR": str(out / "extensions"), "OMP_NUM_THREADS": "1",
         "DIE_AFTER": str(die_after),
@@ -128,3 +128,11 @@ def test_a_killed_run_goes_on_the_same_way(rl_shards, checkpoint, finished, tmp_
     for one, other in zip(metrics(out), metrics(finished), strict=True):
         for name in ("loss", "kl", "entropy", "reward"):
             assert one[name] == pytest.approx(other[name], rel=1e-3, abs=1e-5), name
+
+
+def test_zero_2_learns_the_same(rl_shards, checkpoint, finished, tmp_path):
+    out = tmp_path / "spread"
+    done = run(rl_shards, checkpoint, out, zero_stage=2)
+    assert done.returncode == 0, done.stderr[-3000:]
+    for one, other in zip(metrics(out), metrics(finished), strict=True):
+        assert one["loss"] == pytest.approx(other["loss"], rel=1e-3, abs=1e-4)

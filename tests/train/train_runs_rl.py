@@ -42,9 +42,9 @@ rl.main(sys.argv[1:])
 '''
 
 
-def a_rl_recipe() -> Recipe:
+def a_rl_recipe(zero_stage: int) -> Recipe:
     settings = RlSettings(
         steps=5, learning_rate=1e-3, prompts=2, group=4, mini_batch=2, kl=0.01, max_new_tokens=60, max_tokens=4000, overview_budgets=(2, 4),
-        episodes_at_once=8, forward_at_once=3, zero_stage=0, bf16=False, checkpoint_steps=2, seed=1,
+        episodes_at_once=8, forward_at_once=3, zero_stage=zero_stage, bf16=False, checkpoint_steps=2, seed=1,
     )
     return a_recipe().model_copy(update={"rl": settings, "protocol": ProtocolSettings(min_pixels=784, max_pixels=8000)})
