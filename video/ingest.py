@@ -30,6 +30,7 @@ def ingest_many(
 
     Raises:
         RuntimeError: the processes do not start at all.
+        StoreError: a zoom store cannot be written; that is no fault of a video.
     """
     return _read_many(uris, settings, workers, timeout_s, memory_mb)
 
@@ -73,7 +74,8 @@ def _finished(
         yield result
     now = time.monotonic()
     for process in busy:
-        if process.uri is not None and now >= process.deadline_s:
+        # One that finished while the caller was busy with other results is not late.
+        if process.uri is not None and now >= process.deadline_s and not process.connection.poll():
             uri = process.uri
             process.kill()
             yield tell(uri, "timeout", f"reading took longer than {timeout_s:g} s; raise the limit or re-encode it")

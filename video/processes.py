@@ -13,6 +13,7 @@ from pathlib import Path
 
 from video.probe import Probe
 from video.settings import Ingested, IngestSettings
+from video.store import StoreError
 
 READY = "ready"
 STARTUP_S = 120.0
@@ -49,13 +50,19 @@ class ReadingProcess:
             self.connection.send((uri, settings, memory_mb))
 
     def receive(self) -> Ingested | Probe | None:
-        """The result of the task under way; None when the process died over it."""
+        """The result of the task under way; None when the process died over it.
+
+        Raises:
+            StoreError: as it was raised over there.
+        """
         try:
             result = self.connection.recv()
         except (EOFError, OSError):
             self.kill()
             result = None
         self.uri = None
+        if isinstance(result, StoreError):
+            raise result
         if result is not None and result.reason == "out_of_memory":
             # A fresh process for the next file: this one's peak would speak against it.
             self.kill()

@@ -42,16 +42,18 @@ class VideoSource:
         Raises:
             FrameError: the file cannot be opened, or shows no frame.
         """
+        import av
+
         self.uri = uri
         self._maker = PictureMaker(min_pixels, max_pixels)
         self._open_groups = False
         try:
             self._reader = PacketReader(uri, threads)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, av.error.FFmpegError) as error:
             raise FrameError(uri, 0.0, f"cannot be opened: {error}") from error
         try:
             first = next(self._decoded(self._reader.here()), None)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, av.error.FFmpegError) as error:
             self.close()
             raise FrameError(uri, 0.0, f"its first frame cannot be decoded: {error}") from error
         if first is None or first.pts is None:

@@ -15,7 +15,8 @@ import threading
 import zlib
 from array import array
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -30,6 +31,18 @@ CREATE TABLE about (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE times (deltas BLOB NOT NULL);
 CREATE TABLE frames (pts INTEGER PRIMARY KEY, width INTEGER NOT NULL, height INTEGER NOT NULL, jpeg BLOB NOT NULL);
 """
+
+
+class StoreError(Exception):
+    """A store that cannot be written: the disk's fault, not the video's, so it is no reason to quarantine one."""
+
+
+@contextmanager
+def _told_of(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, sqlite3.Error) as error:
+        raise StoreError(f"the zoom store {path} cannot be written ({error}); check the disk and permissions") from error
 
 
 def store_path(folder: str | Path, uri: str) -> Path:
@@ -50,13 +63,18 @@ class ZoomStoreWriter:
     """Takes frames in order. The store appears under its name when `finish` is called, and not before."""
 
     def __init__(self, folder: str | Path, uri: str, *, fps: float, min_pixels: int, max_pixels: int) -> None:
+        """
+        Raises:
+            StoreError: here and from the other methods, where the disk does not take it.
+        """
         self.target = store_path(folder, uri)
-        self.target.parent.mkdir(parents=True, exist_ok=True)
         self._partial = self.target.with_name(f".{self.target.name}.{os.getpid()}")
-        self._partial.unlink(missing_ok=True)
-        self._database = sqlite3.connect(self._partial, isolation_level=None)
-        # A store that breaks off is thrown away, so it needs no journal.
-        self._database.executescript(f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; {_SCHEMA} BEGIN;")
+        with _told_of(self.target):
+            self.target.parent.mkdir(parents=True, exist_ok=True)
+            self._partial.unlink(missing_ok=True)
+            self._database = sqlite3.connect(self._partial, isolation_level=None)
+            # A store that breaks off is thrown away, so it needs no journal.
+            self._database.executescript(f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; {_SCHEMA} BEGIN;")
         self._about = {
             "uri": uri, "stamp": _stamp(uri), "encoding": ENCODING, "fps": fps,
             "min_pixels": min_pixels, "max_pixels": max_pixels,
@@ -67,7 +85,8 @@ class ZoomStoreWriter:
         """Keep a frame; one that is on the screen at several points of the grid is kept once."""
         if pts != self._last_pts:
             row = (pts, picture.width, picture.height, picture.jpeg)
-            self._database.execute("INSERT INTO frames VALUES (?, ?, ?, ?)", row)
+            with _told_of(self.target):
+                self._database.execute("INSERT INTO frames VALUES (?, ?, ?, ?)", row)
             self._last_pts = pts
 
     def finish(self, clock: Clock, pts: Sequence[int], end_pts: int, video_id: str) -> Path:
@@ -79,13 +98,14 @@ class ZoomStoreWriter:
             "end_pts": end_pts,
         }
         rows = [(key, json.dumps(value)) for key, value in self._about.items()]
-        self._database.executemany("INSERT INTO about VALUES (?, ?)", rows)
-        self._database.execute("INSERT INTO times VALUES (?)", (zlib.compress(deltas.tobytes()),))
-        self._database.execute("COMMIT")
-        self._database.close()
-        with self._partial.open("rb") as handle:
-            os.fsync(handle.fileno())
-        self._partial.replace(self.target)
+        with _told_of(self.target):
+            self._database.executemany("INSERT INTO about VALUES (?, ?)", rows)
+            self._database.execute("INSERT INTO times VALUES (?)", (zlib.compress(deltas.tobytes()),))
+            self._database.execute("COMMIT")
+            self._database.close()
+            with self._partial.open("rb") as handle:
+                os.fsync(handle.fileno())
+            self._partial.replace(self.target)
         return self.target
 
     def abandon(self) -> None:

@@ -18,6 +18,7 @@ from video.opening import RemoteFile, local_path
 from video.probe import Probe, probe_one
 from video.processes import READY
 from video.settings import Ingested, IngestSettings
+from video.store import StoreError
 from video.types import Quarantine, VideoRecord
 
 COPY_BLOCK_BYTES = 1 << 22
@@ -85,8 +86,12 @@ def main(pipe: int, lifeline: int) -> None:
                 uri, settings, memory_mb = connection.recv()
             except EOFError:
                 return
-            with MemoryLimit(memory_mb) as limit:
-                result = _guarded(uri, settings)
+            try:
+                with MemoryLimit(memory_mb) as limit:
+                    result = _guarded(uri, settings)
+            except StoreError as error:
+                connection.send(error)
+                continue
             starved = result.reason in ("damaged", "decoder_crashed", "not_a_video") and limit.reached
             connection.send(failed(settings)(uri, "out_of_memory", OUT_OF_MEMORY) if starved else result)
 
@@ -94,6 +99,8 @@ def main(pipe: int, lifeline: int) -> None:
 def _guarded(uri: str, settings: IngestSettings | None) -> Ingested | Probe:
     try:
         return probe_one(uri) if settings is None else ingest_one(uri, settings)
+    except StoreError:
+        raise
     except MemoryError:
         return failed(settings)(uri, "out_of_memory", OUT_OF_MEMORY)
     except Exception:

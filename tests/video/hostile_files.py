@@ -117,6 +117,10 @@ def _huge_raw(path: Path, base: Base) -> None:
     path.write_bytes(data)
 
 
+def _unknown_codec(path: Path, base: Base) -> None:
+    path.write_bytes(base.mp4.read_bytes().replace(b"avc1", b"zzzz").replace(b"avcC", b"zzzC"))
+
+
 def _copied(of: str) -> Callable[[Path, Base], None]:
     return lambda path, base: shutil.copy(getattr(base, of), path) and None
 
@@ -221,6 +225,7 @@ HOSTILE = (
     _h("size-changes.ts", _size_changes, OK),
     _h("huge.mp4", _huge, OK, "too_large"),
     _h("huge.avi", _huge_raw, "too_large"),
+    _h("unknown-codec.mp4", _unknown_codec, "unsupported_codec", "no_video_stream"),
     _h("times-run-back.ts", _times_run_back, "times_not_increasing", DAMAGED),
     _h("wrong-name.txt", _copied("mp4"), OK),
     _h("wrong-container.avi", _copied("mkv"), OK),

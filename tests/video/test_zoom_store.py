@@ -8,7 +8,7 @@ from video_samples import read_code
 
 from video.ingest import IngestSettings, ingest_many
 from video.reader import Counts, ReaderPool
-from video.store import store_path
+from video.store import StoreError, store_path
 
 LIMITS = (25_088, 100_352)
 
@@ -68,3 +68,10 @@ def test_a_quarantined_video_leaves_no_store(coded_video: Path, tmp_path: Path) 
 
 def test_stores_are_told_apart_by_uri(tmp_path: Path) -> None:
     assert store_path(tmp_path, "a.mp4") != store_path(tmp_path, "b.mp4")
+
+
+def test_a_store_that_cannot_be_written_is_no_fault_of_the_video(coded_video: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    settings = IngestSettings(zoom_store_fps=8, zoom_store_dir=str(tmp_path / "file" / "stores"))
+    with pytest.raises(StoreError, match="check the disk"):
+        list(ingest_many([str(coded_video)], settings, workers=1))
