@@ -84,8 +84,10 @@ class _Pass:
         self._pts = array("q")
         self._signature: list[int] = []
         # What the packets promise; the decode will tell whether it is so.
-        self._planned_s = self._overview_times(self._end_s(int(timeline.pts[-1]), 0), self.clock.seconds(int(timeline.pts[-1])))
-        average_fps = len(timeline.pts) / self._end_s(int(timeline.pts[-1]), 0)
+        last_pts = int(timeline.pts[-1])
+        self._planned_end_s = self._end_s(last_pts, None)
+        self._planned_s = self._overview_times(self._planned_end_s, self.clock.seconds(last_pts))
+        average_fps = len(timeline.pts) / self._planned_end_s
         self._shots = ShotFinder(settings.detectors, average_fps, settings.transnet_model)
         self._spool = FrameSpool(self.clock)
         cleanup.callback(self._spool.close)
@@ -138,8 +140,7 @@ class _Pass:
     def _make_taps(self, cleanup: ExitStack) -> Iterator[Tap]:
         settings, clock = self._settings, self.clock
         pictures = Pictures(PictureMaker(settings.min_pixels, settings.max_pixels), self._aspect)
-        signer = SignatureMaker()
-        end_s = self._end_s(int(self._timeline.pts[-1]), 0)
+        signer, end_s = SignatureMaker(), self._planned_end_s
         times = self._planned_s if settings.overview == "uniform" else grid(CANDIDATE_SPACING_S, end_s)
         yield Tap(clock, times, lambda time_s, frame: self._spool.put(time_s, frame.pts, pictures.of(frame)))
         yield Tap(clock, grid(SPACING_S, end_s), lambda _, frame: self._signature.append(signer.hash(frame)))
