@@ -48,24 +48,33 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
         shutil.rmtree(scratch)
         return result
 
+    policies = [_of_policy(recipe, "sft", "policy_evaluation", "The fine-tuned policy", version)]
+    if recipe.rl.enabled:
+        policies.append(_of_policy(recipe, "rl", "rl_policy_evaluation", "The policy after reinforcement learning", version))
+    return [teacher_evaluation, *policies]
+
+
+def _of_policy(recipe: Recipe, trained: str, name: str, who: str, version: str) -> dg.AssetsDefinition:
+    stage = "evaluation_policy" if trained == "sft" else f"evaluation_{trained}_policy"
+
     @dg.asset(
-        group_name=GROUP, deps=["evaluation_shards", "sft_policy"], kinds={"pytorch", "parquet"}, code_version=code_version(version, recipe.policy),
-        description="The trained policy on the held-out questions, with zoom and with the overview alone.",
+        name=name, group_name=GROUP, deps=["evaluation_shards", f"{trained}_policy"], kinds={"pytorch", "parquet"},
+        code_version=code_version(version, recipe.policy), description=f"{who} on the held-out questions, with zoom and with the overview alone.",
     )
-    def policy_evaluation(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
+    def evaluation(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
         from distill.frames import FrameStore
         from train.player import LocalPolicy
 
         chosen = workspace.recipe.evaluation
-        scratch = workspace.scratch("evaluation_policy", "all")
+        scratch = workspace.scratch(stage, "all")
         with FrameStore(scratch / "frames.sqlite") as store:
             items = _held_out(workspace, store, chosen.policy_questions or chosen.max_questions)
-            player = LocalPolicy(workspace.training("sft") / "checkpoint", store, chosen.max_new_tokens)
-            result = _evaluate(context, workspace, "evaluation_policy", items, player, store, concurrency=len(items) or 1)
+            player = LocalPolicy(workspace.training(trained) / "checkpoint", store, chosen.max_new_tokens, name=f"{trained}_policy")
+            result = _evaluate(context, workspace, stage, items, player, store, concurrency=len(items) or 1)
         shutil.rmtree(scratch)
         return result
 
-    return [teacher_evaluation, policy_evaluation]
+    return evaluation
 
 
 def _held_out(workspace: Workspace, store: "FrameStore", limit: int | None) -> "list[QuestionItem]":

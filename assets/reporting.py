@@ -12,11 +12,12 @@ GROUP = "report"
 
 
 def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
+    by_rl = ["rl_policy", "rl_policy_evaluation"] if recipe.rl.enabled else []
     inputs = ["videos", "shots", "questions", "verdicts", "question_stats", "funnel", "leaks"]
 
     @dg.asset(
         group_name=GROUP, code_version=code_version("1"), kinds={"html"},
-        deps=[*inputs, "sft_shards", "rl_shards", "evaluation_shards", "sft_policy", "teacher_evaluation", "policy_evaluation"],
+        deps=[*inputs, "sft_shards", "rl_shards", "evaluation_shards", "sft_policy", "teacher_evaluation", "policy_evaluation", *by_rl],
         description="One HTML page: what came in, what was kept and why not, what it cost, what was learnt, what was not run.",
     )
     def report(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:

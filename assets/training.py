@@ -1,4 +1,4 @@
-"""`sft_policy`: supervised fine-tuning in a process of its own, reported back through Dagster Pipes."""
+"""`sft_policy`, `rl_policy`: training in a process of its own, reported back through Dagster Pipes."""
 
 import json
 import sys
@@ -23,22 +23,48 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
     ) -> dg.MaterializeResult:
         return fine_tune(context, workspace, pipes, "sft", "train the policy on verified trajectories")
 
-    return [sft_policy]
+    if not recipe.rl.enabled:
+        return [sft_policy]
+
+    @dg.asset(
+        group_name=GROUP, deps=["rl_shards", sft_policy], kinds={"pytorch", "deepspeed"},
+        code_version=code_version("1", recipe.policy, recipe.rl, recipe.protocol),
+        description="The policy after multi-turn GRPO on questions that no rule drops: it plays in groups and learns where they "
+        "differ. Every rollout is a row in its folder.",
+    )
+    def rl_policy(
+        context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace], pipes: dg.PipesSubprocessClient
+    ) -> dg.MaterializeResult:
+        start = workspace.training("sft") / "checkpoint"
+        return in_own_process(
+            context, workspace, pipes, "rl", "train the policy by reinforcement learning",
+            ["train.rl", 1, "--shards", workspace.shards("rl"), "--policy", start],
+        )
+
+    return [sft_policy, rl_policy]
 
 
 def fine_tune(
     context: dg.AssetExecutionContext, workspace: Workspace, pipes: dg.PipesSubprocessClient, stage: str, label: str
 ) -> dg.MaterializeResult:
-    """Train on the shards of this stage's name, in a process of its own; the checkpoint lies in `training/<stage>`."""
-    from eval.figures import loss_curve_png
+    """Train on the shards of this stage's name; the checkpoint lies in `training/<stage>`."""
+    return in_own_process(
+        context, workspace, pipes, stage, label, ["train.sft", workspace.recipe.sft.processes, "--shards", workspace.shards(stage)]
+    )
+
+
+def in_own_process(
+    context: dg.AssetExecutionContext, workspace: Workspace, pipes: dg.PipesSubprocessClient, stage: str, label: str, script: list
+) -> dg.MaterializeResult:
+    """Run a training script (module, processes, arguments...) that writes summary.json, metrics.jsonl and checkpoint/."""
+    from eval.figures import has_loss, loss_curve_png
 
     out = workspace.training(stage)
     out.mkdir(parents=True, exist_ok=True)
     resolved = out / "recipe.json"
     resolved.write_text(workspace.recipe.model_dump_json(indent=1))
-    command = training_command(
-        "train.sft", workspace.recipe.sft.processes, ["--shards", workspace.shards(stage), "--out", out, "--recipe", resolved]
-    )
+    module, processes, *arguments = script
+    command = training_command(module, processes, [*arguments, "--out", out, "--recipe", resolved])
     with workspace.progress.task(label, 1) as advance:
         pipes.run(context=context, command=command, cwd=str(out))
         advance(1)
@@ -47,7 +73,10 @@ def fine_tune(
     facts = {name: value for name, value in summary.items() if isinstance(value, int | float | str)}
     return finish(
         context, workspace, summary["content_hash"], facts=facts,
-        metadata={"checkpoint": dg.MetadataValue.path(str(out / "checkpoint")), "loss": _plot(loss_curve_png(metrics))},
+        metadata={
+            "checkpoint": dg.MetadataValue.path(str(out / "checkpoint")),
+            **({"loss": _plot(loss_curve_png(metrics))} if any(map(has_loss, metrics)) else {}),
+        },
     )
 
 

@@ -281,6 +281,10 @@ class StudentSettings(Settings):
 class RlSettings(Settings):
     """Multi-turn GRPO with parts of DAPO; the figures are the paper's unless a sentence says otherwise."""
 
+    operational = frozenset({"enabled"})
+
+    enabled: bool = False
+    """Whether the graph goes on to train with RL after fine-tuning (assets rl_policy, rl_policy_evaluation)."""
     steps: Positive = 70
     """Optimisation rounds: each plays new episodes."""
     learning_rate: Annotated[float, Field(gt=0)] = 1e-6
