@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from pipelines import cli_ledger, cli_video
+from pipelines import cli_ledger, cli_shards, cli_video
 from pipelines.cli_serve import serve
 from recipes import Recipe, RecipeError, load_recipe
 
@@ -200,6 +200,7 @@ def trajectories_show(recipe: RECIPE, trajectory_id: Annotated[str, typer.Argume
 
 app.add_typer(cli_video.app, name="video")
 app.add_typer(cli_ledger.app, name="ledger")
+app.add_typer(cli_shards.app, name="shards")
 app.command()(serve)
 
 if __name__ == "__main__":
