@@ -47,7 +47,7 @@ class ChatPlayer:
         budget: Budget | None = None,
         purpose: str = "episode",
         cut_off: Literal["fail", "play"] = "fail",
-        image_cache_bytes: int = 96 * 2**20,
+        image_cache_bytes: int = 64 * 2**20,
     ) -> None:
         """`cut_off="play"` gives a reply that reached max_tokens to the episode, as a policy's own doing; by default it
         fails the episode, since a teacher's is of no use. Without a `budget` nothing caps the money."""
@@ -147,46 +147,56 @@ class ChatPlayer:
         known, attempt, body = await self._in_thread(self._prepare, key, parameters, messages)
         if known is not None:
             return known, True
-        sent, tries = frozenset(parameters), 0
-        while True:
-            self._breaker.check()
-            bound = upper_bound(self.endpoint, body.text_bytes, body.image_tokens)
-            await self._set_aside(key, attempt, bound)
-            paid_usd: float | None = None
-            try:
-                outcome, latency_s = await self._send(body, sent, bound, f"{key}-{attempt}")
-                self._counts["made"] += 1
-                self._counts["retried"] += tries > 0
-                entry = self._dialect.entry(
-                    key, attempt, sampling, excerpt_of(messages), body, outcome, latency_s=latency_s
-                )
-                await self._ledger.write(entry)
-                self._paid_usd += entry.cost_usd
-                paid_usd = None if outcome.maybe_billed else entry.cost_usd
-            except StepStopped:
-                paid_usd = 0.0  # It was stopped before it was sent.
-                raise
-            finally:
-                await self._settle(key, attempt, paid_usd)
-            attempt += 1
-            if outcome.final:
-                return entry, False
-            if outcome.refused_parameter:
-                await self._in_thread(self._dialect.drop, outcome.refused_parameter)
-            else:
+        return await self._ask(key, attempt, sampling, messages, frozenset(parameters), body), False
+
+    async def _ask(
+        self, key: str, attempt: int, sampling: dict, messages: Sequence[Message], sent: frozenset[str], body: Body | None
+    ) -> Entry:
+        """Send a call until it has a final outcome or its tries are used up; every attempt is journalled."""
+        tries = 0
+        try:
+            while True:
                 self._breaker.check()
-                tries += 1
-                if outcome.kind == "server_error" and tries == 2:
-                    await self._suspect()
-                # Being asked to slow down is no fault of the call, so it may be tried for longer.
-                allowed = self.endpoint.retries * (4 if outcome.kind in ("rate_limited", "overloaded") else 1)
-                if tries > allowed:
-                    raise CallFailed(outcome.kind, f"{outcome.error} (tried {tries} times)", retryable=True)
-                await self._breaker.pause(_wait_s(key, tries, outcome.retry_after_s))
-            parameters = self._dialect.parameters(sampling)
-            if frozenset(parameters) != sent:
-                sent = frozenset(parameters)
-                body = await self._in_thread(self._dialect.encode, parameters, messages)
+                bound = upper_bound(self.endpoint, body.text_bytes, body.image_tokens)
+                await self._set_aside(key, attempt, bound)
+                paid_usd: float | None = None
+                try:
+                    outcome, latency_s = await self._send(body, sent, bound, f"{key}-{attempt}")
+                    self._counts["made"] += 1
+                    self._counts["retried"] += tries > 0
+                    entry = self._dialect.entry(
+                        key, attempt, sampling, excerpt_of(messages), body, outcome, latency_s=latency_s
+                    )
+                    await self._ledger.write(entry)
+                    self._paid_usd += entry.cost_usd
+                    paid_usd = None if outcome.maybe_billed else entry.cost_usd
+                except StepStopped:
+                    paid_usd = 0.0  # It was stopped before it was sent.
+                    raise
+                finally:
+                    await self._settle(key, attempt, paid_usd)
+                attempt += 1
+                if outcome.final:
+                    return entry
+                if outcome.refused_parameter:
+                    await self._in_thread(self._dialect.drop, outcome.refused_parameter)
+                else:
+                    self._breaker.check()
+                    tries += 1
+                    if outcome.kind == "server_error" and tries == 2:
+                        await self._suspect()
+                    # Being asked to slow down is no fault of the call, so it may be tried for longer.
+                    allowed = self.endpoint.retries * (4 if outcome.kind in ("rate_limited", "overloaded") else 1)
+                    if tries > allowed:
+                        raise CallFailed(outcome.kind, f"{outcome.error} (tried {tries} times)", retryable=True)
+                    await self._breaker.pause(_wait_s(key, tries, outcome.retry_after_s))
+                parameters = self._dialect.parameters(sampling)
+                if frozenset(parameters) != sent:
+                    sent, used, body = frozenset(parameters), body, None
+                    self._dialect.release(used)
+                    body = await self._in_thread(self._dialect.encode, parameters, messages)
+        finally:
+            self._dialect.release(body)
 
     def _prepare(self, key: str, parameters: dict, messages: Sequence[Message]) -> tuple[Entry | None, int, Body | None]:
         """What the ledger knows of a call and, where it must be made, its number and body; one hop off the loop."""

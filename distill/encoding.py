@@ -19,8 +19,31 @@ from distill.frames import FrameStore
 from zoom import Message, Text
 
 
+class Buffers:
+    """Memory for bodies, used again and again: a new 900 KB for each call would cost page faults and leave the heap in
+    pieces, so that a long run grows. Holds as many as were ever in use at once. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._free: list[bytearray] = []
+        self._lock = threading.Lock()
+
+    def take(self, size: int) -> bytearray:
+        """A buffer of at least this size, with anything in it."""
+        with self._lock:
+            for index in range(len(self._free) - 1, -1, -1):
+                if len(self._free[index]) >= size:
+                    return self._free.pop(index)
+            if self._free:
+                self._free.pop()
+        return bytearray(-(-size // _STEP) * _STEP)
+
+    def give(self, buffer: bytearray) -> None:
+        with self._lock:
+            self._free.append(buffer)
+
+
 class Body(NamedTuple):
-    content: bytes
+    content: bytes | memoryview
     digest: str
     """Hash of the content in which frame ids stand for the image bytes."""
     text_bytes: int
@@ -33,6 +56,10 @@ class Piece(NamedTuple):
     json: bytes
     """The frame as it stands in a message."""
     tokens: int
+
+
+_STEP = 256 * 2**10
+"""Sizes of buffers are multiples of this, so that bodies of about the same size can share them."""
 
 
 class ImageCache:
@@ -82,8 +109,8 @@ class ImageCache:
             self._bytes -= len(piece.json)
 
 
-def encode_request(parameters: dict, messages: Sequence[Message], images: ImageCache) -> Body:
-    """The body of a chat completion."""
+def encode_request(parameters: dict, messages: Sequence[Message], images: ImageCache, buffers: Buffers) -> Body:
+    """The body of a chat completion, in a buffer of `buffers`: give `content.obj` back once it was answered."""
     pieces = images.pieces([frame_id for message in messages for frame_id in message.frame_ids])
     # Two renderings side by side: what is sent, and the same with ids in place of images, which is what is hashed.
     out: list[bytes] = []
@@ -115,7 +142,12 @@ def encode_request(parameters: dict, messages: Sequence[Message], images: ImageC
     add(b"]}")
     text = b"".join(named)
     ids_bytes = sum(len(frame_id) for message in messages for frame_id in message.frame_ids)
-    return Body(b"".join(out), hashlib.sha256(text).hexdigest()[:32], len(text) - ids_bytes, image_tokens)
+    size = sum(map(len, out))
+    content = memoryview(buffers.take(size))[:size]
+    start = 0
+    for piece in out:
+        content[start : (start := start + len(piece))] = piece
+    return Body(content, hashlib.sha256(text).hexdigest()[:32], len(text) - ids_bytes, image_tokens)
 
 
 def _data_url(jpeg: bytes) -> bytes:

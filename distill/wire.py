@@ -54,7 +54,7 @@ class Wire:
             connector=aiohttp.TCPConnector(limit=0), auto_decompress=True,
         )
 
-    async def send(self, body: bytes, name: str | None = None) -> Answer:
+    async def send(self, body: bytes | memoryview, name: str | None = None) -> Answer:
         """Post a chat completion. `name` goes along as the idempotency key, for servers that know one.
 
         Raises:
@@ -66,7 +66,7 @@ class Wire:
             text = (await response.read()).decode("utf-8", "replace")
             return Answer(response.status, {key.lower(): value for key, value in response.headers.items()}, text)
 
-    async def ask(self, body: bytes, sent: frozenset[str], name: str) -> Outcome:
+    async def ask(self, body: bytes | memoryview, sent: frozenset[str], name: str) -> Outcome:
         """The same with every failure as an outcome. `sent` holds the names of the parameters in the body."""
         import aiohttp
 
@@ -109,12 +109,12 @@ def _payload_class() -> type[Payload]:
     class Whole(aiohttp.Payload):
         _autoclose = True
 
-        def __init__(self, content: bytes) -> None:
+        def __init__(self, content: bytes | memoryview) -> None:
             super().__init__(content, content_type="application/json")
             self._size = len(content)
 
         def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
-            return self._value.decode(encoding, errors)
+            return bytes(self._value).decode(encoding, errors)
 
         async def write(self, writer: AbstractStreamWriter) -> None:
             writer.send_headers()
