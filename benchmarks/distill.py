@@ -119,7 +119,7 @@ def say(text: str) -> None:
 
 @app.command()
 def throughput(
-    episodes: int = 256, at_once: int = 64, latency: float = 0.2, zooms: int = 1, repeats: int = 3, plain_episodes: int = 6
+    episodes: int = 256, at_once: int = 64, latency: float = 0.2, zooms: int = 1, repeats: int = 3, plain_episodes: int = 4
 ) -> None:
     """Wall time against the ideal (waves x calls x latency), CPU a call, and the same episodes through a plain loop."""
     ideal_s = -(-episodes // at_once) * (zooms + 1) * latency
@@ -151,17 +151,18 @@ def throughput(
 def _compare(world: World, store: FrameStore, folder: Path, latency: float, zooms: int, episodes: int) -> None:
     from benchmarks.plain_loop import play_plainly
 
-    for name, storm in (("a server that never fails", ()), ("a server that fails as in `storm`", ("--storm",))):
+    cases = (("a server that never fails", (), True, episodes), ("a server that fails as in `storm` (JPEG sent as it is)", ("--storm",), False, 16 * episodes))
+    for name, storm, png, count in cases:
         with local_server("--latency", str(latency), "--zooms", str(zooms), *storm) as url:
             began, cpu = time.perf_counter(), time.process_time()
-            ended = asyncio.run(play_plainly(list(world.jobs(episodes)), url, store, world.frames_at, PROTOCOL, PROMPTS, timeout_s=2.0))
+            ended = asyncio.run(play_plainly(list(world.jobs(count)), url, store, world.frames_at, PROTOCOL, PROMPTS, timeout_s=4.0, png=png))
             plain = (time.perf_counter() - began, time.process_time() - cpu, stats(url)["calls"], sum(ended))
         with local_server("--latency", str(latency), "--zooms", str(zooms), *storm) as url, Ledger(folder / f"compare{len(storm)}.sqlite") as ledger:
-            player = ChatPlayer(Endpoint(base_url=url, identity="bench", concurrency=64, timeout_s=2.0), ledger, store)
+            player = ChatPlayer(Endpoint(base_url=url, identity="bench", concurrency=64, timeout_s=4.0), ledger, store)
             began, cpu = time.perf_counter(), time.process_time()
-            rows = play_all(world.jobs(episodes), player, world.frames_at, store, PROTOCOL, PROMPTS, concurrency=64)
+            rows = play_all(world.jobs(count), player, world.frames_at, store, PROTOCOL, PROMPTS, concurrency=64)
             ours = (time.perf_counter() - began, time.process_time() - cpu, stats(url)["calls"], sum(row["status"] == "answered" for row in rows))
-        say(f"{episodes} episodes against {name}:")
+        say(f"{count} episodes against {name}:")
         for who, (took, used, calls, answered) in (("plain loop", plain), ("ours", ours)):
             say(f"  {who}: {took:.2f} s, {used:.2f} CPU s, {calls} calls paid, {answered} answered, {calls / max(answered, 1):.2f} calls an answer")
         say(f"  plain over ours: {plain[0] / ours[0]:.1f} x time, {plain[1] / ours[1]:.1f} x CPU, {plain[2] / ours[2]:.2f} x calls")

@@ -21,9 +21,10 @@ from zoom import Episode, FrameRef, Message, Prompts, Protocol, Text
 
 async def play_plainly(
     jobs: Sequence[EpisodeJob], url: str, store: FrameStore, frames_at: Callable, protocol: Protocol, prompts: Prompts,
-    *, at_once: int = 64, tries: int = 5, timeout_s: float = 2.0,
+    *, at_once: int = 64, tries: int = 5, timeout_s: float = 2.0, png: bool = True,
 ) -> list[bool]:
-    """Whether each episode was answered."""
+    """Whether each episode was answered. Without `png` it sends the JPEGs as they are, so that only its way of trying again
+    is compared."""
     from openai import AsyncOpenAI
 
     places = asyncio.Semaphore(at_once)
@@ -33,7 +34,7 @@ async def play_plainly(
             episode = Episode(job.item.task, job.item.overview, protocol, prompts, author="teacher")
             while episode.running:
                 reply = await client.chat.completions.create(
-                    model="rule-player", messages=_render(episode.messages, store), max_tokens=2048, stop=["</video_zoom>"], seed=0
+                    model="rule-player", messages=_render(episode.messages, store, png), max_tokens=2048, stop=["</video_zoom>"], seed=0
                 )
                 if reply.choices[0].finish_reason == "length":
                     raise ValueError("cut off")
@@ -56,18 +57,20 @@ async def play_plainly(
         return list(await asyncio.gather(*(with_tries(job) for job in jobs)))
 
 
-def _render(messages: Sequence[Message], store: FrameStore) -> list[dict]:
+def _render(messages: Sequence[Message], store: FrameStore, png: bool) -> list[dict]:
     return [
         {"role": message.role, "content": message.text if not message.frame_ids else [
             {"type": "text", "text": part.text} if isinstance(part, Text)
-            else {"type": "image_url", "image_url": {"url": _png(store.jpeg(part.frame_id))}}
+            else {"type": "image_url", "image_url": {"url": _url(store.jpeg(part.frame_id), png)}}
             for part in message.parts
         ]}
         for message in messages
     ]
 
 
-def _png(jpeg: bytes) -> str:
+def _url(jpeg: bytes, png: bool) -> str:
+    if not png:
+        return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()
     out = io.BytesIO()
     Image.open(io.BytesIO(jpeg)).save(out, "PNG")
     return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()

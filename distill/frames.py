@@ -45,6 +45,8 @@ class FrameStore:
         self._lock = threading.Lock()
         self._connection = sqlite3.connect(self.path, check_same_thread=False, timeout=60)
         self._connection.execute("pragma journal_mode=wal")
+        # Frames are read once and kept encoded; pages of them would only take memory (512 KiB, not 2 MiB).
+        self._connection.execute("pragma cache_size=-512")
         # NORMAL: a crash of the machine (not of the process) may lose the last frames, and they can be read again.
         self._connection.execute("pragma synchronous=normal")
         self._connection.executescript(_SCHEMA)

@@ -226,6 +226,8 @@ def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, check_same_thread=False, timeout=60)
     connection.execute("pragma journal_mode=wal")
     connection.execute("pragma synchronous=full")
+    # Keys are hashes, so neighbours are never asked for together: 512 KiB of pages instead of 2 MiB.
+    connection.execute("pragma cache_size=-512")
     return connection
 
 
