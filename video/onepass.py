@@ -80,6 +80,7 @@ class _Pass:
             raise Quarantine("no_frames", "its video stream holds no frame that can be shown; leave it out")
         self._first = self._last = first
         self.clock = Clock(first.pts, timeline.time_base)
+        self._turn = turn_of(first)
         self._aspect = float(stream.sample_aspect_ratio or 1) or 1.0
         self._pts = array("q")
         self._signature: list[int] = []
@@ -117,7 +118,7 @@ class _Pass:
         settings = self._settings
         shots = self._shots.shots(self.duration_s)
         overview = self._overview(path, shots)
-        width, height = display_size(self._first, self._aspect, turn_of(self._first))
+        width, height = display_size(self._first, self._aspect, self._turn)
         record = replace(
             self._record,
             container=self._container.format.name,
@@ -139,7 +140,7 @@ class _Pass:
 
     def _make_taps(self, cleanup: ExitStack) -> Iterator[Tap]:
         settings, clock = self._settings, self.clock
-        pictures = Pictures(PictureMaker(settings.min_pixels, settings.max_pixels), self._aspect)
+        pictures = Pictures(PictureMaker(settings.min_pixels, settings.max_pixels), self._aspect, self._turn)
         signer, end_s = SignatureMaker(), self._planned_end_s
         times = self._planned_s if settings.overview == "uniform" else grid(CANDIDATE_SPACING_S, end_s)
         yield Tap(clock, times, lambda time_s, frame: self._spool.put(time_s, frame.pts, pictures.of(frame)))

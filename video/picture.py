@@ -76,8 +76,15 @@ class Turn:
         return np.ascontiguousarray(np.rot90(pixels[:, ::-1] if self.mirrored else pixels, self.quarters))
 
 
+UPRIGHT = Turn()
+
+
 def turn_of(frame: av.VideoFrame) -> Turn:
-    """The turn that the file's display matrix asks for, as a multiple of 90 degrees (others are not turned)."""
+    """The turn that the file's display matrix asks for, as a multiple of 90 degrees (others are not turned).
+
+    Asked of a video's first frame only: a frame that was asked for its side data is kept in memory until Python's
+    garbage collector comes by.
+    """
     for data in frame.side_data:
         if data.type.name == "DISPLAYMATRIX":
             return _turn(struct.unpack("<9i", bytes(data)[:36]))
@@ -114,11 +121,11 @@ class PictureMaker:
         self.min_pixels, self.max_pixels = min_pixels, max_pixels
         self._scaler = VideoReformatter()
 
-    def encode(self, frame: av.VideoFrame, aspect: float) -> Encoded:
+    def encode(self, frame: av.VideoFrame, aspect: float, turn: Turn = UPRIGHT) -> Encoded:
+        """`aspect` is the width of a stored pixel over its height; `turn` comes from the video's first frame."""
         import cv2
         import numpy as np
 
-        turn = turn_of(frame)
         width, height = protocol_size(*display_size(frame, aspect, turn), self.min_pixels, self.max_pixels)
         across, down = (height, width) if turn.swaps_sides else (width, height)
         # Four bytes a pixel, of which the last is idle, are written faster than three. But where nothing is scaled

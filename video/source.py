@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from video.clock import Clock
 from video.packets import STEPS_BACK_S, PacketReader, Unsure, with_successors
-from video.picture import Encoded, PictureMaker
+from video.picture import Encoded, PictureMaker, turn_of
 from video.types import Frame, FrameError
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ class VideoSource:
         context = self._reader.stream.codec_context
         self.memory_bytes = context.width * context.height * 2 * HELD_PICTURES
         """About what the open decoder holds: pictures it may still refer to, at two bytes a pixel."""
+        self._turn = turn_of(first)
         self._aspect = float(self._reader.stream.sample_aspect_ratio or 1) or 1.0
 
     def close(self) -> None:
@@ -140,7 +141,7 @@ class VideoSource:
                 if frame.pts in wanted and frame.pts not in pictures:
                     if frame.is_corrupt:
                         raise Unsure
-                    pictures[frame.pts] = self._maker.encode(frame, self._aspect)
+                    pictures[frame.pts] = self._maker.encode(frame, self._aspect, self._turn)
 
         try:
             for packet, until in with_successors(packets):
@@ -203,7 +204,7 @@ class VideoSource:
         while pending and (until is None or pending[0] < until):
             if frame.is_corrupt:
                 raise self._error(pending[0], "the frame is damaged")
-            picture = picture or self._maker.encode(frame, self._aspect)
+            picture = picture or self._maker.encode(frame, self._aspect, self._turn)
             shown[pending.popleft()] = (frame.pts, picture)
 
     def _check_end(self, target: int, last: av.Packet | av.VideoFrame) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from video.clock import Clock
-from video.picture import Encoded, PictureMaker
+from video.picture import Encoded, PictureMaker, Turn
 from video.types import Frame
 
 if TYPE_CHECKING:
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 
 CANDIDATE_SPACING_S = 0.5
 """Spacing of the frames that a shot-aware overview chooses from; no shot is shorter."""
-_SPOOL_BYTES = 64 << 20
+_SPOOL_BYTES = 8 << 20
 
 
 class Pictures:
     """Encodes the frame at hand at most once, however many taps want it."""
 
-    def __init__(self, maker: PictureMaker, aspect: float) -> None:
-        self._maker, self._aspect = maker, aspect
+    def __init__(self, maker: PictureMaker, aspect: float, turn: Turn) -> None:
+        self._maker, self._aspect, self._turn = maker, aspect, turn
         self._last: tuple[int, Encoded] | None = None
 
     def of(self, frame: av.VideoFrame) -> Encoded:
         if self._last is None or self._last[0] != frame.pts:
-            self._last = frame.pts, self._maker.encode(frame, self._aspect)
+            self._last = frame.pts, self._maker.encode(frame, self._aspect, self._turn)
         return self._last[1]
 
 
