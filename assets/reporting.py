@@ -54,7 +54,7 @@ def report_facts(workspace: Workspace):
     """What the report needs beyond the tables."""
     from eval.report import ReportFacts
 
-    training = workspace.training("sft")
+    training, by_rl = workspace.training("sft"), workspace.training("rl")
     recipe = workspace.recipe
     return ReportFacts(
         recipe_name=recipe.name,
@@ -62,6 +62,7 @@ def report_facts(workspace: Workspace):
         teacher={"server": recipe.teacher.base_url, "model": recipe.teacher.model, "temperature": recipe.teacher.temperature},
         shard_folders={kind: workspace.shards(kind) for kind in ("sft", "rl", "evaluation")},
         training_folder=training if (training / "summary.json").exists() else None,
+        rl_folder=by_rl if recipe.rl.enabled and (by_rl / "summary.json").exists() else None,
         calls=call_statistics(workspace),
         trajectories="trajectories.html",
         made_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),

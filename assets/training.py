@@ -57,7 +57,7 @@ def in_own_process(
     context: dg.AssetExecutionContext, workspace: Workspace, pipes: dg.PipesSubprocessClient, stage: str, label: str, script: list
 ) -> dg.MaterializeResult:
     """Run a training script (module, processes, arguments...) that writes summary.json, metrics.jsonl and checkpoint/."""
-    from eval.figures import has_loss, loss_curve_png
+    from eval.figures import curves_png, has_loss, has_values, loss_curve_png
 
     out = workspace.training(stage)
     out.mkdir(parents=True, exist_ok=True)
@@ -75,7 +75,8 @@ def in_own_process(
         context, workspace, summary["content_hash"], facts=facts,
         metadata={
             "checkpoint": dg.MetadataValue.path(str(out / "checkpoint")),
-            **({"loss": _plot(loss_curve_png(metrics))} if any(map(has_loss, metrics)) else {}),
+            **({"loss": _plot("loss by step", loss_curve_png(metrics))} if any(map(has_loss, metrics)) else {}),
+            **({"curves": _plot("figures by round", curves_png(metrics))} if stage == "rl" and has_values(metrics) else {}),
         },
     )
 
@@ -88,7 +89,7 @@ def training_command(module: str, processes: int, arguments: list) -> list[str]:
     return [*launcher, *map(str, arguments)]
 
 
-def _plot(png: bytes) -> dg.MarkdownMetadataValue:
+def _plot(name: str, png: bytes) -> dg.MarkdownMetadataValue:
     import base64
 
-    return dg.MetadataValue.md(f"![loss by step](data:image/png;base64,{base64.b64encode(png).decode()})")
+    return dg.MetadataValue.md(f"![{name}](data:image/png;base64,{base64.b64encode(png).decode()})")

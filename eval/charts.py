@@ -114,6 +114,22 @@ def loss_curve(metrics: Sequence[Mapping[str, Any]]) -> altair.Chart:
     return (single + smooth).properties(width=WIDTH - 80, height=220)
 
 
+def curves(metrics: Sequence[Mapping[str, Any]], names: Sequence[str]) -> altair.Chart:
+    """Small multiples: one plot for each name that has a value in some row, over the steps, each on its own scale."""
+    import altair as alt
+
+    rows = [
+        {"step": row["step"], "name": name.replace("_", " "), "value": float(row[name])}
+        for name in names for row in metrics if row.get(name) is not None
+    ]
+    order = [name.replace("_", " ") for name in names]
+    base = alt.Chart(_values(rows)).mark_line(color=BLUE, strokeWidth=2, point=alt.OverlayMarkDef(color=BLUE, size=14)).encode(
+        x=alt.X("step:Q", title=None, axis=alt.Axis(tickMinStep=1, format="d")), y=alt.Y("value:Q", title=None, scale=alt.Scale(zero=False))
+    )
+    plots = base.properties(width=(WIDTH - 160) // 3, height=90)
+    return plots.facet(facet=alt.Facet("name:N", sort=order, title=None), columns=3).resolve_scale(y="independent")
+
+
 def to_svg(chart: altair.Chart, name: str, description: str) -> str:
     """An SVG to set into a page. `name` keeps its inner ids apart from those of other plots; `description` is read
     aloud in its place."""

@@ -53,6 +53,31 @@ def loss_curve_png(metrics: Sequence[Mapping[str, Any]]) -> bytes:
     return to_png(loss_curve(_with_loss(metrics)))
 
 
+RL_CURVES = (
+    "reward", "reward_correct", "reward_format", "reward_tool", "accuracy", "zoom_rate", "zooms", "hit_rate", "kl", "entropy",
+    "clip_share", "groups_dropped", "sampling_gap", "tokens_per_second",
+)
+"""What is drawn of a training by reinforcement, as metrics.jsonl names it."""
+
+
+def curves_png(metrics: Sequence[Mapping[str, Any]], names: Sequence[str] = RL_CURVES) -> bytes:
+    """A small plot for each name that has values, by step.
+
+    Raises:
+        ValueError: none has.
+    """
+    from eval.charts import curves, to_png
+
+    if not has_values(metrics, names):
+        raise ValueError(f"none of the {len(metrics)} rows of the training metrics has one of {list(names)}")
+    return to_png(curves(metrics, names))
+
+
+def has_values(metrics: Sequence[Mapping[str, Any]], names: Sequence[str] = RL_CURVES) -> bool:
+    """Whether there is anything to draw."""
+    return any(row.get(name) is not None for row in metrics for name in names)
+
+
 def loss_curve_svg(metrics: Sequence[Mapping[str, Any]]) -> bytes:
     """The same as an SVG."""
     from eval.charts import loss_curve, to_svg

@@ -26,6 +26,8 @@ class ReportFacts:
     """Address of the trajectory browser, relative to the report."""
     made_at: str | None = None
     """Date and time to print; the report never reads the clock."""
+    rl_folder: Path | None = None
+    """Folder with metrics.jsonl and summary.json of a training by reinforcement; null where none was run."""
 
 
 class FactsError(ValueError):

@@ -17,7 +17,7 @@ from tables.lake import Lake
 SECTIONS = (
     inputs.what_ran, inputs.videos, inputs.shots, inputs.questions,
     making.funnel, making.pass_rates, making.calls, making.zooms,
-    results.shards, results.training, results.evaluations, results.leaks,
+    results.shards, results.training, results.reinforcement, results.evaluations, results.leaks,
 )  # fmt: skip
 """In the order of the page; each takes (lake, facts) and always returns a section, if only to say what is absent."""
 STYLE = Path(__file__).with_name("page.css")

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from eval.charts import dots, loss_curve
-from eval.figures import has_loss
+from eval.charts import curves, dots, loss_curve
+from eval.figures import RL_CURVES, has_loss, has_values
 from eval.metrics import ALL, GAIN, MEANINGS
 from eval.report.facts import ReportFacts, read_json, read_json_lines
 from eval.report.html import Raw, Section, escape, facts_list, figure, interval, note, number, share, size, table, words
@@ -55,6 +55,28 @@ def training(lake: Lake, facts: ReportFacts) -> Section:
     else:
         absent.append("There is no metrics.jsonl of a training run, or it holds no loss.")
     return Section("training", title, body or note("No policy was trained."), absent)
+
+
+def reinforcement(lake: Lake, facts: ReportFacts) -> Section:
+    title = "Reinforcement learning"
+    summary = read_json(facts.rl_folder / "summary.json") if facts.rl_folder else None
+    if summary is None:
+        return Section("reinforcement", title, note("Not run."), ["Reinforcement learning was not run."])
+    body = facts_list({name: value for name, value in summary.items() if isinstance(value, int | float | str)})
+    metrics = read_json_lines(facts.rl_folder / "metrics.jsonl") or []
+    if not has_values(metrics):
+        return Section("reinforcement", title, body, ["There is no metrics.jsonl of the reinforcement learning, or it holds no figure."])
+    caption = f"Over {len(metrics)} rounds of play. " + note_of_figures(metrics[0], metrics[-1])
+    return Section("reinforcement", title, body + figure(curves(metrics, RL_CURVES), "rl-curves", caption))
+
+
+def note_of_figures(first: dict, last: dict) -> str:
+    """The plots in words, for who cannot see them."""
+    told = [
+        f"{words(name)} {first[name]:.3g} at first, {last[name]:.3g} at last"
+        for name in ("reward", "accuracy", "zoom_rate", "hit_rate") if first.get(name) is not None and last.get(name) is not None
+    ]
+    return "; ".join(told) + "." if told else ""
 
 
 def evaluations(lake: Lake, facts: ReportFacts) -> Section:
@@ -168,6 +190,5 @@ def leaks(lake: Lake, facts: ReportFacts) -> Section:
 def not_run(sections: Sequence[Section]) -> Section:
     """What the other sections could not show, in one place."""
     listed = [sentence for section in sections for sentence in section.absent]
-    listed.append("Reinforcement learning is not part of this report: only its data set is.")
     body = "<ul>" + "".join(f"<li>{escape(sentence)}</li>" for sentence in dict.fromkeys(listed)) + "</ul>"
     return Section("absent", "What was not run", body)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from eval.figures import contact_sheet, funnel_markdown, loss_curve_png, loss_curve_svg
+from eval.figures import contact_sheet, curves_png, funnel_markdown, loss_curve_png, loss_curve_svg
 
 METRICS = [{"step": n, "loss": 3.0 - 0.05 * n} for n in range(30)] + [{"step": 30, "validation_loss": 1.4}]
 
@@ -52,3 +52,11 @@ def test_funnel_markdown_goes_from_asked_to_kept():
     lines = funnel_markdown(rows).splitlines()[2:]
     assert [line.split("|")[3].strip() for line in lines] == ["", "wrong answer", "bad format", ""]
     assert lines[0].endswith("| 9 |") and lines[-1].endswith("| 4 |")
+
+
+def test_curves_draw_only_what_has_values():
+    rounds = [{"step": n, "reward": 0.1 * n, "accuracy": None, "hit_rate": None if n < 2 else 0.5} for n in range(1, 5)]
+    one, two = (Image.open(io.BytesIO(curves_png(rounds, names))) for names in (["reward"], ["reward", "hit_rate", "accuracy"]))
+    assert one.format == "PNG" and one.width < two.width < 2.5 * one.width, "a second plot, and no third"
+    with pytest.raises(ValueError, match="accuracy"):
+        curves_png(rounds, ["accuracy"])

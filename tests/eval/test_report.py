@@ -1,4 +1,5 @@
 import dataclasses
+import json
 import re
 from html.parser import HTMLParser
 
@@ -12,7 +13,7 @@ from eval.report.page import SECTIONS, headline
 from tables.lake import Lake
 
 VOID = {"meta", "wbr", "br", "img", "hr", "link", "input"}
-IDS = ["ran", "videos", "shots", "questions", "funnel", "pass", "calls", "zooms", "shards", "training", "evaluations", "leaks", "absent"]
+IDS = ["ran", "videos", "shots", "questions", "funnel", "pass", "calls", "zooms", "shards", "training", "reinforcement", "evaluations", "leaks", "absent"]
 
 
 class Checker(HTMLParser):
@@ -84,8 +85,19 @@ def test_full_report(world, tmp_path):
 def test_empty_lake_says_what_was_not_run(tmp_path):
     page = write_report(Lake(tmp_path / "nothing"), ReportFacts(), tmp_path / "index.html").read_text()
     check(page)
-    for sentence in ("No video was taken in", "No player was evaluated", "The policy was not trained", "was not checked against", "The sft data set was not written"):
+    for sentence in ("No video was taken in", "No player was evaluated", "The policy was not trained", "Reinforcement learning was not run", "was not checked against", "The sft data set was not written"):
         assert sentence in page.split('id="absent"')[1], sentence
+
+
+def test_reinforcement_learning_is_shown_where_it_ran(world, tmp_path):
+    rounds = [{"step": n, "reward": 0.2 * n, "accuracy": 0.1 * n, "kl": None} for n in (1, 2, 3)]
+    (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rounds))
+    (tmp_path / "summary.json").write_text(json.dumps({"rounds": 3, "last_reward": 0.6}))
+    page = write_report(world.lake, dataclasses.replace(facts(world), rl_folder=tmp_path), tmp_path / "index.html").read_text()
+    check(page)
+    section = page.split('id="reinforcement"')[1].split("</section>")[0]
+    assert "<svg" in section and "reward 0.2 at first, 0.6 at last" in section
+    assert "Reinforcement learning was not run" not in page
 
 
 def test_text_from_data_cannot_break_the_page(world, tmp_path):
