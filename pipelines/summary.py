@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -29,10 +31,10 @@ def print_summary(recipe: Recipe, outcome: Outcome, console: Console, recipe_pat
     for name, text in _lines(workspace):
         table.add_row(name, text)
     console.print(table, highlight=False)
-    shown = _short(recipe_path)
+    shown, command = _short(recipe_path), _command()
     console.print(
-        f"\nNext:\n  videozoomer trajectories list --kind reflection -r {shown}\n  videozoomer ui -r {shown}\n"
-        f"  videozoomer init my.yaml    (then fill in your videos and server)", highlight=False,
+        f"\nNext:\n  {command} trajectories list --kind reflection -r {shown}\n  {command} ui -r {shown}\n"
+        f"  {command} init my.yaml    (then fill in your videos and server)", highlight=False, soft_wrap=True,
     )
 
 
@@ -93,6 +95,15 @@ def _accuracy(evaluations: pl.DataFrame) -> list[tuple[str, str]]:
         interval = f" [{row['low']:.0%}, {row['high']:.0%}]" if row["low"] is not None else ""
         by_player.setdefault(row["player"], []).append(f"{row['setting']} {row['value']:.0%}{interval} of {row['questions']}")
     return [(f"accuracy, {player}", "; ".join(found)) for player, found in by_player.items()]
+
+
+def _command() -> str:
+    """How `videozoomer` is called from here: by name where the shell would find this one."""
+    own = Path(sys.executable).with_name("videozoomer")
+    found = shutil.which("videozoomer")
+    if found and Path(found).resolve() == own.resolve():
+        return "videozoomer"
+    return str(own.relative_to(Path.cwd())) if own.is_relative_to(Path.cwd()) else str(own)
 
 
 def _short(path: Path) -> str:
