@@ -124,7 +124,12 @@ def curves(metrics: Sequence[Mapping[str, Any]], names: Sequence[str]) -> altair
     ]
     order = [name.replace("_", " ") for name in names]
     base = alt.Chart(_values(rows)).mark_line(color=BLUE, strokeWidth=2, point=alt.OverlayMarkDef(color=BLUE, size=14)).encode(
-        x=alt.X("step:Q", title=None, axis=alt.Axis(tickMinStep=1, format="d")), y=alt.Y("value:Q", title=None, scale=alt.Scale(zero=False))
+        x=alt.X("step:Q", title=None, axis=alt.Axis(tickMinStep=1, format="d")),
+        # The default rounds to the spacing of the ticks, which makes a 1 of a constant 0.5.
+        y=alt.Y(
+            "value:Q", title=None, scale=alt.Scale(zero=False),
+            axis=alt.Axis(labelExpr="abs(datum.value) >= 1000 ? format(datum.value, '~s') : format(datum.value, '.3~g')", tickCount=4),
+        ),
     )
     plots = base.properties(width=(WIDTH - 160) // 3, height=90)
     return plots.facet(facet=alt.Facet("name:N", sort=order, title=None), columns=3).resolve_scale(y="independent")
