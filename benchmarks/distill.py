@@ -170,7 +170,7 @@ def _compare(world: World, store: FrameStore, folder: Path, latency: float, zoom
 
 @app.command()
 def memory(small: int = 1000, large: int = 10_000, overview: int = 64) -> None:
-    """Peak memory of a process that plays so many questions, one video to ten of them."""
+    """Peak memory of a process that plays so many questions, one video to five of them."""
     peaks = {}
     for count in (small, large):
         command = [sys.executable, "-m", "benchmarks.distill", "memory-run", str(count), "--overview", str(overview)]
@@ -185,7 +185,7 @@ def memory_run(count: int, overview: int = 64) -> None:
     async def go(folder: str, url: str) -> int:
         done = 0
         with FrameStore(f"{folder}/f.sqlite") as store, Ledger(f"{folder}/l.sqlite") as ledger, open(f"{folder}/rows.jsonl", "w") as rows:
-            world = World(store, videos=max(1, count // 10), overview=overview, remember=False)
+            world = World(store, videos=max(1, count // 5), overview=overview, remember=False)
             player = ChatPlayer(Endpoint(base_url=url, identity="bench", concurrency=64), ledger, store)
             async for _, row in play_each(world.jobs(count), player, world.frames_at, store, PROTOCOL, PROMPTS, concurrency=64):
                 rows.write(json.dumps(row))
