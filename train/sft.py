@@ -118,7 +118,7 @@ def train(shards: ShardSet, out: Path, recipe: Recipe, place: Place) -> dict:
             {
                 "step": step + 1, "loss": summed([total], place)[0] / sum(sample.weight for sample in chosen),
                 "learning_rate": rate, "gradient_norm": float(engine.get_global_grad_norm() or 0.0),
-                "tokens_per_second": tokens / seconds, "epoch": (step + 1) * settings.batch_size / len(trained.samples),
+                "tokens": tokens, "tokens_per_second": tokens / seconds, "epoch": (step + 1) * settings.batch_size / len(trained.samples),
             },
             "step {step} of {of}: loss {loss:.3f}, {tokens_per_second:.0f} tokens/s, learning rate {learning_rate:.2e}",
             of=steps, now_s=time.monotonic(),
