@@ -37,7 +37,7 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
         settings = IngestSettings(
             overview_fps=protocol.overview_fps, overview_frames=protocol.overview_frames,
             min_pixels=protocol.min_pixels, max_pixels=protocol.max_pixels,
-            detectors=chosen.detectors, overview=chosen.overview,
+            detectors=chosen.detectors, transnet_model=chosen.transnet_model, overview=chosen.overview,
             zoom_store_fps=chosen.zoom_store_fps, zoom_store_dir=workspace.zoom_store,
         )
         videos, shots, overviews, frames, sheet = [], [], [], {}, []

@@ -67,12 +67,15 @@ def on_this_machine(uri: str) -> Iterator[Path]:
 
 def _load_libraries() -> None:
     """Import all that a task needs, so that neither its time nor its memory pays for it."""
-    import cv2  # noqa: F401
+    import cv2
     import imagehash  # noqa: F401
     import scenedetect.detectors  # noqa: F401
     import scipy.fftpack  # noqa: F401
 
     import video.onepass  # noqa: F401
+
+    # One process is one reader; how many run at once is the caller's choice.
+    cv2.setNumThreads(1)
 
 
 def main(pipe: int, lifeline: int) -> None:
