@@ -1,12 +1,17 @@
 """The whole graph on a small world: what comes out, that it is current afterwards, and that nothing changed on the way."""
 
+import dataclasses
+
 import polars as pl
 import pytest
 
+from assets.items import playable, protocol_of
 from assets.workspace import Workspace
 from pipelines.build import build_defs
 from pipelines.run import run
 from shards.read import ShardSet
+from zoom import Episode, load_prompts
+from zoom.messages import from_rows
 
 
 @pytest.fixture(scope="module")
@@ -51,12 +56,17 @@ def test_one_question_from_file_to_shard_with_the_very_bytes_that_were_sent(fini
         assert shards.jpeg(frame_id) == finished.recorder.frames[frame_id]
 
 
-def test_no_truth_reaches_the_teacher_beyond_its_question(finished, workspace):
-    """The stored conversations of exemplars hold the right answer in no message that the pipeline wrote."""
-    truths = dict(workspace.lake.read("questions").select("question_id", "answer").iter_rows())
-    for row in workspace.lake.read("trajectories").filter(pl.col("kind").is_in(["exemplar", "reflection"])).iter_rows(named=True):
-        task = row["messages"][1]["parts"][-1]["text"]
-        assert f"answer is {truths[row['question_id']]}" not in task
+def test_nothing_but_question_options_and_overview_opens_a_conversation(workspace):
+    """Each stored conversation begins with just what follows from an item, and an item has no field for the truth."""
+    prompts, protocol = load_prompts("v1"), protocol_of(workspace.recipe.protocol)
+    items = {item.question_id: item for batch in workspace.batches() for item in playable(workspace.lake, batch, "train")}
+    assert not {"answer", "evidence", "truth"} & {field.name for item in items.values() for field in dataclasses.fields(item)}
+    rows = workspace.lake.read("trajectories").filter(pl.col("kind").is_in(["exemplar", "reflection"]))
+    assert rows.height
+    for row in rows.iter_rows(named=True):
+        item = items[row["question_id"]]
+        opening = Episode(item.task, item.overview, protocol, prompts, max_zooms=row["max_zooms"]).messages
+        assert from_rows(row["messages"])[:2] == opening
 
 
 def test_the_funnel_adds_up_and_the_shard_holds_what_it_says(workspace):
