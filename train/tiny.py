@@ -1,13 +1,14 @@
 """A random Qwen-VL of the true architecture, small enough for a CPU, saved as a standard checkpoint folder.
 
-Its tokenizer is trained on the spot on the texts it will meet. Two liberties against Qwen's own keep sequences short:
-the protocol's tags are single tokens, and `<frame12_time24.00s>` splits into six pieces, numbers of up to three digits
-being one piece each.
+Its tokenizer is trained on the spot on the texts it will meet. Three liberties against Qwen's own keep sequences short:
+the protocol's tags are single tokens, and so are the fixed parts of a zoom call; `<frame12_time24.00s>` is three
+(`<frame12_time`, `24`, `.00s>`); numbers of up to three digits are one each.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedTokenizerFast
 
 PROTOCOL_TAGS = ("<think>", "</think>", "<answer>", "</answer>", "<video_zoom>", "</video_zoom>", "<tool_response>", "</tool_response>")
-SPLIT = r"<frame|_time|s>|\.\p{N}{2}|\p{N}{1,3}| ?\p{L}+| ?[^\s\p{L}\p{N}]|\s+"
+CALL_PARTS = ('{"segment": [', '], "fps": ')
+FRAME_TAGS = tuple(f"<frame{index}_time" for index in range(64))
+SINGLE_TOKENS = (*PROTOCOL_TAGS, *CALL_PARTS, *FRAME_TAGS)
+SPLIT = r"\.\p{N}{2}s>|\.\p{N}{2}|\p{N}{1,3}| ?\p{L}+| ?[^\s\p{L}\p{N}]|\s+"
 """Pieces that byte-pair merges never cross."""
 PATCH_SIZE = {"qwen2_5_vl": 14, "qwen3_vl": 16}
 ROTARY_BASE = 10_000.0
@@ -64,25 +68,24 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenize
     )
     bpe.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=vocabulary - len(SPECIAL_TOKENS) - len(PROTOCOL_TAGS), initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        vocab_size=vocabulary - len(SPECIAL_TOKENS) - len(SINGLE_TOKENS), initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    bpe.train_from_iterator(_without_tags(texts), trainer)
+    bpe.train_from_iterator(_without_single_tokens(texts), trainer)
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=bpe, eos_token=TURN_END, pad_token=PAD, model_max_length=32_768, padding_side="left",
         additional_special_tokens=[token for token in SPECIAL_TOKENS if token not in (TURN_END, PAD)],
     )
-    tokenizer.add_tokens(list(PROTOCOL_TAGS))
+    tokenizer.add_tokens(list(SINGLE_TOKENS))
     tokenizer.chat_template = CHAT_TEMPLATE
     return tokenizer
 
 
-def _without_tags(texts: Iterable[str]) -> Iterable[str]:
-    """No merges are spent on tags, which are tokens already."""
+def _without_single_tokens(texts: Iterable[str]) -> Iterable[str]:
+    """No merges are spent on what is one token already."""
+    single = re.compile("|".join(map(re.escape, sorted(SINGLE_TOKENS, key=len, reverse=True))))
     for text in texts:
-        for tag in PROTOCOL_TAGS:
-            text = text.replace(tag, "\n")
-        yield text
+        yield single.sub("\n", text)
 
 
 def tiny_config(settings: TinyModel, tokenizer: PreTrainedTokenizerFast) -> PretrainedConfig:
