@@ -2,37 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-Positive = Annotated[int, Field(ge=1)]
-Share = Annotated[float, Field(ge=0, le=1)]
-
-
-class Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-    operational: ClassVar[frozenset[str]] = frozenset()
-    """Fields that change how a run goes (speed, limits, money), never what comes out of it."""
-
-    def _undecisive(self) -> frozenset[str]:
-        return self.operational
-
-    @model_validator(mode="before")
-    @classmethod
-    def _empty_section(cls, given: Any) -> Any:
-        """A section whose fields are all commented out is the section with its defaults."""
-        return {} if given is None else given
-
-    def digest(self) -> str:
-        """Hash of the values that decide what comes out: part of the stamp of every asset that depends on them."""
-        values = {name: getattr(self, name) for name in type(self).model_fields if name not in self._undecisive()}
-        plain = {name: value.digest() if isinstance(value, Settings) else value for name, value in values.items()}
-        return hashlib.sha256(json.dumps(plain, sort_keys=True, default=str).encode()).hexdigest()[:16]
+from recipes.settings import Positive, Settings, Share
+from recipes.sft import SftSettings
 
 
 class Source(Settings):
@@ -237,37 +213,6 @@ class PolicySettings(Settings):
     """Keep the vision tower and the projector as they are."""
     lora_rank: Annotated[int, Field(ge=0)] = 0
     """Rank of LoRA adapters; 0 trains all language weights."""
-
-
-class SftSettings(Settings):
-    epochs: Annotated[float, Field(gt=0)] = 1.0
-    """Passes over the data."""
-    max_steps: Positive | None = None
-    """Stop after so many optimiser steps."""
-    learning_rate: Annotated[float, Field(gt=0)] = 5e-6
-    """Peak learning rate; cosine to zero."""
-    warmup_share: Share = 0.1
-    """Share of steps over which the rate rises."""
-    batch_size: Positive = 64
-    """Trajectories of one optimiser step, over all devices."""
-    micro_batch_size: Positive = 1
-    """Trajectories of one forward pass on one device."""
-    max_tokens: Positive = 32_768
-    """Longer trajectories are left out, and counted."""
-    zero_stage: Literal[0, 1, 2, 3] = 3
-    """DeepSpeed ZeRO stage."""
-    bf16: bool = True
-    """Train in bfloat16 where the device has it."""
-    gradient_checkpointing: bool = True
-    """Recompute activations to save memory."""
-    failed_turn_weight: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Loss weight of the failed turns of a reflection; the paper's recipe would be 1."""
-    checkpoint_steps: Positive = 50
-    """Steps after which the state is saved, so that a killed run goes on from there."""
-    processes: Positive = 1
-    """Processes (devices) on this machine."""
-    seed: int = 0
-    """Seed of the order and of a random model."""
 
 
 class StudentSettings(Settings):
