@@ -14,7 +14,7 @@ PARTITION = "overviews.{batch}"
 
 
 def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
-    version = code_version("1", recipe.video, recipe.protocol)
+    version = code_version("2", recipe.video, recipe.protocol)
     common = {"code_version": version, "kinds": {"parquet", "pyav"}, "group_name": GROUP}
 
     @dg.multi_asset(
@@ -23,7 +23,7 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
         specs=[
             dg.AssetSpec("videos", deps=["sources"], **common, description="Every file of the batch, probed and decoded once: codec, size, rate, "
                          "keyframes, perceptual signature; status `ok` or `quarantined` with its reason."),
-            dg.AssetSpec("shots", deps=["sources"], **common, description="Shots of every readable video, by scenedetect's detectors on the same decode."),
+            dg.AssetSpec("shots", deps=["sources"], **common, description="Shots of every readable video, by the recipe's detectors on the same decode."),
             dg.AssetSpec("overviews", deps=["sources"], **common, description="The glance: at most K frames of every readable video, at protocol size, "
                          "each with its own presentation time."),
         ],
@@ -37,7 +37,7 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
         settings = IngestSettings(
             overview_fps=protocol.overview_fps, overview_frames=protocol.overview_frames,
             min_pixels=protocol.min_pixels, max_pixels=protocol.max_pixels,
-            detectors=chosen.detectors, transnet_model=chosen.transnet_model, overview=chosen.overview,
+            detectors=chosen.detectors, overview=chosen.overview,
             zoom_store_fps=chosen.zoom_store_fps, zoom_store_dir=workspace.zoom_store,
         )
         videos, shots, overviews, frames, sheet = [], [], [], {}, []

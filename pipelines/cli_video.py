@@ -116,7 +116,7 @@ def frames(
 def shots(
     file: FILE,
     detector: Annotated[
-        list[str] | None, typer.Option(help="adaptive, content, hash, histogram or threshold (repeatable).")
+        list[str] | None, typer.Option(help="adaptive, content, hash, histogram, threshold or transnet (repeatable).")
     ] = None,
     sheet: SHEET = None,
     as_json: JSON = False,
@@ -133,7 +133,10 @@ def shots(
     unknown = set(detector or ()) - set(DETECTORS)
     if unknown:
         raise typer.BadParameter(f"no detector {', '.join(sorted(unknown))}; choose from {', '.join(DETECTORS)}")
-    settings = IngestSettings(detectors=tuple(detector)) if detector else IngestSettings()
+    try:
+        settings = IngestSettings(detectors=tuple(detector)) if detector else IngestSettings()
+    except ValueError as error:
+        raise _stop(str(error)) from error
     result = _ingested(file, settings)
     if sheet:
         from video.reader import ReaderPool

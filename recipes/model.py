@@ -52,9 +52,7 @@ class VideoSettings(Settings):
     memory_mb: Positive = 2048
     """Most memory that reading one video may take before it is quarantined."""
     detectors: tuple[Literal["adaptive", "content", "hash", "histogram", "threshold", "transnet"], ...] = ("adaptive", "threshold")
-    """Shot detectors, combined in the one pass."""
-    transnet_model: str | None = None
-    """TransNetV2 weights as an ONNX file, for the detector transnet; its package is onnxruntime."""
+    """Shot detectors, combined in the one pass; transnet is a network, 20 ms of CPU a frame, and needs `videozoomer[transnet]`."""
     overview: Literal["uniform", "shot_aware"] = "uniform"
     """How overview times are chosen."""
     zoom_store_fps: Annotated[float, Field(ge=0)] = 0

@@ -89,7 +89,7 @@ class _Pass:
         self._planned_end_s = self._end_s(last_pts, None)
         self._planned_s = self._overview_times(self._planned_end_s, self.clock.seconds(last_pts))
         average_fps = len(timeline.pts) / self._planned_end_s
-        self._shots = ShotFinder(settings.detectors, average_fps, settings.transnet_model)
+        self._shots = ShotFinder(settings.detectors, average_fps)
         self._spool = FrameSpool(self.clock)
         cleanup.callback(self._spool.close)
         self._store: ZoomStoreWriter | None = None

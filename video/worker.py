@@ -78,6 +78,14 @@ def _load_libraries() -> None:
     cv2.setNumThreads(1)
 
 
+def _load_detectors(settings: IngestSettings | None) -> None:
+    """The same for what only some tasks need."""
+    if settings is not None and "transnet" in settings.detectors:
+        from video.transnet import network
+
+        network()
+
+
 def main(pipe: int, lifeline: int) -> None:
     """Say READY, then serve tasks `(uri, settings or None for a probe, memory_mb)` until the parent hangs up."""
     die_with_parent(lifeline)
@@ -89,6 +97,7 @@ def main(pipe: int, lifeline: int) -> None:
                 uri, settings, memory_mb = connection.recv()
             except EOFError:
                 return
+            _load_detectors(settings)
             try:
                 with MemoryLimit(memory_mb) as limit:
                     result = _guarded(uri, settings)
