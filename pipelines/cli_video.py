@@ -156,6 +156,7 @@ def clip(
     end: Annotated[float, typer.Argument(help="End in seconds.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Where to write the MP4.")],
     width: Annotated[int, typer.Option(help="Most pixels across.", min=16)] = 640,
+    as_json: JSON = False,
 ) -> None:
     """Cut a small MP4 to watch.
 
@@ -167,7 +168,11 @@ def clip(
         written = write_clip(file, start, end, out, max_width=width)
     except ClipError as error:
         raise _stop(str(error)) from error
-    console.print(f"wrote {written} ({written.stat().st_size} bytes)", highlight=False, soft_wrap=True)
+    size = written.stat().st_size
+    if as_json:
+        _print_rows([{"file": str(written), "start_s": start, "end_s": end, "bytes": size}], as_json)
+    else:
+        console.print(f"wrote {written} ({size} bytes)", highlight=False, soft_wrap=True)
 
 
 def _stop(sentence: str) -> typer.Exit:

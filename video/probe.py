@@ -58,6 +58,8 @@ class Probe:
     """Frames that an edit list cuts off: decoded but never shown."""
     keyframes_s: tuple[float, ...] | None = None
     has_audio: bool | None = None
+    streams: tuple[str, ...] = ()
+    """Kind and codec of each stream, in the container's order."""
     decoded_at_s: tuple[float, ...] = ()
     """Places of the decode test that went well."""
 
@@ -95,6 +97,7 @@ def _probe(uri: str) -> Probe:
             "bit_depth": max((part.bits for part in context.format.components), default=None) if context.format else None,
             "pixel_aspect": float(stream.sample_aspect_ratio or 1) or 1.0,
             "has_audio": len(container.streams.audio) > 0,
+            "streams": tuple(_told(one) for one in container.streams),
             "average_fps": float(stream.average_rate) if stream.average_rate else None,
             "duration_s": _declared_s(container, stream),
         }
@@ -152,6 +155,12 @@ def _opened(uri: str) -> Iterator[tuple[av.container.InputContainer, av.video.st
             raise Quarantine("no_video_stream", "it holds no moving pictures that can be decoded; leave it out")
     with container:
         yield container, stream
+
+
+def _told(stream: av.stream.Stream) -> str:
+    """A stream without a known decoder has no name of a codec."""
+    context = getattr(stream, "codec_context", None)
+    return f"{stream.type} {context.codec.canonical_name}" if context is not None else str(stream.type)
 
 
 def _declared_s(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> float | None:

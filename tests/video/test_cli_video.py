@@ -34,6 +34,7 @@ def test_probe_tells_what_a_file_is(tmp_path: Path) -> None:
         "status": "ok", "codec": "h264", "bit_depth": 10, "width": 320, "height": 180, "frames": 60,
         "variable_rate": False, "has_audio": False,
     }
+    assert facts["streams"] == ["video h264"]
     assert facts["rotation_degrees"] == 90 and facts["pixel_aspect"] == 1
     assert facts["duration_s"] == pytest.approx(2) and facts["average_fps"] == pytest.approx(30)
     assert facts["keyframes_s"] == pytest.approx([0, 0.5, 1, 1.5]) and len(facts["decoded_at_s"]) == 5
@@ -74,7 +75,8 @@ def test_shots(coded_video: Path, tmp_path: Path) -> None:
 
 def test_clip(coded_video: Path, tmp_path: Path) -> None:
     target = tmp_path / "new" / "clip.mp4"
-    _run("clip", coded_video, 2, 4, "-o", target, "--width", 160)
+    told = json.loads(_run("clip", coded_video, 2, 4, "-o", target, "--width", 160, "--json"))
+    assert told == [{"file": str(target), "start_s": 2, "end_s": 4, "bytes": target.stat().st_size}]
     with av.open(str(target)) as container:
         stream = container.streams.video[0]
         assert (stream.codec_context.name, stream.width, stream.height) == ("h264", 160, 90)
