@@ -15,7 +15,7 @@ KINDS = {
 
 
 def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
-    version = code_version("1", recipe.shards, recipe.protocol)
+    version = code_version("2", recipe.shards, recipe.protocol)
 
     def one(kind: str, description: str) -> dg.AssetsDefinition:
         deps = ["questions", "videos", "overviews", "leaks"] if kind == "evaluation" else ["verdicts", "question_stats", "funnel", "leaks"]

@@ -153,8 +153,7 @@ class _Batches:
                     key, self.ledger.next_attempt(key), call.sample, call.temperature, body.digest, body.text_bytes, body.image_tokens,
                     excerpt_of(call.messages), tuple(parameters),
                 )
-                line = b'{"custom_id":"%s","method":"POST","url":"/v1/chat/completions","body":%s}\n' % (key.encode(), body.content)
-                self.dialect.release(body)
+                line = b'{"custom_id":"%s","method":"POST","url":"/v1/chat/completions","body":%s}\n' % (key.encode(), b"".join(body.pieces))
                 if not self._set_aside(sent):
                     self.tally.no_room += 1
                     continue

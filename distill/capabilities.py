@@ -132,7 +132,7 @@ class _Asker:
         body = {"model": self.model, "max_tokens": 8, "messages": [{"role": "user", "content": content}]} | parameters
         for last in (False, True):
             try:
-                answer = await self.wire.send(json.dumps(body).encode())
+                answer = await self.wire.send([json.dumps(body).encode()])
                 break
             except (aiohttp.ClientError, TimeoutError) as error:
                 # Servers close the connection after a failure of their own; the second one is new.

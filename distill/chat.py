@@ -144,64 +144,67 @@ class ChatPlayer:
 
     async def _answer(self, key: str, sampling: dict, messages: Sequence[Message]) -> tuple[Entry, bool]:
         parameters = self._dialect.parameters(sampling)
-        known, attempt, body = await self._in_thread(self._prepare, key, parameters, messages)
+        # Microseconds, where a visit to a thread is a tenth of a millisecond and a place in two queues.
+        known, attempt = self._ledger.look_up(key)
         if known is not None:
             return known, True
-        return await self._ask(key, attempt, sampling, messages, frozenset(parameters), body), False
+        return await self._ask(key, attempt, sampling, messages, frozenset(parameters), await self._encode(parameters, messages)), False
+
+    async def _encode(self, parameters: dict, messages: Sequence[Message]) -> Body:
+        """The body of a call; pictures are fetched and encoded in a thread."""
+        if self._dialect.images.holds(frame_id for message in messages for frame_id in message.frame_ids):
+            return self._dialect.encode(parameters, messages)
+        return await self._in_thread(self._dialect.encode, parameters, messages)
+
+    def warm(self, frame_ids: Sequence[str]) -> None:
+        """See `Warms.warm`."""
+        if self._wire is not None:
+            self._dialect.images.pieces(frame_ids)
 
     async def _ask(
-        self, key: str, attempt: int, sampling: dict, messages: Sequence[Message], sent: frozenset[str], body: Body | None
+        self, key: str, attempt: int, sampling: dict, messages: Sequence[Message], sent: frozenset[str], body: Body
     ) -> Entry:
         """Send a call until it has a final outcome or its tries are used up; every attempt is journalled."""
         tries = 0
-        try:
-            while True:
+        while True:
+            self._breaker.check()
+            bound = upper_bound(self.endpoint, body.text_bytes, body.image_tokens)
+            await self._set_aside(key, attempt, bound)
+            paid_usd: float | None = None
+            try:
+                outcome, latency_s = await self._send(body, sent, bound, f"{key}-{attempt}")
+                self._counts["made"] += 1
+                self._counts["retried"] += tries > 0
+                entry = self._dialect.entry(
+                    key, attempt, sampling, excerpt_of(messages), body, outcome, latency_s=latency_s
+                )
+                await self._ledger.write(entry)
+                self._paid_usd += entry.cost_usd
+                paid_usd = None if outcome.maybe_billed else entry.cost_usd
+            except StepStopped:
+                paid_usd = 0.0  # It was stopped before it was sent.
+                raise
+            finally:
+                await self._settle(key, attempt, paid_usd)
+            attempt += 1
+            if outcome.final:
+                return entry
+            if outcome.refused_parameter:
+                await self._in_thread(self._dialect.drop, outcome.refused_parameter)
+            else:
                 self._breaker.check()
-                bound = upper_bound(self.endpoint, body.text_bytes, body.image_tokens)
-                await self._set_aside(key, attempt, bound)
-                paid_usd: float | None = None
-                try:
-                    outcome, latency_s = await self._send(body, sent, bound, f"{key}-{attempt}")
-                    self._counts["made"] += 1
-                    self._counts["retried"] += tries > 0
-                    entry = self._dialect.entry(
-                        key, attempt, sampling, excerpt_of(messages), body, outcome, latency_s=latency_s
-                    )
-                    await self._ledger.write(entry)
-                    self._paid_usd += entry.cost_usd
-                    paid_usd = None if outcome.maybe_billed else entry.cost_usd
-                except StepStopped:
-                    paid_usd = 0.0  # It was stopped before it was sent.
-                    raise
-                finally:
-                    await self._settle(key, attempt, paid_usd)
-                attempt += 1
-                if outcome.final:
-                    return entry
-                if outcome.refused_parameter:
-                    await self._in_thread(self._dialect.drop, outcome.refused_parameter)
-                else:
-                    self._breaker.check()
-                    tries += 1
-                    if outcome.kind == "server_error" and tries == 2:
-                        await self._suspect()
-                    # Being asked to slow down is no fault of the call, so it may be tried for longer.
-                    allowed = self.endpoint.retries * (4 if outcome.kind in ("rate_limited", "overloaded") else 1)
-                    if tries > allowed:
-                        raise CallFailed(outcome.kind, f"{outcome.error} (tried {tries} times)", retryable=True)
-                    await self._breaker.pause(_wait_s(key, tries, outcome.retry_after_s))
-                parameters = self._dialect.parameters(sampling)
-                if frozenset(parameters) != sent:
-                    sent, used, body = frozenset(parameters), body, None
-                    self._dialect.release(used)
-                    body = await self._in_thread(self._dialect.encode, parameters, messages)
-        finally:
-            self._dialect.release(body)
-
-    def _prepare(self, key: str, parameters: dict, messages: Sequence[Message]) -> tuple[Entry | None, int, Body | None]:
-        """What the ledger knows of a call and, where it must be made, its number and body; one hop off the loop."""
-        known, attempt = self._ledger.look_up(key)
-        return known, attempt, None if known else self._dialect.encode(parameters, messages)
+                tries += 1
+                if outcome.kind == "server_error" and tries == 2:
+                    await self._suspect()
+                # Being asked to slow down is no fault of the call, so it may be tried for longer.
+                allowed = self.endpoint.retries * (4 if outcome.kind in ("rate_limited", "overloaded") else 1)
+                if tries > allowed:
+                    raise CallFailed(outcome.kind, f"{outcome.error} (tried {tries} times)", retryable=True)
+                await self._breaker.pause(_wait_s(key, tries, outcome.retry_after_s))
+            parameters = self._dialect.parameters(sampling)
+            if frozenset(parameters) != sent:
+                sent = frozenset(parameters)
+                body = await self._encode(parameters, messages)
 
     async def _send(self, body: Body, sent: frozenset[str], bound: Bound, name: str) -> tuple[Outcome, float]:
         """One request, once a place and the pace allow it; failures of every kind come back as an outcome."""
@@ -213,7 +216,7 @@ class ChatPlayer:
         try:
             self._breaker.check()
             self._breaker.sending()
-            outcome = await self._wire.ask(body.content, sent, name)
+            outcome = await self._wire.ask(body.pieces, sent, name)
         finally:
             self._gate.leave(succeeded=outcome is not None and outcome.kind == "ok")
         if outcome.input_tokens or outcome.output_tokens:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from distill.dialect import identity_of
 from distill.errors import EndpointDown, StepStopped
@@ -29,6 +31,12 @@ def key_of(endpoint: Endpoint) -> str | None:
     if not (key := os.environ.get(name, "")):
         raise StepStopped(f"the environment variable {name} is not set; it must hold the key of {identity_of(endpoint)}")
     return key
+
+
+def proxy_of(endpoint: Endpoint) -> str | None:
+    """The proxy that the environment (`https_proxy`, `no_proxy` ...) sets for a server; its URL may hold name and password."""
+    url = urlsplit(endpoint.base_url)
+    return None if proxy_bypass(url.hostname or "") else getproxies().get(url.scheme)
 
 
 def open_client(endpoint: Endpoint) -> AsyncOpenAI:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 from distill.costs import cost_usd, frame_tokens, upper_bound
-from distill.encoding import Body, Buffers, ImageCache, encode_request
+from distill.encoding import Body, ImageCache, encode_request
 from distill.frames import FrameStore
 from distill.keys import call_key
 from distill.ledger import Entry, Ledger
@@ -25,7 +25,6 @@ class Dialect:
         self.model = model
         self.purpose = purpose
         self._ledger = ledger
-        self._buffers = Buffers()
         self.images = ImageCache(
             store, tokens_of=lambda width, height: frame_tokens(endpoint.prices, width, height), max_bytes=cache_bytes
         )
@@ -54,12 +53,7 @@ class Dialect:
         return {"model": self.model} | {name: value for name, value in asked.items() if name not in self.dropped}
 
     def encode(self, parameters: dict, messages: Sequence[Message]) -> Body:
-        """The body of a call, to be given to `release` once it was answered."""
-        return encode_request(parameters, messages, self.images, self._buffers)
-
-    def release(self, body: Body | None) -> None:
-        if body is not None and isinstance(body.content, memoryview):
-            self._buffers.give(body.content.obj)
+        return encode_request(parameters, messages, self.images)
 
     def drop(self, name: str) -> None:
         """Remember that the server refuses a parameter. Blocks until it is on disk."""

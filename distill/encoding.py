@@ -11,7 +11,7 @@ import hashlib
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from json.encoder import encode_basestring
 from typing import NamedTuple
 
@@ -19,31 +19,9 @@ from distill.frames import FrameStore
 from zoom import Message, Text
 
 
-class Buffers:
-    """Memory for bodies, used again and again: a new 900 KB for each call would cost page faults and leave the heap in
-    pieces, so that a long run grows. Holds as many as were ever in use at once. Thread-safe."""
-
-    def __init__(self) -> None:
-        self._free: list[bytearray] = []
-        self._lock = threading.Lock()
-
-    def take(self, size: int) -> bytearray:
-        """A buffer of at least this size, with anything in it."""
-        with self._lock:
-            for index in range(len(self._free) - 1, -1, -1):
-                if len(self._free[index]) >= size:
-                    return self._free.pop(index)
-            if self._free:
-                self._free.pop()
-        return bytearray(-(-size // _STEP) * _STEP)
-
-    def give(self, buffer: bytearray) -> None:
-        with self._lock:
-            self._free.append(buffer)
-
-
 class Body(NamedTuple):
-    content: bytes | memoryview
+    pieces: tuple[bytes, ...]
+    """What is sent, one after the other. Frames are the cache's own bytes, so a body takes no memory of its own."""
     digest: str
     """Hash of the content in which frame ids stand for the image bytes."""
     text_bytes: int
@@ -56,10 +34,6 @@ class Piece(NamedTuple):
     json: bytes
     """The frame as it stands in a message."""
     tokens: int
-
-
-_STEP = 256 * 2**10
-"""Sizes of buffers are multiples of this, so that bodies of about the same size can share them."""
 
 
 class ImageCache:
@@ -75,6 +49,7 @@ class ImageCache:
         self._bytes = 0
         self._pieces: OrderedDict[str, Piece] = OrderedDict()
         self._lock = threading.Lock()
+        self._making = threading.Lock()
 
     def pieces(self, frame_ids: Sequence[str]) -> dict[str, Piece]:
         """The piece of each frame.
@@ -82,21 +57,32 @@ class ImageCache:
         Raises:
             FrameMissing: the store does not hold a frame.
         """
+        found = self._known(frame_ids)
+        if len(found) < len(set(frame_ids)):
+            # One thread at a time: questions of one video come together, and would all encode the same frames.
+            with self._making:
+                found |= self._known(frame_ids)
+                missing = [frame_id for frame_id in frame_ids if frame_id not in found]
+                made = {
+                    frame_id: Piece(_data_url(jpeg), self._tokens_of(width, height))
+                    for frame_id, (jpeg, width, height) in self._store.pictures(missing).items()
+                }
+                with self._lock:
+                    self._keep(made)
+            found |= made
+        return found
+
+    def holds(self, frame_ids: Iterable[str]) -> bool:
+        """Whether all of them are encoded already, so that `pieces` takes no time."""
+        return all(frame_id in self._pieces for frame_id in frame_ids)
+
+    def _known(self, frame_ids: Sequence[str]) -> dict[str, Piece]:
         found: dict[str, Piece] = {}
         with self._lock:
             for frame_id in frame_ids:
                 if (piece := self._pieces.get(frame_id)) is not None:
                     self._pieces.move_to_end(frame_id)
                     found[frame_id] = piece
-        missing = [frame_id for frame_id in frame_ids if frame_id not in found]
-        if missing:
-            made = {
-                frame_id: Piece(_data_url(jpeg), self._tokens_of(width, height))
-                for frame_id, (jpeg, width, height) in self._store.pictures(missing).items()
-            }
-            found |= made
-            with self._lock:
-                self._keep(made)
         return found
 
     def _keep(self, made: dict[str, Piece]) -> None:
@@ -109,55 +95,56 @@ class ImageCache:
             self._bytes -= len(piece.json)
 
 
-def encode_request(parameters: dict, messages: Sequence[Message], images: ImageCache, buffers: Buffers) -> Body:
-    """The body of a chat completion, in a buffer of `buffers`: give `content.obj` back once it was answered."""
+def encode_request(parameters: dict, messages: Sequence[Message], images: ImageCache) -> Body:
+    """The body of a chat completion."""
     pieces = images.pieces([frame_id for message in messages for frame_id in message.frame_ids])
-    # Two renderings side by side: what is sent, and the same with ids in place of images, which is what is hashed.
     out: list[bytes] = []
-    named: list[bytes] = []
-    image_tokens = 0
+    texts: list[str] = []
+    """What stands between the frame before and the next one."""
+    digest = hashlib.sha256()
+    text_bytes = image_tokens = 0
 
-    def add(piece: bytes) -> None:
-        out.append(piece)
-        named.append(piece)
+    def frame(piece: Piece, frame_id: str) -> None:
+        nonlocal image_tokens
+        ends_text()
+        out.append(piece.json)
+        digest.update(frame_id.encode())
+        image_tokens += piece.tokens
 
-    add(_dump(parameters)[:-1] + b',"messages":[')
+    def ends_text() -> None:
+        nonlocal text_bytes
+        text = "".join(texts).encode()
+        texts.clear()
+        out.append(text)
+        digest.update(text)
+        text_bytes += len(text)
+
+    texts.append(_dump(parameters)[:-1] + ',"messages":[')
     for index, message in enumerate(messages):
-        add((b',{"role":' if index else b'{"role":') + _quote(message.role) + b',"content":')
+        texts.append(',{"role":' if index else '{"role":')
+        texts.append(encode_basestring(message.role) + ',"content":')
         if not message.frame_ids:
             # Plain text for everything without images: the form that every server takes.
-            add(_quote(message.text))
+            texts.append(encode_basestring(message.text))
         else:
-            for position, part in enumerate(message.parts):
-                add(b"," if position else b"[")
+            opening = "["
+            for part in message.parts:
+                texts.append(opening)
+                opening = ","
                 if isinstance(part, Text):
-                    add(b'{"type":"text","text":' + _quote(part.text) + b"}")
+                    texts.append('{"type":"text","text":' + encode_basestring(part.text) + "}")
                 else:
-                    piece = pieces[part.frame_id]
-                    out.append(piece.json)
-                    named.append(part.frame_id.encode())
-                    image_tokens += piece.tokens
-            add(b"]")
-        add(b"}")
-    add(b"]}")
-    text = b"".join(named)
-    ids_bytes = sum(len(frame_id) for message in messages for frame_id in message.frame_ids)
-    size = sum(map(len, out))
-    content = memoryview(buffers.take(size))[:size]
-    start = 0
-    for piece in out:
-        content[start : (start := start + len(piece))] = piece
-    return Body(content, hashlib.sha256(text).hexdigest()[:32], len(text) - ids_bytes, image_tokens)
+                    frame(pieces[part.frame_id], part.frame_id)
+            texts.append("]")
+        texts.append("}")
+    texts.append("]}")
+    ends_text()
+    return Body(tuple(out), digest.hexdigest()[:32], text_bytes, image_tokens)
 
 
 def _data_url(jpeg: bytes) -> bytes:
     return b'{"type":"image_url","image_url":{"url":"data:image/jpeg;base64,' + base64.b64encode(jpeg) + b'"}}'
 
 
-def _quote(text: str) -> bytes:
-    """`json.dumps` of a string, without making an encoder each time: there are over a hundred strings in a request."""
-    return encode_basestring(text).encode()
-
-
-def _dump(value: object) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+def _dump(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

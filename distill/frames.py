@@ -8,18 +8,20 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from zoom import FrameRef
 
 if TYPE_CHECKING:
     from video.types import Frame
 
+T = TypeVar("T")
+
 _SCHEMA = """
 create table if not exists frames (
     frame_id text primary key, video_id text not null, time_s real not null,
     width integer not null, height integer not null, jpeg blob not null
-) without rowid;
+);
 create table if not exists reads (read_key text primary key, frames text not null) without rowid;
 """
 
@@ -51,10 +53,18 @@ class FrameStore:
         self._connection.execute("pragma synchronous=normal")
         self._connection.executescript(_SCHEMA)
 
-    def put(self, frames: Iterable[Frame], video_id: str) -> None:
-        rows = [(f.frame_id, video_id, f.time_s, f.width, f.height, f.jpeg) for f in frames]
+    def put(self, frames: Iterable[Frame], video_id: str, read_key: str | None = None) -> None:
+        """Keep frames and, with a `read_key`, note that this read of the video returned them: a rerun need not decode it
+        again."""
+        frames = list(frames)
         with self._lock, self._connection:
-            self._connection.executemany("insert or ignore into frames values (?, ?, ?, ?, ?, ?)", rows)
+            for part in _chunks(frames):
+                values = [value for f in part for value in (f.frame_id, video_id, f.time_s, f.width, f.height, f.jpeg)]
+                rows = ",".join(["(?, ?, ?, ?, ?, ?)"] * len(part))
+                self._connection.execute(f"insert or ignore into frames values {rows}", values)
+            if read_key is not None:
+                value = json.dumps([[frame.frame_id, frame.time_s] for frame in frames])
+                self._connection.execute("insert or replace into reads values (?, ?)", (read_key, value))
 
     def jpeg(self, frame_id: str) -> bytes:
         """The bytes of a frame.
@@ -69,9 +79,16 @@ class FrameStore:
         found: dict[str, tuple[bytes, int, int]] = {}
         wanted = list(dict.fromkeys(frame_ids))
         for part in _chunks(wanted):
-            query = f"select frame_id, jpeg, width, height from frames where frame_id in ({_marks(part)})"
+            # One row with all of them: Python takes its lock anew for each row, and a busy event loop is slow to give it up.
+            query = (
+                "select json_group_array(json_array(frame_id, length(jpeg), width, height)), cast(group_concat(jpeg, '') as blob) "
+                f"from frames where frame_id in ({_marks(part)})"
+            )
             with self._lock:
-                found.update((row[0], row[1:]) for row in self._connection.execute(query, part))
+                listed, jpegs = self._connection.execute(query, part).fetchone()
+            start = 0
+            for frame_id, length, width, height in json.loads(listed):
+                found[frame_id] = (jpegs[start : (start := start + length)], width, height)
         for frame_id in wanted:
             if frame_id not in found:
                 raise FrameMissing(frame_id, self.path)
@@ -88,12 +105,6 @@ class FrameStore:
                 if frame_id not in found:
                     raise FrameMissing(frame_id, self.path)
                 yield dict(zip(columns, found[frame_id], strict=True))
-
-    def remember(self, read_key: str, frames: Sequence[FrameRef]) -> None:
-        """Note which frames a read of a video returned, so that a rerun need not decode it again."""
-        value = json.dumps([[frame.frame_id, frame.time_s] for frame in frames])
-        with self._lock, self._connection:
-            self._connection.execute("insert or replace into reads values (?, ?)", (read_key, value))
 
     def recall(self, read_key: str) -> list[FrameRef] | None:
         """The frames of an earlier read, or None where there was none."""
@@ -118,9 +129,9 @@ def read_key(video_id: str, times_s: Sequence[float], min_pixels: int, max_pixel
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def _chunks(ids: list[str], size: int = 200) -> Iterator[list[str]]:
-    for start in range(0, len(ids), size):
-        yield ids[start : start + size]
+def _chunks(items: list[T], size: int = 200) -> Iterator[list[T]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
 
 
 def _marks(ids: Sequence[str]) -> str:

@@ -7,10 +7,11 @@ all that waits, commits it in one transaction, and only then lets the callers go
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, fields
 from operator import attrgetter
@@ -88,7 +89,7 @@ class Ledger:
         self._writer.executescript(_SCHEMA)
         self._reader = _connect(self.path)
         self._reading = threading.Lock()
-        self._queue: SimpleQueue[tuple[str, tuple, Future] | None] = SimpleQueue()
+        self._queue: SimpleQueue[tuple[str, tuple, Future | asyncio.Future] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._serve, name="ledger", daemon=True)
         self._thread.start()
 
@@ -119,7 +120,9 @@ class Ledger:
 
     async def write(self, entry: Entry) -> None:
         """The same from an event loop. A cancelled caller's entry is written all the same."""
-        await asyncio.shield(asyncio.wrap_future(self._put(_INSERT, _values(entry))))
+        written = asyncio.get_running_loop().create_future()
+        self._queue.put((_INSERT, _values(entry), written))
+        await written
 
     def fact(self, endpoint: str, name: str) -> str | None:
         """Something learnt about a server in an earlier call, such as a parameter that it refuses."""
@@ -185,16 +188,42 @@ class Ledger:
                     break
                 waiting.append(item)
             try:
-                with self._writer:
-                    for statement, values, _ in waiting:
-                        self._writer.execute(statement, values)
+                # A statement alone is a transaction by itself: one visit to SQLite, without Python's lock, not three.
+                if len(waiting) > 1:
+                    self._writer.execute("begin")
+                for statement, values, _ in waiting:
+                    self._writer.execute(statement, values)
+                if len(waiting) > 1:
+                    self._writer.execute("commit")
             except sqlite3.Error as error:
-                failure = LedgerError(f"{self.path}: {error}; free space or mend the file, then run again")
-                for _, _, done in waiting:
-                    done.set_exception(failure)
+                if self._writer.in_transaction:
+                    self._writer.execute("rollback")
+                _tell(waiting, LedgerError(f"{self.path}: {error}; free space or mend the file, then run again"))
             else:
-                for _, _, done in waiting:
-                    done.set_result(None)
+                _tell(waiting, None)
+
+
+def _tell(waiting: Sequence[tuple[str, tuple, Future | asyncio.Future]], failure: LedgerError | None) -> None:
+    """Let the callers of one flush go on; those of one event loop by one call into it."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[asyncio.Future]] = {}
+    for _, _, done in waiting:
+        if isinstance(done, asyncio.Future):
+            by_loop.setdefault(done.get_loop(), []).append(done)
+        else:
+            _settle([done], failure)
+    for loop, futures in by_loop.items():
+        with contextlib.suppress(RuntimeError):  # The loop is closed: nobody waits any more.
+            loop.call_soon_threadsafe(_settle, futures, failure)
+
+
+def _settle(futures: Sequence[Future | asyncio.Future], failure: LedgerError | None) -> None:
+    for future in futures:
+        if future.done():
+            continue  # Its caller was cancelled; what it wrote is written all the same.
+        if failure is None:
+            future.set_result(None)
+        else:
+            future.set_exception(failure)
 
 
 _INSERT = f"insert or replace into calls ({', '.join(_COLUMNS)}) values ({', '.join('?' * len(_COLUMNS))})"
@@ -223,7 +252,7 @@ def _entry(row: tuple) -> Entry:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, check_same_thread=False, timeout=60)
+    connection = sqlite3.connect(path, check_same_thread=False, timeout=60, isolation_level=None)
     connection.execute("pragma journal_mode=wal")
     connection.execute("pragma synchronous=full")
     # Keys are hashes, so neighbours are never asked for together: 512 KiB of pages instead of 2 MiB.

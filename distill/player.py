@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from distill.batches import BatchCall
     from recipes.model import Endpoint
 
-__all__ = ["AsksAhead", "BudgetSpent", "CallFailed", "EndpointDown", "Player", "Reply", "Session", "StepStopped"]
+__all__ = ["AsksAhead", "BudgetSpent", "CallFailed", "EndpointDown", "Player", "Reply", "Session", "StepStopped", "Warms"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +60,12 @@ class AsksAhead(Protocol):
     endpoint: Endpoint
 
     def ask_ahead(self, calls: Iterable[BatchCall]) -> None: ...
+
+
+@runtime_checkable
+class Warms(Protocol):
+    """A player that wants frames ready before they are sent."""
+
+    def warm(self, frame_ids: Sequence[str]) -> None:
+        """These frames are in the store and will be shown next. Called from the thread that read them; may block."""
+        ...

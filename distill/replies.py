@@ -76,7 +76,7 @@ class Outcome:
 def read_completion(body: str, *, stop_sent: bool) -> Outcome:
     """A 200 answer. Tokens count even where the reply is of no use: they are paid."""
     try:
-        completion = _Completion.model_validate(json.loads(body))
+        completion = _completion(body)
     except (ValidationError, ValueError, RecursionError) as error:
         problem = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
         return Outcome("malformed", False, maybe_billed=True, error=f"the reply is no chat completion ({problem}): {body[:200]!r}")
@@ -98,6 +98,14 @@ def read_completion(body: str, *, stop_sent: bool) -> Outcome:
     if text is None:
         return Outcome("empty_reply", True, None, reason, error="the reply has no text", **tokens)
     return Outcome("ok", True, close_zoom(text) if stop_sent and reason == "stop" else text, reason, **tokens)
+
+
+def _completion(body: str) -> _Completion:
+    try:
+        return _Completion.model_validate_json(body)
+    except ValidationError:
+        # Lone surrogates, which some servers send in the middle of a character, are JSON to Python alone.
+        return _Completion.model_validate(json.loads(body))
 
 
 def clean_text(text: str) -> str:

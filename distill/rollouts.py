@@ -13,7 +13,7 @@ from distill.errors import CallFailed, StepStopped
 from distill.frames import FrameMissing, FrameStore, read_key
 from distill.items import AUTHORS, EpisodeJob
 from distill.ledger import LedgerError
-from distill.player import AsksAhead, Player, Session
+from distill.player import AsksAhead, Player, Session, Warms
 from distill.records import RecordError, Spent, to_episode, to_row
 from distill.replies import clean_text
 from zoom import Episode, FrameRef, Prompts, Protocol
@@ -52,7 +52,7 @@ async def play(
             times_s = episode.step(clean_text(reply.text), finish_reason=reply.finish_reason, call_key=reply.call_key)
             if times_s:
                 loop = asyncio.get_running_loop()
-                episode.show(await loop.run_in_executor(readers, _read, job, times_s, frames_at, store, protocol))
+                episode.show(await loop.run_in_executor(readers, _read, job, times_s, frames_at, store, protocol, player))
     except CallFailed as error:
         spent.add(error.reply)
         failure = error.kind
@@ -129,6 +129,8 @@ async def play_chains(
     pool = ThreadPoolExecutor(readers, thread_name_prefix="frames")
     sessions = [one for one in (player, *getattr(player, "players", ())) if isinstance(one, Session)]
     running: dict[asyncio.Task, int] = {}
+    # `asyncio.wait` would put a callback on every running task and take it off again for each that ends.
+    ended: asyncio.Queue[asyncio.Task] = asyncio.Queue()
     stopped: Exception | None = None
 
     async def played(job: EpisodeJob) -> dict:
@@ -147,18 +149,19 @@ async def play_chains(
                 if (item := next(numbered, None)) is None:
                     more = False
                     break
-                running[asyncio.create_task(finished(item[1]))] = item[0]
+                task = asyncio.create_task(finished(item[1]))
+                running[task] = item[0]
+                task.add_done_callback(ended.put_nowait)
             if not running:
                 break
-            done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-            for task in sorted(done, key=running.__getitem__):
-                index = running.pop(task)
-                if (error := task.exception()) is not None:
-                    # Others finish the call they paid for; each stops by itself at its next one.
-                    stopped = stopped or error
-                else:
-                    for row in task.result():
-                        yield index, row
+            task = await ended.get()
+            index = running.pop(task)
+            if (error := task.exception()) is not None:
+                # Others finish the call they paid for; each stops by itself at its next one.
+                stopped = stopped or error
+            else:
+                for row in task.result():
+                    yield index, row
         if stopped is not None:
             raise stopped
     finally:
@@ -212,15 +215,18 @@ def begin(job: EpisodeJob, protocol: Protocol, prompts: Prompts) -> Episode:
         raise RecordError(f"trajectory {job.parent_row['trajectory_id']}: {error}") from error
 
 
-def _read(job: EpisodeJob, times_s: list[float], frames_at: FramesAt, store: FrameStore, protocol: Protocol) -> list[FrameRef]:
+def _read(
+    job: EpisodeJob, times_s: list[float], frames_at: FramesAt, store: FrameStore, protocol: Protocol, player: Player
+) -> list[FrameRef]:
     """Frames at these times, decoded unless the same read was done before; every one of them is in the store after it."""
     key = read_key(job.item.video_id, times_s, protocol.min_pixels, protocol.max_pixels)
     if (known := store.recall(key)) is not None:
         return known
     frames = frames_at(job.item.video_uri, times_s)
-    store.put(frames, job.item.video_id)
+    store.put(frames, job.item.video_id, key)
     refs = [FrameRef(frame.frame_id, frame.time_s) for frame in frames]
-    store.remember(key, refs)
+    if isinstance(player, Warms):
+        player.warm([ref.frame_id for ref in refs])
     return refs
 
 

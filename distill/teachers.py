@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from distill.items import EpisodeJob
 from distill.player import Player
@@ -32,9 +31,3 @@ class Teachers:
                 return player
             drawn -= share
         return self.players[-1]
-
-
-def shares(rows: Iterable[dict]) -> dict[str, float]:
-    """Part of each player in these trajectories, for a data set's card; 4 decimals."""
-    counted = Counter(row["player"] for row in rows)
-    return {name: round(count / counted.total(), 4) for name, count in sorted(counted.items())}

@@ -51,12 +51,19 @@ def build_sft(
     judged = lake.scan("verdicts") if verdicts is None else verdicts.lazy()
     kept = judged.filter((pl.col("outcome") == "kept") & pl.col("kind").is_in(list(kinds))).select("trajectory_id")
     rows = (
-        lake.scan("trajectories", columns=["trajectory_id", "question_id", "video_id", "kind", "messages", "zooms", "answer"])
+        lake.scan("trajectories", columns=["trajectory_id", "question_id", "video_id", "kind", "player", "messages", "zooms", "answer"])
         .join(kept, on="trajectory_id", how="semi")
         .rename({"trajectory_id": "id"})
         .collect()
     )
-    return _write(lake, "sft", target, _with_split(rows, settings), settings, about)
+    about = about | {"players": _players(rows)}
+    return _write(lake, "sft", target, _with_split(rows.drop("player"), settings), settings, about)
+
+
+def _players(rows: pl.DataFrame) -> list[dict]:
+    """Who wrote the rows: each player's rows of each kind, and its share of that kind."""
+    counted = rows.group_by("kind", "player").len("rows").sort("kind", "player")
+    return counted.with_columns(share=(pl.col("rows") / pl.col("rows").sum().over("kind")).round(4)).to_dicts()
 
 
 def build_rl(lake: Lake, target: Path, settings: ShardSettings, about: dict) -> Manifest:

@@ -20,6 +20,11 @@ def render_card(manifest: Manifest) -> str:
         "## Where it comes from\n",
         _table(("fact", "value"), [(key, value) for key, value in about.items() if not isinstance(value, dict | list)]),
     ]
+    if players := about.get("players"):
+        parts += [
+            "## Who wrote it\n\nReflections take up a student's failed turns; the player named is the one who repaired them.\n",
+            _table(("kind", "player", "rows", "share"), [(p["kind"], p["player"], p["rows"], f"{p['share']:.1%}") for p in players]),
+        ]
     if left_out := about.get("left_out"):
         parts += ["## Left out here\n", _table(("reason", "rows"), sorted(left_out.items()))]
     if funnel := about.get("funnel"):

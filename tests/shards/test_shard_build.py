@@ -32,6 +32,17 @@ def test_sft_holds_kept_exemplars_as_played_with_each_frame_once(lake, tmp_path)
     assert all(hashlib.sha256(shards.jpeg(frame)).hexdigest()[:32] == frame for frame in shown)
 
 
+def test_the_card_says_which_teacher_wrote_how_much(lake, tmp_path):
+    played = lake.read("trajectories")
+    shared = played.with_columns(player=pl.when(pl.col("question_id") == "q00").then(pl.lit("other|one")).otherwise(pl.col("player")))
+    lake.write("trajectories", shared, "s-0000")
+    manifest = build_sft(lake, tmp_path / "sft", SETTINGS, ABOUT)
+    assert manifest.about["players"] == [
+        {"kind": "exemplar", "player": "other|one", "rows": 1, "share": 0.125}, {"kind": "exemplar", "player": "p", "rows": 7, "share": 0.875}
+    ]
+    assert "| exemplar | other\\|one | 1 | 12.5% |" in (tmp_path / "sft" / "README.md").read_text()
+
+
 def test_a_video_is_on_one_side_only(lake, tmp_path):
     build_sft(lake, tmp_path / "sft", SETTINGS, ABOUT)
     shards = ShardSet(tmp_path / "sft")
