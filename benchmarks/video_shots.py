@@ -33,13 +33,12 @@ Transition = tuple[str, float, float]
 
 
 def transitions(world: World) -> dict[Path, list[Transition]]:
-    """Of every readable video that is no copy of another."""
+    """Of the evaluation videos, each of which is like no other."""
     known = {}
     for file, video in world.truth()["videos"].items():
-        if video["copy_of"] is None:
+        if video["split"] == "evaluation":
             scenes = [scene for scene in video["scenes"] if scene["way_in"] != "start"]
-            folder = world.train_videos if video["split"] == "train" else world.evaluation_videos
-            known[folder / file] = [(scene["way_in"], scene["start_s"], scene["way_in_s"]) for scene in scenes]
+            known[world.evaluation_videos / file] = [(scene["way_in"], scene["start_s"], scene["way_in_s"]) for scene in scenes]
     return known
 
 
