@@ -1,9 +1,11 @@
 """Fine-tuning here and by TRL's SFTTrainer: the same data set, policy, batch and number of threads.
 
-    python -m benchmarks.sft_against_trl runs/demo/shards/sft --steps 6
+    python -m benchmarks.sft_against_trl runs/demo/shards/sft --rounds 3            # everything trained
+    python -m benchmarks.sft_against_trl runs/demo/shards/sft --rounds 3 --frozen   # tower and projector frozen
 
-TRL reads what `shards.export` writes for it. Prints tokens a CPU second (median over the steps but the first) and peak memory
-of each, both in a process of its own. Both take the loss on the policy's turns only.
+TRL reads what `shards.export` writes for it. Each has a process of its own, one after the other, round after round. Prints
+tokens a CPU second (median over all rounds' steps but the first of each, and the extremes), peak memory, and of ours the
+share of time in each phase. Both take the loss on the policy's turns only, and no process uses more threads than asked.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import typer
 
 from recipes.model import Endpoint, PolicySettings, Recipe, SftSettings, Source
 
+PHASES = ("loading", "vision", "forward", "backward", "optimiser")
 MARKED = """{% for message in messages %}<|im_start|>{{ message['role'] }}
 {% if message['role'] == 'assistant' %}{% generation %}{% for part in message['content'] %}{{ part['text'] }}{% endfor %}<|im_end|>{% endgeneration %}
 {% else %}{% for part in message['content'] %}{% if part['type'] == 'image' %}<|vision_start|><|image_pad|><|vision_end|>{% else %}{{ part['text'] }}{% endif %}{% endfor %}<|im_end|>
@@ -41,10 +44,12 @@ def ours(shards: Path, out: Path, recipe: Path) -> None:
     journal.Journal.step = step
     sft.main(["--shards", str(shards), "--out", str(out), "--recipe", str(recipe)])
     tokens = [json.loads(line)["tokens"] for line in (out / "metrics.jsonl").read_text().splitlines()]
-    _print("train.sft", [count / (end - start) for count, start, end in zip(tokens[1:], ends, ends[1:], strict=False)])
+    summary = json.loads((out / "summary.json").read_text())
+    shares = {name: summary[f"{name}_share"] for name in PHASES}
+    _report([count / (end - start) for count, start, end in zip(tokens[1:], ends, ends[1:], strict=False)], shares)
 
 
-def by_trl(shards: Path, out: Path, checkpoint: Path, steps: int, batch: int, micro: int) -> None:
+def by_trl(shards: Path, out: Path, checkpoint: Path, steps: int, batch: int, micro: int, frozen: bool) -> None:
     os.environ["TRL_EXPERIMENTAL_SILENCE"] = "1"
     from datasets import Image, List, load_dataset
     from transformers import Qwen2_5_VLProcessor, TrainerCallback
@@ -53,7 +58,7 @@ def by_trl(shards: Path, out: Path, checkpoint: Path, steps: int, batch: int, mi
 
     from shards.export import export
     from shards.read import ShardSet
-    from train.policy import load_policy
+    from train.policy import freeze_vision, load_policy
 
     class Processor(Qwen2_5_VLProcessor):
         """Without the video processor, whose base needs torchvision."""
@@ -82,6 +87,8 @@ def by_trl(shards: Path, out: Path, checkpoint: Path, steps: int, batch: int, mi
     data = load_dataset("parquet", data_files=str(out / "data" / "train.parquet"), cache_dir=str(out / "cache"))["train"]
     data = data.select_columns(["messages", "images"]).cast_column("images", List(Image()))
     policy = load_policy(checkpoint)
+    if frozen:
+        freeze_vision(policy.model)
     policy.tokenizer.chat_template = MARKED
     processor = Processor(policy.image_processor, policy.tokenizer, chat_template=MARKED)
     clock = Clock()
@@ -94,33 +101,47 @@ def by_trl(shards: Path, out: Path, checkpoint: Path, steps: int, batch: int, mi
     trainer.train()
     seen = [entry["num_input_tokens_seen"] for entry in trainer.state.log_history if "num_input_tokens_seen" in entry][:steps]
     tokens = [after - before for before, after in zip([0, *seen[:-1]], seen, strict=True)]
-    _print("TRL SFTTrainer", [count / seconds for count, seconds in zip(tokens, clock.seconds, strict=True)][1:])
+    _report([count / seconds for count, seconds in zip(tokens, clock.seconds, strict=True)][1:], {})
 
 
-def _print(name: str, rates: list[float]) -> None:
+def _report(rates: list[float], shares: dict[str, float]) -> None:
     import resource
 
-    print(f"{name}: {statistics.median(rates):.0f} tokens a CPU second, {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MB at most", flush=True)
+    print(json.dumps({"rates": rates, "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, "shares": shares}), flush=True)
 
 
-def main(shards: Path, steps: int = 6, batch: int = 4, micro: int = 4, threads: int = 1, part: str = "") -> None:
+def main(
+    shards: Path, steps: int = 5, batch: int = 4, micro: int = 4, threads: int = 1, rounds: int = 1, frozen: bool = False, part: str = ""
+) -> None:
     if part:
         folder = Path(part.partition(":")[2])
         if part.startswith("ours"):
             return ours(shards, folder / "ours", folder / "recipe.json")
-        return by_trl(shards, folder, folder / "ours" / "start", steps, batch, micro)
-    with tempfile.TemporaryDirectory() as folder:
-        recipe = Recipe(
-            name="bench", home=folder, sources=(Source(name="s", videos="none", questions="none"),), teacher=Endpoint(base_url="http://none"),
-            policy=PolicySettings(train_min_pixels=784, train_max_pixels=3136, freeze_vision=False),
-            sft=SftSettings(
-                max_steps=steps, batch_size=batch, micro_batch_size=micro, learning_rate=1e-3, zero_stage=0, bf16=False, gradient_checkpointing=False
-            ),
+        return by_trl(shards, folder, folder / "ours" / "start", steps, batch, micro, frozen)
+    found: dict[str, list[dict]] = {"ours": [], "trl": []}
+    for _ in range(rounds):
+        with tempfile.TemporaryDirectory() as folder:
+            recipe = Recipe(
+                name="bench", home=folder, sources=(Source(name="s", videos="none", questions="none"),), teacher=Endpoint(base_url="http://none"),
+                policy=PolicySettings(train_min_pixels=784, train_max_pixels=3136, freeze_vision=frozen),
+                sft=SftSettings(
+                    max_steps=steps, batch_size=batch, micro_batch_size=micro, learning_rate=1e-3, zero_stage=0, bf16=False, gradient_checkpointing=False
+                ),
+            )
+            (Path(folder) / "recipe.json").write_text(recipe.model_dump_json())
+            for name, runs in found.items():
+                command = [sys.executable, "-m", "benchmarks.sft_against_trl", str(shards), "--part", f"{name}:{folder}"]
+                command += ["--steps", str(steps), "--batch", str(batch), "--micro", str(micro), *(["--frozen"] if frozen else [])]
+                environment = os.environ | {"OMP_NUM_THREADS": str(threads), "HF_HUB_OFFLINE": "1"}
+                done = subprocess.run(command, check=True, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+                runs.append(json.loads(done.stdout.splitlines()[-1]))
+    for name, runs in found.items():
+        rates = [rate for run in runs for rate in run["rates"]]
+        print(
+            f"{'train.sft' if name == 'ours' else 'TRL SFTTrainer'}: {statistics.median(rates):.0f} tokens a CPU second "
+            f"({min(rates):.0f} to {max(rates):.0f}), {statistics.median(run['memory_mb'] for run in runs):.0f} MB at most"
         )
-        (Path(folder) / "recipe.json").write_text(recipe.model_dump_json())
-        for name in ("ours", "trl"):
-            command = [sys.executable, "-m", "benchmarks.sft_against_trl", str(shards), "--steps", str(steps), "--batch", str(batch), "--micro", str(micro), "--part", f"{name}:{folder}"]
-            subprocess.run(command, check=True, env=os.environ | {"OMP_NUM_THREADS": str(threads), "HF_HUB_OFFLINE": "1"}, stderr=subprocess.DEVNULL)
+    print(", ".join(f"{name} {statistics.median(run['shares'][name] for run in found['ours']):.0%}" for name in PHASES))
 
 
 if __name__ == "__main__":

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from shards.schema import frame_ids
 from train.pixels import FramePixels
 from train.policy import Policy
-from train.tokens import Chat, Tokens
+from train.tokens import OWN_TURNS, Chat, Tokens, TurnWeights
 from zoom.messages import from_rows
 
 if TYPE_CHECKING:
     import torch
+
+    from train.features import FrameFeatures
 
 
 class DataError(ValueError):
@@ -46,13 +48,20 @@ class Prepared:
 
 
 def prepare(
-    rows: Iterable[dict], chat: Chat, pixels: FramePixels, size: Callable[[str], tuple[int, int]], *, max_tokens: int, failed_turn_weight: float
+    rows: Iterable[dict], chat: Chat, pixels: FramePixels, size: Callable[[str], tuple[int, int]], *, max_tokens: int,
+    turn_weights: TurnWeights = OWN_TURNS, kind_weights: Mapping[str, float] | None = None,
 ) -> Prepared:
-    """Tokenise every row; `size` gives a frame's width and height in pixels, so that no JPEG is opened yet."""
+    """Tokenise every row; `size` gives a frame's width and height in pixels, so that no JPEG is opened yet.
+
+    `kind_weights` weigh a row's turns by its kind (`exemplar`, `reflection`) once more; kinds not in it count 1.
+    """
     prepared = Prepared([], [], [])
     for row in rows:
         counts = {frame: pixels.tokens_of_size(*size(frame)) for frame in dict.fromkeys(frame_ids("sft", row))}
-        sample = Sample(row["id"], chat.encode(from_rows(row["messages"]), counts.__getitem__, failed_turn_weight=failed_turn_weight))
+        tokens = chat.encode(from_rows(row["messages"]), counts.__getitem__, turn_weights=turn_weights)
+        if (factor := (kind_weights or {}).get(row["kind"], 1.0)) != 1.0:
+            tokens = replace(tokens, weights=[weight * factor for weight in tokens.weights])
+        sample = Sample(row["id"], tokens)
         if len(sample) > max_tokens:
             prepared.too_long.append(row["id"])
         elif not sample.weight:
@@ -66,24 +75,44 @@ def prepare(
 class Batch:
     """`inputs` go to the model as they are; the others have one column for each token that has a loss."""
 
-    inputs: dict[str, torch.Tensor]
+    inputs: dict[str, Any]
     targets: torch.Tensor
-    """(samples, trained tokens)"""
+    """(rows, trained tokens)"""
     weights: torch.Tensor
-    """(samples, trained tokens), 0 where padded"""
+    """(rows, trained tokens), 0 where padded"""
+
+    @property
+    def cells(self) -> int:
+        """Tokens that go through the model, padding among them."""
+        return self.inputs["input_ids"].numel()
 
     def to(self, device: torch.device) -> Batch:
-        moved = {name: value.to(device, non_blocking=True) for name, value in self.inputs.items()}
-        return Batch(moved, self.targets.to(device), self.weights.to(device))
+        return Batch(_moved(self.inputs, device), self.targets.to(device), self.weights.to(device))
 
 
-def collate(samples: Sequence[Sample], policy: Policy, pixels: FramePixels) -> Batch:
-    """Pad on the right and load the pixels.
+def _moved(value: Any, device: torch.device) -> Any:
+    """Tensors within dicts, lists, tuples and transformers' outputs."""
+    import torch
+
+    if isinstance(value, torch.Tensor):
+        return value.to(device, non_blocking=True)
+    if isinstance(value, Mapping):
+        return type(value)(**{name: _moved(inner, device) for name, inner in value.items()})
+    if isinstance(value, list | tuple):
+        return type(value)(_moved(inner, device) for inner in value)
+    return value
+
+
+def collate(samples: Sequence[Sample], policy: Policy, pixels: FramePixels | FrameFeatures, *, packed: bool = False) -> Batch:
+    """Pad on the right, or lay all samples end to end in one row (`packed`), and load the pixels or their features.
 
     There is no attention mask: what is padded stands after all that counts, where causal attention never looks, and
     without a mask the attention is a faster one. Positions are the model's own three-axis ones, counted here because
     the model would need the mask to count them. `logits_to_keep` asks for logits only where a loss is taken, some
     tenth of the tokens, so that the vocabulary's share of time and memory stays small.
+
+    A packed row needs a model prepared by `train.packing.attend_within_trajectories`; its positions have a fourth axis,
+    the first, that counts each sample's tokens from 0.
 
     Raises:
         DataError: a frame takes another number of tokens than its size said.
@@ -108,18 +137,35 @@ def collate(samples: Sequence[Sample], policy: Policy, pixels: FramePixels) -> B
         weights[row, : len(places)] = torch.tensor([sample.tokens.weights[i] for i in places])
     images = ids == policy.chat.image
     inputs = {"input_ids": ids, "logits_to_keep": before}
+    grid = None
     if frames := [frame for sample in samples for frame in sample.tokens.frame_ids]:
-        inputs["pixel_values"], inputs["image_grid_thw"] = pixels.load(frames)
-        shown = int(inputs["image_grid_thw"].prod(-1).sum()) // pixels.processor.merge_size**2
+        seen, grid = pixels.inputs(frames)
+        inputs |= seen
+        shown = int(grid.prod(-1).sum()) // pixels.processor.merge_size**2
         if shown != int(images.sum()):
             raise DataError(
                 f"the frames of {samples[0].row_id} and {len(samples) - 1} others give {shown} visual tokens where their sizes said "
                 f"{int(images.sum())}; build the data set again"
             )
-    inputs["position_ids"], _ = policy.model.model.get_rope_index(
-        ids, images.int(), image_grid_thw=inputs.get("image_grid_thw"), attention_mask=mask
-    )
-    return Batch(inputs, targets, weights)
+    inputs["position_ids"], _ = policy.model.model.get_rope_index(ids, images.int(), image_grid_thw=grid, attention_mask=mask)
+    padded = Batch(inputs, targets, weights)
+    return _end_to_end(padded, mask.bool()) if packed else padded
+
+
+def _end_to_end(batch: Batch, real: torch.Tensor) -> Batch:
+    """The rows of a padded batch as one row without its padding; `real` is False in padding."""
+    import torch
+
+    lengths = real.sum(1)
+    starts = lengths.cumsum(0) - lengths
+    trained = batch.weights != 0
+    count = torch.cat([torch.arange(int(length)) for length in lengths])
+    packed = {
+        "input_ids": batch.inputs["input_ids"][real][None],
+        "logits_to_keep": (batch.inputs["logits_to_keep"] + starts[:, None])[trained][None],
+        "position_ids": torch.cat([count[None], batch.inputs["position_ids"][:, real]])[:, None],
+    }
+    return Batch(batch.inputs | packed, batch.targets[trained][None], batch.weights[trained][None])
 
 
 def weighted_loss(logits: torch.Tensor, batch: Batch) -> torch.Tensor:

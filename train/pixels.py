@@ -39,6 +39,11 @@ class FramePixels:
         """Visual tokens of a frame, read from the frame itself."""
         return int(self.load([frame_id])[1].prod()) // self.processor.merge_size**2
 
+    def inputs(self, frame_ids: Sequence[str]) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+        """What the model takes for these frames, and their grids, (frames, 3)."""
+        patches, grid = self.load(frame_ids)
+        return {"pixel_values": patches, "image_grid_thw": grid}, grid
+
     def load(self, frame_ids: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
         """Patches of all frames in order, (patches, values), and their grids, (frames, 3)."""
         import torch

@@ -19,6 +19,11 @@ def learning_rate(step: int, steps: int, peak: float, warmup_share: float) -> fl
     return peak * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
 
 
+def step_count(samples: int, batch_size: int, epochs: float, max_steps: int | None) -> int:
+    steps = max(1, math.ceil(epochs * samples / batch_size))
+    return min(steps, max_steps or steps)
+
+
 @dataclass(frozen=True)
 class Order:
     """Samples of every step: one seeded order after another, without a break between epochs.
@@ -29,26 +34,29 @@ class Order:
     samples: Sequence[Sample]
     batch_size: int
     seed: int
-
-    def steps(self, epochs: float, max_steps: int | None) -> int:
-        steps = max(1, math.ceil(epochs * len(self.samples) / self.batch_size))
-        return min(steps, max_steps or steps)
+    steps: int
+    length_window: int = 1
+    """Neighbouring steps that deal their samples out among them by length; which of them comes first is drawn."""
 
     def of_step(self, step: int) -> list[Sample]:
         """Sorted by length, so that the parts of the step are padded little."""
-        count = len(self.samples)
-        chosen = []
-        for place in range(step * self.batch_size, (step + 1) * self.batch_size):
-            epoch, index = divmod(place, count)
-            chosen.append(self.samples[self._epoch(epoch)[index]])
-        return sorted(chosen, key=lambda sample: (len(sample), sample.row_id))
+        first = step - step % self.length_window
+        window = min(self.length_window, self.steps - first)
+        chosen = sorted(self._drawn(first, window), key=lambda sample: (len(sample), sample.row_id))
+        place = int(np.random.default_rng([self.seed, 1, first]).permutation(window)[step - first])
+        return chosen[place * self.batch_size : (place + 1) * self.batch_size]
+
+    def _drawn(self, step: int, steps: int) -> list[Sample]:
+        places = [divmod(place, len(self.samples)) for place in range(step * self.batch_size, (step + steps) * self.batch_size)]
+        orders = {epoch: self._epoch(epoch) for epoch in dict.fromkeys(epoch for epoch, _ in places)}
+        return [self.samples[orders[epoch][index]] for epoch, index in places]
 
     def _epoch(self, epoch: int) -> list[int]:
         return np.random.default_rng([self.seed, epoch]).permutation(len(self.samples)).tolist()
 
 
-def accumulation(batch_size: int, micro_batch_size: int, world: int) -> int:
-    """Forward passes that one device makes for one step.
+def check_sizes(batch_size: int, micro_batch_size: int, world: int) -> None:
+    """Every device makes the same number of full forward passes for a step.
 
     Raises:
         DataError: the sizes do not divide.
@@ -58,10 +66,12 @@ def accumulation(batch_size: int, micro_batch_size: int, world: int) -> int:
         raise DataError(
             f"sft.batch_size {batch_size} is no multiple of sft.micro_batch_size {micro_batch_size} x {world} processes; change one of them"
         )
-    return batch_size // at_once
 
 
 def parts(samples: Sequence[Sample], size: int, rank: int, world: int) -> list[list[Sample]]:
-    """This process's share of a step: parts of `size` samples; at each turn all processes hold samples of like length."""
+    """This process's share of a step: parts of `size` samples; at each turn all processes hold samples of like length.
+
+    Every process has the same number of parts, as ZeRO demands; the last may be empty where samples do not divide.
+    """
     cut = [list(samples[start : start + size]) for start in range(0, len(samples), size)]
-    return cut[rank::world]
+    return [*cut, *([] for _ in range(-len(cut) % world))][rank::world]

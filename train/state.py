@@ -14,9 +14,10 @@ from train.engine import Place, whole_state
 from train.policy import Policy, save_policy
 
 if TYPE_CHECKING:
+    import torch
     from deepspeed import DeepSpeedEngine
 
-CODE = "1"
+CODE = "2"
 """Raised when the same recipe and data would train another policy."""
 
 
@@ -35,7 +36,61 @@ def resume(engine: DeepSpeedEngine, out: Path, stamp: str, beginning: dict) -> d
 
 
 def save_state(engine: DeepSpeedEngine, out: Path, stamp: str, progress: dict, place: Place) -> None:
-    """DeepSpeed names a state in `latest` only once it is whole; older ones go after that."""
+    """DeepSpeed names a state in `latest` only once it is whole; older ones go after that, and so do best weights
+    (`keep_best`) of any other step than `progress["best_step"]`."""
+    import torch.distributed as dist
+
+    state = _folder(out, stamp, place)
+    tag = f"step{progress['step']}"
+    engine.save_checkpoint(str(state), tag=tag, client_state=dict(progress))
+    dist.barrier()
+    if place.first:
+        for older in state.glob("step*"):
+            if older.name != tag:
+                shutil.rmtree(older)
+        for older in state.glob("best*"):
+            if older != _best(out, progress.get("best_step")):
+                older.unlink()
+
+
+def keep_best(engine: DeepSpeedEngine, out: Path, stamp: str, step: int, *, zero_stage: int, place: Place) -> None:
+    """Put the trained weights aside under their step's name, so that the state which names an older best still finds
+    it. Every process must call it."""
+    import torch
+    import torch.distributed as dist
+
+    _folder(out, stamp, place)
+    weights = whole_state(engine, zero_stage)
+    if place.first:
+        if weights is None:
+            weights = {name: value.detach().cpu() for name, value in engine.module.named_parameters() if value.requires_grad}
+        temporary = _best(out, step).with_suffix(".partial")
+        torch.save(weights, temporary)
+        temporary.replace(_best(out, step))
+    dist.barrier()
+
+
+def bring_best(engine: DeepSpeedEngine, out: Path, step: int, *, zero_stage: int) -> dict[str, torch.Tensor] | None:
+    """The weights that `keep_best` put aside, as `save_weights` wants them: in the model, or whole where ZeRO-3 has
+    spread the model's own."""
+    import torch
+
+    weights = torch.load(_best(out, step), weights_only=True, map_location="cpu")
+    if zero_stage == 3:
+        return weights
+    with torch.no_grad():
+        for name, value in engine.module.named_parameters():
+            if value.requires_grad:
+                value.copy_(weights[name])
+    return None
+
+
+def _best(out: Path, step: int | None) -> Path:
+    return out / "state" / f"best{step}.pt"
+
+
+def _folder(out: Path, stamp: str, place: Place) -> Path:
+    """The folder for states of this run; that of another run is emptied. Every process must call it."""
     import torch.distributed as dist
 
     state = out / "state"
@@ -44,13 +99,7 @@ def save_state(engine: DeepSpeedEngine, out: Path, stamp: str, progress: dict, p
         state.mkdir()
         (state / "stamp").write_text(stamp)
     dist.barrier()
-    tag = f"step{progress['step']}"
-    engine.save_checkpoint(str(state), tag=tag, client_state=dict(progress))
-    dist.barrier()
-    if place.first:
-        for older in state.glob("step*"):
-            if older.name != tag:
-                shutil.rmtree(older)
+    return state
 
 
 def drop_state(out: Path) -> None:
@@ -62,9 +111,16 @@ def _is_of(state: Path, stamp: str) -> bool:
     return (state / "stamp").exists() and (state / "stamp").read_text() == stamp
 
 
-def save_weights(engine: DeepSpeedEngine, policy: Policy, target: Path, *, zero_stage: int, adapters: bool, first: bool) -> None:
-    """A standard checkpoint folder in one rename; adapters are merged into the weights. Every process must call it."""
-    weights = whole_state(engine, zero_stage)
+def save_weights(
+    engine: DeepSpeedEngine, policy: Policy, target: Path, *, zero_stage: int, adapters: bool, first: bool,
+    weights: dict[str, torch.Tensor] | None = None,
+) -> None:
+    """A standard checkpoint folder in one rename; adapters are merged into the weights. Every process must call it.
+
+    `weights` stand in for those that ZeRO-3 has spread over the processes.
+    """
+    if weights is None:
+        weights = whole_state(engine, zero_stage)
     if not first:
         return
     if adapters:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from zoom import Message, Text
+from zoom.parsing import ANSWER, ZOOM
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -35,6 +36,27 @@ class Tokens:
     """Frames in order; each stands in `ids` as a run of image tokens."""
 
 
+@dataclass(frozen=True, slots=True)
+class TurnWeights:
+    """Loss weight of a policy's turn by what it is; a turn that neither zooms nor answers counts 1."""
+
+    failed: float = 0.0
+    """Where the message says `train=False`, whatever else it is."""
+    zoom: float = 1.0
+    answer: float = 1.0
+
+    def of(self, message: Message) -> float:
+        if not message.train:
+            return self.failed
+        if f"<{ZOOM}>" in message.text:
+            return self.zoom
+        return self.answer if f"<{ANSWER}>" in message.text else 1.0
+
+
+OWN_TURNS = TurnWeights()
+"""Everything that the policy says, but for what failed."""
+
+
 class Chat:
     """Turns messages into ids with one tokenizer."""
 
@@ -56,12 +78,11 @@ class Chat:
         return sorted(set(self.tokenizer.all_special_ids) - {self.turn_end})
 
     def encode(
-        self, messages: Sequence[Message], image_tokens: Callable[[str], int], *, failed_turn_weight: float = 0.0, prompt: bool = False
+        self, messages: Sequence[Message], image_tokens: Callable[[str], int], *, turn_weights: TurnWeights = OWN_TURNS, prompt: bool = False
     ) -> Tokens:
         """`image_tokens` says how many tokens a frame takes. `prompt` ends with the opening of the policy's next turn.
 
-        A policy's turn is trained on from its first character to the token that closes it, with weight 1, or
-        `failed_turn_weight` where the message says `train=False`.
+        A policy's turn is trained on from its first character to the token that closes it, with its weight.
         """
         ids: list[int] = []
         weights: list[float] = []
@@ -76,8 +97,8 @@ class Chat:
                     ids += [self._image_start, *[self.image] * image_tokens(part.frame_id), self._image_end]
                     frames.append(part.frame_id)
             ids.append(self.turn_end)
-            own = message.role == "assistant"
-            weights += [(1.0 if message.train else failed_turn_weight) if own else 0.0] * (len(ids) - len(weights))
+            weight = turn_weights.of(message) if message.role == "assistant" else 0.0
+            weights += [weight] * (len(ids) - len(weights))
             ids += self.newline
             weights += [0.0] * len(self.newline)
         if prompt:

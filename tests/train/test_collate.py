@@ -6,7 +6,7 @@ import torch
 from train.collate import DataError, Sample, collate, prepare, weighted_loss
 from train.pixels import FramePixels
 from train.policy import load_policy
-from train.tokens import Tokens
+from train.tokens import Tokens, TurnWeights
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def pixels(policy, shards) -> FramePixels:
 
 @pytest.fixture(scope="module")
 def samples(policy, pixels, shards) -> list[Sample]:
-    return prepare(shards.rows(), policy.chat, pixels, shards.size, max_tokens=10_000, failed_turn_weight=0.5).samples
+    return prepare(shards.rows(), policy.chat, pixels, shards.size, max_tokens=10_000, turn_weights=TurnWeights(failed=0.5)).samples
 
 
 def test_loss_is_that_of_the_model_on_each_trajectory_alone(policy, pixels, samples):
@@ -57,7 +57,7 @@ def test_frames_have_three_axis_positions(policy, pixels, samples):
 def test_a_long_trajectory_is_left_out_and_never_cut(policy, pixels, shards, samples):
     lengths = sorted(len(sample) for sample in samples)
     limit = lengths[len(lengths) // 2]
-    prepared = prepare(shards.rows(), policy.chat, pixels, shards.size, max_tokens=limit, failed_turn_weight=0.0)
+    prepared = prepare(shards.rows(), policy.chat, pixels, shards.size, max_tokens=limit)
     assert len(prepared.too_long) == sum(length > limit for length in lengths) > 0
     assert sorted(len(sample) for sample in prepared.samples) == [length for length in lengths if length <= limit]
 
@@ -78,3 +78,14 @@ def test_pixels_are_the_same_from_a_small_memory(policy, shards, samples):
         expected, got = roomy.load(frames), cramped.load(frames)
         assert torch.equal(expected[0], got[0]) and torch.equal(expected[1], got[1])
     assert cramped._bytes <= 50_000
+
+
+def test_a_kind_of_rows_has_a_weight_of_its_own(policy, pixels, shards):
+    plain, doubled = (
+        {sample.row_id: sample.weight for sample in prepare(shards.rows(), policy.chat, pixels, shards.size, max_tokens=10_000, kind_weights=kinds).samples}
+        for kinds in (None, {"reflection": 2.0})
+    )
+    kinds = {row["id"]: row["kind"] for row in shards.rows()}
+    assert doubled == {name: weight * (2 if kinds[name] == "reflection" else 1) for name, weight in plain.items()}
+    without = prepare(shards.rows(), policy.chat, pixels, shards.size, max_tokens=10_000, kind_weights={"reflection": 0.0})
+    assert sorted(without.untrained) == sorted(name for name, kind in kinds.items() if kind == "reflection")

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from train.collate import DataError, Sample
-from train.schedule import Order, accumulation, learning_rate, parts
+from train.packing import rows_of
+from train.schedule import Order, check_sizes, learning_rate, parts, step_count
 from train.tokens import Tokens
 
 
@@ -15,25 +16,49 @@ def samples(count: int) -> list[Sample]:
     return [Sample(f"t{index}", Tokens([0] * (index % 7 + 1), [1.0] * (index % 7 + 1), ())) for index in range(count)]
 
 
-@given(st.integers(1, 30), st.integers(1, 12), st.integers(0, 5))
-def test_whole_epochs_see_every_trajectory_equally_often(count, batch_size, seed):
-    order = Order(samples(count), batch_size, seed)
+@given(st.integers(1, 30), st.integers(1, 12), st.integers(0, 5), st.integers(1, 9))
+def test_whole_epochs_see_every_trajectory_equally_often(count, batch_size, seed, window):
+    order = Order(samples(count), batch_size, seed, count, window)
     seen = Counter(sample.row_id for step in range(count) for sample in order.of_step(step))
     assert set(seen.values()) == {batch_size} and len(seen) == count
-    assert order.of_step(3) == Order(samples(count), batch_size, seed).of_step(3)
+    last = count - 1
+    assert order.of_step(last) == Order(samples(count), batch_size, seed, count, window).of_step(last)
 
 
-@given(st.integers(1, 4), st.integers(1, 4), st.integers(1, 5))
-def test_processes_share_a_step_without_overlap(size, world, times):
-    chosen = samples(size * world * times)
-    shares = [parts(chosen, size, rank, world) for rank in range(world)]
-    assert {len(share) for share in shares} == {accumulation(len(chosen), size, world)}
-    assert sorted(s.row_id for share in shares for part in share for s in part) == sorted(s.row_id for s in chosen)
+def test_steps_of_a_window_hold_samples_of_like_length_in_a_drawn_order():
+    given_samples = samples(70)
+    spread = {}
+    for window in (1, 8):
+        steps = [[len(sample) for sample in Order(given_samples, 7, 0, 10, window).of_step(step)] for step in range(10)]
+        assert all(len(step) == 7 for step in steps)
+        spread[window] = sum(max(step) - min(step) for step in steps)
+        shortest = [min(step) for step in steps[:8]]
+    assert spread[8] < spread[1] / 2
+    assert shortest != sorted(shortest)
+
+
+@given(st.integers(1, 40), st.integers(1, 4), st.integers(1, 5))
+def test_processes_share_a_step_without_overlap(count, size, world):
+    chosen = samples(count)
+    for share_of in (lambda rank: parts(chosen, size, rank, world), lambda rank: rows_of(chosen, 10, rank, world)):
+        shares = [share_of(rank) for rank in range(world)]
+        assert len({len(share) for share in shares}) == 1
+        assert sorted(s.row_id for share in shares for part in share for s in part) == sorted(s.row_id for s in chosen)
+    assert all(sum(map(len, row)) <= 10 for row in rows_of(chosen, 10, 0, world))
+
+
+def test_packed_rows_are_as_few_as_they_can_be():
+    rows = rows_of(samples(70), 28, 0, 1)
+    assert sum(sum(map(len, row)) for row in rows) == 280 and len(rows) == 10
+
+
+def test_the_last_step_fills_up_the_epoch():
+    assert [step_count(10, 4, 1, None), step_count(10, 4, 2, None), step_count(10, 4, 2, 3)] == [3, 5, 3]
 
 
 def test_sizes_that_do_not_divide_are_refused():
     with pytest.raises(DataError, match="multiple"):
-        accumulation(10, 2, 3)
+        check_sizes(10, 2, 3)
 
 
 @given(st.integers(1, 500), st.floats(0, 1))

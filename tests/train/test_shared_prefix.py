@@ -7,7 +7,7 @@ from train.collate import Sample, collate
 from train.pixels import FramePixels
 from train.policy import load_policy
 from train.shared_prefix import SharedPrefix, collate_group, token_logprobs
-from train.tokens import Tokens
+from train.tokens import Tokens, TurnWeights
 from zoom.messages import from_rows
 
 
@@ -29,7 +29,7 @@ def rollouts(policy, pixels, shards) -> list[Tokens]:
         messages = from_rows(row["messages"])
         opening = opening or messages[:2]
         # A reflection's failed turn was drawn by the policy as well.
-        group.append(policy.chat.encode([*opening, *messages[2:]], pixels.tokens, failed_turn_weight=1.0))
+        group.append(policy.chat.encode([*opening, *messages[2:]], pixels.tokens, turn_weights=TurnWeights(failed=1.0)))
     short = policy.chat.encode([*opening, from_rows(shards.rows()[0]["messages"])[2]], pixels.tokens)
     return [*group, short]
 

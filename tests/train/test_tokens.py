@@ -3,7 +3,7 @@
 import pytest
 
 from train.policy import load_policy
-from train.tokens import Chat
+from train.tokens import Chat, TurnWeights
 from zoom import Image, Message, Text
 from zoom.messages import from_rows
 
@@ -25,8 +25,16 @@ def test_exactly_the_turns_of_the_policy_are_trained(chat, shards, kind):
     failed = [message for message in messages if message.role == "assistant" and not message.train]
     assert len(failed) == (kind == "reflection")
     assert trained_text(chat, chat.encode(messages, lambda frame: 3)) == "".join(f"{message.text}<|im_end|>" for message in own)
-    weighted = chat.encode(messages, lambda frame: 3, failed_turn_weight=0.25)
+    weighted = chat.encode(messages, lambda frame: 3, turn_weights=TurnWeights(failed=0.25))
     assert trained_text(chat, weighted, 0.25) == "".join(f"{message.text}<|im_end|>" for message in failed)
+
+
+def test_turns_weigh_by_what_they_are(chat, shards):
+    messages = from_rows(next(row for row in shards.rows() if row["kind"] == "reflection")["messages"])
+    tokens = chat.encode(messages, lambda frame: 3, turn_weights=TurnWeights(failed=0.25, zoom=2.0, answer=0.5))
+    failed, zoom, answer = [message for message in messages if message.role == "assistant"]
+    for weight, message in ((0.25, failed), (2.0, zoom), (0.5, answer)):
+        assert trained_text(chat, tokens, weight) == f"{message.text}<|im_end|>"
 
 
 def test_ids_are_those_of_the_checkpoint_s_own_template(chat, shards):

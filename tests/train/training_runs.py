@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 from recipes.model import Endpoint, PolicySettings, Recipe, SftSettings, Source, TinyModel
 from shards.read import ShardSet
@@ -29,6 +32,27 @@ def a_recipe(**sft) -> Recipe:
 
 def run_sft(shards: ShardSet, out, recipe: Recipe, *, launcher: tuple[str, ...] = ("-m", "train.sft")) -> subprocess.CompletedProcess:
     """The script as a user runs it, on a machine where nothing can be compiled."""
+    command, bare = _started(shards, out, recipe, launcher)
+    return subprocess.run(command, env=bare, capture_output=True, text=True, timeout=200, cwd=out)
+
+
+def kill_sft(shards: ShardSet, out: Path, recipe: Recipe, *, after_steps: int) -> int:
+    """Start the script and send it SIGKILL once so many steps are in its metrics.jsonl; the steps it got to."""
+    command, bare = _started(shards, out, recipe, ("-m", "train.sft"))
+    metrics = out / "metrics.jsonl"
+
+    def done() -> int:
+        return metrics.read_text().count("\n") if metrics.exists() else 0
+
+    with (out / "stderr").open("w") as errors, subprocess.Popen(command, env=bare, stdout=errors, stderr=errors, cwd=out) as run:
+        while done() < after_steps and run.poll() is None:
+            time.sleep(0.005)
+        run.send_signal(signal.SIGKILL)
+        assert run.wait(timeout=60) == -signal.SIGKILL, (out / "stderr").read_text()[-3000:]
+    return done()
+
+
+def _started(shards: ShardSet, out: Path, recipe: Recipe, launcher: tuple[str, ...]) -> tuple[list[str], dict[str, str]]:
     out.mkdir(parents=True, exist_ok=True)
     path = out / "recipe.json"
     path.write_text(recipe.model_dump_json())
@@ -37,4 +61,4 @@ def run_sft(shards: ShardSet, out, recipe: Recipe, *, launcher: tuple[str, ...] 
         "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1",
     }
     command = [sys.executable, *launcher, "--shards", str(shards.path), "--out", str(out), "--recipe", str(path)]
-    return subprocess.run(command, env=bare, capture_output=True, text=True, timeout=200, cwd=out)
+    return command, bare

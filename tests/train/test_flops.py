@@ -1,0 +1,50 @@
+"""The counted operations are those that torch counts."""
+
+import pytest
+import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from train.collate import collate, prepare, weighted_loss
+from train.flops import LanguageFlops, TowerFlops
+from train.measure import Clock
+from train.pixels import FramePixels
+from train.policy import freeze_vision, load_policy, with_lora
+
+
+@pytest.mark.parametrize("trained", ["language", "everything", "adapters"])
+def test_equal_to_what_torch_counts(any_checkpoint, shards, trained):
+    policy = load_policy(any_checkpoint)
+    model = policy.model
+    if trained == "language":
+        freeze_vision(model)
+    elif trained == "adapters":
+        model = with_lora(model, 4)
+    pixels = FramePixels(policy.image_processor, shards.jpeg)
+    sample = prepare(shards.rows(), policy.chat, pixels, shards.size, max_tokens=10_000).samples[0]
+    batch = collate([sample], policy, pixels)
+    # With this kernel torch counts whole squares where causal attention needs half.
+    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+        weighted_loss(model(**batch.inputs, use_cache=False).logits, batch).backward()
+    language = LanguageFlops.of(model)
+    unneeded = language.pair * (len(sample) ** 2 - len(sample) * (len(sample) + 1) / 2)
+    ours = language.of_samples([sample]) + unneeded + TowerFlops.of(model).of_grids(batch.inputs["image_grid_thw"].tolist())
+    # Adapters: nothing asks for the gradient of the first layer's input. A tower's last layers merge, windows are cut.
+    assert ours == pytest.approx(counter.get_total_flops(), rel=0.05)
+
+
+def test_only_calls_of_the_tower_cost_it(any_checkpoint, shards):
+    policy = load_policy(any_checkpoint)
+    clock, cost = Clock(torch.device("cpu")), TowerFlops.of(policy.model)
+    clock.watch(policy.model.model.visual, cost)
+    with clock.phase("forward"):
+        pass
+    assert clock.take()[1] == 0
+    pixels = FramePixels(policy.image_processor, shards.jpeg)
+    sample = prepare(shards.rows(), policy.chat, pixels, shards.size, max_tokens=10_000).samples[0]
+    batch = collate([sample], policy, pixels)
+    with clock.phase("forward"), torch.no_grad():
+        policy.model(**batch.inputs)
+    seconds, flops = clock.take()
+    assert flops == cost.of_grids(batch.inputs["image_grid_thw"].tolist())
+    assert seconds["vision"] > 0 and seconds["forward"] > 0 and seconds["backward"] == 0
