@@ -19,6 +19,7 @@ from distill.dialect import Dialect, excerpt_of, identity_of
 from distill.encoding import Body
 from distill.errors import BudgetSpent, CallFailed, EndpointDown, StepStopped
 from distill.frames import FrameStore
+from distill.keys import frames_of
 from distill.ledger import Entry, Ledger
 from distill.player import Reply
 from distill.rate import Breaker, Gate, Pace
@@ -152,14 +153,14 @@ class ChatPlayer:
 
     async def _encode(self, parameters: dict, messages: Sequence[Message]) -> Body:
         """The body of a call; pictures are fetched and encoded in a thread."""
-        if self._dialect.images.holds(frame_id for message in messages for frame_id in message.frame_ids):
+        if all(self._dialect.images.holds(frames_of(message)) for message in messages):
             return self._dialect.encode(parameters, messages)
         return await self._in_thread(self._dialect.encode, parameters, messages)
 
     def warm(self, frame_ids: Sequence[str]) -> None:
         """See `Warms.warm`."""
         if self._wire is not None:
-            self._dialect.images.pieces(frame_ids)
+            self._dialect.images.run(tuple(frame_ids))
 
     async def _ask(
         self, key: str, attempt: int, sampling: dict, messages: Sequence[Message], sent: frozenset[str], body: Body

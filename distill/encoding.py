@@ -1,21 +1,23 @@
 """Conversations as request bodies. A frame is encoded once and its bytes reused in every turn, sample and question.
 
-An overview of 64 frames is some 850 KB of JSON a call. Dumping that as one object costs milliseconds each time; joining
-pieces that are already encoded costs a copy. Everything here runs in threads, never on the event loop.
+An overview of 64 frames is some 850 KB of JSON a call, so a body is never put together: it is a list of pieces, most of them
+frames that lie in the cache, and costs a lookup for each message. Pictures are fetched and encoded in threads.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
-from json.encoder import encode_basestring
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
+from weakref import WeakValueDictionary
 
 from distill.frames import FrameStore
+from distill.keys import dump, frames_of, outline, said
 from zoom import Message, Text
 
 
@@ -23,21 +25,33 @@ class Body(NamedTuple):
     pieces: tuple[bytes, ...]
     """What is sent, one after the other. Frames are the cache's own bytes, so a body takes no memory of its own."""
     digest: str
-    """Hash of the content in which frame ids stand for the image bytes."""
+    """Hash of the parameters and of the conversation, in which frame ids stand for the image bytes."""
     text_bytes: int
     """Bytes of all but the images."""
     image_tokens: int
     """Tokens of the images, by the provider's rule."""
 
 
-class Piece(NamedTuple):
+@dataclass(frozen=True, slots=True, weakref_slot=True)
+class _Picture:
     json: bytes
     """The frame as it stands in a message."""
     tokens: int
 
 
+class Run(NamedTuple):
+    """The frames of one message."""
+
+    pictures: tuple[_Picture, ...]
+    json: tuple[bytes, ...]
+    tokens: int
+    size: int
+    """Bytes of all of them."""
+
+
 class ImageCache:
-    """Frames as JSON pieces (a data URL each); the least recently used are let go. Thread-safe."""
+    """Frames as JSON (a data URL each), by the runs in which messages show them; the runs least recently used are let go. A
+    frame of several runs is encoded once. Thread-safe."""
 
     def __init__(
         self, store: FrameStore, *, tokens_of: Callable[[int, int], int] = lambda width, height: 0, max_bytes: int = 256 * 2**20
@@ -47,104 +61,96 @@ class ImageCache:
         self._tokens_of = tokens_of
         self._max_bytes = max_bytes
         self._bytes = 0
-        self._pieces: OrderedDict[str, Piece] = OrderedDict()
+        self._runs: OrderedDict[tuple[str, ...], Run] = OrderedDict()
+        self._pictures: WeakValueDictionary[str, _Picture] = WeakValueDictionary()
         self._lock = threading.Lock()
         self._making = threading.Lock()
 
-    def pieces(self, frame_ids: Sequence[str]) -> dict[str, Piece]:
-        """The piece of each frame.
+    def holds(self, frame_ids: tuple[str, ...]) -> bool:
+        """Whether this run is encoded, so that `run` takes no time."""
+        return not frame_ids or frame_ids in self._runs
+
+    def run(self, frame_ids: tuple[str, ...]) -> Run:
+        """These frames, encoded.
 
         Raises:
             FrameMissing: the store does not hold a frame.
         """
-        found = self._known(frame_ids)
-        if len(found) < len(set(frame_ids)):
-            # One thread at a time: questions of one video come together, and would all encode the same frames.
-            with self._making:
-                found |= self._known(frame_ids)
-                missing = [frame_id for frame_id in frame_ids if frame_id not in found]
-                made = {
-                    frame_id: Piece(_data_url(jpeg), self._tokens_of(width, height))
-                    for frame_id, (jpeg, width, height) in self._store.pictures(missing).items()
-                }
-                with self._lock:
-                    self._keep(made)
-            found |= made
-        return found
+        if (run := self._known(frame_ids)) is not None:
+            return run
+        # One thread at a time: questions of one video come together, and would all encode the same frames.
+        with self._making:
+            if (run := self._known(frame_ids)) is not None:
+                return run
+            found = {frame_id: picture for frame_id in frame_ids if (picture := self._pictures.get(frame_id)) is not None}
+            if missing := [frame_id for frame_id in frame_ids if frame_id not in found]:
+                for frame_id, (jpeg, width, height) in self._store.pictures(missing).items():
+                    found[frame_id] = self._pictures[frame_id] = _Picture(_data_url(jpeg), self._tokens_of(width, height))
+            pictures = tuple(found[frame_id] for frame_id in frame_ids)
+            json = tuple(picture.json for picture in pictures)
+            run = Run(pictures, json, sum(picture.tokens for picture in pictures), sum(map(len, json)))
+            with self._lock:
+                self._runs[frame_ids] = run
+                self._bytes += run.size
+                while self._bytes > self._max_bytes:
+                    _, oldest = self._runs.popitem(last=False)
+                    self._bytes -= oldest.size
+        return run
 
-    def holds(self, frame_ids: Iterable[str]) -> bool:
-        """Whether all of them are encoded already, so that `pieces` takes no time."""
-        return all(frame_id in self._pieces for frame_id in frame_ids)
-
-    def _known(self, frame_ids: Sequence[str]) -> dict[str, Piece]:
-        found: dict[str, Piece] = {}
+    def _known(self, frame_ids: tuple[str, ...]) -> Run | None:
         with self._lock:
-            for frame_id in frame_ids:
-                if (piece := self._pieces.get(frame_id)) is not None:
-                    self._pieces.move_to_end(frame_id)
-                    found[frame_id] = piece
-        return found
-
-    def _keep(self, made: dict[str, Piece]) -> None:
-        for frame_id, piece in made.items():
-            if frame_id not in self._pieces:
-                self._pieces[frame_id] = piece
-                self._bytes += len(piece.json)
-        while self._bytes > self._max_bytes and self._pieces:
-            _, piece = self._pieces.popitem(last=False)
-            self._bytes -= len(piece.json)
+            if (run := self._runs.get(frame_ids)) is not None:
+                self._runs.move_to_end(frame_ids)
+            return run
 
 
 def encode_request(parameters: dict, messages: Sequence[Message], images: ImageCache) -> Body:
     """The body of a chat completion."""
-    pieces = images.pieces([frame_id for message in messages for frame_id in message.frame_ids])
-    out: list[bytes] = []
-    texts: list[str] = []
-    """What stands between the frame before and the next one."""
-    digest = hashlib.sha256()
+    asked = dump(parameters)
+    pieces: list[bytes] = []
+    text = asked[:-1] + ',"messages":['
     text_bytes = image_tokens = 0
-
-    def frame(piece: Piece, frame_id: str) -> None:
-        nonlocal image_tokens
-        ends_text()
-        out.append(piece.json)
-        digest.update(frame_id.encode())
-        image_tokens += piece.tokens
-
-    def ends_text() -> None:
-        nonlocal text_bytes
-        text = "".join(texts).encode()
-        texts.clear()
-        out.append(text)
-        digest.update(text)
-        text_bytes += len(text)
-
-    texts.append(_dump(parameters)[:-1] + ',"messages":[')
     for index, message in enumerate(messages):
-        texts.append(',{"role":' if index else '{"role":')
-        texts.append(encode_basestring(message.role) + ',"content":')
-        if not message.frame_ids:
+        text += f'{"," if index else ""}{{"role":{dump(message.role)},"content":'
+        if not (frame_ids := frames_of(message)):
             # Plain text for everything without images: the form that every server takes.
-            texts.append(encode_basestring(message.text))
+            text += dump(message.text) + "}"
+            continue
+        run = images.run(frame_ids)
+        image_tokens += run.tokens
+        # The last part, if it is a text, is the question; what stands before it is the same for all questions of a video.
+        head, last = (message.parts[:-1], message.parts[-1]) if isinstance(message.parts[-1], Text) else (message.parts, None)
+        first, *others = _texts(*outline(head))
+        after = f",{_text(last.text)}" if last else ""
+        between = [(text + "[").encode() + first, *others]
+        for text_piece, picture in zip(between, run.json, strict=False):
+            pieces += (text_piece, picture)
+            text_bytes += len(text_piece)
+        text = between[-1].decode() + after + "]}"
+    pieces.append((text + "]}").encode())
+    text_bytes += len(pieces[-1])
+    digest = hashlib.sha256((asked + said(messages)).encode()).hexdigest()[:32]
+    return Body(tuple(pieces), digest, text_bytes, image_tokens)
+
+
+@lru_cache(maxsize=256)
+def _texts(parts: tuple[str, ...], kinds: bytes) -> tuple[bytes, ...]:
+    """What stands before, between and after the frames of these parts: one more than there are frames."""
+    found = [""]
+    comma = ""
+    for part, is_text in zip(parts, kinds, strict=True):
+        if is_text:
+            found[-1] += comma + _text(part)
         else:
-            opening = "["
-            for part in message.parts:
-                texts.append(opening)
-                opening = ","
-                if isinstance(part, Text):
-                    texts.append('{"type":"text","text":' + encode_basestring(part.text) + "}")
-                else:
-                    frame(pieces[part.frame_id], part.frame_id)
-            texts.append("]")
-        texts.append("}")
-    texts.append("]}")
-    ends_text()
-    return Body(tuple(out), digest.hexdigest()[:32], text_bytes, image_tokens)
+            found[-1] += comma
+            found.append("")
+        comma = ","
+    return tuple(text.encode() for text in found)
+
+
+def _text(text: str) -> str:
+    return '{"type":"text","text":' + dump(text) + "}"
 
 
 def _data_url(jpeg: bytes) -> bytes:
     return b'{"type":"image_url","image_url":{"url":"data:image/jpeg;base64,' + base64.b64encode(jpeg) + b'"}}'
-
-
-def _dump(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

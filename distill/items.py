@@ -7,10 +7,10 @@ from typing import Literal
 
 from zoom import FrameRef, Task
 
-Kind = Literal["exemplar", "student", "reflection", "probe", "evaluation"]
+Kind = Literal["exemplar", "student", "reflection", "probe", "evaluation", "rollout"]
 
 AUTHORS: dict[str, str] = {
-    "exemplar": "teacher", "reflection": "teacher", "probe": "teacher", "student": "student", "evaluation": "policy",
+    "exemplar": "teacher", "reflection": "teacher", "probe": "teacher", "student": "student", "evaluation": "policy", "rollout": "policy",
 }
 """Who writes the turns of each kind of episode."""
 

@@ -9,7 +9,7 @@ import json
 import logging
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -111,11 +111,13 @@ class ChatServer(ThreadingHTTPServer):
     request_queue_size = 256
 
     def __init__(
-        self, answer: Callable[[Any], dict], card: dict, *, port: int = 0, host: str = "127.0.0.1", share_port: bool = False
+        self, answer: Callable[[Any], dict], card: dict, *, port: int = 0, host: str = "127.0.0.1", share_port: bool = False,
+        more: Mapping[str, Callable[[Any], dict]] | None = None,
     ) -> None:
         """`answer` turns the JSON of a request into that of its reply, or raises RequestError; it is called from many
-        threads. `card` is the model's entry in /v1/models."""
-        self.answer, self.card = answer, card
+        threads. `card` is the model's entry in /v1/models. `more` holds what answers at other paths."""
+        self.answers = {"/v1/chat/completions": answer, **(more or {})}
+        self.card = card
         self._share_port = share_port
         super().__init__((host, port), _Handler)
 
@@ -162,14 +164,15 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return self._fail(411 if not length else 413, f"send a Content-Length of at most {MOST_BYTES} bytes", "bad_length")
         data = self.rfile.read(int(length))
-        if self.path.split("?")[0].rstrip("/") != "/v1/chat/completions":
+        answer_to = self.server.answers.get(self.path.split("?")[0].rstrip("/"))
+        if answer_to is None:
             return self._nothing_here()
         try:
             body = json.loads(data)
         except (ValueError, RecursionError) as error:
             return self._fail(400, f"the body is no valid JSON: {error}", "invalid_json")
         try:
-            answer = self.server.answer(body)
+            answer = answer_to(body)
         except RequestError as error:
             return self._fail(error.status, str(error), error.code, error.param)
         except Exception:

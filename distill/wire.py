@@ -7,7 +7,7 @@ open connection for each; at 300 calls a second of 900 KB there is no room for t
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -131,7 +131,7 @@ def _payload_class() -> type[Payload]:
 
         async def write(self, writer: AbstractStreamWriter) -> None:
             writer.send_headers()
-            for piece in _send_at_once(writer.transport, self._value):
+            for piece in _send_at_once(writer.transport, self._value, self._size):
                 await writer.write(piece)
 
         async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
@@ -140,15 +140,18 @@ def _payload_class() -> type[Payload]:
     return Pieces
 
 
-def _send_at_once(transport: asyncio.Transport | None, pieces: Sequence[bytes]) -> Iterator[bytes | memoryview]:
+def _send_at_once(transport: asyncio.Transport | None, pieces: Sequence[bytes], size: int) -> list[bytes | memoryview]:
     """Send what the socket takes now, and return what is left."""
-    taken = 0
-    if transport is not None and transport.get_extra_info("sslcontext") is None and not transport.get_write_buffer_size():
-        try:
-            taken = os.writev(transport.get_extra_info("socket").fileno(), pieces[:_MOST_PIECES])
-        except (BlockingIOError, InterruptedError):
-            taken = 0
-    for piece in pieces:
+    if transport is None or transport.get_extra_info("sslcontext") is not None or transport.get_write_buffer_size():
+        return list(pieces)
+    try:
+        taken = os.writev(transport.get_extra_info("socket").fileno(), pieces[:_MOST_PIECES])
+    except (BlockingIOError, InterruptedError):
+        return list(pieces)
+    if taken == size:
+        return []
+    for index, piece in enumerate(pieces):
         if taken < len(piece):
-            yield memoryview(piece)[taken:] if taken else piece
-        taken = max(0, taken - len(piece))
+            return [memoryview(piece)[taken:], *pieces[index + 1 :]]
+        taken -= len(piece)
+    return []

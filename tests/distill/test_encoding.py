@@ -1,6 +1,7 @@
 """Keys and bodies: what changes a call changes its key, and joined pieces are the JSON that one dump would give."""
 
 import base64
+import hashlib
 import json
 
 import pytest
@@ -60,6 +61,10 @@ def test_keys_are_equal_only_for_equal_calls(one, two, sampling):
     said = [[m.role, [p.text if isinstance(p, Text) else (p.frame_id,) for p in m.parts]] for m in one]
     other = [[m.role, [p.text if isinstance(p, Text) else (p.frame_id,) for p in m.parts]] for m in two]
     key = distill.keys.call_key("e", "m", sampling, one)
+    framed = [[m.role, [p.text if isinstance(p, Text) else {"frame": p.frame_id} for p in m.parts]] for m in one]
+    whole = {"protocol": distill.keys.VERSION, "endpoint": "e", "model": "m", "sampling": sampling, "messages": framed}
+    canonical = json.dumps(whole, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    assert key == hashlib.sha256(canonical.encode()).hexdigest()[:32]
     assert (key == distill.keys.call_key("e", "m", sampling, two)) == (said == other)
     assert key != distill.keys.call_key("e", "m", sampling | {"seed": 9}, one)
     assert key != distill.keys.call_key("e2", "m", sampling, one) and key != distill.keys.call_key("e", "m2", sampling, one)
@@ -106,15 +111,18 @@ def test_a_refused_parameter_does_not_change_the_key(world):
     assert dialect.key(dialect.sampling(0, 1.0), ask) == key
 
 
-def test_the_cache_keeps_to_its_bound(world):
+def test_the_cache_keeps_to_its_bound_and_encodes_a_frame_once(world):
     store, _ = world
     frames = frames_at("video", range(50))
     store.put(frames, "v")
     cache = ImageCache(store, max_bytes=10_000)
     for start in range(0, 50, 5):
-        pieces = cache.pieces([frame.frame_id for frame in frames[start : start + 5]])
-        assert all(base64.b64encode(frame.jpeg) in pieces[frame.frame_id].json for frame in frames[start : start + 5])
-        assert cache._bytes == sum(len(piece.json) for piece in cache._pieces.values()) <= 10_000
+        run = cache.run(tuple(frame.frame_id for frame in frames[start : start + 5]))
+        assert [base64.b64encode(frame.jpeg) in json for frame, json in zip(frames[start : start + 5], run.json, strict=True)] == [True] * 5
+        overlapping = cache.run(tuple(frame.frame_id for frame in frames[start + 2 : start + 6]))
+        assert all(one is other for one, other in zip(run.json[2:], overlapping.json, strict=False))
+        assert cache._bytes == sum(run.size for run in cache._runs.values()) <= 10_000
+    assert len(cache._pictures) < 50
 
 
 def test_a_read_is_named_by_all_that_decides_its_frames():
