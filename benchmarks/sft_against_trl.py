@@ -41,7 +41,8 @@ def ours(shards: Path, out: Path, recipe: Path) -> None:
         ends.append(time.process_time())
         kept(self, *given, **more)
 
-    journal.Journal.step = step
+    # Held-out rows are no part of the comparison: one is watched.
+    journal.Journal.step, sft.WATCHED_ROWS = step, 1
     sft.main(["--shards", str(shards), "--out", str(out), "--recipe", str(recipe)])
     tokens = [json.loads(line)["tokens"] for line in (out / "metrics.jsonl").read_text().splitlines()]
     summary = json.loads((out / "summary.json").read_text())
@@ -135,6 +136,7 @@ def main(
                 environment = os.environ | {"OMP_NUM_THREADS": str(threads), "HF_HUB_OFFLINE": "1"}
                 done = subprocess.run(command, check=True, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
                 runs.append(json.loads(done.stdout.splitlines()[-1]))
+                print(f"{name}: {statistics.median(runs[-1]['rates']):.0f}", flush=True)
     for name, runs in found.items():
         rates = [rate for run in runs for rate in run["rates"]]
         print(

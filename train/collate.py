@@ -87,19 +87,19 @@ class Batch:
         return self.inputs["input_ids"].numel()
 
     def to(self, device: torch.device) -> Batch:
-        return Batch(_moved(self.inputs, device), self.targets.to(device), self.weights.to(device))
+        return Batch(moved(self.inputs, device), self.targets.to(device), self.weights.to(device))
 
 
-def _moved(value: Any, device: torch.device) -> Any:
+def moved(value: Any, device: torch.device) -> Any:
     """Tensors within dicts, lists, tuples and transformers' outputs."""
     import torch
 
     if isinstance(value, torch.Tensor):
         return value.to(device, non_blocking=True)
     if isinstance(value, Mapping):
-        return type(value)(**{name: _moved(inner, device) for name, inner in value.items()})
+        return type(value)(**{name: moved(inner, device) for name, inner in value.items()})
     if isinstance(value, list | tuple):
-        return type(value)(_moved(inner, device) for inner in value)
+        return type(value)(moved(inner, device) for inner in value)
     return value
 
 
