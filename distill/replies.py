@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -148,10 +151,14 @@ def read_refusal(status: int, body: str, headers: dict[str, str], sent: frozense
 
 
 def _retry_after(headers: dict[str, str]) -> float | None:
-    """Seconds from `Retry-After-Ms` or `Retry-After`; dates, which no known endpoint sends, are not read."""
+    """Seconds from `Retry-After-Ms` or `Retry-After`, which holds seconds or a date (RFC 9110, 10.2.3)."""
     for name, unit_s in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        try:
+        with contextlib.suppress(KeyError, ValueError):
             return max(0.0, float(headers[name]) * unit_s)
-        except (KeyError, ValueError):
-            continue
-    return None
+    try:
+        until = parsedate_to_datetime(headers["retry-after"])
+        # The server's own clock, where it tells it, so that ours may be wrong.
+        now = parsedate_to_datetime(headers["date"]) if "date" in headers else datetime.now(UTC)
+        return max(0.0, (until - now).total_seconds())
+    except (KeyError, ValueError, TypeError):
+        return None

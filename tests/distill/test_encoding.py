@@ -156,7 +156,12 @@ def test_refusals_are_told_apart(status, body, kind, final):
 def test_waits_are_read_from_the_headers():
     assert read_refusal(429, "", {"retry-after": "7"}, frozenset()).retry_after_s == 7
     assert read_refusal(503, "", {"retry-after-ms": "250", "retry-after": "9"}, frozenset()).retry_after_s == 0.25
-    assert read_refusal(429, "", {"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT"}, frozenset()).retry_after_s is None
+    dated = {"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT", "date": "Wed, 21 Oct 2026 07:27:48 GMT"}
+    assert read_refusal(429, "", dated, frozenset()).retry_after_s == 12
+    assert read_refusal(429, "", {"retry-after": "Wed, 21 Oct 2020 07:28:00 GMT"}, frozenset()).retry_after_s == 0
+    far = read_refusal(429, "", {"retry-after": "Fri, 21 Oct 2095 07:28:00 GMT"}, frozenset()).retry_after_s
+    assert far > 3600
+    assert read_refusal(429, "", {"retry-after": "soon"}, frozenset()).retry_after_s is None
 
 
 def test_a_lone_surrogate_does_no_harm():
