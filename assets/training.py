@@ -28,7 +28,7 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
 
     @dg.asset(
         group_name=GROUP, deps=["rl_shards", sft_policy], kinds={"pytorch", "deepspeed"},
-        code_version=code_version("1", recipe.policy, recipe.rl, recipe.protocol),
+        code_version=code_version("2", recipe.policy, recipe.rl, recipe.protocol),
         description="The policy after multi-turn GRPO on questions that no rule drops: it plays in groups and learns where they "
         "differ. Every rollout is a row in its folder.",
     )
@@ -38,23 +38,23 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
         start = workspace.training("sft") / "checkpoint"
         return in_own_process(
             context, workspace, pipes, "rl", "train the policy by reinforcement learning",
-            ["train.rl", 1, "--shards", workspace.shards("rl"), "--policy", start],
+            ["train.rl", workspace.recipe.rl.processes, "--shards", workspace.shards("rl"), "--policy", start],
         )
 
     return [sft_policy, rl_policy]
 
 
 def fine_tune(
-    context: dg.AssetExecutionContext, workspace: Workspace, pipes: dg.PipesSubprocessClient, stage: str, label: str
+    context: dg.AssetExecutionContext, workspace: Workspace, pipes: dg.PipesSubprocessClient, stage: str, label: str, recipe: Recipe | None = None
 ) -> dg.MaterializeResult:
-    """Train on the shards of this stage's name; the checkpoint lies in `training/<stage>`."""
-    return in_own_process(
-        context, workspace, pipes, stage, label, ["train.sft", workspace.recipe.sft.processes, "--shards", workspace.shards(stage)]
-    )
+    """Train on the shards of this stage's name; the checkpoint lies in `training/<stage>`. `recipe` defaults to the run's."""
+    script = ["train.sft", workspace.recipe.sft.processes, "--shards", workspace.shards(stage)]
+    return in_own_process(context, workspace, pipes, stage, label, script, recipe)
 
 
 def in_own_process(
-    context: dg.AssetExecutionContext, workspace: Workspace, pipes: dg.PipesSubprocessClient, stage: str, label: str, script: list
+    context: dg.AssetExecutionContext, workspace: Workspace, pipes: dg.PipesSubprocessClient, stage: str, label: str, script: list,
+    recipe: Recipe | None = None,
 ) -> dg.MaterializeResult:
     """Run a training script (module, processes, arguments...) that writes summary.json, metrics.jsonl and checkpoint/."""
     from eval.figures import curves_png, has_loss, has_values, loss_curve_png
@@ -62,7 +62,7 @@ def in_own_process(
     out = workspace.training(stage)
     out.mkdir(parents=True, exist_ok=True)
     resolved = out / "recipe.json"
-    resolved.write_text(workspace.recipe.model_dump_json(indent=1))
+    resolved.write_text((recipe or workspace.recipe).model_dump_json(indent=1))
     module, processes, *arguments = script
     command = training_command(module, processes, [*arguments, "--out", out, "--recipe", resolved])
     with workspace.progress.task(label, 1) as advance:

@@ -58,8 +58,7 @@ def main(group: int = 16, frames: int = 64, repetitions: int = 3) -> None:
 
     def shared() -> None:
         batch = collate_group(rollouts, policy, pixels)
-        logits = SharedPrefix(policy.model)(batch.prefix, batch.endings)
-        logprobs, _ = token_logprobs(logits, batch.targets, policy.chat.never_sampled, 1.0)
+        logprobs, _ = SharedPrefix(policy.model)(batch.prefix, batch.endings, batch.targets, policy.chat.never_sampled, 1.0)
         (logprobs * batch.mask).sum().backward()
 
     patches, grid = pixels.load(tokens.frame_ids)

@@ -55,7 +55,8 @@ def loss_curve_png(metrics: Sequence[Mapping[str, Any]]) -> bytes:
 
 RL_CURVES = (
     "reward", "reward_correct", "reward_format", "reward_tool", "accuracy", "zoom_rate", "zooms", "hit_rate", "kl", "entropy",
-    "clip_share", "groups_dropped", "sampling_gap", "tokens_per_second",
+    "clip_share", "groups_dropped", "draws", "sampling_gap", "importance", "needless_frames", "tokens_per_second", "generation_share",
+    "vision_share", "reference_share", "forward_share", "backward_share",
 )
 """What is drawn of a training by reinforcement, as metrics.jsonl names it."""
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import dagster as dg
 
-from assets import checks, curation, datasets, distillation, evaluation, reporting, sources, student, training, videos
+from assets import checks, curation, datasets, distillation, evaluation, harvest, reporting, sources, student, training, videos
 from assets.workspace import Workspace
 from pipelines.automation import build_jobs, build_schedules, build_sensors
 from recipes import Recipe
 
-MODULES = (sources, videos, distillation, student, curation, datasets, training, evaluation, reporting)
+MODULES = (sources, videos, distillation, student, curation, datasets, training, harvest, evaluation, reporting)
 """Asset modules in the order in which data flows."""
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from pipelines.build import build_assets
 from recipes import Recipe
 from recipes.model import Endpoint, RlSettings, Source, StudentSettings
+from recipes.rl import HarvestSettings
 
 BEGIN, END = "<!-- asset graph: written by `make docs` -->", "<!-- end of asset graph -->"
 
@@ -17,7 +18,8 @@ def as_mermaid() -> str:
     """Every asset in its group; an arrow where one is made from the other and no longer way says so already."""
     recipe = Recipe(
         name="document", home=".", sources=(Source(name="films", videos="videos", questions="questions.jsonl"),),
-        teacher=Endpoint(base_url="http://127.0.0.1"), student=StudentSettings(), rl=RlSettings(enabled=True),
+        teacher=Endpoint(base_url="http://127.0.0.1"), student=StudentSettings(),
+        rl=RlSettings(enabled=True, harvest=HarvestSettings(train=True)),
     )
     parents: dict[str, set[str]] = {}
     groups: dict[str, list[str]] = {}

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from recipes.rl import RlSettings
 from recipes.settings import Positive, Settings, Share
 from recipes.sft import SftSettings
 
@@ -221,67 +222,6 @@ class StudentSettings(Settings):
     """Rollouts of each question."""
     temperature: Annotated[float, Field(ge=0, le=2)] = 1.0
     """Sampling temperature of the rollouts."""
-
-
-class RlSettings(Settings):
-    """Multi-turn GRPO with parts of DAPO; the figures are the paper's unless a sentence says otherwise."""
-
-    operational = frozenset({"enabled"})
-
-    enabled: bool = False
-    """Whether the graph goes on to train with RL after fine-tuning (assets rl_policy, rl_policy_evaluation)."""
-    steps: Positive = 70
-    """Optimisation rounds: each plays new episodes."""
-    learning_rate: Annotated[float, Field(gt=0)] = 1e-6
-    """Constant learning rate."""
-    prompts: Positive = 128
-    """Questions of one round."""
-    group: Annotated[int, Field(ge=2)] = 16
-    """Episodes of each question, compared with one another."""
-    mini_batch: Positive = 32
-    """Questions of one optimiser step."""
-    temperature: Annotated[float, Field(gt=0)] = 1.0
-    """Sampling temperature of the episodes."""
-    clip_low: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    """How far a token's probability ratio may fall and still be rewarded."""
-    clip_high: Annotated[float, Field(gt=0)] = 0.27
-    """How far it may rise."""
-    kl: Annotated[float, Field(ge=0)] = 0.001
-    """Weight of the distance to the policy that training began with; 0 keeps no copy of it."""
-    entropy: Annotated[float, Field(ge=0)] = 0.001
-    """Weight of the entropy that is rewarded."""
-    min_deviation: Annotated[float, Field(ge=0)] = 1e-4
-    """Groups whose rewards deviate less teach nothing and are dropped."""
-    redraws: Annotated[int, Field(ge=0)] = 2
-    """How often a round draws further questions for dropped groups (the paper resamples; ours sets a limit)."""
-    episodes_at_once: Positive = 64
-    """Episodes played side by side; memory grows with it."""
-    forward_at_once: Positive = 16
-    """Episodes of a group in one forward pass of training; each pass computes their common beginning once."""
-    max_tokens: Positive = 32_768
-    """An episode ends without an answer before it grows longer."""
-    max_new_tokens: Positive = 1024
-    """Most tokens of one turn."""
-    reward: Literal["evidence", "paper"] = "evidence"
-    """`paper` pays for any zoom before a right answer; `evidence` (ours) only for one that was needed and showed it."""
-    correct_weight: Annotated[float, Field(ge=0)] = 0.9
-    """Reward of a right answer."""
-    format_weight: Annotated[float, Field(ge=0)] = 0.1
-    """Reward of keeping to the format."""
-    tool_weight: Annotated[float, Field(ge=0)] = 0.5
-    """Reward of a zoom that counts."""
-    needless_frame_cost: Annotated[float, Field(ge=0)] = 0.003
-    """Cost of each zoomed frame that was not needed (ours; `evidence` only)."""
-    overview_budgets: Annotated[tuple[Positive, ...], Field(min_length=1)] = (8, 16, 32, 64)
-    """Most overview frames of a question, drawn anew each time, so that zooming stays necessary (ours)."""
-    zero_stage: Literal[0, 1, 2] = 2
-    """DeepSpeed ZeRO stage; episodes are played by the same weights, so they are not spread out."""
-    bf16: bool = True
-    """Train in bfloat16 where the device has it."""
-    checkpoint_steps: Positive = 5
-    """Rounds after which the state is saved, so that a killed run goes on from there."""
-    seed: int = 0
-    """Seed of the order, the budgets and the sampling."""
 
 
 class EvalSettings(Settings):

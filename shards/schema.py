@@ -21,7 +21,7 @@ SFT = Table(
         Column("id", TEXT, "id of the trajectory"),
         Column("question_id", TEXT, "the question"),
         Column("video_id", TEXT, "hash of the source video"),
-        Column("kind", TEXT, "`exemplar` or `reflection`"),
+        Column("kind", TEXT, "`exemplar`, `reflection` or `rollout`"),
         SPLIT,
         Column("messages", pl.List(MESSAGE), "the conversation as it was played, frames by id; the loss is taken on assistant messages whose `train` is true"),
         Column("zooms", INT, "zooms that returned frames"),

@@ -136,7 +136,7 @@ TRAJECTORIES = Table(
         Column("question_id", TEXT, "the question"),
         Column("video_id", TEXT, "the video"),
         Column("batch", TEXT, "ingest batch of the video"),
-        Column("kind", TEXT, "`exemplar`, `student`, `reflection`, `probe` or `evaluation`"),
+        Column("kind", TEXT, "`exemplar`, `student`, `reflection`, `probe`, `evaluation` or `rollout` (of RL)"),
         Column("player", TEXT, "model that played"),
         Column("sample", INT, "sample number, from 0"),
         Column("temperature", FLOAT, "sampling temperature"),

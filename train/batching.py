@@ -42,7 +42,7 @@ class Batcher:
         self.max_batch = max_batch
         self._brought: dict[str, bytes] = {}
         self._pixels = FramePixels(policy.image_processor, lambda frame_id: self._brought.get(frame_id) or jpeg(frame_id))
-        self._waiting: queue.SimpleQueue[tuple[Call, Future[Written]] | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[tuple[Call | Callable[[Policy], None], Future] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._serve, name="policy", daemon=True)
         self._thread.start()
 
@@ -50,6 +50,12 @@ class Batcher:
         """The future fails with CallFailed where the conversation leaves no room for a reply."""
         future: Future[Written] = Future()
         self._waiting.put((call, future))
+        return future
+
+    def between(self, work: Callable[[Policy], None]) -> Future[None]:
+        """Do something with the policy while it answers no call."""
+        future: Future[None] = Future()
+        self._waiting.put((work, future))
         return future
 
     def close(self) -> None:
@@ -67,6 +73,7 @@ class Batcher:
         going = True
         while going:
             batch: list[tuple[Call, Future[Written]]] = []
+            work: tuple[Callable[[Policy], None], Future[None]] | None = None
             wait_s: float | None = None
             while len(batch) < self.max_batch:
                 try:
@@ -77,11 +84,24 @@ class Batcher:
                     going = False
                     break
                 # A call that nobody waits for any more is not played.
-                if waiting[1].set_running_or_notify_cancel():
-                    batch.append(waiting)
+                if not waiting[1].set_running_or_notify_cancel():
+                    continue
+                if not isinstance(waiting[0], Call):
+                    work = waiting
+                    break
+                batch.append(waiting)
                 wait_s = LINGER_S
             if batch:
                 self._answer(batch)
+            if work:
+                self._work(*work)
+
+    def _work(self, work: Callable[[Policy], None], future: Future[None]) -> None:
+        try:
+            work(self.policy)
+            future.set_result(None)
+        except BaseException as error:
+            future.set_exception(error)
 
     def _answer(self, batch: list[tuple[Call, Future[Written]]]) -> None:
         self._brought = {frame_id: data for call, _ in batch for frame_id, data in call.jpegs.items()}

@@ -15,6 +15,8 @@ from distill.serving import ChatMessage, RequestError, completion, read_request
 from train.batching import Batcher, Call
 from train.generate import Written
 from train.player import seed_of
+from train.policy import load_weights
+from train.tokens import CheckpointError
 from zoom import Image, Message, Text
 from zoom.messages import merged
 
@@ -41,10 +43,36 @@ def complete(body: Any, batcher: Batcher, name: str, most_tokens: int) -> dict:
     text = written.text
     if written.stop and not request.include_stop_str_in_output:
         text = text[: text.index(written.stop)]
-    return completion(
+    reply = completion(
         identity=secrets.token_hex(12), model=name, text=text, finish_reason=written.finish_reason, stop=written.stop,
         prompt_tokens=written.prompt_tokens, completion_tokens=len(written.ids),
     )
+    # As vLLM sends them: the tokens that were drawn, and with which probability.
+    if body.get("return_token_ids"):
+        reply["choices"][0]["token_ids"] = written.ids
+    if body.get("logprobs"):
+        entries = [
+            {"token": f"token_id:{token}", "logprob": logprob, "bytes": None, "top_logprobs": []}
+            for token, logprob in zip(written.ids, written.logprobs, strict=True)
+        ]
+        reply["choices"][0]["logprobs"] = {"content": entries}
+    return reply
+
+
+def control(body: Any, batcher: Batcher) -> dict:
+    """The one remote call that is known, by vLLM's name for it: take the weights of a checkpoint folder.
+
+    Raises:
+        RequestError: it is another call, or the folder holds no such checkpoint.
+    """
+    folder = (body.get("kwargs") or {}).get("weights_path") if isinstance(body, dict) else None
+    if not isinstance(body, dict) or body.get("method") != "reload_weights" or not isinstance(folder, str):
+        raise RequestError('this server knows {"method": "reload_weights", "kwargs": {"weights_path": FOLDER}} alone', param="method")
+    try:
+        batcher.between(lambda policy: load_weights(policy, folder)).result()
+    except (CheckpointError, RuntimeError) as error:
+        raise RequestError(f"the weights were not taken: {error}", param="weights_path") from error
+    return {"results": [None]}
 
 
 def _read(message: ChatMessage, jpegs: dict[str, bytes]) -> Message:

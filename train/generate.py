@@ -123,11 +123,13 @@ def choose(
     """One token a row with its log-probability: the likeliest at temperature 0, else drawn by the row's own generator."""
     import torch
 
-    logits = logits.float().cpu().clone()
+    scale = torch.tensor([temperature or 1.0 for temperature in temperatures])
+    logits = logits.float().cpu() / scale[:, None]
     logits[:, never] = float("-inf")
-    chosen = []
-    for row, temperature, generator in zip(logits, temperatures, generators, strict=True):
-        logprobs = (row / (temperature or 1.0)).log_softmax(-1)
-        token = int(logprobs.argmax()) if temperature == 0 else int(torch.multinomial(logprobs.exp(), 1, generator=generator))
-        chosen.append((token, float(logprobs[token])))
-    return chosen
+    logprobs = logits.log_softmax(-1)
+    likeliest, chances = logprobs.argmax(-1).tolist(), logprobs.exp()
+    tokens = [
+        best if temperature == 0 else int(torch.multinomial(chance, 1, generator=generator))
+        for best, chance, temperature, generator in zip(likeliest, chances, temperatures, generators, strict=True)
+    ]
+    return list(zip(tokens, logprobs[range(len(tokens)), tokens].tolist(), strict=True))

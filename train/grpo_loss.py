@@ -36,33 +36,39 @@ class LossParts:
     """Tokens whose ratio was past the clip on the side where it counts."""
     kl: float
     entropy: float
+    correction: float
+    """Of the factors by which tokens are weighed for having been drawn by another engine."""
     tokens: float
 
 
 def policy_loss(
-    logprobs: torch.Tensor, entropy: torch.Tensor, sampled: torch.Tensor, reference: torch.Tensor | None,
+    logprobs: torch.Tensor, entropy: torch.Tensor, before: torch.Tensor, sampled: torch.Tensor | None, reference: torch.Tensor | None,
     advantages: torch.Tensor, mask: torch.Tensor, settings: RlSettings,
 ) -> LossParts:
     """All tensors but `advantages` (episodes,) are (episodes, tokens); `mask` is 1 on tokens that the policy wrote.
 
-    `sampled` are the log-probabilities with which the tokens were drawn, `reference` those of the policy that training
-    began with. Every token counts the same, however long its episode.
+    `before` are the log-probabilities by the trainer's weights of when the episodes were played, `reference` those of
+    the policy that training began with. `sampled` are those of the engine that drew the tokens, where it is another
+    one: its numbers differ a little even with the same weights, and more with older ones. Each token's objective is then
+    weighed by how much likelier the trainer found it, up to a cap (truncated importance sampling: F. Yao and others,
+    "Your Efficient RL Framework Secretly Brings You Off-Policy RL Training", 2025). Every token counts the same, however
+    long its episode.
     """
     import torch
 
     gain = advantages[:, None]
     # Where the mask is 0 nothing was drawn; zero there keeps the exponential finite.
-    ratio = ((logprobs - sampled) * mask).exp()
+    ratio = ((logprobs - before) * mask).exp()
     bounded = ratio.clamp(1 - settings.clip_low, 1 + settings.clip_high)
-    objective = torch.minimum(ratio * gain, bounded * gain)
-    loss = -objective - settings.entropy * entropy
+    weight = torch.ones_like(ratio) if sampled is None else ((before - sampled) * mask).exp().clamp(max=settings.importance_cap)
+    loss = -weight * torch.minimum(ratio * gain, bounded * gain) - settings.entropy * entropy
     distance = torch.zeros_like(logprobs)
     if reference is not None:
         away = (reference - logprobs) * mask
         distance = away.exp() - away - 1
         loss = loss + settings.kl * distance
-    return LossParts(
-        (loss * mask).sum(),
-        float(((ratio * gain > bounded * gain) * mask).sum().detach()), float((distance * mask).sum().detach()),
-        float((entropy * mask).sum().detach()), float(mask.sum()),
-    )
+
+    def over(values: torch.Tensor) -> float:
+        return float((values * mask).sum().detach())
+
+    return LossParts((loss * mask).sum(), over(ratio * gain > bounded * gain), over(distance), over(entropy), over(weight), float(mask.sum()))

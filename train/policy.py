@@ -57,6 +57,17 @@ def load_policy(
     return Policy(model, tokenizer, processor, Chat(tokenizer))
 
 
+def load_weights(policy: Policy, checkpoint: str | Path) -> None:
+    """Put another checkpoint's weights in place of a policy's own.
+
+    Raises:
+        CheckpointError: none is there.
+        RuntimeError: it is of another shape.
+    """
+    held = policy.model
+    held.load_state_dict(load_policy(checkpoint, dtype=held.dtype).model.state_dict())
+
+
 def quiet() -> None:
     """No progress bars of transformers in the log of a run."""
     from transformers.utils.logging import disable_progress_bar

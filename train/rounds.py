@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,10 +17,15 @@ from shards.read import ShardSet
 from train.grpo_loss import group_advantages
 from train.pixels import FramePixels
 from train.policy import Policy
+from train.remote import RemotePlayer
 from train.rewards import Reward, Window, group_rewards
-from train.rollout import Limits, Rollout, play_groups
+from train.rollout import play_groups
+from train.seat import Limits, Rollout
 from video.types import Frame
 from zoom import Episode, FrameRef, Prompts, Protocol
+
+if TYPE_CHECKING:
+    from train.features import FrameFeatures
 
 
 class Album:
@@ -45,6 +51,8 @@ class Album:
 class Played:
     """One question played by a group. Rollouts that failed, or whose answer cannot be judged, are not in `learnt`."""
 
+    position: int
+    """Where the question stands in the endless order of the seed."""
     question: dict
     overview_budget: int
     rollouts: list[Rollout]
@@ -64,18 +72,19 @@ class Arena:
     """All that play needs but the policy's present weights."""
 
     policy: Policy
-    pixels: FramePixels
+    pixels: FramePixels | FrameFeatures
     album: Album
     questions: list[dict]
     settings: RlSettings
     protocol: Protocol
     prompts: Prompts
+    remote: RemotePlayer | None = None
+    """Who plays, where it is not the policy of this process."""
 
-    def play(self, position: int, count: int) -> list[Played]:
-        """Play the questions that stand at `position` and after in the endless order of the seed."""
+    def play(self, places: Sequence[int]) -> list[Played]:
+        """Play the questions that stand at these places in the endless order of the seed."""
         size = max(1, self.settings.episodes_at_once // self.settings.group)
-        places = list(range(position, position + count))
-        return [one for start in range(0, count, size) for one in self._play_some(places[start : start + size])]
+        return [one for start in range(0, len(places), size) for one in self._play_some(places[start : start + size])]
 
     def _play_some(self, places: Sequence[int]) -> Iterator[Played]:
         settings = self.settings
@@ -84,11 +93,10 @@ class Arena:
         groups = [[self._episode(question, budget) for _ in range(settings.group)] for question, budget in zip(drawn, budgets, strict=True)]
         seeds = [np.random.default_rng([settings.seed, place, 2]).integers(2**48, size=settings.group).tolist() for place in places]
         limits = Limits(settings.temperature, settings.max_new_tokens, settings.max_tokens)
-        played = play_groups(
-            self.policy, self.pixels, groups, [question["video_uri"] for question in drawn], seeds, self.album.frames_for, limits
-        )
-        for question, budget, rollouts in zip(drawn, budgets, played, strict=True):
-            yield self._judged(question, budget, rollouts)
+        what = groups, [question["video_uri"] for question in drawn], seeds, self.album.frames_for, limits
+        played = self.remote.play_groups(*what) if self.remote else play_groups(self.policy, self.pixels, *what)
+        for place, question, budget, rollouts in zip(places, drawn, budgets, played, strict=True):
+            yield self._judged(place, question, budget, rollouts)
 
     def _question(self, place: int) -> dict:
         epoch, index = divmod(place, len(self.questions))
@@ -99,7 +107,7 @@ class Arena:
         protocol = dataclasses.replace(self.protocol, overview_frames=min(budget, self.protocol.overview_frames))
         return Episode(_item(question).task, thinned(_item(question).overview, protocol.overview_frames), protocol, self.prompts)
 
-    def _judged(self, question: dict, budget: int, rollouts: list[Rollout]) -> Played:
+    def _judged(self, place: int, question: dict, budget: int, rollouts: list[Rollout]) -> Played:
         verdicts = ["failed" if rollout.failure else grade(question, rollout.episode.answer).verdict for rollout in rollouts]
         judged = [index for index, verdict in enumerate(verdicts) if verdict in ("correct", "wrong")]
         evidence = [Window(window["start_s"], window["end_s"]) for window in question["evidence"]]
@@ -110,14 +118,14 @@ class Arena:
         for index, reward in zip(judged, worth, strict=True):
             rewards[index] = reward
         advantages = group_advantages([reward.total for reward in worth], self.settings.min_deviation) if len(worth) > 1 else None
-        return Played(question, budget, rollouts, verdicts, rewards, advantages)
+        return Played(place, question, budget, rollouts, verdicts, rewards, advantages)
 
     def rows(self, played: Played, player: str) -> list[dict]:
         """The group as rows of table `trajectories`."""
         item = _item(played.question)
         rows = []
         for sample, rollout in enumerate(played.rollouts):
-            job = EpisodeJob(item, "student", sample, self.settings.temperature)
+            job = EpisodeJob(item, "rollout", sample, self.settings.temperature)
             own = int(sum(rollout.tokens.weights))
             spent = Spent(input_tokens=len(rollout.tokens.ids) - own, output_tokens=own)
             rows.append(to_row(job, rollout.episode, player, spent, "video_read" if rollout.failure else None, self.protocol, self.prompts))
@@ -139,29 +147,3 @@ def _item(question: dict) -> QuestionItem:
         question["question_id"], question["video_id"], question["video_uri"], question["batch"], question["question"],
         tuple(question["options"]), question["answer_type"], question["duration_s"], tuple(FrameRef(*pair) for pair in overview),
     )
-
-
-def figures(played: Sequence[Played]) -> dict[str, float | None]:
-    """What a round was like, over all its groups; null where there is nothing to count."""
-    rewards = [reward for group in played for reward in group.rewards if reward is not None]
-    episodes = [rollout.episode for group in played for rollout in group.learnt]
-    verdicts = [verdict for group in played for verdict in group.verdicts]
-    judged = [verdict == "correct" for verdict in verdicts if verdict in ("correct", "wrong")]
-    looked = [
-        any(window["start_s"] <= frame.time_s <= window["end_s"] for turn in rollout.episode.turns for frame in turn.frames for window in group.question["evidence"])
-        for group in played if group.question["evidence"] for rollout in group.learnt if rollout.episode.zooms
-    ]
-
-    def mean(values: Sequence[float]) -> float | None:
-        return float(np.mean(values)) if len(values) else None
-
-    return {
-        "reward": mean([reward.total for reward in rewards]), "reward_correct": mean([reward.correct for reward in rewards]),
-        "reward_format": mean([reward.format for reward in rewards]), "reward_tool": mean([reward.tool for reward in rewards]),
-        "needless_frames": mean([reward.needless_frames for reward in rewards]), "accuracy": mean(judged),
-        "zoom_rate": mean([episode.zooms > 0 for episode in episodes]), "zooms": mean([episode.zooms for episode in episodes]),
-        "hit_rate": mean(looked), "frames": mean([episode.frames_shown for episode in episodes]),
-        "groups": len(played), "groups_dropped": sum(group.advantages is None for group in played),
-        "unknown": verdicts.count("unknown"), "failed": verdicts.count("failed"),
-        "cut": sum(rollout.cut for group in played for rollout in group.rollouts),
-    }

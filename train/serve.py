@@ -64,7 +64,7 @@ class Served:
         self.close()
 
 
-def serve(checkpoint: str | Path, port: int = 0, *, name: str = "student", max_batch: int = 16) -> Served:
+def serve(checkpoint: str | Path, port: int = 0, *, name: str = "student", max_batch: int = 16, take_weights: bool = False) -> Served:
     """Start the server in a process of its own; port 0 takes any free one.
 
     Raises:
@@ -72,16 +72,16 @@ def serve(checkpoint: str | Path, port: int = 0, *, name: str = "student", max_b
     """
     command = [
         sys.executable, "-m", "train.serve", str(checkpoint), "--port", str(port), "--name", name,
-        "--max-batch", str(max_batch), "--until-stdin-closes",
+        "--max-batch", str(max_batch), "--until-stdin-closes", *(["--take-weights"] if take_weights else []),
     ]
     return Served(command, name)
 
 
-def run(checkpoint: str | Path, *, host: str, port: int, name: str, max_batch: int, until_stdin_closes: bool = False) -> int:
+def run(checkpoint: str | Path, *, host: str, port: int, name: str, max_batch: int, take_weights: bool = False, until_stdin_closes: bool = False) -> int:
     """Serve until interrupted or terminated; prints the address once it listens. Returns the exit code."""
     from distill.serving import ChatServer
     from train.batching import Batcher
-    from train.completion import complete
+    from train.completion import complete, control
     from train.player import load_for_playing
     from train.tokens import CheckpointError
 
@@ -97,7 +97,8 @@ def run(checkpoint: str | Path, *, host: str, port: int, name: str, max_batch: i
     with Batcher(policy, not_brought, max_batch=max_batch) as batcher:
         try:
             card = {"id": name, "object": "model", "created": 0, "owned_by": "videozoomer"}
-            server = ChatServer(lambda body: complete(body, batcher, name, MOST_TOKENS), card, host=host, port=port)
+            more = {"/collective_rpc": lambda body: control(body, batcher), "/reset_prefix_cache": lambda _: {}} if take_weights else {}
+            server = ChatServer(lambda body: complete(body, batcher, name, MOST_TOKENS), card, host=host, port=port, more=more)
         except OSError as error:
             print(f"cannot listen on {host}:{port}: {error.strerror}; choose another --port", file=sys.stderr)
             return 1
@@ -122,11 +123,15 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=8000, help="port to listen on; 0 takes any free one (default: 8000)")
     parser.add_argument("--name", default="student", help="model name that clients give (default: student)")
     parser.add_argument("--max-batch", type=int, default=16, help="most requests answered by one pass (default: 16)")
+    parser.add_argument(
+        "--take-weights", action="store_true",
+        help="let whoever reaches the port have other weights loaded from a folder (POST /collective_rpc, as vLLM's development mode does)",
+    )
     parser.add_argument("--until-stdin-closes", action="store_true", help="end when standard input does")
     given = parser.parse_args()
     return run(
         given.checkpoint, host=given.host, port=given.port, name=given.name, max_batch=given.max_batch,
-        until_stdin_closes=given.until_stdin_closes,
+        take_weights=given.take_weights, until_stdin_closes=given.until_stdin_closes,
     )
 
 

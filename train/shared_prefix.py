@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
+from train.collate import moved
 from train.pixels import FramePixels
 from train.policy import Policy
 from train.tokens import Tokens
@@ -21,26 +22,40 @@ from train.tokens import Tokens
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
+    from train.features import FrameFeatures
+
+
+MOST_PADDING = 128
+"""Tokens of padding that cost about as much as a further call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endings:
+    """What some rollouts of a group do not share, padded to the longest of them."""
+
+    rows: list[int]
+    """Which rollouts of the group these are."""
+    inputs: dict[str, Any]
+    """`logits_to_keep` has a column for each token that was drawn."""
+
 
 @dataclass(frozen=True, slots=True)
 class GroupBatch:
-    """`prefix` has one row, `endings` one for each rollout; the columns of the rest are the tokens that were drawn."""
-
-    prefix: dict[str, torch.Tensor]
-    endings: dict[str, torch.Tensor]
+    prefix: dict[str, Any]
+    """What all share, one row."""
+    endings: list[Endings]
+    """Rollouts of like length together, so that a long one does not pad them all."""
     targets: torch.Tensor
     """(rollouts, drawn tokens)"""
     mask: torch.Tensor
     """(rollouts, drawn tokens), 0 where padded"""
 
     def to(self, device: torch.device) -> GroupBatch:
-        def moved(inputs: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-            return {name: value.to(device, non_blocking=True) for name, value in inputs.items()}
-
-        return GroupBatch(moved(self.prefix), moved(self.endings), self.targets.to(device), self.mask.to(device))
+        endings = [Endings(some.rows, moved(some.inputs, device)) for some in self.endings]
+        return GroupBatch(moved(self.prefix, device), endings, self.targets.to(device), self.mask.to(device))
 
 
-def collate_group(rollouts: Sequence[Tokens], policy: Policy, pixels: FramePixels) -> GroupBatch:
+def collate_group(rollouts: Sequence[Tokens], policy: Policy, pixels: FramePixels | FrameFeatures) -> GroupBatch:
     """The rollouts must share everything before their first drawn token.
 
     Raises:
@@ -49,44 +64,61 @@ def collate_group(rollouts: Sequence[Tokens], policy: Policy, pixels: FramePixel
     first = rollouts[0]
     # The token before the first drawn one predicts it, so it belongs to the endings.
     shared = first.weights.index(1.0) - 1
-    frames_before = _frames_within(first, first.ids[:shared].count(policy.chat.image), pixels)
+    frames_before = first.frame_ids[: _frames_within(first.ids[:shared], policy.chat.image)]
     for tokens in rollouts:
         if tokens.ids[: shared + 1] != first.ids[: shared + 1] or tokens.frame_ids[: len(frames_before)] != frames_before:
             raise ValueError("the rollouts of a group must begin with the same question and overview")
-    ids = _padded([tokens.ids for tokens in rollouts], policy.chat.pad)
-    mask = _padded([[1] * len(tokens.ids) for tokens in rollouts], 0)
-    images = ids == policy.chat.image
-    before, after = {}, {}
-    grids = []
-    if frames_before:
-        before["pixel_values"], before["image_grid_thw"] = pixels.load(frames_before)
-    later = [tokens.frame_ids[len(frames_before) :] for tokens in rollouts]
-    if any(later):
-        after["pixel_values"], after["image_grid_thw"] = pixels.load([frame for row in later for frame in row])
-    for row in later:
-        grids += [before["image_grid_thw"]] if frames_before else []
-        grids += [pixels.load(row)[1]] if row else []
-    grid = torch.cat(grids) if grids else None
-    positions, _ = policy.model.model.get_rope_index(ids, images.int(), image_grid_thw=grid, attention_mask=mask)
     drawn = [[place for place, weight in enumerate(tokens.weights) if weight] for tokens in rollouts]
     width = max(map(len, drawn))
-    keep = _padded([[place - 1 - shared for place in row] for row in drawn], 0, width)
+    before, grid = pixels.inputs(frames_before) if frames_before else ({}, None)
+    chunks = [
+        Endings(rows, _ending(rollouts, rows, shared, drawn, len(frames_before), grid, policy, pixels))
+        for rows in chunks_of_like_length([len(tokens.ids) - shared for tokens in rollouts])
+    ]
+    opening = torch.tensor([first.ids[:shared]])
+    positions, _ = policy.model.model.get_rope_index(opening, (opening == policy.chat.image).int(), image_grid_thw=grid)
     targets = _padded([[tokens.ids[place] for place in row] for tokens, row in zip(rollouts, drawn, strict=True)], 0, width)
     return GroupBatch(
-        before | {"input_ids": ids[:1, :shared], "position_ids": positions[:, :1, :shared]},
-        after | {"input_ids": ids[:, shared:], "position_ids": positions[:, :, shared:], "logits_to_keep": keep},
-        targets, _padded([[1] * len(row) for row in drawn], 0, width).float(),
+        before | {"input_ids": opening, "position_ids": positions}, chunks, targets, _padded([[1] * len(row) for row in drawn], 0, width).float()
     )
 
 
-def _frames_within(tokens: Tokens, image_tokens: int, pixels: FramePixels) -> tuple[str, ...]:
-    """The first frames, as many as fill so many image tokens."""
-    count = 0
-    for index, frame_id in enumerate(tokens.frame_ids):
-        if count >= image_tokens:
-            return tokens.frame_ids[:index]
-        count += pixels.tokens(frame_id)
-    return tokens.frame_ids
+def chunks_of_like_length(lengths: Sequence[int]) -> list[list[int]]:
+    """Rows sorted by length, a new chunk wherever the next row would pad those before it by more than MOST_PADDING."""
+    chunks: list[list[int]] = []
+    for row in sorted(range(len(lengths)), key=lambda row: (lengths[row], row)):
+        held = chunks[-1] if chunks else []
+        if not held or len(held) * (lengths[row] - lengths[held[-1]]) > MOST_PADDING:
+            chunks.append([row])
+        else:
+            held.append(row)
+    return chunks
+
+
+def _ending(
+    rollouts: Sequence[Tokens], rows: list[int], shared: int, drawn: list[list[int]], frames_before: int, grid: torch.Tensor | None,
+    policy: Policy, pixels: FramePixels | FrameFeatures,
+) -> dict[str, Any]:
+    """Inputs of these rollouts after the shared tokens. `grid` are the shared frames' grids."""
+    chosen = [rollouts[row] for row in rows]
+    ids = _padded([tokens.ids for tokens in chosen], policy.chat.pad)
+    mask = _padded([[1] * len(tokens.ids) for tokens in chosen], 0)
+    later = [tokens.frame_ids[frames_before:] for tokens in chosen]
+    inputs, own = pixels.inputs([frame for row in later for frame in row]) if any(later) else ({}, None)
+    grids = []
+    for row, after in zip(later, own.split([len(row) for row in later]) if own is not None else [None] * len(later), strict=True):
+        grids += [grid] if grid is not None else []
+        grids += [after] if row else []
+    positions, _ = policy.model.model.get_rope_index(
+        ids, (ids == policy.chat.image).int(), image_grid_thw=torch.cat(grids) if grids else None, attention_mask=mask
+    )
+    keep = _padded([[place - 1 - shared for place in drawn[row]] for row in rows], 0)
+    return inputs | {"input_ids": ids[:, shared:], "position_ids": positions[:, :, shared:], "logits_to_keep": keep}
+
+
+def _frames_within(ids: Sequence[int], image: int) -> int:
+    """How many frames stand there: each is a run of image tokens."""
+    return sum(token == image and (not place or ids[place - 1] != image) for place, token in enumerate(ids))
 
 
 def _padded(rows: Sequence[Sequence[int]], filler: int, width: int | None = None) -> torch.Tensor:
@@ -101,14 +133,30 @@ class SharedPrefix(nn.Module):
         super().__init__()
         self.policy = model
 
-    def forward(self, prefix: dict[str, torch.Tensor], endings: dict[str, torch.Tensor]) -> torch.Tensor:
-        """Logits (rollouts, drawn tokens, vocabulary)."""
+    def forward(
+        self, prefix: dict[str, Any], endings: Sequence[Endings], targets: torch.Tensor, never_sampled: list[int], temperature: float
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Log-probabilities of the targets and entropies, both (rollouts, drawn tokens)."""
         from transformers import DynamicCache
 
-        cache = DynamicCache(config=self.policy.config.get_text_config())
-        self.policy(**prefix, past_key_values=cache, use_cache=True, logits_to_keep=1)
-        cache.batch_repeat_interleave(endings["input_ids"].shape[0])
-        return self.policy(**endings, past_key_values=cache, use_cache=True).logits
+        begun = DynamicCache(config=self.policy.config.get_text_config())
+        # A copy, because the model writes into what holds the features.
+        self.policy(**_own(prefix), past_key_values=begun, use_cache=True, logits_to_keep=1)
+        logprobs, entropy = torch.zeros(targets.shape, device=targets.device), torch.zeros(targets.shape, device=targets.device)
+        for some in endings:
+            cache = DynamicCache(config=self.policy.config.get_text_config())
+            for index, layer in enumerate(begun.layers):
+                cache.update(*(part.expand(len(some.rows), -1, -1, -1) for part in (layer.keys, layer.values)), index)
+            logits = self.policy(**_own(some.inputs), past_key_values=cache, use_cache=True).logits
+            where = torch.tensor(some.rows, device=targets.device)
+            found = token_logprobs(logits, targets[where, : logits.shape[1]], never_sampled, temperature)
+            wide = [nn.functional.pad(part, (0, targets.shape[1] - part.shape[1])) for part in found]
+            logprobs, entropy = logprobs.index_add(0, where, wide[0]), entropy.index_add(0, where, wide[1])
+        return logprobs, entropy
+
+
+def _own(inputs: dict[str, Any]) -> dict[str, Any]:
+    return {name: dict(value) if name == "mm_encoder_outputs" else value for name, value in inputs.items()}
 
 
 def token_logprobs(

@@ -13,7 +13,7 @@ from viewer import data
 from viewer.select import choose, summaries
 
 FOLDER = Path(__file__).parent
-KINDS = ("exemplar", "student", "reflection", "probe", "evaluation")
+KINDS = ("exemplar", "student", "reflection", "probe", "evaluation", "rollout")
 """In the order in which they are made."""
 MAX_TRAJECTORIES = 240
 MAX_BYTES = 48_000_000

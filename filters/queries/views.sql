@@ -24,7 +24,7 @@ left join (
     from videos qualify row_number() over (partition by uri order by status = 'ok' desc, batch) = 1
 ) as videos on videos.uri = questions.video_uri;
 
--- What may go into a shard: exemplars and reflections on training questions. Probes, students' rollouts and
+-- What may go into a shard: exemplars, reflections and harvested rollouts of RL on training questions. Probes, students' rollouts and
 -- evaluations are evidence only. A trajectory whose question is gone is kept here so that a rule can name it.
 create temp table candidates as
 select
@@ -46,7 +46,7 @@ select
 from trajectories
 left join asked_questions on asked_questions.question_id = trajectories.question_id
 left join grades on grades.trajectory_id = trajectories.trajectory_id
-where trajectories.kind in ('exemplar', 'reflection')
+where trajectories.kind in ('exemplar', 'reflection', 'rollout')
     and coalesce(asked_questions.split, 'train') = 'train';
 
 -- Probes with their grades: without any frame, or with the overview alone.

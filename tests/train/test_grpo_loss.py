@@ -13,10 +13,10 @@ from train.grpo_loss import group_advantages, policy_loss
 SETTINGS = RlSettings(clip_low=0.2, clip_high=0.27, kl=0.0, entropy=0.0)
 
 
-def loss_of(ratio: float, advantage: float, **more) -> float:
+def loss_of(ratio: float, advantage: float, sampled: torch.Tensor | None = None, **more) -> float:
     settings = SETTINGS.model_copy(update=more)
     logprob = torch.tensor([[math.log(0.5 * ratio)]])
-    parts = policy_loss(logprob, torch.tensor([[0.7]]), torch.tensor([[math.log(0.5)]]), torch.tensor([[math.log(0.4)]]), torch.tensor([advantage]), torch.ones(1, 1), settings)
+    parts = policy_loss(logprob, torch.tensor([[0.7]]), torch.tensor([[math.log(0.5)]]), sampled, torch.tensor([[math.log(0.4)]]), torch.tensor([advantage]), torch.ones(1, 1), settings)
     return float(parts.loss)
 
 
@@ -37,11 +37,19 @@ def test_k3_and_entropy():
     assert loss_of(1.0, 0.0, entropy=0.1) == pytest.approx(-0.07, abs=1e-6)
 
 
+@pytest.mark.parametrize(("drawn_with", "weight"), [(0.5, 1.0), (0.4, 1.25), (1.0, 0.5), (0.05, 2.0)])
+def test_tokens_of_another_engine_are_weighed_by_how_much_likelier_the_trainer_found_them(drawn_with, weight):
+    """The trainer's probability before the step is 0.5; the cap is 2."""
+    sampled = torch.tensor([[math.log(drawn_with)]])
+    assert loss_of(1.2, 2.0, sampled) == pytest.approx(-2.4 * weight, abs=1e-5)
+    assert loss_of(0.9, -2.0, sampled) == pytest.approx(1.8 * weight, abs=1e-5)
+
+
 def test_every_token_counts_the_same_and_foreign_tokens_do_not():
     logprobs = torch.log(torch.tensor([[0.5, 0.25, 0.1], [0.5, 0.9, 0.3]])).requires_grad_()
     mask = torch.tensor([[1.0, 1.0, 1.0], [1.0, 0.0, 0.0]])
     sampled = torch.where(mask > 0, logprobs.detach(), torch.tensor(-1e4))
-    parts = policy_loss(logprobs, torch.zeros(2, 3), sampled, None, torch.tensor([1.0, -1.0]), mask, SETTINGS)
+    parts = policy_loss(logprobs, torch.zeros(2, 3), sampled, None, None, torch.tensor([1.0, -1.0]), mask, SETTINGS)
     assert float(parts.loss.detach()) == pytest.approx(-3 + 1) and parts.tokens == 4 and parts.clipped == 0
     parts.loss.backward()
     assert logprobs.grad.tolist() == [[-1, -1, -1], [1, 0, 0]]

@@ -7,7 +7,8 @@ from train import rollout as rollouts
 from train.collate import Sample, collate
 from train.pixels import FramePixels
 from train.policy import load_policy
-from train.rollout import Limits, play_groups
+from train.rollout import play_groups
+from train.seat import Limits
 from video.types import FrameError
 from zoom import Episode, FrameRef, Protocol, Task, load_prompts
 
@@ -40,22 +41,23 @@ def groups_of(frames, size: int) -> list[list[Episode]]:
 
 
 def play(policy, pixels, frames, monkeypatch, scripts, limits=LIMITS, size=2):
-    """`scripts`: what some rows write in their first turns (others sample), each token with its true probability."""
-    waiting = {row: list(policy.tokenizer(text)["input_ids"]) for row, text in scripts.items() if row < 2 * size}
+    """`scripts`: what some episodes write in their first turns (others sample), each token with its true probability."""
+    seeds = [[1, 2], [3, 4]] if size == 2 else [[1], [3]]
+    by_seed = dict(zip([seed for row in seeds for seed in row], range(2 * size), strict=True))
+    waiting = {row: list(policy.tokenizer(text)["input_ids"]) for row, text in scripts.items()}
     real = rollouts.choose
 
     def choose(logits, temperatures, generators, never):
         drawn = real(logits, temperatures, generators, never)
-        for row, tokens in waiting.items():
+        for index, generator in enumerate(generators):
+            tokens = waiting.get(by_seed[generator.initial_seed()])
             if tokens:
-                token = tokens.pop(0)
-                masked = logits[row].float().clone()
+                masked = logits[index].float().clone()
                 masked[never] = float("-inf")
-                drawn[row] = (token, float(masked.log_softmax(-1)[token]))
+                drawn[index] = (tokens[0], float(masked.log_softmax(-1)[tokens.pop(0)]))
         return drawn
 
     monkeypatch.setattr(rollouts, "choose", choose)
-    seeds = [[1, 2], [3, 4]] if size == 2 else [[1], [3]]
     return play_groups(policy, pixels, groups_of(frames, size), ["v", "w"], seeds, lambda uri, times: frames[5 : 5 + len(times)], limits)
 
 
@@ -79,19 +81,25 @@ def test_training_sees_the_log_probabilities_of_sampling(policy, pixels, frames,
 
 
 def test_positions_of_playing_are_those_of_training(policy, pixels, frames, monkeypatch):
-    seen = []
-    hook = policy.model.model.language_model.register_forward_pre_hook(lambda module, args, kwargs: seen.append(kwargs["position_ids"]), with_kwargs=True)
-    caches = []
-    real = rollouts._Cached.__init__
-    monkeypatch.setattr(rollouts._Cached, "__init__", lambda self, *rest: caches.append(self) or real(self, *rest))
-    played = play(policy, pixels, frames, monkeypatch, SCRIPTS, size=1)
-    hook.remove()
-    columns = torch.cat([positions[-3:] for positions in seen], dim=2)
-    for row, one in enumerate(group[0] for group in played):
-        fed = columns[:, row][:, caches[0].mask[row].bool()]
-        whole = collate([Sample("x", one.tokens)], policy, pixels).inputs["position_ids"][:, 0]
+    fed = []
+    real = rollouts._Table._inputs
+
+    def watched(self, blocks, frames, start):
+        lengths, inputs, reached = real(self, blocks, frames, start)
+        fed.extend((tuple(block), inputs["position_ids"][:, row, : len(block)]) for row, block in enumerate(blocks))
+        return lengths, inputs, reached
+
+    monkeypatch.setattr(rollouts._Table, "_inputs", watched)
+    for group in play(policy, pixels, frames, monkeypatch, SCRIPTS, size=1):
+        ids = group[0].tokens.ids
+        whole = collate([Sample("x", group[0].tokens)], policy, pixels).inputs["position_ids"][:, 0]
+        place = 0
+        # Blocks of both episodes are mixed: one is this episode's where its tokens come next and its positions fit.
+        for block, positions in fed:
+            if tuple(ids[place : place + len(block)]) == block and torch.equal(positions, whole[:, place : place + len(block)]):
+                place += len(block)
         # The last token that was drawn is never fed.
-        assert torch.equal(fed, whole[:, : fed.shape[1]]) and whole.shape[1] - fed.shape[1] <= 1
+        assert len(ids) - place == 1
 
 
 def test_tokens_spell_the_transcript(policy, pixels, frames, monkeypatch):
@@ -117,7 +125,21 @@ def test_a_frame_that_cannot_be_read_fails_its_episode_alone(policy, pixels, fra
 
     waiting = list(policy.tokenizer(ZOOM)["input_ids"])
     real = rollouts.choose
-    monkeypatch.setattr(rollouts, "choose", lambda *given: [(waiting.pop(0), 0.0) if waiting else real(*given)[0], *real(*given)[1:]])
+
+    def choose(logits, temperatures, generators, never):
+        drawn = real(logits, temperatures, generators, never)
+        return [(waiting.pop(0), 0.0) if generator.initial_seed() == 1 and waiting else one for one, generator in zip(drawn, generators, strict=True)]
+
+    monkeypatch.setattr(rollouts, "choose", choose)
     (first, second), _ = play_groups(policy, pixels, groups_of(frames, 2), ["v", "w"], [[1, 2], [3, 4]], unreadable, LIMITS)
     assert "broken" in first.failure and first.episode.running
     assert second.failure is None
+
+
+def test_features_of_a_frozen_tower_play_the_same(policy, pixels, frames, monkeypatch):
+    from train.features import FrameFeatures
+
+    seen = FrameFeatures(policy.model.model.visual, pixels, memory_bytes=2**20)
+    one, other = (play(policy, source, frames, monkeypatch, SCRIPTS)[0][0] for source in (pixels, seen))
+    assert one.tokens == other.tokens
+    torch.testing.assert_close(torch.tensor(one.logprobs), torch.tensor(other.logprobs), rtol=0, atol=1e-4)

@@ -1,12 +1,16 @@
 """Computing a group's common beginning once changes neither log-probabilities nor gradients."""
 
+import itertools
+
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from train.collate import Sample, collate
 from train.pixels import FramePixels
 from train.policy import load_policy
-from train.shared_prefix import SharedPrefix, collate_group, token_logprobs
+from train.shared_prefix import MOST_PADDING, SharedPrefix, chunks_of_like_length, collate_group, token_logprobs
 from train.tokens import Tokens, TurnWeights
 from zoom.messages import from_rows
 
@@ -41,11 +45,13 @@ def test_equal_to_computing_every_rollout_whole(policy, pixels, rollouts):
         policy.model.zero_grad()
         if shared:
             batch = collate_group(rollouts, policy, pixels)
-            logits, targets, mask = SharedPrefix(policy.model)(batch.prefix, batch.endings), batch.targets, batch.mask
+            assert len(batch.endings) > 1, "rollouts of like length go together, the others apart"
+            mask = batch.mask
+            logprobs, entropy = SharedPrefix(policy.model)(batch.prefix, batch.endings, batch.targets, policy.chat.never_sampled, 0.9)
         else:
             plain = collate([Sample(str(i), tokens) for i, tokens in enumerate(rollouts)], policy, pixels)
-            logits, targets, mask = policy.model(**plain.inputs).logits, plain.targets, plain.weights
-        logprobs, entropy = token_logprobs(logits, targets, policy.chat.never_sampled, 0.9)
+            mask = plain.weights
+            logprobs, entropy = token_logprobs(policy.model(**plain.inputs).logits, plain.targets, policy.chat.never_sampled, 0.9)
         ((logprobs * factors + 0.1 * entropy) * mask).sum().backward()
         gradients = {name: p.grad.clone() for name, p in policy.model.named_parameters() if p.grad is not None}
         found.append(((logprobs * mask).detach(), gradients))
@@ -66,3 +72,12 @@ def test_entropy_is_over_what_can_be_drawn():
     logits = torch.zeros(1, 1, 6)
     logprobs, entropy = token_logprobs(logits, torch.tensor([[1]]), [4, 5], 1.0)
     assert entropy.item() == pytest.approx(torch.tensor(4.0).log().item()) and logprobs.item() == pytest.approx(-entropy.item())
+
+
+@given(st.lists(st.integers(1, 900), min_size=1, max_size=16))
+def test_chunks_hold_every_row_once_and_pad_little(lengths):
+    chunks = chunks_of_like_length(lengths)
+    assert sorted(row for chunk in chunks for row in chunk) == list(range(len(lengths)))
+    for chunk in chunks:
+        steps = [lengths[later] - lengths[row] for row, later in itertools.pairwise(chunk)]
+        assert all(0 <= held * step <= MOST_PADDING for held, step in enumerate(steps, start=1))

@@ -11,40 +11,53 @@ from training_runs import a_recipe
 from recipes.model import ProtocolSettings, Recipe, RlSettings
 
 SCRIPT = '''
-import os, sys
-from train import journal, rl, rollout, rounds
+import os, signal, sys
+from train import learning, rl, rollout, rounds
 
 ZOOM = '<think>a</think><video_zoom>{"segment": [1, 3], "fps": 2}</video_zoom>'
 ANSWERS = ["<think>b</think><answer>%s</answer><|im_end|>" % letter for letter in "AB"]
-real_choose, real_play = rollout.choose, rounds.play_groups
-waiting = []
+real_play, real_loss = rounds.play_groups, learning.Learner._loss
+waiting, losses = {}, []
 
-def play(policy, pixels, groups, *rest):
+def play(policy, pixels, groups, uris, seeds, *rest):
     tokens = lambda text: policy.tokenizer(text)["input_ids"]
-    count = sum(map(len, groups))
-    waiting[:] = [tokens(ZOOM) + tokens(ANSWERS[row % 2]) for row in range(count)]
-    return real_play(policy, pixels, groups, *rest)
+    for group, row in zip(groups, seeds):
+        alike = group[0].task.question == os.environ.get("ALIKE")
+        waiting.update({seed: tokens(ZOOM) + tokens(ANSWERS[0 if alike else place % 2]) for place, seed in enumerate(row)})
+    return real_play(policy, pixels, groups, uris, seeds, *rest)
 
 def choose(logits, temperatures, generators, never):
     masked = logits.float().clone()
     masked[:, never] = float("-inf")
     logprobs = masked.log_softmax(-1)
-    return [(row[0], float(logprobs[index][row.pop(0)])) for index, row in enumerate(waiting)]
+    rows = [waiting[generator.initial_seed()] for generator in generators]
+    return [(row[0], float(logprobs[index][row.pop(0)])) for index, row in enumerate(rows)]
 
-real_step = journal.Journal.step
-def step(self, facts, *rest, **more):
-    real_step(self, facts, *rest, **more)
-    if facts["step"] == int(os.environ["DIE_AFTER"]):
-        os._exit(9)
+def loss(self, part):
+    losses.append(part)
+    if len(losses) == int(os.environ["DIE_AT"]):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real_loss(self, part)
 
-rollout.choose, rounds.play_groups, journal.Journal.step = choose, play, step
-rl.main(sys.argv[1:])
+rollout.choose, rounds.play_groups, learning.Learner._loss = choose, play, loss
+if os.environ["SEVERAL"] == "no":
+    rl.main(sys.argv[1:])
+else:
+    # Several runs by one process, which spends most of its time on imports.
+    from pathlib import Path
+    from recipes.model import Recipe
+    from shards.read import ShardSet
+    from train.engine import take_place
+    place, (shards, policy, *outs) = take_place(False), sys.argv[1:]
+    for out in map(Path, outs):
+        os.environ["ALIKE"] = "" if out.name in ("finished", "served") else "Which one?"
+        rl.train(ShardSet(Path(shards)), policy, out, Recipe.model_validate_json((out / "recipe.json").read_text()), place)
 '''
 
 
-def a_rl_recipe(zero_stage: int) -> Recipe:
+def a_rl_recipe(zero_stage: int, **more) -> Recipe:
     settings = RlSettings(
         steps=5, learning_rate=1e-3, prompts=2, group=4, mini_batch=2, kl=0.01, max_new_tokens=60, max_tokens=4000, overview_budgets=(2, 4),
         episodes_at_once=8, forward_at_once=3, zero_stage=zero_stage, bf16=False, checkpoint_steps=2, seed=1,
-    )
+    ).model_copy(update=more)
     return a_recipe().model_copy(update={"rl": settings, "protocol": ProtocolSettings(min_pixels=784, max_pixels=8000)})

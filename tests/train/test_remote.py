@@ -1,0 +1,95 @@
+"""Playing on a server: its tokens and log-probabilities, weights that are sent to it, and what old ones do to the loss."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from distill.serving import ChatServer, completion
+from recipes.rl import RlSettings, RolloutServer
+from train.grpo_loss import policy_loss
+from train.pixels import FramePixels
+from train.policy import load_policy, save_policy
+from train.remote import RemotePlayer, ServerFailed
+from train.seat import Limits
+from train.serve import serve
+from train.shared_prefix import SharedPrefix, collate_group
+from zoom import Episode, FrameRef, Protocol, Task, load_prompts
+
+LIMITS = Limits(temperature=1.0, max_new_tokens=12, max_tokens=4000)
+ZOOM = '<think>a</think><video_zoom>{"segment": [1, 3], "fps": 1}</video_zoom>'
+
+
+@pytest.fixture(scope="module")
+def frames(shards) -> list[FrameRef]:
+    parts = [part for row in shards.rows() for message in row["messages"] for part in message["parts"] if part["type"] == "image"]
+    return [FrameRef(part["frame_id"], part["time_s"]) for part in parts]
+
+
+def looked(frames) -> list[Episode]:
+    """Two episodes that have zoomed once already, so that tool frames stand before what is written now."""
+    group = []
+    for _ in range(2):
+        episode = Episode(Task("Which?", ("red", "blue"), "choice", 12.0), frames[:4], Protocol(max_zooms=1), load_prompts())
+        episode.step(ZOOM)
+        episode.show(frames[5:7])
+        group.append(episode)
+    return group
+
+
+def test_weights_of_the_server_and_of_the_trainer(checkpoint, shards, frames, tmp_path):
+    """The same weights: at most 1e-3 apart. Others: further, and the loss weighs tokens by it. Sent over: 1e-3 again."""
+    policy = load_policy(checkpoint)
+    pixels = FramePixels(policy.image_processor, shards.jpeg)
+
+    def played(player: RemotePlayer) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        rollouts = player.play_groups([looked(frames)], ["v"], [[1, 2]], lambda uri, times: [], LIMITS)[0]
+        assert all(len(one.tokens.frame_ids) == 6 and len(one.logprobs) == sum(one.tokens.weights) > 0 and not one.failure for one in rollouts)
+        batch = collate_group([one.tokens for one in rollouts], policy, pixels)
+        with torch.no_grad():
+            trainer, _ = SharedPrefix(policy.model)(batch.prefix, batch.endings, batch.targets, policy.chat.never_sampled, 1.0)
+        drawn = torch.zeros_like(batch.mask)
+        for row, one in enumerate(rollouts):
+            drawn[row, : len(one.logprobs)] = torch.tensor(one.logprobs)
+        return trainer, drawn, batch.mask
+
+    def gap(found) -> float:
+        trainer, drawn, mask = found
+        return float(((trainer - drawn).abs() * mask).max())
+
+    def correction(found) -> float:
+        trainer, drawn, mask = found
+        return policy_loss(trainer, mask, trainer, drawn, None, torch.tensor([1.0, -1.0]), mask, RlSettings()).correction / float(mask.sum())
+
+    with serve(checkpoint, take_weights=True) as server:
+        player = RemotePlayer(RolloutServer(base_url=server.base_url, model=server.model), policy, pixels)
+        same = played(player)
+        assert gap(same) < 1e-3 and correction(same) == pytest.approx(1, abs=1e-3)
+        with torch.no_grad():
+            for weight in policy.model.model.language_model.parameters():
+                weight += 0.05 * torch.randn(weight.shape, generator=torch.Generator().manual_seed(0))
+        stale = played(player)
+        assert gap(stale) > 0.05 and abs(correction(stale) - 1) > 1e-3
+        save_policy(policy, tmp_path / "engine")
+        player.load_weights(tmp_path / "engine")
+        assert gap(played(player)) < 1e-3
+        with pytest.raises(ServerFailed, match="weights were not taken"):
+            player.load_weights(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize(("tokens", "sentence"), [(None, "0 token ids and 0 log-probabilities"), ([5, 6], "2 token ids and 0")])
+def test_a_server_that_does_not_say_what_it_drew_is_refused(checkpoint, shards, frames, tokens, sentence):
+    def answer(body) -> dict:
+        reply = completion(identity="1", model="m", text="a", finish_reason="stop", stop=None, prompt_tokens=1, completion_tokens=1)
+        reply["choices"][0]["token_ids"] = tokens
+        return reply
+
+    policy = load_policy(checkpoint)
+    with ChatServer(answer, {"id": "m"}) as server:
+        server.start()
+        player = RemotePlayer(RolloutServer(base_url=server.base_url, model="m"), policy, FramePixels(policy.image_processor, shards.jpeg))
+        with pytest.raises(ServerFailed, match=sentence):
+            player.play_groups([looked(frames)], ["v"], [[1, 2]], lambda uri, times: [], LIMITS)
+        with pytest.raises(ServerFailed, match="/collective_rpc does not answer as it should"):
+            player.load_weights(Path("anywhere"))
+        server.shutdown()
