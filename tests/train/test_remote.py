@@ -93,3 +93,8 @@ def test_a_server_that_does_not_say_what_it_drew_is_refused(checkpoint, shards, 
         with pytest.raises(ServerFailed, match="/collective_rpc does not answer as it should"):
             player.load_weights(Path("anywhere"))
         server.shutdown()
+
+
+def test_a_recipe_with_a_server_names_it():
+    with pytest.raises(ValueError, match="rl.server must name one"):
+        RlSettings(engine="server")
