@@ -30,6 +30,8 @@ PlayerFor = Callable[[EpisodeJob], Player]
 PlayJob = Callable[[EpisodeJob], Awaitable[dict]]
 Chain = Callable[[PlayJob], AsyncIterator[dict]]
 T = TypeVar("T")
+_APART_S = 0.001
+"""Between the starts of the first episodes. Calls sent together are answered together and then wait for one another."""
 
 _log = logging.getLogger(__name__)
 
@@ -152,6 +154,8 @@ async def play_chains(
                 task = asyncio.create_task(finished(item[1]))
                 running[task] = item[0]
                 task.add_done_callback(ended.put_nowait)
+                if item[0] < concurrency:
+                    await asyncio.sleep(_APART_S)
             if not running:
                 break
             task = await ended.get()

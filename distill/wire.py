@@ -64,7 +64,8 @@ class Wire:
         )
 
     async def send(self, pieces: Sequence[bytes], name: str | None = None) -> Answer:
-        """Post a chat completion, whose body is these pieces one after the other. `name` goes along as the idempotency key, for servers that know one.
+        """Post a chat completion, whose body is these pieces one after the other. `name` goes along as the idempotency
+        key, for servers that know one.
 
         Raises:
             TimeoutError: no whole answer within the endpoint's timeout.
