@@ -15,6 +15,7 @@ import hashlib
 import json
 import random
 import re
+import ssl
 import threading
 import time
 from collections import Counter
@@ -31,12 +32,12 @@ class ChatServer:
     def __init__(
         self, *, latency_s: float = 0.0, storm: dict[str, float] | None = None, seed: int = 0, refuses: tuple[str, ...] = (),
         behave: Callable[[int, bytes], str | tuple | None] | None = None, zooms: int = 1, keep: bool = True,
-        swallow_stop: bool = True, port: int = 0,
+        swallow_stop: bool = True, port: int = 0, tls: ssl.SSLContext | None = None,
     ) -> None:
         """`behave(number, body)` may return a misbehaviour's name, a whole (status, headers, body), or None to answer by
         rule. `keep=False` forgets bodies, for long runs."""
         self.latency_s, self.storm, self.refuses, self.behave = latency_s, storm or {}, refuses, behave
-        self.zooms, self.keep, self.swallow_stop, self.port = zooms, keep, swallow_stop, port
+        self.zooms, self.keep, self.swallow_stop, self.port, self.tls = zooms, keep, swallow_stop, port, tls
         self.calls: list[bytes] = []
         self.counts: Counter[str] = Counter()
         self.most_at_once = self.at_once = 0
@@ -46,7 +47,7 @@ class ChatServer:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/v1"
+        return f"https://localhost:{self.port}/v1" if self.tls else f"http://127.0.0.1:{self.port}/v1"
 
     def bodies(self) -> list[dict]:
         return [json.loads(body) for body in self.calls]
@@ -64,7 +65,7 @@ class ChatServer:
 
     async def _serve(self, ready: threading.Event | None = None) -> None:
         self._loop, self._ended = asyncio.get_running_loop(), asyncio.Event()
-        server = await asyncio.start_server(self._connection, "127.0.0.1", self.port, limit=2**22)
+        server = await asyncio.start_server(self._connection, "127.0.0.1", self.port, limit=2**22, ssl=self.tls)
         self.port = server.sockets[0].getsockname()[1]
         if ready:
             ready.set()
