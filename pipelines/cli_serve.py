@@ -13,6 +13,7 @@ def serve(
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes any free one.")] = 8000,
     name: Annotated[str, typer.Option(help="Model name that clients give.")] = "student",
     max_batch: Annotated[int, typer.Option(help="Most requests answered by one pass.")] = 16,
+    take_weights: Annotated[bool, typer.Option(help="Let whoever reaches the port have other weights loaded, as training with `rl.engine: server` does.")] = False,
 ) -> None:
     """Serve a checkpoint: /v1/chat/completions and /v1/models, for players, evaluation and students.
 
@@ -20,4 +21,4 @@ def serve(
     """
     from train.serve import run
 
-    raise typer.Exit(run(checkpoint, host=host, port=port, name=name, max_batch=max_batch))
+    raise typer.Exit(run(checkpoint, host=host, port=port, name=name, max_batch=max_batch, take_weights=take_weights))
