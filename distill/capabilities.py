@@ -33,7 +33,7 @@ class Capabilities:
     model: str
     images: bool
     most_images: int
-    """Frames that one request took, up to what was tried."""
+    """Frames that one request took, exactly, or all that were tried."""
     stop: bool | None
     """Whether generation ends at a stop sequence; where it is refused or ignored, replies are cut afterwards."""
     stop_included: bool | None
@@ -67,7 +67,8 @@ def find_capabilities(endpoint: Endpoint, ledger: Ledger, *, frames: int = 128) 
         known = [name for name in (ledger.fact(identity_of(endpoint), f"refuses:{model}") or "").split(",") if name]
         if refused:
             ledger.learn(identity_of(endpoint), f"refuses:{model}", ",".join(dict.fromkeys([*known, *refused])))
-        ledger.learn(identity_of(endpoint), f"images:{model}", str(found.most_images))
+        limit = "" if found.most_images == frames else str(found.most_images)
+        ledger.learn(identity_of(endpoint), f"images:{model}", limit)
         return found
 
     return run_blocking(run)
@@ -89,13 +90,13 @@ async def _ask_all(asker: _Asker, frames: int) -> Capabilities:
     plain = await asker.ask("Say yes.")
     if plain is None:
         raise EndpointDown(f"{asker.endpoint.base_url} refuses a plain question: {asker.refusal}; mend model or key")
-    most = 0
-    count = 1
-    while count <= frames and await asker.ask("What is this?", images=count) is not None:
-        most = count
-        if count == frames:
-            break
-        count = min(count * 4, frames)
+    most, refused, count = 0, frames + 1, 1
+    while most < frames and most + 1 < refused:
+        if await asker.ask("What is this?", images=count) is None:
+            refused = count
+        else:
+            most = count
+        count = min(count * 4, frames) if refused > frames else (most + refused) // 2
     stopped = await asker.ask(_TIMES, stop=[" 3"], max_tokens=60)
     whole = await asker.ask(_TIMES, max_tokens=60) if stopped else None
     text, full = _text(stopped), _text(whole)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -92,8 +93,9 @@ class ChatPlayer:
         self._dialect = await self._in_thread(
             Dialect, self.endpoint, self.name, self._ledger, self._store, self._purpose, self._cache_bytes
         )
-        if self._ledger.fact(self.identity, f"images:{self.name}") == "0":
+        if (known := self._ledger.fact(self.identity, f"images:{self.name}")) == "0":
             raise EndpointDown(f"{self.name} at {self.identity} takes no images, as was found by asking; name another model")
+        self._most_images = min(self.endpoint.max_images or sys.maxsize, int(known or sys.maxsize))
         if self._budget is not None:
             await self._in_thread(self._budget.join, self._ledger)
 
@@ -149,6 +151,11 @@ class ChatPlayer:
         known, attempt = self._ledger.look_up(key)
         if known is not None:
             return known, True
+        if (images := sum(len(frames_of(message)) for message in messages)) > self._most_images:
+            raise CallFailed(
+                "too_large", f"{images} frames are more than the {self._most_images} images that {self.name} takes in a request, so it was "
+                "not asked; lower protocol.overview_frames or zoom_frames, or name another model", retryable=False,
+            )
         return await self._ask(key, attempt, sampling, messages, frozenset(parameters), await self._encode(parameters, messages)), False
 
     async def _encode(self, parameters: dict, messages: Sequence[Message]) -> Body:

@@ -81,7 +81,7 @@ class Endpoint(Settings):
     operational = frozenset(
         {
             "api_key_env", "concurrency", "timeout_s", "retries", "dead_after_s", "deadline_s", "batch", "requests_per_minute", "tokens_per_minute",
-            "prices",
+            "prices", "max_images",
         }
     )
 
@@ -121,6 +121,8 @@ class Endpoint(Settings):
     """Cap on calls a minute."""
     tokens_per_minute: Positive | None = None
     """Cap on tokens a minute."""
+    max_images: Positive | None = None
+    """Most images that the server takes in one request (`videozoomer ledger probe` finds out); null knows of no limit."""
     prices: Prices = Prices()
     """What calls cost."""
 
@@ -268,6 +270,16 @@ class Recipe(Settings):
         names = [source.name for source in self.sources]
         if len(set(names)) != len(names):
             raise ValueError(f"source names must differ, but are {names}")
+        return self
+
+    @model_validator(mode="after")
+    def _teachers_take_the_overview(self) -> Recipe:
+        for endpoint in (self.teacher, *(teacher.endpoint for teacher in self.distill.more_teachers)):
+            if endpoint.max_images is not None and endpoint.max_images < self.protocol.overview_frames:
+                raise ValueError(
+                    f"{endpoint.model or endpoint.base_url} takes {endpoint.max_images} images a request, but an overview has up to "
+                    f"{self.protocol.overview_frames} frames: lower protocol.overview_frames or name another teacher"
+                )
         return self
 
     @property

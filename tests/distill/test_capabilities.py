@@ -54,7 +54,7 @@ def test_a_server_that_can_do_all(tmp_path):
 
 @pytest.mark.parametrize(
     ("server", "field", "value"),
-    [({"images": 0}, "images", False), ({"images": 20}, "most_images", 16), ({"honours_stop": False}, "stop", False), ({"includes": True}, "stop_included", True),
+    [({"images": 0}, "images", False), ({"images": 20}, "most_images", 20), ({"images": 127}, "most_images", 127), ({"images": 1}, "most_images", 1), ({"honours_stop": False}, "stop", False), ({"includes": True}, "stop_included", True),
      ({"refuses": ("n",)}, "several", False), ({"refuses": ("logprobs",)}, "logprobs", False), ({"counts": False}, "usage", False)],
 )
 def test_what_a_server_cannot_do_is_found(tmp_path, server, field, value):
@@ -70,6 +70,20 @@ def test_what_is_refused_is_left_out_of_the_run(tmp_path):
         rows = play_all(jobs, ChatPlayer(chosen, ledger, store), frames_at, store, Protocol(), load_prompts("v1"))
         assert all(row["well_formed"] for row in rows)
     assert {entry.outcome for entry in read_entries(tmp_path / "l.sqlite")} == {"ok"}
+
+
+def test_an_episode_with_too_many_frames_is_told_before_it_is_sent(tmp_path):
+    with ChatServer() as server, FrameStore(tmp_path / "f.sqlite") as store, Ledger(tmp_path / "l.sqlite") as ledger:
+        jobs = list(exemplar_jobs(make_items(store, 2), DistillSettings(samples=1)))
+        told = []
+        for limit in (4, 8):
+            player = ChatPlayer(Endpoint(base_url=server.url, identity="test", max_images=limit), ledger, store)
+            rows = play_all(jobs, player, frames_at, store, Protocol(), load_prompts("v1"))
+            told.append(([row["failure"] for row in rows], [len(row["turns"]) for row in rows], server.counts["calls"]))
+        # An overview of four frames fits into four, the zoom after it does not; what was answered is not asked again.
+        assert told == [(["too_large"] * 2, [1, 1], 2), ([None] * 2, [2, 2], 4)]
+    with pytest.raises(ValueError, match="takes 20 images a request"):
+        recipe(teacher=Endpoint(base_url="http://x/v1", max_images=20))
 
 
 def test_a_model_without_eyes_is_not_asked(tmp_path):
