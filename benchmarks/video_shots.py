@@ -3,9 +3,10 @@
     python -m benchmarks.video_shots                                  # all of them (transnet takes its time)
     python -m benchmarks.video_shots --only adaptive+threshold transnet
 
-Right and wrong are counted on the sample world, whose cuts, fades and dissolves are known because it painted them;
-a transition is found by a cut no further from it than TOLERANCE_S, and each cut finds one. The cost is CPU time for
-scaling and detecting the frames of a 720p file, without their decoding, on one thread.
+Right and wrong are counted on a film of many transitions: from each cut, fade and dissolve of the sample world's
+evaluation videos, known because the world painted them, the seconds around it, one excerpt after the other. Where two
+excerpts meet is a cut as well. A transition is found by a cut no further from it than TOLERANCE_S, and each cut finds
+one. The cost is CPU time for scaling and detecting the frames of a 720p file, without their decoding, on one thread.
 """
 
 from __future__ import annotations
@@ -14,8 +15,11 @@ import argparse
 import json
 import tempfile
 import time
+from bisect import bisect_left
 from collections import Counter
-from itertools import islice
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice, zip_longest
 from pathlib import Path
 
 import av
@@ -26,30 +30,55 @@ from video.shots import ShotFinder
 from video.transnet import is_installed
 
 CHOICES = ("adaptive+threshold", "transnet", "adaptive", "content", "histogram", "hash", "threshold")
+FPS = 25.0
+"""Rate at which the film is shown."""
+AROUND_FRAMES = 40
+"""Frames of an excerpt before and after the middle of a transition."""
 TOLERANCE_S = 0.25
 COSTED_FRAMES = 1_000
 Transition = tuple[str, float, float]
 """Kind, middle and length in seconds."""
 
 
-def transitions(world: World) -> dict[Path, list[Transition]]:
-    """Of the evaluation videos, each of which is like no other."""
-    known = {}
-    for file, video in world.truth()["videos"].items():
-        if video["split"] == "evaluation":
-            scenes = [scene for scene in video["scenes"] if scene["way_in"] != "start"]
-            known[world.evaluation_videos / file] = [(scene["way_in"], scene["start_s"], scene["way_in_s"]) for scene in scenes]
-    return known
+@dataclass(frozen=True)
+class Film:
+    frames: list[av.VideoFrame]
+    known: list[Transition]
 
 
-def cuts_s(path: Path, detectors: list[str]) -> list[float]:
+def film(world: World) -> Film:
+    """Excerpts of different videos in turn, so that what meets does not look alike."""
+    videos = [(name, video) for name, video in sorted(world.truth()["videos"].items()) if video["split"] == "evaluation"]
+    turns = zip_longest(*(_excerpts(world.evaluation_videos / name, video["scenes"]) for name, video in videos))
+    frames: list[av.VideoFrame] = []
+    known: list[Transition] = []
+    for kind, length_s, excerpt in (excerpt for turn in turns for excerpt in turn if excerpt is not None):
+        if frames:
+            known.append(("cut", len(frames) / FPS, 0.0))
+        known.append((kind, (len(frames) + AROUND_FRAMES) / FPS, length_s))
+        frames += excerpt
+    return Film(frames, known)
+
+
+def _excerpts(path: Path, scenes: list[dict]) -> Iterator[tuple[str, float, list[av.VideoFrame]]]:
+    """Kind and length of each transition, and the frames from AROUND_FRAMES before its middle to as many after it."""
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
-        finder, end_s = ShotFinder(detectors, float(stream.average_rate)), 0.0
-        for frame in container.decode(stream):
-            end_s = float(frame.pts * stream.time_base)
-            finder.take(frame, end_s)
-    return [shot.start_s for shot in finder.shots(end_s + 0.04)[1:]]
+        shown, rate = list(container.decode(stream)), float(stream.average_rate)
+        starts_s = [float((frame.pts - shown[0].pts) * stream.time_base) for frame in shown]
+    for scene in scenes:
+        middle = bisect_left(starts_s, scene["start_s"] - 1e-3)
+        excerpt = shown[middle - AROUND_FRAMES : middle + AROUND_FRAMES]
+        if scene["way_in"] != "start" and len(excerpt) == 2 * AROUND_FRAMES:
+            # Lengths in the film's own time, which runs at FPS.
+            yield scene["way_in"], scene["way_in_s"] * rate / FPS, excerpt
+
+
+def cuts_s(frames: list[av.VideoFrame], detectors: list[str]) -> list[float]:
+    finder = ShotFinder(detectors, FPS)
+    for number, frame in enumerate(frames):
+        finder.take(frame, number / FPS)
+    return [shot.start_s for shot in finder.shots(len(frames) / FPS)[1:]]
 
 
 def found(cuts: list[float], known: list[Transition]) -> list[str]:
@@ -89,17 +118,14 @@ def main() -> None:
         import torch
 
         torch.set_num_threads(1)
-    known = transitions(make_world(arguments.folder / "world"))
-    all_of_them = Counter(kind for of_one in known.values() for kind, _, _ in of_one)
-    print(json.dumps({"videos": len(known), **all_of_them}), flush=True)
+    made = film(make_world(arguments.folder / "world"))
+    all_of_them = Counter(kind for kind, _, _ in made.known)
+    print(json.dumps({"frames": len(made.frames), **all_of_them}), flush=True)
     for choice in arguments.only:
-        told, right = 0, Counter()
-        for path, of_one in known.items():
-            cuts = cuts_s(path, choice.split("+"))
-            told += len(cuts)
-            right.update(found(cuts, of_one))
+        cuts = cuts_s(made.frames, choice.split("+"))
+        right = Counter(found(cuts, made.known))
         row = {
-            "detectors": choice, "precision": right.total() / max(1, told), "recall": right.total() / all_of_them.total(),
+            "detectors": choice, "precision": right.total() / max(1, len(cuts)), "recall": right.total() / all_of_them.total(),
             **{kind: right[kind] for kind in all_of_them}, "ms_a_frame": cost_ms(make_video(arguments.folder, minutes=2), choice.split("+")),
         }
         print(json.dumps({key: round(value, 3) if isinstance(value, float) else value for key, value in row.items()}), flush=True)
