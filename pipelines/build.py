@@ -7,7 +7,19 @@ from typing import Any
 
 import dagster as dg
 
-from assets import checks, curation, datasets, distillation, evaluation, harvest, reporting, sources, student, training, videos
+from assets import (
+    checks,
+    curation,
+    datasets,
+    distillation,
+    evaluation,
+    harvest,
+    reporting,
+    sources,
+    student,
+    training,
+    videos,
+)
 from assets.workspace import Workspace
 from pipelines.automation import build_jobs, build_schedules, build_sensors
 from recipes import Recipe

@@ -90,11 +90,11 @@ def test_a_server_that_does_not_say_what_it_drew_is_refused(checkpoint, shards, 
         player = RemotePlayer(RolloutServer(base_url=server.base_url, model="m"), policy, FramePixels(policy.image_processor, shards.jpeg))
         with pytest.raises(ServerFailed, match=sentence):
             player.play_groups([looked(frames)], ["v"], [[1, 2]], lambda uri, times: [], LIMITS)
-        with pytest.raises(ServerFailed, match="/collective_rpc does not answer as it should"):
+        with pytest.raises(ServerFailed, match=r"/collective_rpc does not answer as it should"):
             player.load_weights(Path("anywhere"))
         server.shutdown()
 
 
 def test_a_recipe_with_a_server_names_it():
-    with pytest.raises(ValueError, match="rl.server must name one"):
+    with pytest.raises(ValueError, match=r"rl\.server must name one"):
         RlSettings(engine="server")
