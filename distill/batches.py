@@ -229,7 +229,7 @@ class _Batches:
         self.say(f"batch {batch.id} is {batch.status}")
 
     async def _journal_one(self, line: _Sent, outcome: Outcome) -> None:
-        body = Body(b"", line.digest, line.text_bytes, line.image_tokens)
+        body = Body((), line.digest, line.text_bytes, line.image_tokens)
         entry = self.dialect.entry(
             line.key, line.attempt, {"sample": line.sample, "temperature": line.temperature}, line.excerpt, body, outcome,
             latency_s=0.0, price_share=self.dialect.endpoint.prices.batch_share,
