@@ -26,6 +26,8 @@ SINGLE_TOKENS = (*PROTOCOL_TAGS, *CALL_PARTS, *FRAME_TAGS)
 SPLIT = r"\.\p{N}{2}s>|\.\p{N}{2}|\p{N}{1,3}| ?\p{L}+| ?[^\s\p{L}\p{N}]|\s+"
 """Pieces that byte-pair merges never cross."""
 PATCH_SIZE = {"qwen2_5_vl": 14, "qwen3_vl": 16}
+INITIAL_SPREAD = 0.06
+"""Standard deviation of the first weights; Qwen's 0.02 is for widths of thousands and learns half as fast at these."""
 ROTARY_BASE = 10_000.0
 """Qwen's own (1e6 and 5e6) is for contexts a hundred times longer."""
 
@@ -101,6 +103,7 @@ def tiny_config(settings: TinyModel, tokenizer: PreTrainedTokenizerFast) -> Pret
         "eos_token_id": tokenizer.eos_token_id,
         # None while building: ZeRO-3 partitions the embedding before its padding row could be zeroed.
         "pad_token_id": None,
+        "initializer_range": INITIAL_SPREAD,
         "rope_parameters": {
             "rope_type": "default", "rope_theta": ROTARY_BASE, "mrope_section": [head // 2 - 2 * section, section, section]
         },

@@ -31,9 +31,17 @@ def write_report(lake: Lake, facts: ReportFacts, target: Path) -> Path:
     """
     sections = [section(lake, facts) for section in SECTIONS]
     sections.append(results.not_run(sections))
+    name = f"Report on {facts.recipe_name}" if facts.recipe_name else "Report"
+    return write_page(target, name, headline(lake), sections, facts.trajectories)
+
+
+def write_page(
+    target: Path, name: str, first: Sequence[tuple[str, str, str]], sections: Sequence[Section], trajectories: str | None = None
+) -> Path:
+    """One HTML file that needs nothing else. `first`: the figures at the top, as (what, how much, small print)."""
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{os.getpid()}")
-    temporary.write_text(_page(facts, headline(lake), sections), encoding="utf-8")
+    temporary.write_text(_page(name, first, sections, trajectories), encoding="utf-8")
     temporary.replace(target)
     return target
 
@@ -62,14 +70,13 @@ def headline(lake: Lake) -> list[tuple[str, str, str]]:
     return out
 
 
-def _page(facts: ReportFacts, first: list[tuple[str, str, str]], sections: Sequence[Section]) -> str:
-    name = f"Report on {facts.recipe_name}" if facts.recipe_name else "Report"
+def _page(name: str, first: Sequence[tuple[str, str, str]], sections: Sequence[Section], trajectories: str | None) -> str:
     links = "".join(f'<li><a href="#{section.id}">{escape(section.title)}</a></li>' for section in sections)
     body = "".join(
         f'<section id="{section.id}" aria-labelledby="{section.id}-title"><h2 id="{section.id}-title">{escape(section.title)}</h2>{section.body}</section>'
         for section in sections
     )
-    browser = f'<p><a href="{escape(facts.trajectories)}">Browse single trajectories</a></p>' if facts.trajectories else ""
+    browser = f'<p><a href="{escape(trajectories)}">Browse single trajectories</a></p>' if trajectories else ""
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n<meta name="color-scheme" content="light dark">\n'

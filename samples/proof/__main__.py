@@ -1,0 +1,82 @@
+"""Runs the proof and writes its report. See `samples/proof/__init__.py`."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from samples.proof.datasets import write_warm_up
+from samples.proof.library import Library
+from samples.proof.plan import FULL, QUICK, Plan, recipe_for
+from samples.proof.report import write_report
+from samples.proof.stages import SeedRun, train
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="samples.proof", description="A tiny policy of the true architecture learns to zoom. What is done already is kept: run it again to go on.",
+    )
+    parser.add_argument("--quick", action="store_true", help="one seed and little data: the direction, in minutes")
+    parser.add_argument("--home", type=Path, help="folder for everything (default: runs/proof or runs/proof-quick)")
+    parser.add_argument("--seed", type=int, help="run the stages of this seed alone; the warm-up must be done")
+    given = parser.parse_args(arguments)
+    plan = QUICK if given.quick else FULL
+    home = (given.home or Path("runs") / ("proof-quick" if given.quick else "proof")).absolute()
+    if given.seed is not None:
+        run_seed(home, plan, given.seed)
+        return 0
+    began_s = time.monotonic()
+    warm_up(home, plan)
+    # More seeds than cores share them; each trains on one thread.
+    with ThreadPoolExecutor(len(plan.seeds)) as pool:
+        ends = list(pool.map(lambda seed: _seed_process(home, given.quick, seed), plan.seeds))
+    if any(ends):
+        print(f"a seed failed; its message is above. Run the same command again to go on. ({home})")
+        return 1
+    report = write_report(home, plan, seconds=time.monotonic() - began_s)
+    print(report.text)
+    print(f"report: {report.page}")
+    return 0
+
+
+def warm_up(home: Path, plan: Plan) -> Path:
+    """Films and the warm-up that all seeds begin with; both cores train it."""
+    recipe = recipe_for(home)
+    home.mkdir(parents=True, exist_ok=True)
+    shards = home / "warm-up-shards"
+    began_s = time.monotonic()
+    with Library(home / "films", "warmup", plan.warmup_films, recipe, seed=0) as library:
+        if not (shards / "manifest.json").is_file():
+            write_warm_up(library, shards, plan.warmup_rows)
+    for split, count in (("train", plan.train_films), ("test", plan.test_films)):
+        Library(home / "films", split, count, recipe, seed=0)
+    _say(f"{plan.warmup_films + plan.train_films + plan.test_films} films, painted, encoded and ingested ({time.monotonic() - began_s:.0f} s)")
+    began_s = time.monotonic()
+    settings = recipe.sft.model_copy(update={"max_steps": plan.warmup_steps, "micro_batch_size": recipe.sft.batch_size // 2})
+    checkpoint = train("train.sft", home / "warm-up", shards, recipe.model_copy(update={"sft": settings}), processes=2)
+    _say(f"warm-up: {plan.warmup_steps} steps ({time.monotonic() - began_s:.0f} s)")
+    return checkpoint
+
+
+def run_seed(home: Path, plan: Plan, seed: int) -> None:
+    import torch
+
+    torch.set_num_threads(1)
+    SeedRun(home, plan, recipe_for(home), home / "warm-up" / "checkpoint", seed, lambda text: _say(f"seed {seed}  {text}")).run()
+
+
+def _seed_process(home: Path, quick: bool, seed: int) -> int:
+    command = [sys.executable, "-m", "samples.proof", "--home", str(home), "--seed", str(seed), *(["--quick"] if quick else [])]
+    return subprocess.run(command).returncode
+
+
+def _say(text: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')}  {text}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,85 @@
+"""The proof's data sets: every row a conversation of our own episode (or of the warm-up), in our own shards."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+from recipes.model import Recipe
+from samples.proof.library import Library
+from samples.proof.play import Outcome, an_episode, judged, teach
+from samples.proof.teacher import Teacher
+from samples.proof.warmup import glance_row, look_row, look_times
+from zoom import Episode, Message
+from zoom.messages import to_rows
+
+OPENING = "Start from what those frames do show."
+
+
+def write_warm_up(library: Library, target: Path, rows_of_each: int) -> None:
+    rows = []
+    for film in library.films:
+        rng = random.Random(f"warm-up {film.path.stem}")
+        for number in range(rows_of_each):
+            glance = glance_row(film, library.overview(film), rng)
+            look = look_row(film, library.frames_for(str(film.path), look_times(film, rng)))
+            for kind, messages in (("glance", glance), ("look", look)):
+                rows.append(library.conversation(f"{film.path.stem}-{kind}-{number}", film, "warm-up", messages))
+    library.write("sft", target, rows, {"stage": "warm-up: naming frames and giving times, on films of its own"})
+
+
+def exemplars(library: Library, questions: Sequence[dict], recipe: Recipe, seed: int) -> list[Outcome]:
+    """The teacher's episodes, right or not."""
+    outcomes = []
+    for question in questions:
+        teacher = Teacher(library.jpeg, f"{seed} {question['question_id']}")
+        episode = teach(library, an_episode(question, recipe, author="teacher"), question["video_uri"], teacher)
+        outcomes.append(judged(question, episode))
+    return outcomes
+
+
+def reflections(library: Library, failed: Sequence[Outcome], seed: int) -> list[Outcome]:
+    """The teacher takes up failed episodes that zoomed and can still be repaired; it is not told the truth."""
+    outcomes = []
+    for outcome in failed:
+        if outcome.correct or not outcome.hits:
+            continue
+        try:
+            episode = Episode.reflecting_on(outcome.episode, OPENING)
+        except ValueError:
+            continue
+        teacher = Teacher(library.jpeg, f"{seed} reflection {outcome.question['question_id']}")
+        outcomes.append(judged(outcome.question, teach(library, episode, outcome.question["video_uri"], teacher)))
+    return outcomes
+
+
+def kept(outcomes: Sequence[Outcome], *, seen: bool = True) -> list[Outcome]:
+    """Right, well formed, and with the disc in a frame that was shown: a lucky guess teaches nothing."""
+    return [outcome for outcome in outcomes if outcome.correct and outcome.episode.well_formed and (any(outcome.hits) or not seen)]
+
+
+def write_trajectories(library: Library, target: Path, kinds: dict[str, Sequence[Outcome]], about: dict) -> None:
+    rows = []
+    for kind, outcomes in kinds.items():
+        for outcome in outcomes:
+            question, episode = outcome.question, outcome.episode
+            rows.append(_row(f"{question['question_id']}-{kind}", question, kind, episode.transcript, episode.zooms))
+    library.write("sft", target, rows, about)
+
+
+def write_uniform(library: Library, target: Path, questions: Sequence[dict], recipe: Recipe) -> None:
+    """Single turns: the question's frames are all there are, the truth is the answer."""
+    rows = []
+    for question in questions:
+        episode = an_episode(question, recipe, author="teacher", max_zooms=0)
+        episode.step(f"<think> {question['answer']}</think><answer>{question['answer']}</answer>")
+        rows.append(_row(f"{question['question_id']}-uniform", question, "exemplar", episode.transcript, 0))
+    library.write("sft", target, rows, {"stage": "the same network on uniform frames, in one turn"})
+
+
+def _row(name: str, question: dict, kind: str, messages: Sequence[Message], zooms: int) -> dict:
+    return {
+        "id": name, "question_id": question["question_id"], "video_id": question["video_id"], "kind": kind, "split": "train",
+        "messages": to_rows(messages), "zooms": zooms, "answer": question["answer"],
+    }

@@ -1,0 +1,66 @@
+"""How large the proof is, and the recipe that its trainings get."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from recipes.model import Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    name: str
+    seeds: tuple[int, ...]
+    warmup_films: int
+    train_films: int
+    test_films: int
+    test_each: int
+    """Questions of each held-out film."""
+    warmup_rows: int
+    """Rows of each kind for every film of the warm-up."""
+    warmup_steps: int
+    exemplar_questions: int
+    student_steps: int
+    failed_questions: int
+    """Questions that the student plays for the teacher to reflect on its failures."""
+    sft_steps: int
+    rl_rounds: int
+    learning_rate: float = 1e-3
+    """Of fine-tuning."""
+
+
+FULL = Plan(
+    "full", (0, 1, 2), warmup_films=500, train_films=300, test_films=100, test_each=4, warmup_rows=6, warmup_steps=1400,
+    exemplar_questions=600, student_steps=80, failed_questions=400, sft_steps=120, rl_rounds=40,
+)
+QUICK = Plan(
+    "quick", (0,), warmup_films=120, train_films=60, test_films=25, test_each=4, warmup_rows=6, warmup_steps=300,
+    exemplar_questions=200, student_steps=40, failed_questions=100, sft_steps=60, rl_rounds=5,
+)
+
+
+def recipe_for(home: Path) -> Recipe:
+    """The protocol's numbers for films of three quarters of a minute, and a policy of one visual token a frame."""
+    return Recipe.model_validate(
+        {
+            "name": "proof",
+            "home": str(home),
+            "sources": [{"name": "films", "videos": str(home / "films"), "questions": str(home / "questions.jsonl")}],
+            "teacher": {"base_url": "http://127.0.0.1:9/v1"},
+            "protocol": {"overview_fps": 0.25, "overview_frames": 12, "min_pixels": 784, "max_pixels": 784, "prompts": "brief"},
+            "policy": {
+                "freeze_vision": False,
+                "tiny": {"hidden_size": 128, "layers": 4, "heads": 4, "key_value_heads": 2, "vocabulary": 1024},
+            },
+            "sft": {
+                "learning_rate": 2e-3, "batch_size": 16, "micro_batch_size": 16, "warmup_share": 0.05, "zero_stage": 0, "bf16": False,
+                "gradient_checkpointing": False, "epochs": 100, "checkpoint_steps": 50,
+            },
+            "rl": {
+                "enabled": True, "learning_rate": 3e-4, "prompts": 16, "group": 8, "mini_batch": 16, "episodes_at_once": 128, "redraws": 1,
+                "forward_at_once": 8, "overview_budgets": [12], "kl": 0.001, "entropy": 0.001, "max_new_tokens": 100, "max_tokens": 2048,
+                "zero_stage": 0, "bf16": False, "checkpoint_steps": 10,
+            },
+        }
+    )

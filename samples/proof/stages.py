@@ -1,0 +1,135 @@
+"""The stages of one seed. Each leaves `played.json` or a checkpoint behind, and is not run again while that is there.
+
+warm-up -> student (exemplars) -> its failures -> reflections -> sft (both) -> rl; beside them, the same network on uniform frames.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from recipes.model import Recipe
+from samples.proof.datasets import exemplars, kept, reflections, write_trajectories, write_uniform
+from samples.proof.figures import per_question
+from samples.proof.library import Library
+from samples.proof.plan import Plan
+from samples.proof.play import Outcome, play
+
+Say = Callable[[str], None]
+MAX_ZOOMS = 4
+
+
+class StageError(RuntimeError):
+    """A training of the proof failed; the message names its log."""
+
+
+def train(module: str, home: Path, shards: Path, recipe: Recipe, *, processes: int = 1, extra: Sequence[str] = ()) -> Path:
+    """Run a training in a process of its own, unless the same one is done; returns its checkpoint.
+
+    Raises:
+        StageError: it failed.
+    """
+    # Only what this training goes by: another number of RL rounds is no reason to warm up again.
+    told = recipe.model_dump_json(include={"protocol", "policy", module.removeprefix("train.")})
+    content = (shards / "manifest.json").read_bytes() + told.encode() + " ".join(extra).encode()
+    stamp, done = hashlib.sha256(content).hexdigest(), home / "done.json"
+    if done.is_file() and json.loads(done.read_text())["stamp"] == stamp:
+        return home / "checkpoint"
+    began_s = time.monotonic()
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "recipe.json").write_text(recipe.model_dump_json())
+    launcher = ["-m", "torch.distributed.run", "--nproc_per_node", str(processes)] if processes > 1 else []
+    command = [sys.executable, *launcher, "-m", module, "--shards", str(shards), "--out", str(home), "--recipe", str(home / "recipe.json"), *extra]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
+    with (home / "log.txt").open("w") as log:
+        failed = subprocess.run(command, stdout=log, stderr=log, env=environment).returncode
+    if failed:
+        raise StageError(f"{module} ended with status {failed}; its last words are in {home / 'log.txt'}")
+    done.write_text(json.dumps({"stamp": stamp, "seconds": time.monotonic() - began_s}))
+    return home / "checkpoint"
+
+
+class SeedRun:
+    """All stages of one seed."""
+
+    def __init__(self, home: Path, plan: Plan, recipe: Recipe, warm: Path, seed: int, say: Say) -> None:
+        self.home, self.plan, self.recipe, self.warm, self.seed, self.say = home / f"seed-{seed}", plan, recipe, warm, seed, say
+        self.home.mkdir(parents=True, exist_ok=True)
+        films = home / "films"
+        self.library = Library(films, "train", plan.train_films, recipe, seed=0)
+        self.tests = Library(films, "test", plan.test_films, recipe, seed=0)
+        questions = self.library.questions(self.library.films)
+        random.Random(f"questions {seed}").shuffle(questions)
+        self.questions = questions
+        self.asked = self.tests.questions(self.tests.films, each=plan.test_each)
+
+    def run(self) -> None:
+        plan = self.plan
+        good = kept(exemplars(self.library, self.questions[: plan.exemplar_questions], self.recipe, self.seed))
+        self._write("student-shards", {"exemplar": good})
+        student = self._sft("student", "student-shards", plan.student_steps)
+        self._report("student", student)
+
+        own = play(student, self.library, self.questions[: plan.failed_questions], self.recipe, temperature=1.0, seed=self.seed)
+        repaired = kept(reflections(self.library, own, self.seed))
+        self.say(f"{sum(not outcome.correct for outcome in own)} of {len(own)} student episodes failed, {len(repaired)} kept reflections")
+        self._write("sft-shards", {"exemplar": good, "reflection": repaired})
+        sft = self._sft("sft", "sft-shards", plan.sft_steps)
+        self._report("sft", sft)
+
+        self.library.write("rl", self.home / "rl-shards", self.questions, {"stage": "questions for reinforcement learning"})
+        settings = self.recipe.rl.model_copy(update={"steps": plan.rl_rounds, "seed": self.seed})
+        began_s = time.monotonic()
+        # The tower sees all it needs to; frozen, a frame's features are computed once for all that are shown it.
+        frozen = self.recipe.policy.model_copy(update={"freeze_vision": True})
+        recipe = self.recipe.model_copy(update={"rl": settings, "policy": frozen})
+        policy = train("train.rl", self.home / "rl", self.home / "rl-shards", recipe, extra=("--policy", str(sft)))
+        self.say(f"rl: {plan.rl_rounds} rounds in {time.monotonic() - began_s:.0f} s")
+        played = self._report("rl", policy)
+        for most in range(MAX_ZOOMS):
+            self._report(f"rl-at-most-{most}", policy, max_zooms=most)
+
+        frames = round(statistics.fmean(outcome["frames"] for outcome in played.values()))
+        uniform = self.library.questions(self.library.films, frames=frames)
+        random.Random(f"questions {self.seed}").shuffle(uniform)
+        write_uniform(self.library, self.home / "uniform-shards", uniform, self.recipe)
+        self._report(
+            "uniform", self._sft("uniform", "uniform-shards", plan.sft_steps + plan.student_steps), max_zooms=0,
+            questions=self.tests.questions(self.tests.films, frames=frames, each=plan.test_each),
+        )
+
+    def _write(self, name: str, kinds: dict[str, Sequence[Outcome]]) -> None:
+        write_trajectories(self.library, self.home / name, kinds, {"stage": name, "seed": self.seed})
+
+    def _sft(self, name: str, shards: str, steps: int) -> Path:
+        settings = self.recipe.sft.model_copy(update={"max_steps": steps, "seed": self.seed, "learning_rate": self.plan.learning_rate})
+        policy = self.recipe.policy.model_copy(update={"checkpoint": str(self.warm)})
+        recipe = self.recipe.model_copy(update={"sft": settings, "policy": policy})
+        began_s = time.monotonic()
+        checkpoint = train("train.sft", self.home / name, self.home / shards, recipe)
+        self.say(f"{name}: {steps} steps in {time.monotonic() - began_s:.0f} s")
+        return checkpoint
+
+    def _report(self, name: str, checkpoint: Path, *, max_zooms: int | None = None, questions: Sequence[dict] | None = None) -> dict[str, dict]:
+        """Play the held-out questions, unless these weights have played them, and say how it went."""
+        target = self.home / f"{name}.json"
+        weights = hashlib.sha256((checkpoint / "model.safetensors").read_bytes()).hexdigest()
+        kept_there = json.loads(target.read_text()) if target.is_file() else {}
+        if kept_there.get("weights") != weights or len(kept_there["played"]) != len(self.asked):
+            outcomes = play(checkpoint, self.tests, questions or self.asked, self.recipe, max_zooms=max_zooms)
+            kept_there = {"weights": weights, "played": per_question(outcomes)}
+            target.write_text(json.dumps(kept_there))
+        rows = kept_there["played"].values()
+        self.say(
+            f"{name}: {statistics.fmean(row['accuracy'] for row in rows):.1%} right, {statistics.fmean(row['hit_rate'] for row in rows):.1%} hit, "
+            f"{statistics.fmean(row['zooms'] for row in rows):.2f} zooms, {statistics.fmean(row['frames'] for row in rows):.1f} frames"
+        )
+        return kept_there["played"]

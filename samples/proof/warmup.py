@@ -1,0 +1,69 @@
+"""What stands in for the pre-training of a real model: naming what frames show, and giving a time inside a named scene.
+
+Films of its own, no zoom call and no question of the proof. A real model brings both along.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from samples.proof.world import DURATION_S, FPS, GLYPH_S, Film, Scene
+from zoom import FrameRef, Message, Text
+from zoom.messages import merged, tagged
+
+SHOWN = (3, 6, 12)
+"""Frames of a row about the overview: few, or all of them."""
+ASKED, LOOKED_AT, WITH_DISC = 5, 8, 6
+"""Questions about one overview; frames of one close look, and how many of single frames show a disc."""
+
+
+def glance_row(film: Film, overview: Sequence[FrameRef], rng: random.Random) -> list[Message]:
+    """When is a named scene? The frames are gone through in order, each by scene and time, up to the first of that scene."""
+    shown = sorted(rng.sample(list(overview), rng.choice(SHOWN)), key=lambda frame: frame.time_s)
+    names = [scene_at(film, frame.time_s).name for frame in shown]
+    talk: list[Message] = []
+    for name in rng.choices(list(dict.fromkeys(names)), k=ASKED):
+        said = "".join(told(names[place], shown[place].time_s) for place in range(names.index(name) + 1))
+        talk += _talk(() if talk else shown, f"When {name}?", said)
+    return [_SYSTEM, *talk]
+
+
+def told(name: str, time_s: float) -> str:
+    """A scene and a time in it, as the proof's policy writes them."""
+    return f" {name} {time_s:.0f}"
+
+
+def look_times(film: Film, rng: random.Random) -> list[float]:
+    """A stretch at two frames a second, mostly with a disc in it; or single frames, most of them with discs."""
+    if rng.random() < 0.5:
+        close_s = int(rng.choice(film.scenes).disc_s) if rng.random() < 0.7 else rng.randrange(DURATION_S)
+        start_s = max(0, min(close_s - rng.randrange(4), DURATION_S - 4))
+        return [start_s + number / 2 for number in range(LOOKED_AT)]
+    shown = [scene.disc_s + number / FPS for scene in film.scenes for number in range(int(GLYPH_S * FPS))]
+    others = [number / FPS for number in range(DURATION_S * FPS) if number / FPS not in shown]
+    return sorted(rng.sample(shown, WITH_DISC) + rng.sample(others, LOOKED_AT - WITH_DISC))
+
+
+def look_row(film: Film, frames: Sequence[FrameRef]) -> list[Message]:
+    """Every frame's time and disc; then the discs alone."""
+    discs = [disc_at(film, frame.time_s) for frame in frames]
+    said = "".join(f" {frame.time_s:.2f} {disc or 'none'}" for frame, disc in zip(frames, discs, strict=True))
+    return [_SYSTEM, *_talk(frames, "What?", f"{said}. {' '.join(dict.fromkeys(disc for disc in discs if disc)) or 'none'}")]
+
+
+def scene_at(film: Film, time_s: float) -> Scene:
+    return next(scene for scene in film.scenes if scene.start_s <= time_s < scene.end_s)
+
+
+def disc_at(film: Film, time_s: float) -> str | None:
+    scene = scene_at(film, time_s)
+    return scene.disc if scene.disc_s <= time_s < scene.disc_s + GLYPH_S else None
+
+
+def _talk(frames: Sequence[FrameRef], question: str, answer: str) -> list[Message]:
+    asked = [*tagged(frames), Text("\n" + question)] if frames else [Text(question)]
+    return [Message("user", merged(asked)), Message("assistant", (Text(answer),))]
+
+
+_SYSTEM = Message("system", (Text("Look."),))
