@@ -111,7 +111,8 @@ class GroupCache:
         """All rows of all groups at once: a group's queries meet its beginning as one matrix."""
         (begun_keys, begun_values), (own_keys, own_values) = self._beginning[layer], self._own[layer]
         groups, heads, shared, width = begun_keys.shape
-        each, last = query.shape[1] // heads, int(self.used.max()) + 1
+        # Of the rows that go on: one that has ended may fill its columns to the last.
+        each, last = query.shape[1] // heads, int(self.used[self._rows].max()) + 1
         asked = query.new_zeros(len(self.used), heads, each, width)
         asked[self._rows] = query[:, :, 0].reshape(-1, heads, each, width) * scale
 

@@ -10,7 +10,7 @@ from train.policy import load_policy
 from train.rollout import play_groups
 from train.seat import Limits
 from video.types import FrameError
-from zoom import Episode, FrameRef, Protocol, Task, load_prompts
+from zoom import Episode, FrameRef, Message, Protocol, Task, Text, load_prompts
 
 LIMITS = Limits(temperature=1.0, max_new_tokens=40, max_tokens=4000)
 
@@ -143,3 +143,17 @@ def test_features_of_a_frozen_tower_play_the_same(policy, pixels, frames, monkey
     one, other = (play(policy, source, frames, monkeypatch, SCRIPTS)[0][0] for source in (pixels, seen))
     assert one.tokens == other.tokens
     torch.testing.assert_close(torch.tensor(one.logprobs), torch.tensor(other.logprobs), rtol=0, atol=1e-4)
+
+
+def test_a_row_that_ended_with_all_its_columns_full_does_not_disturb_the_others(policy, pixels):
+    table_of, prompt = rollouts._Table, policy.chat.encode([Message("user", (Text("Which?"),))], pixels.tokens, prompt=True)
+    full, alone = table_of(policy, pixels, 2), table_of(policy, pixels, 2)
+    token = prompt.ids[-1]
+    with torch.no_grad():
+        for table in (full, alone):
+            table.begin([prompt])
+        # The first room that is made has 64 columns.
+        full.feed([0], [[token] * 64], [()])
+        for _ in range(3):
+            here, there = (table.feed([1], [[token]], [()]) for table in (full, alone))
+            assert torch.allclose(here, there, atol=1e-5)
