@@ -9,7 +9,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from samples.proof.datasets import write_warm_up
+from samples.proof.datasets import write_talks, write_warm_up
 from samples.proof.library import Library
 from samples.proof.plan import FULL, QUICK, Plan, recipe_for
 from samples.proof.report import write_report
@@ -47,18 +47,25 @@ def warm_up(home: Path, plan: Plan) -> Path:
     """Films and the warm-up that all seeds begin with; both cores train it."""
     recipe = recipe_for(home)
     home.mkdir(parents=True, exist_ok=True)
-    shards = home / "warm-up-shards"
+    shards, talks = home / "warm-up-shards", home / "talk-shards"
     began_s = time.monotonic()
     with Library(home / "films", "warmup", plan.warmup_films, recipe, seed=0) as library:
-        if not (shards / "manifest.json").is_file():
-            write_warm_up(library, shards, plan.warmup_rows)
+        for target, write in ((shards, write_warm_up), (talks, write_talks)):
+            if not (target / "manifest.json").is_file():
+                write(library, target, plan.warmup_rows)
     for split, count in (("train", plan.train_films), ("test", plan.test_films)):
         Library(home / "films", split, count, recipe, seed=0)
     _say(f"{plan.warmup_films + plan.train_films + plan.test_films} films, painted, encoded and ingested ({time.monotonic() - began_s:.0f} s)")
-    began_s = time.monotonic()
-    settings = recipe.sft.model_copy(update={"max_steps": plan.warmup_steps, "micro_batch_size": recipe.sft.batch_size // 2})
-    checkpoint = train("train.sft", home / "warm-up", shards, recipe.model_copy(update={"sft": settings}), processes=2)
-    _say(f"warm-up: {plan.warmup_steps} steps ({time.monotonic() - began_s:.0f} s)")
+    checkpoint = None
+    for name, rows, steps, rate in (
+        ("warm-up", shards, plan.warmup_steps, recipe.sft.learning_rate), ("talk", talks, plan.talk_steps, recipe.sft.learning_rate / 2),
+    ):
+        began_s = time.monotonic()
+        update = {"max_steps": steps, "micro_batch_size": recipe.sft.batch_size // 2, "learning_rate": rate}
+        policy = recipe.policy.model_copy(update={"checkpoint": str(checkpoint) if checkpoint else None})
+        half = recipe.model_copy(update={"sft": recipe.sft.model_copy(update=update), "policy": policy})
+        checkpoint = train("train.sft", home / name, rows, half, processes=2)
+        _say(f"{name}: {steps} steps ({time.monotonic() - began_s:.0f} s)")
     return checkpoint
 
 
@@ -66,7 +73,7 @@ def run_seed(home: Path, plan: Plan, seed: int) -> None:
     import torch
 
     torch.set_num_threads(1)
-    SeedRun(home, plan, recipe_for(home), home / "warm-up" / "checkpoint", seed, lambda text: _say(f"seed {seed}  {text}")).run()
+    SeedRun(home, plan, recipe_for(home), home / "talk" / "checkpoint", seed, lambda text: _say(f"seed {seed}  {text}")).run()
 
 
 def _seed_process(home: Path, quick: bool, seed: int) -> int:

@@ -10,7 +10,7 @@ from recipes.model import Recipe
 from samples.proof.library import Library
 from samples.proof.play import Outcome, an_episode, judged, teach
 from samples.proof.teacher import Teacher
-from samples.proof.warmup import glance_row, look_row, look_times
+from samples.proof.warmup import glance_row, look_row, look_times, stretch, talk_row
 from zoom import Episode, Message
 from zoom.messages import to_rows
 
@@ -27,6 +27,18 @@ def write_warm_up(library: Library, target: Path, rows_of_each: int) -> None:
             for kind, messages in (("glance", glance), ("look", look)):
                 rows.append(library.conversation(f"{film.path.stem}-{kind}-{number}", film, "warm-up", messages))
     library.write("sft", target, rows, {"stage": "warm-up: naming frames and giving times, on films of its own"})
+
+
+def write_talks(library: Library, target: Path, rows_of_each: int, looks: int = 3) -> None:
+    """The warm-up's second half: frames that come later in a conversation are looked at too."""
+    rows = []
+    for film in library.films:
+        rng = random.Random(f"talk {film.path.stem}")
+        for number in range(rows_of_each):
+            shown = [library.frames_for(str(film.path), stretch(film, rng)) for _ in range(looks)]
+            talk = talk_row(film, library.overview(film), shown, rng)
+            rows.append(library.conversation(f"{film.path.stem}-talk-{number}", film, "warm-up", talk))
+    library.write("sft", target, rows, {"stage": "warm-up, second half: conversations that go on"})
 
 
 def exemplars(library: Library, questions: Sequence[dict], recipe: Recipe, seed: int) -> list[Outcome]:

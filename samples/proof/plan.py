@@ -20,6 +20,8 @@ class Plan:
     warmup_rows: int
     """Rows of each kind for every film of the warm-up."""
     warmup_steps: int
+    talk_steps: int
+    """Of the warm-up's second half."""
     exemplar_questions: int
     student_steps: int
     failed_questions: int
@@ -31,11 +33,11 @@ class Plan:
 
 
 FULL = Plan(
-    "full", (0, 1, 2), warmup_films=500, train_films=300, test_films=100, test_each=4, warmup_rows=6, warmup_steps=1400,
+    "full", (0, 1, 2), warmup_films=500, train_films=300, test_films=100, test_each=4, warmup_rows=6, warmup_steps=1400, talk_steps=300,
     exemplar_questions=600, student_steps=80, failed_questions=400, sft_steps=120, rl_rounds=40,
 )
 QUICK = Plan(
-    "quick", (0,), warmup_films=120, train_films=60, test_films=25, test_each=4, warmup_rows=6, warmup_steps=300,
+    "quick", (0,), warmup_films=120, train_films=60, test_films=25, test_each=4, warmup_rows=6, warmup_steps=300, talk_steps=100,
     exemplar_questions=200, student_steps=40, failed_questions=100, sft_steps=60, rl_rounds=5,
 )
 

@@ -37,10 +37,10 @@ def see(jpeg: bytes) -> Seen:
     outside = np.ones((height, width), bool)
     if ring.sum() >= RING_PIXELS:
         rows, columns = np.nonzero(ring)
-        top, bottom, left, right = rows.min(), rows.max(), columns.min(), columns.max()
-        outside[max(0, top - 1) : bottom + 2, max(0, left - 1) : right + 2] = False
-        y, x = (top + bottom) // 2, (left + right) // 2
-        disc = _nearest(picture[y - 1 : y + 2, x - 1 : x + 2].mean((0, 1)))
+        y, x = (rows.min() + rows.max()) / 2, (columns.min() + columns.max()) / 2
+        distance = np.hypot(*(np.mgrid[:height, :width] - np.array([y, x])[:, None, None]))
+        outside = distance > distance[ring].max() + 1
+        disc = _nearest(picture[distance < distance[ring].max() / 3].mean(0))
     light = np.where(outside, picture.max(-1), np.nan)
     bright = picture[outside & (picture.max(-1) >= np.nanpercentile(light, 60))].mean(0)
     return Seen(_nearest(bright), _texture(light), disc)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import cache
 
@@ -34,10 +35,9 @@ class Teacher:
         name = _ASKED.search(episode.task.question)[1]
         zooms = [turn for turn in episode.turns if turn.frames]
         for turn in zooms:
-            for frame in turn.frames:
-                seen = self._see(frame.frame_id)
-                if seen.disc and seen.name == name:
-                    return f"<think> {seen.disc}</think><answer>{seen.disc}</answer>"
+            discs = [seen.disc for frame in turn.frames if (seen := self._see(frame.frame_id)).disc]
+            if discs and self._there(turn) == name:
+                return f"<think> {discs[0]}</think><answer>{discs[0]}</answer>"
         shown = {frame.time_s for turn in zooms for frame in turn.frames}
         places = [frame.time_s for frame in episode.overview if self._see(frame.frame_id).name == name]
         left = [time_s for time_s in places if time_s + OVERVIEW_S / 2 not in shown]
@@ -57,9 +57,13 @@ class Teacher:
         that was the stretch just before, going on from there is enough."""
         begin_s, shown = 0.0, ""
         if zooms:
-            there = self._see(zooms[-1].frames[0].frame_id).name
+            there = self._there(zooms[-1])
             shown = " none." if there == name else f" {there}."
             if zooms[-1].end_s == start_s:
                 begin_s = start_s
         passed = [frame for frame in episode.overview if begin_s <= frame.time_s <= start_s]
         return shown + "".join(told(self._see(frame.frame_id).name, frame.time_s) for frame in passed)
+
+    def _there(self, turn: Turn) -> str:
+        """The scene that a zoom showed: a disc hides much of its own frame."""
+        return Counter(self._see(frame.frame_id).name for frame in turn.frames).most_common(1)[0][0]

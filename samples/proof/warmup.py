@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from samples.proof.world import DURATION_S, FPS, GLYPH_S, Film, Scene
+from samples.proof.world import DURATION_S, FPS, GLYPH_S, OVERVIEW_S, Film, Scene
 from zoom import FrameRef, Message, Text
 from zoom.messages import merged, tagged
 
@@ -50,6 +50,28 @@ def look_row(film: Film, frames: Sequence[FrameRef]) -> list[Message]:
     discs = [disc_at(film, frame.time_s) for frame in frames]
     said = "".join(f" {frame.time_s:.2f} {disc or 'none'}" for frame, disc in zip(frames, discs, strict=True))
     return [_SYSTEM, *_talk(frames, "What?", f"{said}. {' '.join(dict.fromkeys(disc for disc in discs if disc)) or 'none'}")]
+
+
+def talk_row(film: Film, overview: Sequence[FrameRef], looks: Sequence[Sequence[FrameRef]], rng: random.Random) -> list[Message]:
+    """A conversation that goes on: where a scene is in the whole overview, then what single stretches show."""
+    name = rng.choice(film.scenes).name
+    names = [scene_at(film, frame.time_s).name for frame in overview]
+    talk = _talk(overview, f"When {name}?", "".join(told(names[place], overview[place].time_s) for place in range(names.index(name) + 1)))
+    for frames in looks:
+        discs = [disc for frame in frames if (disc := disc_at(film, frame.time_s))]
+        talk += _talk(frames, "What?", f" {discs[0] if discs else 'none'}")
+    return [_SYSTEM, *talk]
+
+
+def stretch(film: Film, rng: random.Random) -> list[float]:
+    """Half a second from frame to frame, more often with one disc in it than without."""
+    scene = rng.choice(film.scenes)
+    if rng.random() < 0.7:
+        start_s = max(0, min(int(scene.disc_s) - rng.randrange(4), DURATION_S - 4))
+        if sum(start_s <= other.disc_s < start_s + 4 for other in film.scenes) == 1:
+            return [start_s + number / 2 for number in range(LOOKED_AT)]
+    start_s = rng.randrange(0, DURATION_S, OVERVIEW_S)
+    return [start_s + number / 2 for number in range(LOOKED_AT)]
 
 
 def scene_at(film: Film, time_s: float) -> Scene:

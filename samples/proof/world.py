@@ -73,7 +73,7 @@ def paint(scenes: Sequence[Scene], rng: np.random.Generator) -> Iterator[bytes]:
     }
     for scene in scenes:
         base = np.array(COLOURS[scene.colour]) + rng.normal(0, 5, 3)
-        x, y, radius = (*rng.integers(24, SIDE - 24, 2), rng.integers(15, 19))
+        x, y, radius = (*rng.integers(SIDE // 2 - 1, SIDE // 2 + 2, 2), rng.integers(22, 25))
         distance = np.hypot(columns - x, rows - y)
         dim = np.where(dark[scene.texture], 0.5, 1.0)[..., None]
         for number in range(scene.start_s * FPS, scene.end_s * FPS):
