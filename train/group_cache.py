@@ -96,7 +96,8 @@ class GroupCache:
             here = (groups == group).nonzero()[:, 0]
             shared, width = int(self._shared[group]), int(self._lengths[here].max())
             rows, before = self._rows[here], self.used[self._rows[here]]
-            last = int(before.max()) + width
+            # The longest block may be another row's than the longest past: no row reaches further than there is room.
+            last = min(int(before.max()) + width, self._own[layer][0].shape[2])
             pair = [
                 torch.cat([begun[group, :, :shared].expand(len(rows), -1, -1, -1), own[rows, :, :last]], dim=2)
                 for begun, own in zip(self._beginning[layer], self._own[layer], strict=True)

@@ -33,8 +33,8 @@ class Plan:
 
 
 FULL = Plan(
-    "full", (0, 1, 2), warmup_films=500, train_films=300, test_films=100, test_each=4, warmup_rows=6, warmup_steps=1400, talk_steps=300,
-    exemplar_questions=600, student_steps=80, failed_questions=400, sft_steps=120, rl_rounds=40,
+    "full", (0, 1, 2), warmup_films=500, train_films=300, test_films=100, test_each=4, warmup_rows=6, warmup_steps=1400, talk_steps=150,
+    exemplar_questions=400, student_steps=80, failed_questions=300, sft_steps=110, rl_rounds=24,
 )
 QUICK = Plan(
     "quick", (0,), warmup_films=120, train_films=60, test_films=25, test_each=4, warmup_rows=6, warmup_steps=300, talk_steps=100,

@@ -31,26 +31,33 @@ class Report:
 
 
 def write_report(home: Path, plan: Plan, *, seconds: float) -> Report:
-    """Read what the stages left behind; nothing is computed that they did not measure."""
-    stages = {name: _stage(home, plan, name) for name in STAGES}
-    budgets = {most: _stage(home, plan, f"rl-at-most-{most}") for most in range(MAX_ZOOMS)} | {MAX_ZOOMS: stages["rl"]}
+    """Read what the stages left behind; nothing is computed that they did not measure.
+
+    Raises:
+        FileNotFoundError: no seed has come to its end.
+    """
+    ended = [seed for seed in plan.seeds if (home / f"seed-{seed}" / "uniform.json").is_file()]
+    if not ended:
+        raise FileNotFoundError(f"no seed has come to its end in {home}; run the proof again to go on")
+    stages = {name: _stage(home, ended, name) for name in STAGES}
+    budgets = {most: _stage(home, ended, f"rl-at-most-{most}") for most in range(MAX_ZOOMS)} | {MAX_ZOOMS: stages["rl"]}
     (home / "results.json").write_text(json.dumps({"stages": stages, "at_most_zooms": budgets, "seconds": seconds}, indent=1) + "\n")
     gained = stages["rl"]["accuracy"]["value"] - stages["sft"]["accuracy"]["value"]
     ahead = stages["rl"]["accuracy"]["value"] - stages["uniform"]["accuracy"]["value"]
     facts = (
-        f"{len(plan.seeds)} seeds, {plan.test_films * plan.test_each} held-out questions on {plan.test_films} held-out films, chance {CHANCE:.1%}. "
+        f"{len(ended)} of {len(plan.seeds)} seeds, {plan.test_films * plan.test_each} held-out questions on {plan.test_films} held-out films, chance {CHANCE:.1%}. "
         f"GRPO adds {gained * 100:+.1f} points; {ahead * 100:+.1f} points against uniform frames, as many as the policy used."
     )
     first = [
         (STAGES[name], f"{stage['accuracy']['value']:.1%}", f"95% interval {_interval(stage['accuracy'])}") for name, stage in stages.items()
     ]
-    page = write_page(home / "report.html", "Learning to zoom: a tiny policy", first, _sections(home, plan, stages, budgets, facts))
+    page = write_page(home / "report.html", "Learning to zoom: a tiny policy", first, _sections(home, ended, stages, budgets, facts))
     return Report("\n".join([_text(stages, budgets), facts]), page)
 
 
-def _stage(home: Path, plan: Plan, name: str) -> dict[str, dict | None]:
-    seeds = {seed: json.loads((home / f"seed-{seed}" / f"{name}.json").read_text())["played"] for seed in plan.seeds}
-    return {metric: summary(seeds, metric) for metric in METRICS}
+def _stage(home: Path, seeds: Sequence[int], name: str) -> dict[str, dict | None]:
+    played = {seed: json.loads((home / f"seed-{seed}" / f"{name}.json").read_text())["played"] for seed in seeds}
+    return {metric: summary(played, metric) for metric in METRICS}
 
 
 def _interval(figure: dict) -> str:
@@ -84,7 +91,7 @@ def _text(stages: dict[str, dict], budgets: dict[int, dict]) -> str:
     return "\n".join([*shown, f"right after GRPO with at most so many zooms: {curve}"])
 
 
-def _sections(home: Path, plan: Plan, stages: dict[str, dict], budgets: dict[int, dict], facts: str) -> Sequence[Section]:
+def _sections(home: Path, seeds: Sequence[int], stages: dict[str, dict], budgets: dict[int, dict], facts: str) -> Sequence[Section]:
     spans = [{"label": STAGES[name], "color": "accuracy", **_span(stage["accuracy"])} for name, stage in stages.items()]
     rising = [{"label": f"at most {most} zooms", "color": "accuracy", **_span(stage["accuracy"])} for most, stage in sorted(budgets.items())]
     told = note(
@@ -101,7 +108,7 @@ def _sections(home: Path, plan: Plan, stages: dict[str, dict], budgets: dict[int
             figure(dots(rising, label="label", color="color", title="questions answered rightly, after GRPO"), "zooms", "Accuracy of the last policy when it may zoom at most so many times."),
         ),
     ]
-    for name, title, parts in (("warm-up", "Warm-up", None), *((f"seed-{seed}/rl", f"GRPO, seed {seed}", RL_CURVES) for seed in plan.seeds)):
+    for name, title, parts in (("warm-up", "Warm-up", None), *((f"seed-{seed}/rl", f"GRPO, seed {seed}", RL_CURVES) for seed in seeds)):
         rows = [json.loads(line) for line in (home / name / "metrics.jsonl").read_text().splitlines()]
         chart = curves(rows, parts) if parts else loss_curve(rows)
         place = name.replace("/", "-")

@@ -157,3 +157,16 @@ def test_a_row_that_ended_with_all_its_columns_full_does_not_disturb_the_others(
         for _ in range(3):
             here, there = (table.feed([1], [[token]], [()]) for table in (full, alone))
             assert torch.allclose(here, there, atol=1e-5)
+
+
+def test_a_long_block_beside_a_long_past_needs_no_more_room_than_either(policy, pixels):
+    prompt = policy.chat.encode([Message("user", (Text("Which?"),))], pixels.tokens, prompt=True)
+    both, alone = rollouts._Table(policy, pixels, 2), rollouts._Table(policy, pixels, 2)
+    token = prompt.ids[-1]
+    with torch.no_grad():
+        for table in (both, alone):
+            table.begin([prompt])
+            table.feed([0], [[token] * 60], [()])
+        together = both.feed([0, 1], [[token] * 2, [token] * 40], [(), ()])
+        assert torch.allclose(together[:1], alone.feed([0], [[token] * 2], [()]), atol=1e-5)
+        assert torch.allclose(together[1:], alone.feed([1], [[token] * 40], [()]), atol=1e-5)
