@@ -46,4 +46,4 @@ def summary(seeds: Mapping[int, Mapping[str, Mapping]], metric: str) -> dict | N
     if not values:
         return None
     found = estimate({name: statistics.fmean(several) for name, several in values.items()}, films)
-    return {"value": statistics.fmean(means.values()), "low": found.low, "high": found.high, "seeds": means}
+    return {"value": found.value, "low": found.low, "high": found.high, "seeds": means}
