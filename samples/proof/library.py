@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import itertools
 import pickle
 from collections.abc import Iterable, Sequence
@@ -40,10 +41,15 @@ class Library:
         self._video_ids: dict[str, str] = {}
         self._overviews: dict[str, list[FrameRef]] = {}
         self.duration_s: dict[str, float] = {}
-        for uri, (video_id, duration_s, overview) in self._ingested(folder / f"{split}-{count}-{seed}.pickle", settings).items():
+        for uri, (video_id, duration_s, overview) in self._ingested(folder / f"{split}-{count}-{seed}-{self._stamp(settings)}.pickle", settings).items():
             self._video_ids[uri], self.duration_s[uri] = video_id, duration_s
             self._overviews[uri] = self._kept(uri, overview)
         self.readers = ReaderPool(*self._size)
+
+    def _stamp(self, settings: IngestSettings) -> str:
+        """Another way of reading, or films written anew, are read again."""
+        written = [(film.path.name, film.path.stat().st_size, film.path.stat().st_mtime_ns) for film in self.films]
+        return hashlib.sha256(repr((settings, written)).encode()).hexdigest()[:12]
 
     def _ingested(self, cache: Path, settings: IngestSettings) -> dict[str, tuple[str, float, Sequence[Frame]]]:
         """Every film's id, length and overview, read once for all seeds."""

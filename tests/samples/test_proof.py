@@ -10,7 +10,7 @@ import pytest
 from samples.proof.datasets import exemplars, kept, reflections, write_trajectories, write_uniform, write_warm_up
 from samples.proof.figures import per_question, summary
 from samples.proof.library import Library
-from samples.proof.plan import QUICK, recipe_for
+from samples.proof.plan import recipe_for
 from samples.proof.play import an_episode, judged, teach
 from samples.proof.sight import see
 from samples.proof.teacher import Teacher
@@ -119,7 +119,3 @@ def test_figures_count_seeds_and_films(library, recipe):
     missed_first = [row for row in right.values() if row["recovery"] is not None]
     assert missed_first and recovery["seeds"][0] == 1.0 and recovery["seeds"][1] == 0.0
     json.dumps(found)
-
-
-def test_the_quick_plan_is_a_small_one():
-    assert QUICK.seeds == (0,) and QUICK.rl_rounds < 20
