@@ -53,26 +53,13 @@ def ours(shards: Path, out: Path, recipe: Path) -> None:
 def by_trl(shards: Path, out: Path, checkpoint: Path, steps: int, batch: int, micro: int, frozen: bool) -> None:
     os.environ["TRL_EXPERIMENTAL_SILENCE"] = "1"
     from datasets import Image, List, load_dataset
-    from transformers import Qwen2_5_VLProcessor, TrainerCallback
-    from transformers.processing_utils import ProcessorMixin
+    from transformers import TrainerCallback
     from trl import SFTConfig, SFTTrainer
 
+    from benchmarks.trl_processor import Processor
     from shards.export import export
     from shards.read import ShardSet
     from train.policy import freeze_vision, load_policy
-
-    class Processor(Qwen2_5_VLProcessor):
-        """Without the video processor, whose base needs torchvision."""
-
-        def __init__(self, image_processor=None, tokenizer=None, chat_template=None, **_: object) -> None:
-            for name, token in (("image", "<|image_pad|>"), ("video", "<|video_pad|>"), ("vision_start", "<|vision_start|>"), ("vision_end", "<|vision_end|>")):
-                setattr(self, f"{name}_token", token)
-                setattr(self, f"{name}_token_id", tokenizer.convert_tokens_to_ids(token))
-            ProcessorMixin.__init__(self, image_processor, tokenizer, chat_template=chat_template)
-
-        @property
-        def model_input_names(self) -> list[str]:
-            return ["input_ids", "attention_mask", "mm_token_type_ids", "pixel_values", "image_grid_thw"]
 
     class Clock(TrainerCallback):
         def __init__(self) -> None:
