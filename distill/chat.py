@@ -20,7 +20,6 @@ from distill.dialect import Dialect, excerpt_of, identity_of
 from distill.encoding import Body
 from distill.errors import BudgetSpent, CallFailed, EndpointDown, StepStopped
 from distill.frames import FrameStore
-from distill.keys import frames_of
 from distill.ledger import Entry, Ledger
 from distill.player import Reply
 from distill.rate import Breaker, Gate, Pace
@@ -151,7 +150,7 @@ class ChatPlayer:
         known, attempt = self._ledger.look_up(key)
         if known is not None:
             return known, True
-        if (images := sum(len(frames_of(message)) for message in messages)) > self._most_images:
+        if (images := sum(len(message.frame_ids) for message in messages)) > self._most_images:
             raise CallFailed(
                 "too_large", f"{images} frames are more than the {self._most_images} images that {self.name} takes in a request, so it was "
                 "not asked; lower protocol.overview_frames or zoom_frames, or name another model", retryable=False,
@@ -160,7 +159,7 @@ class ChatPlayer:
 
     async def _encode(self, parameters: dict, messages: Sequence[Message]) -> Body:
         """The body of a call; pictures are fetched and encoded in a thread."""
-        if all(self._dialect.images.holds(frames_of(message)) for message in messages):
+        if all(self._dialect.images.holds(message.frame_ids) for message in messages):
             return self._dialect.encode(parameters, messages)
         return await self._in_thread(self._dialect.encode, parameters, messages)
 

@@ -17,8 +17,8 @@ from typing import NamedTuple
 from weakref import WeakValueDictionary
 
 from distill.frames import FrameStore
-from distill.keys import dump, frames_of, outline, said
-from zoom import Message, Text
+from distill.keys import dump, said
+from zoom import Message
 
 
 class Body(NamedTuple):
@@ -112,16 +112,17 @@ def encode_request(parameters: dict, messages: Sequence[Message], images: ImageC
     text_bytes = image_tokens = 0
     for index, message in enumerate(messages):
         text += f'{"," if index else ""}{{"role":{dump(message.role)},"content":'
-        if not (frame_ids := frames_of(message)):
+        if not (frame_ids := message.frame_ids):
             # Plain text for everything without images: the form that every server takes.
             text += dump(message.text) + "}"
             continue
         run = images.run(frame_ids)
         image_tokens += run.tokens
         # The last part, if it is a text, is the question; what stands before it is the same for all questions of a video.
-        head, last = (message.parts[:-1], message.parts[-1]) if isinstance(message.parts[-1], Text) else (message.parts, None)
-        first, *others = _texts(*outline(head))
-        after = f",{_text(last.text)}" if last else ""
+        texts, kinds = message.outline
+        head = len(texts) - kinds[-1]
+        first, *others = _texts(texts[:head], kinds[:head])
+        after = f",{_text(texts[-1])}" if kinds[-1] else ""
         between = [(text + "[").encode() + first, *others]
         for text_piece, picture in zip(between, run.json, strict=False):
             pieces += (text_piece, picture)

@@ -11,8 +11,7 @@ import json
 from collections.abc import Sequence
 from functools import lru_cache
 
-from zoom import Image, Message, Text
-from zoom.messages import Part
+from zoom import Message
 from zoom.protocol import VERSION
 
 
@@ -28,29 +27,18 @@ def call_key(endpoint: str, model: str, sampling: dict, messages: Sequence[Messa
 
 def said(messages: Sequence[Message]) -> str:
     """A conversation as JSON: `[role, [text or {"frame": id}, ...]]` for each message."""
-    return "[" + ",".join([f"[{dump(message.role)},[{_parts(message.parts)}]]" for message in messages]) + "]"
-
-
-def outline(parts: Sequence[Part]) -> tuple[tuple[str, ...], bytes]:
-    """Parts as what hashes and compares fast: their texts and frame ids, and which of them are texts."""
-    return tuple([part.text if type(part) is Text else part.frame_id for part in parts]), bytes([type(part) is Text for part in parts])
-
-
-def frames_of(message: Message) -> tuple[str, ...]:
-    """`message.frame_ids`, faster: it is asked for several times a call."""
-    return tuple([part.frame_id for part in message.parts if type(part) is Image])
+    return "[" + ",".join([f"[{dump(message.role)},[{_parts(*message.outline)}]]" for message in messages]) + "]"
 
 
 dump = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 """The one form of JSON here. (`json.dumps` would make an encoder for each of a hundred strings.)"""
 
 
-def _parts(parts: Sequence[Part]) -> str:
+def _parts(texts: tuple[str, ...], kinds: bytes) -> str:
     # The last part is the question or the request to go on; what stands before it is the same for all questions of a video.
-    head, last = parts[:-1], parts[-1:]
-    if not head:
-        return _outlined(*outline(last))
-    return _remembered(*outline(head)) + "," + _outlined(*outline(last))
+    if len(texts) < 2:
+        return _outlined(texts, kinds)
+    return _remembered(texts[:-1], kinds[:-1]) + "," + _outlined(texts[-1:], kinds[-1:])
 
 
 def _outlined(texts: tuple[str, ...], kinds: bytes) -> str:

@@ -226,7 +226,7 @@ class Episode:
     def _respond(self, frames: tuple[FrameRef, ...], fault_text: str | None) -> None:
         if frames:
             self.turns[-1] = dataclasses.replace(self.turns[-1], frames=frames)
-        inside: list[Part] = tagged(frames) if fault_text is None else [Text(self.prompts.fault.format(fault=fault_text))]
+        inside: Sequence[Part] = tagged(frames) if fault_text is None else [Text(self.prompts.fault.format(fault=fault_text))]
         left = self.rounds_left - 1
         after = self.prompts.go_on.format(left=left) if left > 0 else self.prompts.last_round
         self._messages.append(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Literal
 
 from zoom.protocol import frame_tag
@@ -35,7 +36,7 @@ class Image:
 Part = Text | Image
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Message:
     role: Role
     parts: tuple[Part, ...]
@@ -46,17 +47,25 @@ class Message:
     def text(self) -> str:
         return "".join(part.text for part in self.parts if isinstance(part, Text))
 
-    @property
+    @cached_property
     def frame_ids(self) -> tuple[str, ...]:
-        return tuple(part.frame_id for part in self.parts if isinstance(part, Image))
+        return tuple([part.frame_id for part in self.parts if type(part) is Image])
+
+    @cached_property
+    def outline(self) -> tuple[tuple[str, ...], bytes]:
+        """The parts as what hashes and compares fast: their texts and frame ids, and which of them are texts."""
+        return tuple([part.text if type(part) is Text else part.frame_id for part in self.parts]), bytes([type(part) is Text for part in self.parts])
 
 
-def tagged(frames: Sequence[FrameRef]) -> list[Part]:
+def tagged(frames: Sequence[FrameRef]) -> tuple[Part, ...]:
     """Each frame preceded by its tag."""
-    parts: list[Part] = []
-    for index, frame in enumerate(frames):
-        parts += [Text(frame_tag(index, frame.time_s)), Image(frame.frame_id, frame.time_s)]
-    return parts
+    return _tagged(tuple(frames))
+
+
+@lru_cache(maxsize=128)
+def _tagged(frames: tuple[FrameRef, ...]) -> tuple[Part, ...]:
+    # All questions of a video have the same overview.
+    return tuple(part for index, frame in enumerate(frames) for part in (Text(frame_tag(index, frame.time_s)), Image(frame.frame_id, frame.time_s)))
 
 
 def merged(parts: Iterable[Part]) -> tuple[Part, ...]:
