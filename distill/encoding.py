@@ -134,7 +134,7 @@ def encode_request(parameters: dict, messages: Sequence[Message], images: ImageC
     return Body(tuple(pieces), digest, text_bytes, image_tokens)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=128)
 def _texts(parts: tuple[str, ...], kinds: bytes) -> tuple[bytes, ...]:
     """What stands before, between and after the frames of these parts: one more than there are frames."""
     found = [""]

@@ -45,4 +45,4 @@ def _outlined(texts: tuple[str, ...], kinds: bytes) -> str:
     return ",".join([dump(text if is_text else {"frame": text}) for text, is_text in zip(texts, kinds, strict=True)])
 
 
-_remembered = lru_cache(maxsize=256)(_outlined)
+_remembered = lru_cache(maxsize=128)(_outlined)

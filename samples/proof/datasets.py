@@ -80,14 +80,17 @@ def write_trajectories(library: Library, target: Path, kinds: dict[str, Sequence
     library.write("sft", target, rows, about)
 
 
-def write_uniform(library: Library, target: Path, questions: Sequence[dict], recipe: Recipe) -> None:
-    """Single turns: the question's frames are all there are, the truth is the answer."""
-    rows = []
+def glances(library: Library, questions: Sequence[dict], recipe: Recipe, seed: int) -> list[Outcome]:
+    """The teacher's answers in one turn, by the question's frames alone: right, and with the disc among them, as for exemplars."""
+    outcomes = []
     for question in questions:
         episode = an_episode(question, recipe, author="teacher", max_zooms=0)
-        episode.step(f"<think> {question['answer']}</think><answer>{question['answer']}</answer>")
-        rows.append(_row(f"{question['question_id']}-uniform", question, "exemplar", episode.transcript, 0))
-    library.write("sft", target, rows, {"stage": "the same network on uniform frames, in one turn"})
+        episode.step(Teacher(library.jpeg, f"{seed} {question['question_id']}").glance(episode))
+        windows = [(window["start_s"], window["end_s"]) for window in question["evidence"]]
+        shown = any(start_s <= time_s < end_s for time_s in question["overview_times_s"] for start_s, end_s in windows)
+        if shown and (outcome := judged(question, episode)).correct:
+            outcomes.append(outcome)
+    return outcomes
 
 
 def _row(name: str, question: dict, kind: str, messages: Sequence[Message], zooms: int) -> dict:

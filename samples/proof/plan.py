@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recipes.model import Recipe
+from samples.proof.world import TEXTURES
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,8 @@ class Plan:
     """Questions that the student plays for the teacher to reflect on its failures."""
     sft_steps: int
     rl_rounds: int
+    textures: tuple[str, ...] = TEXTURES
+    """Of the scenes: with all three, what tells scenes apart takes a colour and a texture."""
     learning_rate: float = 1e-3
     """Of fine-tuning."""
 

@@ -61,7 +61,7 @@ def an_episode(question: dict, recipe: Recipe, *, author: str, max_zooms: int | 
 
 def play(
     checkpoint: Path, library: Library, questions: Sequence[dict], recipe: Recipe, *, temperature: float = 0.0, seed: int = 0,
-    max_zooms: int | None = None,
+    max_zooms: int | None = None, max_new_tokens: int = MAX_NEW_TOKENS,
 ) -> list[Outcome]:
     """The checkpoint plays every question once."""
     from train.pixels import FramePixels
@@ -70,7 +70,7 @@ def play(
 
     policy = load_for_playing(checkpoint)
     pixels = FramePixels(policy.image_processor, library.jpeg)
-    limits = Limits(temperature, MAX_NEW_TOKENS, recipe.rl.max_tokens)
+    limits = Limits(temperature, max_new_tokens, recipe.rl.max_tokens)
     outcomes = []
     for start in range(0, len(questions), AT_ONCE):
         part = questions[start : start + AT_ONCE]

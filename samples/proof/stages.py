@@ -17,14 +17,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from recipes.model import Recipe
-from samples.proof.datasets import exemplars, kept, reflections, write_trajectories, write_uniform
+from samples.proof.datasets import exemplars, glances, kept, reflections, write_trajectories
 from samples.proof.figures import per_question
 from samples.proof.library import Library
 from samples.proof.plan import Plan
-from samples.proof.play import Outcome, play
+from samples.proof.play import MAX_NEW_TOKENS, Outcome, play
 
 Say = Callable[[str], None]
 MAX_ZOOMS = 4
+GLANCE_TOKENS = 400
+"""Most of one turn that goes through all uniform frames."""
 
 
 class StageError(RuntimeError):
@@ -64,8 +66,8 @@ class SeedRun:
         self.home, self.plan, self.recipe, self.warm, self.seed, self.say = home / f"seed-{seed}", plan, recipe, warm, seed, say
         self.home.mkdir(parents=True, exist_ok=True)
         films = home / "films"
-        self.library = Library(films, "train", plan.train_films, recipe, seed=0)
-        self.tests = Library(films, "test", plan.test_films, recipe, seed=0)
+        self.library = Library(films, "train", plan.train_films, recipe, seed=0, textures=plan.textures)
+        self.tests = Library(films, "test", plan.test_films, recipe, seed=0, textures=plan.textures)
         questions = self.library.questions(self.library.films)
         random.Random(f"questions {seed}").shuffle(questions)
         self.questions = questions
@@ -98,12 +100,11 @@ class SeedRun:
             self._report(f"rl-at-most-{most}", policy, max_zooms=most)
 
         frames = round(statistics.fmean(outcome["frames"] for outcome in played.values()))
-        uniform = self.library.questions(self.library.films, frames=frames)
-        random.Random(f"questions {self.seed}").shuffle(uniform)
-        write_uniform(self.library, self.home / "uniform-shards", uniform, self.recipe)
+        glanced = glances(self.library, self.library.questions(self.library.films, frames=frames), self.recipe, self.seed)
+        self._write("uniform-shards", {"exemplar": glanced})
         self._report(
             "uniform", self._sft("uniform", "uniform-shards", plan.sft_steps + plan.student_steps), max_zooms=0,
-            questions=self.tests.questions(self.tests.films, frames=frames, each=plan.test_each),
+            questions=self.tests.questions(self.tests.films, frames=frames, each=plan.test_each), max_new_tokens=GLANCE_TOKENS,
         )
 
     def _write(self, name: str, kinds: dict[str, Sequence[Outcome]]) -> None:
@@ -118,13 +119,16 @@ class SeedRun:
         self.say(f"{name}: {steps} steps in {time.monotonic() - began_s:.0f} s")
         return checkpoint
 
-    def _report(self, name: str, checkpoint: Path, *, max_zooms: int | None = None, questions: Sequence[dict] | None = None) -> dict[str, dict]:
+    def _report(
+        self, name: str, checkpoint: Path, *, max_zooms: int | None = None, questions: Sequence[dict] | None = None,
+        max_new_tokens: int = MAX_NEW_TOKENS,
+    ) -> dict[str, dict]:
         """Play the held-out questions, unless these weights have played them, and say how it went."""
         target = self.home / f"{name}.json"
         weights = hashlib.sha256((checkpoint / "model.safetensors").read_bytes()).hexdigest()
         kept_there = json.loads(target.read_text()) if target.is_file() else {}
         if kept_there.get("weights") != weights or len(kept_there["played"]) != len(self.asked):
-            outcomes = play(checkpoint, self.tests, questions or self.asked, self.recipe, max_zooms=max_zooms)
+            outcomes = play(checkpoint, self.tests, questions or self.asked, self.recipe, max_zooms=max_zooms, max_new_tokens=max_new_tokens)
             kept_there = {"weights": weights, "played": per_question(outcomes)}
             target.write_text(json.dumps(kept_there))
         rows = kept_there["played"].values()

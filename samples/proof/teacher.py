@@ -52,6 +52,25 @@ class Teacher:
             f'<video_zoom>{{"segment": [{start_s}, {end_s}], "fps": {RATE_FPS}}}</video_zoom>'
         )
 
+    def glance(self, episode: Episode) -> str:
+        """The answer by the overview alone: gone through frame by frame, to the disc of the asked scene or to that scene's end."""
+        name = _ASKED.search(episode.task.question)[1]
+        seen = [self._see(frame.frame_id) for frame in episode.overview]
+        said, found, passed = "", None, False
+        for number, (frame, sight) in enumerate(zip(episode.overview, seen, strict=True)):
+            # A disc hides much of its frame: where the frames around it agree, they say which scene it is in.
+            around = {other.name for other in seen[max(0, number - 1) : number + 2] if not other.disc}
+            place = around.pop() if sight.disc and len(around) == 1 else sight.name
+            if passed and place != name:
+                break
+            passed |= place == name
+            if place == name and sight.disc:
+                found = sight.disc
+                break
+            said += told(place, frame.time_s)
+        guess = found or self._rng.choice(list(COLOURS))
+        return f"<think>{said} {found or 'none'}</think><answer>{guess}</answer>"
+
     def _thought(self, episode: Episode, zooms: Sequence[Turn], name: str, start_s: int) -> str:
         """The overview is gone through up to where it is zoomed; after a zoom, what it showed comes first, and where
         that was the stretch just before, going on from there is enough."""

@@ -51,11 +51,11 @@ class Film:
     scenes: tuple[Scene, ...]
 
 
-def plan(rng: random.Random) -> tuple[Scene, ...]:
+def plan(rng: random.Random, textures: Sequence[str] = TEXTURES) -> tuple[Scene, ...]:
     lengths = [0]
     while sum(lengths) != DURATION_S:
         lengths = [rng.choice(LENGTHS_S) for _ in range(SCENES)]
-    names = rng.sample([(colour, texture) for colour in COLOURS for texture in TEXTURES], SCENES)
+    names = rng.sample([(colour, texture) for colour in COLOURS for texture in textures], SCENES)
     scenes, start_s = [], 0
     for length, (colour, texture) in zip(lengths, names, strict=True):
         glance = rng.randrange(start_s, start_s + length, OVERVIEW_S)
@@ -84,11 +84,11 @@ def paint(scenes: Sequence[Scene], rng: np.random.Generator) -> Iterator[bytes]:
             yield np.clip(picture, 0, 255).astype(np.uint8).tobytes()
 
 
-def make_films(folder: Path, split: str, count: int, seed: int) -> list[Film]:
-    """Films of a split, written where they are not there yet. Everything follows from split and seed."""
+def make_films(folder: Path, split: str, count: int, seed: int, textures: Sequence[str] = TEXTURES) -> list[Film]:
+    """Films of a split, written where they are not there yet. Everything follows from split, seed and textures."""
     folder.mkdir(parents=True, exist_ok=True)
     films = [
-        Film(folder / f"{split}-{number:04d}.mp4", plan(random.Random(f"{seed} {split} {number}"))) for number in range(count)
+        Film(folder / f"{split}-{number:04d}.mp4", plan(random.Random(f"{seed} {split} {number}"), textures)) for number in range(count)
     ]
     missing = [film for film in films if not film.path.is_file()]
     with ThreadPoolExecutor(2) as pool:

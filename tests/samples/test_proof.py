@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from samples.proof.datasets import exemplars, kept, reflections, write_trajectories, write_uniform, write_warm_up
+from samples.proof.datasets import exemplars, glances, kept, reflections, write_trajectories, write_warm_up
 from samples.proof.figures import per_question, summary
 from samples.proof.library import Library
 from samples.proof.plan import recipe_for
@@ -97,16 +97,28 @@ def test_data_sets_hold_what_was_played(library, recipe, tmp_path: Path):
     questions = library.questions(library.films)
     outcomes = exemplars(library, questions[:4], recipe, 0)
     write_trajectories(library, tmp_path / "sft", {"exemplar": outcomes}, {})
-    write_uniform(library, tmp_path / "uniform", library.questions(library.films[:1], frames=40), recipe)
+    glanced = glances(library, library.questions(library.films, frames=40), recipe, 0)
+    write_trajectories(library, tmp_path / "uniform", {"exemplar": glanced}, {})
     write_warm_up(library, tmp_path / "warm-up", 2)
     library.write("rl", tmp_path / "rl", questions, {})
-    for name, rows in (("sft", 4), ("uniform", SCENES), ("warm-up", 12), ("rl", len(questions))):
+    for name, rows in (("sft", 4), ("uniform", len(glanced)), ("warm-up", 12), ("rl", len(questions))):
         shards = ShardSet(tmp_path / name)
         shards.verify()
         assert len(shards.rows("train")) == rows
     uniform = ShardSet(tmp_path / "uniform").rows("train")[0]
     assert sum(part["type"] == "image" for message in uniform["messages"] for part in message["parts"]) == 40
     assert not any(row["zooms"] for row in ShardSet(tmp_path / "warm-up").rows("train"))
+
+
+def test_the_one_turn_teacher_answers_what_its_frames_show_and_nothing_else(library, recipe):
+    asked = library.questions(library.films, frames=48)
+    shown = [
+        question for question in asked
+        if any(window["start_s"] <= time_s < window["end_s"] for time_s in question["overview_times_s"] for window in question["evidence"])
+    ]
+    found = glances(library, asked, recipe, 0)
+    assert 0 < len(shown) < len(asked)
+    assert [outcome.question["question_id"] for outcome in found] == [question["question_id"] for question in shown]
 
 
 def test_figures_count_seeds_and_films(library, recipe):
