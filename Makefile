@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 # Commas stand for spaces.
-BENCHES := distill,throughput distill,storm distill,cap video video_shots,--only,adaptive+threshold,content+threshold \
+BENCHES := distill,throughput distill,storm distill,cap video video_shots,--only,adaptive+threshold,content \
 	training grpo_round grpo_against_trl,--prompts,2,--steps,3
 
 .DEFAULT_GOAL := help

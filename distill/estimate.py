@@ -97,6 +97,9 @@ class _Sizes:
         # Turn k sends k earlier turns: the sum over k = already .. already + zooms.
         sent = calls * first + turn * (calls * already + zooms * calls / 2)
         cost = cost_usd(endpoint.prices, round(episodes * sent), 0, round(episodes * calls * self.guess.reply_tokens))
+        # First turns go in a batch; what is at most takes none for granted, since a batch may expire.
+        asked = cost_usd(endpoint.prices, round(episodes * (first + already * turn)), 0, round(episodes * self.guess.reply_tokens))
+        cost -= _batch_discount(endpoint) * asked
         most_zooms = 0 if zooms == 0 else self.protocol.max_zooms
         most_calls = (most_episodes if most_episodes is not None else episodes) * (most_zooms + 1)
         most_turn = self.protocol.zoom_frames * (frame + 24) + endpoint.max_tokens + 400
@@ -109,7 +112,7 @@ class _Sizes:
 
     def judge(self, endpoint: Endpoint, calls: float, most_calls: float) -> StageEstimate:
         sent, written = (len(self.prompts.judge) + 300) / _BYTES_A_TOKEN, 5
-        cost = cost_usd(endpoint.prices, round(calls * sent), 0, round(calls * written))
+        cost = (1 - _batch_discount(endpoint)) * cost_usd(endpoint.prices, round(calls * sent), 0, round(calls * written))
         most = most_calls * cost_usd(endpoint.prices, len(self.prompts.judge) + 2000, 0, endpoint.max_tokens)
         return StageEstimate(
             "judge", endpoint.model or endpoint.base_url, calls, calls, calls * sent, calls * written, cost, round(most_calls), most
@@ -119,3 +122,7 @@ class _Sizes:
         """Of a 16:9 frame at the protocol's most pixels."""
         height = int((self.protocol.max_pixels * 9 / 16) ** 0.5)
         return frame_tokens(endpoint.prices, height * 16 // 9, height)
+
+
+def _batch_discount(endpoint: Endpoint) -> float:
+    return 1 - endpoint.prices.batch_share if endpoint.batch else 0.0

@@ -126,3 +126,17 @@ def test_a_judge_and_more_teachers_have_rows_of_their_own():
     stages = estimate_run(chosen, Protocol(), load_prompts("v1"), train_questions=100, evaluation_questions=0)
     exemplars = [stage for stage in stages if stage.stage == "exemplars"]
     assert [stage.episodes for stage in exemplars] == [100, 300] and stages[-1].stage == "judge"
+
+
+def test_a_batch_takes_its_share_off_the_first_turns_alone():
+    def cost(zooms: float, **fields) -> float:
+        base = recipe()
+        teacher = base.teacher.model_copy(update=fields)
+        stages = estimate_run(
+            base.model_copy(update={"teacher": teacher}), Protocol(), load_prompts("v1"), train_questions=100, evaluation_questions=0,
+            assumed=Assumed(zooms=zooms),
+        )
+        return next(stage.cost_usd for stage in stages if stage.stage == "exemplars")
+
+    assert cost(0, batch=True) == pytest.approx(cost(0) / 2, rel=1e-6)
+    assert cost(2) - cost(2, batch=True) == pytest.approx(cost(0) / 2, rel=1e-6)
