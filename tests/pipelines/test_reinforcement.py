@@ -2,22 +2,28 @@
 
 import json
 import shutil
+from pathlib import Path
 
+import polars as pl
+import torch
 from graph_fixture import write_recipe
+from safetensors.torch import load_file
 
 from assets.workspace import Workspace
 from pipelines.run import run
 from recipes import load_recipe
 from shards.manifest import FILE, Manifest
+from shards.read import ShardSet
+
+TINY = {
+    "enabled": True, "steps": 1, "prompts": 2, "group": 2, "mini_batch": 2, "redraws": 0, "max_new_tokens": 8,
+    "zero_stage": 0, "bf16": False, "overview_budgets": [8],
+}
 
 
 def test_rl_is_an_asset_where_the_recipe_asks_for_it(finished, tmp_path, world):
     shutil.copytree(finished.recipe.home_path, tmp_path / "run")
-    tiny = {
-        "enabled": True, "steps": 1, "prompts": 2, "group": 2, "mini_batch": 2, "redraws": 0, "max_new_tokens": 8,
-        "zero_stage": 0, "bf16": False, "overview_budgets": [8], "harvest": {},
-    }
-    recipe = load_recipe(write_recipe(tmp_path / "recipe.yaml", world, finished.recorder.url, rl=tiny))
+    recipe = load_recipe(write_recipe(tmp_path / "recipe.yaml", world, finished.recorder.url, rl=TINY | {"harvest": {}}))
     outcome = run(recipe)
     made = {name for name, _ in outcome.materialized}
     assert made == {"rl_policy", "rl_policy_evaluation", "rft_shards", "report", "lake_views"}
@@ -29,3 +35,30 @@ def test_rl_is_an_asset_where_the_recipe_asks_for_it(finished, tmp_path, world):
     # A policy of a few steps has little that is worth harvesting; what is left out is counted.
     harvested = Manifest.model_validate_json((workspace.shards("rft") / FILE).read_text())
     assert harvested.kind == "sft" and harvested.rows + sum(harvested.about["left_out"].values()) == 4
+
+    _play_like_the_teacher(workspace, folder)
+    recipe = load_recipe(write_recipe(tmp_path / "recipe.yaml", world, finished.recorder.url, rl=TINY | {"harvest": {"train": True}}))
+    made = {name for name, _ in run(recipe).materialized}
+    assert {"rft_shards", "rft_policy"} <= made and "rl_policy" not in made
+    harvested = Manifest.model_validate_json((workspace.shards("rft") / FILE).read_text())
+    trained = json.loads((workspace.training("rft") / "summary.json").read_text())
+    assert harvested.rows > 0 and trained["trajectories"] == harvested.rows
+    weights = [load_file(workspace.training(name) / "checkpoint" / "model.safetensors") for name in ("rl", "rft")]
+    assert any(not torch.equal(tensor, weights[1][name]) for name, tensor in weights[0].items())
+
+
+def _play_like_the_teacher(workspace: Workspace, folder: Path) -> None:
+    """Rollouts of a policy that is as good as the teacher: its own right exemplars in the place of what the tiny one wrote."""
+    path = next((folder / "trajectories").glob("round-*.parquet"))
+    written = pl.read_parquet(path)
+    asked = {row["question_id"] for row in ShardSet(workspace.shards("rl")).rows("train")}
+    right = workspace.lake.read("grades").filter(verdict="correct")["trajectory_id"]
+    good = workspace.lake.read("trajectories").filter(
+        pl.col("trajectory_id").is_in(right.implode()), pl.col("question_id").is_in(asked), pl.col("zooms") > 0, kind="exemplar"
+    )
+    rows = [
+        dict.fromkeys(written.columns) | row | {"kind": "rollout", "trajectory_id": f"rollout-{number}", "verdict": "correct", "overlap": 1.0}
+        for number, row in enumerate(good.to_dicts())
+    ]
+    assert rows
+    pl.DataFrame(rows, schema=written.schema).write_parquet(path)
