@@ -37,7 +37,7 @@ class Plan:
 
 FULL = Plan(
     "full", (0, 1, 2), warmup_films=500, train_films=300, test_films=100, test_each=4, warmup_rows=6, warmup_steps=1400, talk_steps=150,
-    exemplar_questions=400, student_steps=80, failed_questions=300, sft_steps=110, rl_rounds=24,
+    exemplar_questions=400, student_steps=80, failed_questions=300, sft_steps=110, rl_rounds=36,
 )
 QUICK = Plan(
     "quick", (0,), warmup_films=150, train_films=60, test_films=25, test_each=4, warmup_rows=6, warmup_steps=400, talk_steps=60,
@@ -64,8 +64,8 @@ def recipe_for(home: Path) -> Recipe:
                 "gradient_checkpointing": False, "epochs": 100, "checkpoint_steps": 50,
             },
             "rl": {
-                "enabled": True, "learning_rate": 3e-4, "prompts": 16, "group": 8, "mini_batch": 16, "episodes_at_once": 128, "redraws": 1,
-                "forward_at_once": 8, "overview_budgets": [12], "kl": 0.001, "entropy": 0.001, "max_new_tokens": 100, "max_tokens": 2048,
+                "enabled": True, "learning_rate": 1e-4, "temperature": 0.6, "prompts": 16, "group": 8, "mini_batch": 16, "episodes_at_once": 128, "redraws": 1,
+                "forward_at_once": 8, "overview_budgets": [12], "kl": 0.001, "entropy": 0.0, "max_new_tokens": 100, "max_tokens": 2048,
                 "zero_stage": 0, "bf16": False, "checkpoint_steps": 10,
             },
         }
