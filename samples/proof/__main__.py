@@ -49,12 +49,12 @@ def warm_up(home: Path, plan: Plan) -> Path:
     home.mkdir(parents=True, exist_ok=True)
     shards, talks = home / "warm-up-shards", home / "talk-shards"
     began_s = time.monotonic()
-    with Library(home / "films", "warmup", plan.warmup_films, recipe, seed=0, textures=plan.textures) as library:
+    with Library(home / "films", "warmup", plan.warmup_films, recipe, seed=0, world=plan.world) as library:
         for target, write in ((shards, write_warm_up), (talks, write_talks)):
             if not (target / "manifest.json").is_file():
                 write(library, target, plan.warmup_rows)
     for split, count in (("train", plan.train_films), ("test", plan.test_films)):
-        Library(home / "films", split, count, recipe, seed=0, textures=plan.textures)
+        Library(home / "films", split, count, recipe, seed=0, world=plan.world)
     _say(f"{plan.warmup_films + plan.train_films + plan.test_films} films, painted, encoded and ingested ({time.monotonic() - began_s:.0f} s)")
     checkpoint = None
     for name, rows, steps, rate in (

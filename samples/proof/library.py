@@ -11,7 +11,7 @@ from pathlib import Path
 
 from recipes.model import Recipe
 from samples.proof.teacher import ask
-from samples.proof.world import GLYPH_S, TEXTURES, Film, Scene, make_films
+from samples.proof.world import GLYPH_S, Film, Scene, World, make_films
 from shards.manifest import Manifest
 from shards.schema import frame_ids
 from shards.write import write_dataset
@@ -28,8 +28,8 @@ MAX_ROWS = 4000
 class Library:
     """One split's films. Use it in a `with`; it holds open readers."""
 
-    def __init__(self, folder: Path, split: str, count: int, recipe: Recipe, *, seed: int, textures: Sequence[str] = TEXTURES) -> None:
-        self.films = make_films(folder, split, count, seed, textures)
+    def __init__(self, folder: Path, split: str, count: int, recipe: Recipe, *, seed: int, world: World) -> None:
+        self.films = make_films(folder, split, count, seed, world)
         self.split = split
         protocol = recipe.protocol
         self._size = (protocol.min_pixels, protocol.max_pixels)

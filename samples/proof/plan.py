@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recipes.model import Recipe
-from samples.proof.world import TEXTURES
+from samples.proof.world import World
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,21 +29,20 @@ class Plan:
     """Questions that the student plays for the teacher to reflect on its failures."""
     sft_steps: int
     rl_rounds: int
-    textures: tuple[str, ...] = TEXTURES
-    """Of the scenes: with all three, what tells scenes apart takes a colour and a texture."""
+    world: World
     learning_rate: float = 1e-3
     """Of fine-tuning."""
 
 
 FULL = Plan(
     "full", (0, 1, 2), warmup_films=500, train_films=300, test_films=100, test_each=4, warmup_rows=6, warmup_steps=1400, talk_steps=150,
-    exemplar_questions=400, student_steps=80, failed_questions=300, sft_steps=110, rl_rounds=36,
+    exemplar_questions=400, student_steps=80, failed_questions=300, sft_steps=110, rl_rounds=36, world=World(),
 )
 QUICK = Plan(
-    "quick", (0,), warmup_films=150, train_films=60, test_films=25, test_each=4, warmup_rows=6, warmup_steps=400, talk_steps=60,
-    exemplar_questions=200, student_steps=50, failed_questions=60, sft_steps=70, rl_rounds=3, textures=("plain",),
+    "quick", (0,), warmup_films=150, train_films=80, test_films=50, test_each=2, warmup_rows=6, warmup_steps=350, talk_steps=50,
+    exemplar_questions=160, student_steps=50, failed_questions=60, sft_steps=70, rl_rounds=3, world=World(scenes=2, textures=("plain",)),
 )
-"""Scenes told apart by their colour alone: with textures, what a scene's name stands for takes twice the whole time to learn."""
+"""Two scenes a film, told apart by their colour alone: what a scene's name stands for is then learnt in a part of the steps."""
 
 
 def recipe_for(home: Path) -> Recipe:

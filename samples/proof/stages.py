@@ -66,8 +66,8 @@ class SeedRun:
         self.home, self.plan, self.recipe, self.warm, self.seed, self.say = home / f"seed-{seed}", plan, recipe, warm, seed, say
         self.home.mkdir(parents=True, exist_ok=True)
         films = home / "films"
-        self.library = Library(films, "train", plan.train_films, recipe, seed=0, textures=plan.textures)
-        self.tests = Library(films, "test", plan.test_films, recipe, seed=0, textures=plan.textures)
+        self.library = Library(films, "train", plan.train_films, recipe, seed=0, world=plan.world)
+        self.tests = Library(films, "test", plan.test_films, recipe, seed=0, world=plan.world)
         questions = self.library.questions(self.library.films)
         random.Random(f"questions {seed}").shuffle(questions)
         self.questions = questions

@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from samples.proof.world import DURATION_S, FPS, GLYPH_S, OVERVIEW_S, Film, Scene
+from samples.proof.world import FPS, GLYPH_S, OVERVIEW_S, Film, Scene
 from zoom import FrameRef, Message, Text
 from zoom.messages import merged, tagged
 
@@ -20,7 +20,7 @@ ASKED, LOOKED_AT, WITH_DISC = 5, 8, 6
 
 def glance_row(film: Film, overview: Sequence[FrameRef], rng: random.Random) -> list[Message]:
     """When is a named scene? The frames are gone through in order, each by scene and time, up to the first of that scene."""
-    shown = sorted(rng.sample(list(overview), rng.choice(SHOWN)), key=lambda frame: frame.time_s)
+    shown = sorted(rng.sample(list(overview), min(rng.choice(SHOWN), len(overview))), key=lambda frame: frame.time_s)
     names = [scene_at(film, frame.time_s).name for frame in shown]
     talk: list[Message] = []
     for name in rng.choices(list(dict.fromkeys(names)), k=ASKED):
@@ -37,11 +37,11 @@ def told(name: str, time_s: float) -> str:
 def look_times(film: Film, rng: random.Random) -> list[float]:
     """A stretch at two frames a second, mostly with a disc in it; or single frames, most of them with discs."""
     if rng.random() < 0.5:
-        close_s = int(rng.choice(film.scenes).disc_s) if rng.random() < 0.7 else rng.randrange(DURATION_S)
-        start_s = max(0, min(close_s - rng.randrange(4), DURATION_S - 4))
+        close_s = int(rng.choice(film.scenes).disc_s) if rng.random() < 0.7 else rng.randrange(film.duration_s)
+        start_s = max(0, min(close_s - rng.randrange(4), film.duration_s - 4))
         return [start_s + number / 2 for number in range(LOOKED_AT)]
     shown = [scene.disc_s + number / FPS for scene in film.scenes for number in range(int(GLYPH_S * FPS))]
-    others = [number / FPS for number in range(DURATION_S * FPS) if number / FPS not in shown]
+    others = [number / FPS for number in range(film.duration_s * FPS) if number / FPS not in shown]
     return sorted(rng.sample(shown, WITH_DISC) + rng.sample(others, LOOKED_AT - WITH_DISC))
 
 
@@ -67,10 +67,10 @@ def stretch(film: Film, rng: random.Random) -> list[float]:
     """Half a second from frame to frame, more often with one disc in it than without."""
     scene = rng.choice(film.scenes)
     if rng.random() < 0.7:
-        start_s = max(0, min(int(scene.disc_s) - rng.randrange(4), DURATION_S - 4))
+        start_s = max(0, min(int(scene.disc_s) - rng.randrange(4), film.duration_s - 4))
         if sum(start_s <= other.disc_s < start_s + 4 for other in film.scenes) == 1:
             return [start_s + number / 2 for number in range(LOOKED_AT)]
-    start_s = rng.randrange(0, DURATION_S, OVERVIEW_S)
+    start_s = rng.randrange(0, film.duration_s, OVERVIEW_S)
     return [start_s + number / 2 for number in range(LOOKED_AT)]
 
 

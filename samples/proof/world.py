@@ -1,9 +1,9 @@
 """The proof's world: short H.264 films of scenes told apart by colour and texture, each with one glyph to be found.
 
-A film lasts 48 seconds at 8 frames a second. Four scenes follow each other, of 8, 12 or 16 seconds; no two of a film have
-the same colour and texture. In every scene a ringed disc is on the screen for half a second, strictly between two of the
-overview's frames (one every 4 seconds), so that the overview never shows it. Asked is the disc's colour, one of eight,
-drawn without regard to the scene: who has not seen it is right in 12.5% of all cases.
+A film lasts 48 seconds at 8 frames a second (the quick proof's are shorter). Four scenes follow each other, of 8, 12 or 16
+seconds; no two of a film have the same colour and texture. In every scene a ringed disc is on the screen for half a second,
+strictly between two of the overview's frames (one every 4 seconds), so that the overview never shows it. Asked is the
+disc's colour, one of eight, drawn without regard to the scene: who has not seen it is right in 12.5% of all cases.
 """
 
 from __future__ import annotations
@@ -22,11 +22,13 @@ COLOURS: dict[str, tuple[int, int, int]] = {
     "purple": (150, 45, 175), "cyan": (50, 205, 215), "orange": (245, 135, 25), "white": (240, 240, 240),
 }
 TEXTURES = ("plain", "stripe", "check")
-DURATION_S, FPS, SIDE = 48, 8, 56
+FPS, SIDE = 8, 56
 OVERVIEW_S = 4
 """Seconds from one overview frame to the next."""
 GLYPH_S = 0.5
-SCENES, LENGTHS_S = 4, (8, 12, 16)
+LENGTHS_S = (8, 12, 16)
+MEAN_S = 12
+"""Of a scene: films with as many scenes are equally long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +52,24 @@ class Film:
     path: Path
     scenes: tuple[Scene, ...]
 
+    @property
+    def duration_s(self) -> int:
+        return self.scenes[-1].end_s
 
-def plan(rng: random.Random, textures: Sequence[str] = TEXTURES) -> tuple[Scene, ...]:
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """How hard it is: with all textures, what tells scenes apart takes a colour and a texture."""
+
+    scenes: int = 4
+    textures: tuple[str, ...] = TEXTURES
+
+
+def plan(rng: random.Random, world: World) -> tuple[Scene, ...]:
     lengths = [0]
-    while sum(lengths) != DURATION_S:
-        lengths = [rng.choice(LENGTHS_S) for _ in range(SCENES)]
-    names = rng.sample([(colour, texture) for colour in COLOURS for texture in textures], SCENES)
+    while sum(lengths) != MEAN_S * world.scenes:
+        lengths = [rng.choice(LENGTHS_S) for _ in range(world.scenes)]
+    names = rng.sample([(colour, texture) for colour in COLOURS for texture in world.textures], world.scenes)
     scenes, start_s = [], 0
     for length, (colour, texture) in zip(lengths, names, strict=True):
         glance = rng.randrange(start_s, start_s + length, OVERVIEW_S)
@@ -84,11 +98,11 @@ def paint(scenes: Sequence[Scene], rng: np.random.Generator) -> Iterator[bytes]:
             yield np.clip(picture, 0, 255).astype(np.uint8).tobytes()
 
 
-def make_films(folder: Path, split: str, count: int, seed: int, textures: Sequence[str] = TEXTURES) -> list[Film]:
-    """Films of a split, written where they are not there yet. Everything follows from split, seed and textures."""
+def make_films(folder: Path, split: str, count: int, seed: int, world: World) -> list[Film]:
+    """Films of a split, written where they are not there yet. Everything follows from split, seed and world."""
     folder.mkdir(parents=True, exist_ok=True)
     films = [
-        Film(folder / f"{split}-{number:04d}.mp4", plan(random.Random(f"{seed} {split} {number}"), textures)) for number in range(count)
+        Film(folder / f"{split}-{number:04d}.mp4", plan(random.Random(f"{seed} {split} {number}"), world)) for number in range(count)
     ]
     missing = [film for film in films if not film.path.is_file()]
     with ThreadPoolExecutor(2) as pool:

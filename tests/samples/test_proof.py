@@ -15,7 +15,7 @@ from samples.proof.play import an_episode, judged, teach
 from samples.proof.sight import see
 from samples.proof.teacher import Teacher
 from samples.proof.warmup import scene_at
-from samples.proof.world import COLOURS, GLYPH_S, OVERVIEW_S, SCENES
+from samples.proof.world import COLOURS, GLYPH_S, OVERVIEW_S, World
 from shards.read import ShardSet
 
 
@@ -26,7 +26,7 @@ def recipe(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def library(recipe, tmp_path_factory):
-    with Library(tmp_path_factory.mktemp("films"), "train", 3, recipe, seed=0) as library:
+    with Library(tmp_path_factory.mktemp("films"), "train", 3, recipe, seed=0, world=World()) as library:
         yield library
 
 
@@ -44,7 +44,7 @@ def wrong_zoom(question: dict, recipe, library: Library):
 
 def test_the_overview_never_shows_a_disc_and_a_close_look_always_does(library):
     for film in library.films:
-        assert len({scene.name for scene in film.scenes}) == SCENES
+        assert len({scene.name for scene in film.scenes}) == World().scenes
         for frame in library.overview(film):
             seen = see(library.jpeg(frame.frame_id))
             assert (seen.name, seen.disc) == (scene_at(film, frame.time_s).name, None)
