@@ -45,21 +45,21 @@ def main(arguments: list[str] | None = None) -> int:
 
 def warm_up(home: Path, plan: Plan) -> Path:
     """Films and the warm-up that all seeds begin with; both cores train it."""
-    recipe = recipe_for(home)
+    recipe = recipe_for(home, plan)
     home.mkdir(parents=True, exist_ok=True)
     shards, talks = home / "warm-up-shards", home / "talk-shards"
     began_s = time.monotonic()
     with Library(home / "films", "warmup", plan.warmup_films, recipe, seed=0, world=plan.world) as library:
-        for target, write in ((shards, write_warm_up), (talks, write_talks)):
-            if not (target / "manifest.json").is_file():
-                write(library, target, plan.warmup_rows)
+        if not (shards / "manifest.json").is_file():
+            write_warm_up(library, shards, plan.warmup_rows, talks=not plan.talk_steps)
+        if plan.talk_steps and not (talks / "manifest.json").is_file():
+            write_talks(library, talks, plan.warmup_rows)
     for split, count in (("train", plan.train_films), ("test", plan.test_films)):
         Library(home / "films", split, count, recipe, seed=0, world=plan.world)
     _say(f"{plan.warmup_films + plan.train_films + plan.test_films} films, painted, encoded and ingested ({time.monotonic() - began_s:.0f} s)")
     checkpoint = None
-    for name, rows, steps, rate in (
-        ("warm-up", shards, plan.warmup_steps, recipe.sft.learning_rate), ("talk", talks, plan.talk_steps, recipe.sft.learning_rate / 2),
-    ):
+    halves = [("warm-up", shards, plan.warmup_steps, recipe.sft.learning_rate), ("talk", talks, plan.talk_steps, recipe.sft.learning_rate / 2)]
+    for name, rows, steps, rate in halves[: 2 if plan.talk_steps else 1]:
         began_s = time.monotonic()
         update = {"max_steps": steps, "micro_batch_size": recipe.sft.batch_size // 2, "learning_rate": rate}
         policy = recipe.policy.model_copy(update={"checkpoint": str(checkpoint) if checkpoint else None})
@@ -73,7 +73,8 @@ def run_seed(home: Path, plan: Plan, seed: int) -> None:
     import torch
 
     torch.set_num_threads(1)
-    SeedRun(home, plan, recipe_for(home), home / "talk" / "checkpoint", seed, lambda text: _say(f"seed {seed}  {text}")).run()
+    warm = home / ("talk" if plan.talk_steps else "warm-up") / "checkpoint"
+    SeedRun(home, plan, recipe_for(home, plan), warm, seed, lambda text: _say(f"seed {seed}  {text}")).run()
 
 
 def _seed_process(home: Path, quick: bool, seed: int) -> int:

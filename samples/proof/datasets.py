@@ -17,8 +17,9 @@ from zoom.messages import to_rows
 OPENING = "Start from what those frames do show."
 
 
-def write_warm_up(library: Library, target: Path, rows_of_each: int) -> None:
-    rows = []
+def write_warm_up(library: Library, target: Path, rows_of_each: int, *, talks: bool = False) -> None:
+    """With `talks`, its second half is mixed in."""
+    rows = _talks(library, rows_of_each) if talks else []
     for film in library.films:
         rng = random.Random(f"warm-up {film.path.stem}")
         for number in range(rows_of_each):
@@ -29,8 +30,12 @@ def write_warm_up(library: Library, target: Path, rows_of_each: int) -> None:
     library.write("sft", target, rows, {"stage": "warm-up: naming frames and giving times, on films of its own"})
 
 
-def write_talks(library: Library, target: Path, rows_of_each: int, looks: int = 3) -> None:
+def write_talks(library: Library, target: Path, rows_of_each: int) -> None:
     """The warm-up's second half: frames that come later in a conversation are looked at too."""
+    library.write("sft", target, _talks(library, rows_of_each), {"stage": "warm-up, second half: conversations that go on"})
+
+
+def _talks(library: Library, rows_of_each: int, looks: int = 3) -> list[dict]:
     rows = []
     for film in library.films:
         rng = random.Random(f"talk {film.path.stem}")
@@ -38,7 +43,7 @@ def write_talks(library: Library, target: Path, rows_of_each: int, looks: int = 
             shown = [library.frames_for(str(film.path), stretch(film, rng)) for _ in range(looks)]
             talk = talk_row(film, library.overview(film), shown, rng)
             rows.append(library.conversation(f"{film.path.stem}-talk-{number}", film, "warm-up", talk))
-    library.write("sft", target, rows, {"stage": "warm-up, second half: conversations that go on"})
+    return rows
 
 
 def exemplars(library: Library, questions: Sequence[dict], recipe: Recipe, seed: int) -> list[Outcome]:

@@ -65,6 +65,8 @@ class SeedRun:
     def __init__(self, home: Path, plan: Plan, recipe: Recipe, warm: Path, seed: int, say: Say) -> None:
         self.home, self.plan, self.recipe, self.warm, self.seed, self.say = home / f"seed-{seed}", plan, recipe, warm, seed, say
         self.home.mkdir(parents=True, exist_ok=True)
+        self.processes = 2 if len(plan.seeds) == 1 else 1
+        """More seeds than one share the cores as they are."""
         films = home / "films"
         self.library = Library(films, "train", plan.train_films, recipe, seed=0, world=plan.world)
         self.tests = Library(films, "test", plan.test_films, recipe, seed=0, world=plan.world)
@@ -93,7 +95,7 @@ class SeedRun:
         # The tower sees all it needs to; frozen, a frame's features are computed once for all that are shown it.
         frozen = self.recipe.policy.model_copy(update={"freeze_vision": True})
         recipe = self.recipe.model_copy(update={"rl": settings, "policy": frozen})
-        policy = train("train.rl", self.home / "rl", self.home / "rl-shards", recipe, extra=("--policy", str(sft)))
+        policy = train("train.rl", self.home / "rl", self.home / "rl-shards", recipe, processes=self.processes, extra=("--policy", str(sft)))
         self.say(f"rl: {plan.rl_rounds} rounds in {time.monotonic() - began_s:.0f} s")
         played = self._report("rl", policy)
         for most in range(MAX_ZOOMS):
@@ -103,7 +105,7 @@ class SeedRun:
         glanced = glances(self.library, self.library.questions(self.library.films, frames=frames), self.recipe, self.seed)
         self._write("uniform-shards", {"exemplar": glanced})
         self._report(
-            "uniform", self._sft("uniform", "uniform-shards", plan.sft_steps + plan.student_steps), max_zooms=0,
+            "uniform", self._sft("uniform", "uniform-shards", plan.uniform_steps), max_zooms=0,
             questions=self.tests.questions(self.tests.films, frames=frames, each=plan.test_each), max_new_tokens=GLANCE_TOKENS,
         )
 
@@ -111,11 +113,16 @@ class SeedRun:
         write_trajectories(self.library, self.home / name, kinds, {"stage": name, "seed": self.seed})
 
     def _sft(self, name: str, shards: str, steps: int) -> Path:
-        settings = self.recipe.sft.model_copy(update={"max_steps": steps, "seed": self.seed, "learning_rate": self.plan.learning_rate})
+        settings = self.recipe.sft.model_copy(
+            update={
+                "max_steps": steps, "seed": self.seed, "learning_rate": self.plan.learning_rate,
+                "micro_batch_size": self.plan.batch_size // self.processes,
+            }
+        )
         policy = self.recipe.policy.model_copy(update={"checkpoint": str(self.warm)})
         recipe = self.recipe.model_copy(update={"sft": settings, "policy": policy})
         began_s = time.monotonic()
-        checkpoint = train("train.sft", self.home / name, self.home / shards, recipe)
+        checkpoint = train("train.sft", self.home / name, self.home / shards, recipe, processes=self.processes)
         self.say(f"{name}: {steps} steps in {time.monotonic() - began_s:.0f} s")
         return checkpoint
 

@@ -10,7 +10,7 @@ import pytest
 from samples.proof.datasets import exemplars, glances, kept, reflections, write_trajectories, write_warm_up
 from samples.proof.figures import per_question, summary
 from samples.proof.library import Library
-from samples.proof.plan import recipe_for
+from samples.proof.plan import FULL, recipe_for
 from samples.proof.play import an_episode, judged, teach
 from samples.proof.sight import see
 from samples.proof.teacher import Teacher
@@ -21,7 +21,7 @@ from shards.read import ShardSet
 
 @pytest.fixture(scope="module")
 def recipe(tmp_path_factory):
-    return recipe_for(tmp_path_factory.mktemp("proof"))
+    return recipe_for(tmp_path_factory.mktemp("proof"), FULL)
 
 
 @pytest.fixture(scope="module")
