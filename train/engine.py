@@ -101,6 +101,20 @@ def set_rate(engine: DeepSpeedEngine, rate: float) -> None:
         group["lr"] = rate
 
 
+def take_step(engine: DeepSpeedEngine) -> float | None:
+    """Make the optimiser's step where one is due, and return the norm that all gradients had before they were clipped.
+
+    With ZeRO the engine knows it afterwards; without, the model holds the gradients, by then the mean over all processes.
+    """
+    import torch
+
+    due = engine.is_gradient_accumulation_boundary()
+    held = [parameter.grad for parameter in engine.module.parameters() if parameter.grad is not None] if due and not engine.zero_optimization() else []
+    before = torch.nn.utils.get_total_norm(held).item() if held else None
+    engine.step()
+    return (float(engine.get_global_grad_norm() or 0.0) or before) if due else None
+
+
 def whole_state(engine: DeepSpeedEngine, stage: int) -> dict[str, torch.Tensor] | None:
     """All weights on the first process where ZeRO-3 has spread them; null where the model holds them itself.
 

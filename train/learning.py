@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from recipes.model import RlSettings
-from train.engine import Place, summed
+from train.engine import Place, summed, take_step
 from train.grpo_loss import LossParts, policy_loss
 from train.measure import Clock
 from train.policy import Policy
@@ -53,6 +53,7 @@ class Learner:
         passes, as DeepSpeed's reductions demand: one that has no more to do repeats a group with weight 0.
         """
         sums, total, steps, gap, drawn_gap = dict.fromkeys(SUMS, 0.0), 0.0, 0, 0.0, 0.0
+        norm: float | None = None
         parts = {group.position: list(self._parts(group)) for group in own if group.advantages}
         if self.settings.engine == "server":
             # The weights move from one mini-batch to the next, so all are asked before the first.
@@ -73,7 +74,7 @@ class Learner:
                 with self.clock.phase("backward"):
                     self.engine.backward(found.loss * (self.place.world / tokens if counted else 0.0))
                 with self.clock.phase("optimiser"):
-                    self.engine.step()
+                    norm = take_step(self.engine)
                 if counted:
                     gap = max(gap, furthest) if start == 0 else gap
                     values = (float(found.loss.detach()), found.kl, found.entropy, found.clipped, found.correction)
@@ -85,8 +86,7 @@ class Learner:
         gap = largest(drawn_gap if self.settings.engine == "server" else gap, self.place)
         return means | {
             "optimiser_steps": steps,
-            # DeepSpeed knows it only where it spreads the optimiser (ZeRO 1 and 2).
-            "gradient_norm": float(norm) if steps and (norm := self.engine.get_global_grad_norm()) else None,
+            "gradient_norm": norm,
             "sampling_gap": gap if total else None,
         }
 

@@ -22,7 +22,7 @@ from recipes.model import Recipe
 from recipes.sft import SftSettings
 from shards.read import ShardSet
 from train.collate import Batch, DataError, Prepared, Sample, collate, prepare, weighted_loss
-from train.engine import Place, deepspeed_config, set_rate, start_engine, summed, take_place
+from train.engine import Place, deepspeed_config, set_rate, start_engine, summed, take_place, take_step
 from train.features import FrameFeatures, own_tower
 from train.flops import LanguageFlops, TowerFlops
 from train.journal import Journal
@@ -132,7 +132,7 @@ def train(shards: ShardSet, out: Path, recipe: Recipe, place: Place) -> dict:
                 # the number of devices, so that is multiplied back in. A pass made only to keep step counts nothing.
                 engine.backward(loss * (place.world / weight if samples else 0.0))
             with clock.phase("optimiser"):
-                engine.step()
+                norm = take_step(engine)
             if samples:
                 total, cells = total + loss.item(), cells + batch.cells
         seconds = time.monotonic() - started_s
@@ -145,7 +145,7 @@ def train(shards: ShardSet, out: Path, recipe: Recipe, place: Place) -> dict:
             "phases": {name: progress["phases"][name] + spent for name, spent in phases.items()},
         }
         facts = {
-            "step": step + 1, "loss": total / weight, "learning_rate": rate, "gradient_norm": float(engine.get_global_grad_norm() or 0.0),
+            "step": step + 1, "loss": total / weight, "learning_rate": rate, "gradient_norm": norm,
             "tokens": tokens, "tokens_per_second": tokens / seconds, "padding_share": 1 - tokens / cells,
             "epoch": (step + 1) * settings.batch_size / len(trained.samples), "model_flops": flops,
             **{f"{name}_seconds": spent for name, spent in phases.items()},

@@ -189,7 +189,7 @@ def test_two_processes_learn_what_one_does(rl_shards, checkpoint, finished, tmp_
     done = run(rl_shards, checkpoint, out, processes=2, zero_stage=2)
     assert done.returncode == 0, done.stderr[-3000:]
     for one, other in zip(metrics(out), metrics(finished), strict=True):
-        for name in ("loss", "kl", "entropy", "reward", "groups", "rollouts"):
+        for name in ("loss", "kl", "entropy", "reward", "groups", "rollouts", "gradient_norm"):
             assert one[name] == pytest.approx(other[name], rel=1e-3, abs=1e-5), name
     assert pl.read_parquet(out / "trajectories" / "round-00003.parquet").height == 8
     (one, other) = (load_policy(folder / "checkpoint").model.state_dict() for folder in (out, finished))

@@ -123,6 +123,7 @@ def test_tensorboard_holds_what_the_journal_holds(finished):
     board = EventAccumulator(str(finished / "tensorboard"))
     board.Reload()
     lines = metrics_of(finished)
+    assert all(line["gradient_norm"] > 0 for line in lines)
     for name in ("loss", "learning_rate", "tokens_per_second", "gradient_norm"):
         assert [(event.step, event.value) for event in board.Scalars(f"sft/{name}")] == [(line["step"], pytest.approx(line[name])) for line in lines]
     watched = [(line["step"], pytest.approx(line["validation_loss"])) for line in lines if "validation_loss" in line]
