@@ -86,16 +86,19 @@ def write_trajectories(library: Library, target: Path, kinds: dict[str, Sequence
 
 
 def glances(library: Library, questions: Sequence[dict], recipe: Recipe, seed: int) -> list[Outcome]:
-    """The teacher's answers in one turn, by the question's frames alone: right, and with the disc among them, as for exemplars."""
+    """The teacher's answers in one turn, by the question's frames alone, right or not."""
     outcomes = []
     for question in questions:
         episode = an_episode(question, recipe, author="teacher", max_zooms=0)
         episode.step(Teacher(library.jpeg, f"{seed} {question['question_id']}").glance(episode))
-        windows = [(window["start_s"], window["end_s"]) for window in question["evidence"]]
-        shown = any(start_s <= time_s < end_s for time_s in question["overview_times_s"] for start_s, end_s in windows)
-        if shown and (outcome := judged(question, episode)).correct:
-            outcomes.append(outcome)
+        outcomes.append(judged(question, episode))
     return outcomes
+
+
+def shown(outcome: Outcome) -> bool:
+    """Whether the disc is among the frames of the overview."""
+    times_s, windows = outcome.question["overview_times_s"], outcome.question["evidence"]
+    return any(window["start_s"] <= time_s < window["end_s"] for time_s in times_s for window in windows)
 
 
 def _row(name: str, question: dict, kind: str, messages: Sequence[Message], zooms: int) -> dict:

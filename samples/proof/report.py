@@ -16,7 +16,7 @@ from samples.proof.stages import MAX_ZOOMS
 
 STAGES = {
     "student": "SFT on exemplars (the student)", "sft": "SFT on exemplars and reflections", "rl": "then GRPO",
-    "uniform": "same network, uniform frames, one turn",
+    "uniform": "same network, uniform frames, one turn", "uniform-teacher": "the teacher on those uniform frames (what they show)",
 }
 CHANCE = 1 / 8
 RL_CURVES = (
@@ -43,10 +43,10 @@ def write_report(home: Path, plan: Plan, *, seconds: float) -> Report:
     budgets = {most: _stage(home, ended, f"rl-at-most-{most}") for most in range(MAX_ZOOMS)} | {MAX_ZOOMS: stages["rl"]}
     (home / "results.json").write_text(json.dumps({"stages": stages, "at_most_zooms": budgets, "seconds": seconds}, indent=1) + "\n")
     gained = stages["rl"]["accuracy"]["value"] - stages["sft"]["accuracy"]["value"]
-    ahead = stages["rl"]["accuracy"]["value"] - stages["uniform"]["accuracy"]["value"]
+    ahead, least = (stages["rl"]["accuracy"]["value"] - stages[name]["accuracy"]["value"] for name in ("uniform", "uniform-teacher"))
     facts = (
         f"{len(ended)} of {len(plan.seeds)} seeds, {plan.test_films * plan.test_each} held-out questions on {plan.test_films} held-out films, chance {CHANCE:.1%}. "
-        f"GRPO adds {gained * 100:+.1f} points; {ahead * 100:+.1f} points against uniform frames, as many as the policy used."
+        f"GRPO adds {gained * 100:+.1f} points; {ahead * 100:+.1f} points against uniform frames, as many as the policy used, and {least * 100:+.1f} against all that those frames show."
     )
     first = [
         (STAGES[name], f"{stage['accuracy']['value']:.1%}", f"95% interval {_interval(stage['accuracy'])}") for name, stage in stages.items()
@@ -70,7 +70,7 @@ def _rows(stages: dict[str, dict]) -> list[list[str]]:
         cells = [STAGES[name]]
         for metric in ("accuracy", "hit_rate", "first_zoom_hits", "recovery"):
             figure = stage[metric]
-            cells.append("–" if figure is None or (name == "uniform" and metric != "accuracy") else f"{figure['value']:.1%} ({_interval(figure)})")
+            cells.append("–" if figure is None or (name.startswith("uniform") and metric != "accuracy") else f"{figure['value']:.1%} ({_interval(figure)})")
         cells += [f"{stage['zooms']['value']:.2f}", f"{stage['frames']['value']:.1f}", _seeds(stage["accuracy"])]
         rows.append(cells)
     return rows

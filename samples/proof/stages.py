@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from recipes.model import Recipe
-from samples.proof.datasets import exemplars, glances, kept, reflections, write_trajectories
+from samples.proof.datasets import exemplars, glances, kept, reflections, shown, write_trajectories
 from samples.proof.figures import per_question
 from samples.proof.library import Library
 from samples.proof.plan import Plan
@@ -102,12 +102,12 @@ class SeedRun:
             self._report(f"rl-at-most-{most}", policy, max_zooms=most)
 
         frames = round(statistics.fmean(outcome["frames"] for outcome in played.values()))
+        asked = self.tests.questions(self.tests.films, frames=frames, each=plan.test_each)
+        self._say("uniform-teacher", per_question(glances(self.tests, asked, self.recipe, self.seed)), "teacher")
         glanced = glances(self.library, self.library.questions(self.library.films, frames=frames), self.recipe, self.seed)
-        self._write("uniform-shards", {"exemplar": glanced})
-        self._report(
-            "uniform", self._sft("uniform", "uniform-shards", plan.uniform_steps), max_zooms=0,
-            questions=self.tests.questions(self.tests.films, frames=frames, each=plan.test_each), max_new_tokens=GLANCE_TOKENS,
-        )
+        self._write("uniform-shards", {"exemplar": [outcome for outcome in glanced if outcome.correct and shown(outcome)]})
+        uniform = self._sft("uniform", "uniform-shards", plan.uniform_steps)
+        self._report("uniform", uniform, max_zooms=0, questions=asked, max_new_tokens=GLANCE_TOKENS)
 
     def _write(self, name: str, kinds: dict[str, Sequence[Outcome]]) -> None:
         write_trajectories(self.library, self.home / name, kinds, {"stage": name, "seed": self.seed})
@@ -137,10 +137,14 @@ class SeedRun:
         if kept_there.get("weights") != weights or len(kept_there["played"]) != len(self.asked):
             outcomes = play(checkpoint, self.tests, questions or self.asked, self.recipe, max_zooms=max_zooms, max_new_tokens=max_new_tokens)
             kept_there = {"weights": weights, "played": per_question(outcomes)}
-            target.write_text(json.dumps(kept_there))
-        rows = kept_there["played"].values()
+        self._say(name, kept_there["played"], weights)
+        return kept_there["played"]
+
+    def _say(self, name: str, played: dict[str, dict], weights: str) -> None:
+        """Keep how the held-out questions went, and tell it."""
+        (self.home / f"{name}.json").write_text(json.dumps({"weights": weights, "played": played}))
+        rows = played.values()
         self.say(
             f"{name}: {statistics.fmean(row['accuracy'] for row in rows):.1%} right, {statistics.fmean(row['hit_rate'] for row in rows):.1%} hit, "
             f"{statistics.fmean(row['zooms'] for row in rows):.2f} zooms, {statistics.fmean(row['frames'] for row in rows):.1f} frames"
         )
-        return kept_there["played"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from samples.proof.datasets import exemplars, glances, kept, reflections, write_trajectories, write_warm_up
+from samples.proof.datasets import exemplars, glances, kept, reflections, shown, write_trajectories, write_warm_up
 from samples.proof.figures import per_question, summary
 from samples.proof.library import Library
 from samples.proof.plan import FULL, recipe_for
@@ -112,13 +112,10 @@ def test_data_sets_hold_what_was_played(library, recipe, tmp_path: Path):
 
 def test_the_one_turn_teacher_answers_what_its_frames_show_and_nothing_else(library, recipe):
     asked = library.questions(library.films, frames=48)
-    shown = [
-        question for question in asked
-        if any(window["start_s"] <= time_s < window["end_s"] for time_s in question["overview_times_s"] for window in question["evidence"])
-    ]
-    found = glances(library, asked, recipe, 0)
-    assert 0 < len(shown) < len(asked)
-    assert [outcome.question["question_id"] for outcome in found] == [question["question_id"] for question in shown]
+    outcomes = glances(library, asked, recipe, 0)
+    there = [outcome for outcome in outcomes if shown(outcome)]
+    assert 0 < len(there) < len(asked) and all(outcome.correct for outcome in there)
+    assert all("none" in outcome.episode.turns[0].reply for outcome in outcomes if not shown(outcome))
 
 
 def test_figures_count_seeds_and_films(library, recipe):
