@@ -64,7 +64,7 @@ def warm_up(home: Path, plan: Plan) -> Path:
         update = {"max_steps": steps, "micro_batch_size": recipe.sft.batch_size // 2, "learning_rate": rate}
         policy = recipe.policy.model_copy(update={"checkpoint": str(checkpoint) if checkpoint else None})
         half = recipe.model_copy(update={"sft": recipe.sft.model_copy(update=update), "policy": policy})
-        checkpoint = train("train.sft", home / name, rows, half, processes=2)
+        checkpoint = train("train.sft", home / name, rows, half, start=checkpoint, processes=2)
         _say(f"{name}: {steps} steps ({time.monotonic() - began_s:.0f} s)")
     return checkpoint
 

@@ -15,8 +15,8 @@ from samples.proof.plan import Plan
 from samples.proof.stages import MAX_ZOOMS
 
 STAGES = {
-    "student": "SFT on exemplars (the student)", "sft": "SFT on exemplars and reflections", "rl": "then GRPO",
-    "uniform": "same network, uniform frames, one turn", "uniform-teacher": "the teacher on those uniform frames (what they show)",
+    "student": "SFT on exemplars (the student)", "sft": "SFT on exemplars and reflections", "rl": "then GRPO", "rl-2": "GRPO, its second leg",
+    "uniform": "same network, as many uniform frames, one turn", "uniform-teacher": "the teacher on as many uniform frames: all they show",
 }
 CHANCE = 1 / 8
 RL_CURVES = (
@@ -36,22 +36,24 @@ def write_report(home: Path, plan: Plan, *, seconds: float) -> Report:
     Raises:
         FileNotFoundError: no seed has come to its end.
     """
-    ended = [seed for seed in plan.seeds if (home / f"seed-{seed}" / "uniform.json").is_file()]
+    ended = [seed for seed in plan.seeds if (home / f"seed-{seed}" / f"{plan.baselines[-1]}.json").is_file()]
     if not ended:
         raise FileNotFoundError(f"no seed has come to its end in {home}; run the proof again to go on")
-    stages = {name: _stage(home, ended, name) for name in STAGES}
-    budgets = {most: _stage(home, ended, f"rl-at-most-{most}") for most in range(MAX_ZOOMS)} | {MAX_ZOOMS: stages["rl"]}
+    last = plan.legs[-1]
+    stages = {name: _stage(home, ended, name) for name in STAGES if name in ("student", "sft", *plan.legs, *plan.baselines)}
+    budgets = {most: _stage(home, ended, f"rl-at-most-{most}") for most in range(MAX_ZOOMS)} | {MAX_ZOOMS: stages[last]}
     (home / "results.json").write_text(json.dumps({"stages": stages, "at_most_zooms": budgets, "seconds": seconds}, indent=1) + "\n")
-    gained = stages["rl"]["accuracy"]["value"] - stages["sft"]["accuracy"]["value"]
-    ahead, least = (stages["rl"]["accuracy"]["value"] - stages[name]["accuracy"]["value"] for name in ("uniform", "uniform-teacher"))
+    gained = stages[last]["accuracy"]["value"] - stages["sft"]["accuracy"]["value"]
+    ahead = {name: stages[last]["accuracy"]["value"] - stages[name]["accuracy"]["value"] for name in plan.baselines}
+    against = ", ".join(f"{points * 100:+.1f} against {STAGES[name]}" for name, points in ahead.items())
     facts = (
         f"{len(ended)} of {len(plan.seeds)} seeds, {plan.test_films * plan.test_each} held-out questions on {plan.test_films} held-out films, chance {CHANCE:.1%}. "
-        f"GRPO adds {gained * 100:+.1f} points; {ahead * 100:+.1f} points against uniform frames, as many as the policy used, and {least * 100:+.1f} against all that those frames show."
+        f"GRPO adds {gained * 100:+.1f} points; {against}."
     )
     first = [
         (STAGES[name], f"{stage['accuracy']['value']:.1%}", f"95% interval {_interval(stage['accuracy'])}") for name, stage in stages.items()
     ]
-    page = write_page(home / "report.html", "Learning to zoom: a tiny policy", first, _sections(home, ended, stages, budgets, facts))
+    page = write_page(home / "report.html", "Learning to zoom: a tiny policy", first, _sections(home, ended, plan.legs, stages, budgets, facts))
     return Report("\n".join([_text(stages, budgets), facts]), page)
 
 
@@ -91,7 +93,7 @@ def _text(stages: dict[str, dict], budgets: dict[int, dict]) -> str:
     return "\n".join([*shown, f"right after GRPO with at most so many zooms: {curve}"])
 
 
-def _sections(home: Path, seeds: Sequence[int], stages: dict[str, dict], budgets: dict[int, dict], facts: str) -> Sequence[Section]:
+def _sections(home: Path, seeds: Sequence[int], legs: Sequence[str], stages: dict[str, dict], budgets: dict[int, dict], facts: str) -> Sequence[Section]:
     spans = [{"label": STAGES[name], "color": "accuracy", **_span(stage["accuracy"])} for name, stage in stages.items()]
     rising = [{"label": f"at most {most} zooms", "color": "accuracy", **_span(stage["accuracy"])} for most, stage in sorted(budgets.items())]
     told = note(
@@ -108,7 +110,7 @@ def _sections(home: Path, seeds: Sequence[int], stages: dict[str, dict], budgets
             figure(dots(rising, label="label", color="color", title="questions answered rightly, after GRPO"), "zooms", "Accuracy of the last policy when it may zoom at most so many times."),
         ),
     ]
-    for name, title, parts in (("warm-up", "Warm-up", None), *((f"seed-{seed}/rl", f"GRPO, seed {seed}", RL_CURVES) for seed in seeds)):
+    for name, title, parts in (("warm-up", "Warm-up", None), *((f"seed-{seed}/{leg}", f"{STAGES[leg]}, seed {seed}", RL_CURVES) for seed in seeds for leg in legs)):
         rows = [json.loads(line) for line in (home / name / "metrics.jsonl").read_text().splitlines()]
         chart = curves(rows, parts) if parts else loss_curve(rows)
         place = name.replace("/", "-")

@@ -33,16 +33,23 @@ class StageError(RuntimeError):
     """A training of the proof failed; the message names its log."""
 
 
-def train(module: str, home: Path, shards: Path, recipe: Recipe, *, processes: int = 1, extra: Sequence[str] = ()) -> Path:
-    """Run a training in a process of its own, unless the same one is done; returns its checkpoint.
+def stamp_of(module: str, shards: Path, recipe: Recipe, start: Path | None) -> str:
+    """Hash of what a training goes by: another number of RL rounds is no reason to warm up again."""
+    told = recipe.model_dump_json(include={"protocol", "policy", module.removeprefix("train.")})
+    weights = (start / "model.safetensors").read_bytes() if start else b""
+    return hashlib.sha256((shards / "manifest.json").read_bytes() + told.encode() + hashlib.sha256(weights).digest()).hexdigest()
+
+
+def train(
+    module: str, home: Path, shards: Path, recipe: Recipe, *, start: Path | None, processes: int = 1, extra: Sequence[str] = ()
+) -> Path:
+    """Run a training in a process of its own, unless the same one is done; returns its checkpoint. `start` is the one it
+    begins with.
 
     Raises:
         StageError: it failed.
     """
-    # Only what this training goes by: another number of RL rounds is no reason to warm up again.
-    told = recipe.model_dump_json(include={"protocol", "policy", module.removeprefix("train.")})
-    content = (shards / "manifest.json").read_bytes() + told.encode() + " ".join(extra).encode()
-    stamp, done = hashlib.sha256(content).hexdigest(), home / "done.json"
+    stamp, done = stamp_of(module, shards, recipe, start), home / "done.json"
     if done.is_file() and json.loads(done.read_text())["stamp"] == stamp:
         return home / "checkpoint"
     began_s = time.monotonic()
@@ -90,20 +97,25 @@ class SeedRun:
         self._report("sft", sft)
 
         self.library.write("rl", self.home / "rl-shards", self.questions, {"stage": "questions for reinforcement learning"})
-        settings = self.recipe.rl.model_copy(update={"steps": plan.rl_rounds, "seed": self.seed})
-        began_s = time.monotonic()
         # The tower sees all it needs to; frozen, a frame's features are computed once for all that are shown it.
         frozen = self.recipe.policy.model_copy(update={"freeze_vision": True})
-        recipe = self.recipe.model_copy(update={"rl": settings, "policy": frozen})
-        policy = train("train.rl", self.home / "rl", self.home / "rl-shards", recipe, processes=self.processes, extra=("--policy", str(sft)))
-        self.say(f"rl: {plan.rl_rounds} rounds in {time.monotonic() - began_s:.0f} s")
-        played = self._report("rl", policy)
+        policy, played = sft, {}
+        for number, (name, rounds) in enumerate(zip(plan.legs, plan.rl_rounds, strict=True)):
+            began_s, rate = time.monotonic(), self.recipe.rl.learning_rate / 2**number
+            settings = self.recipe.rl.model_copy(update={"steps": rounds, "seed": self.seed + 1000 * number, "learning_rate": rate})
+            recipe = self.recipe.model_copy(update={"rl": settings, "policy": frozen})
+            shards, chosen = self.home / "rl-shards", ("--policy", str(policy))
+            policy = train("train.rl", self.home / name, shards, recipe, start=policy, processes=self.processes, extra=chosen)
+            self.say(f"{name}: {rounds} rounds in {time.monotonic() - began_s:.0f} s")
+            played = self._report(name, policy)
         for most in range(MAX_ZOOMS):
             self._report(f"rl-at-most-{most}", policy, max_zooms=most)
 
         frames = round(statistics.fmean(outcome["frames"] for outcome in played.values()))
         asked = self.tests.questions(self.tests.films, frames=frames, each=plan.test_each)
         self._say("uniform-teacher", per_question(glances(self.tests, asked, self.recipe, self.seed)), "teacher")
+        if not plan.uniform_steps:
+            return
         glanced = glances(self.library, self.library.questions(self.library.films, frames=frames), self.recipe, self.seed)
         self._write("uniform-shards", {"exemplar": [outcome for outcome in glanced if outcome.correct and shown(outcome)]})
         uniform = self._sft("uniform", "uniform-shards", plan.uniform_steps)
@@ -122,7 +134,7 @@ class SeedRun:
         policy = self.recipe.policy.model_copy(update={"checkpoint": str(self.warm)})
         recipe = self.recipe.model_copy(update={"sft": settings, "policy": policy})
         began_s = time.monotonic()
-        checkpoint = train("train.sft", self.home / name, self.home / shards, recipe, processes=self.processes)
+        checkpoint = train("train.sft", self.home / name, self.home / shards, recipe, start=self.warm, processes=self.processes)
         self.say(f"{name}: {steps} steps in {time.monotonic() - began_s:.0f} s")
         return checkpoint
 
