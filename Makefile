@@ -34,10 +34,10 @@ demo: $(READY) ## the whole way on generated videos, in minutes
 test: $(READY) ## the test suite
 	@$(BIN)/python -m pytest
 
-proof: $(READY) ## a tiny policy learns to zoom: three seeds, all stages (about an hour on 2 cores; goes on where it was stopped)
+proof: $(READY) ## a tiny policy learns to zoom: three seeds, all stages (some hour and a half on 2 cores; goes on where it was stopped)
 	@$(BIN)/python -m samples.proof
 
-proof-quick: $(READY) ## the same with one seed and little data: the direction, in minutes
+proof-quick: $(READY) ## the same with one seed in a smaller world: the direction, in five minutes or so
 	@$(BIN)/python -m samples.proof --quick
 
 ui: $(READY) ## the Dagster UI on the demo's assets
