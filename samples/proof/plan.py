@@ -32,7 +32,7 @@ class Plan:
     """Of the baseline in one turn; with 0 there is only what its frames show."""
     rl_rounds: tuple[int, ...]
     """Of each leg of GRPO. A leg begins where the one before ended, at half its rate, and the distance that it is held to is
-    that from its own beginning."""
+    that from its own beginning. None leaves GRPO out."""
     world: World
     batch_size: int = 16
     learning_rate: float = 1e-3
@@ -44,7 +44,12 @@ class Plan:
 
     @property
     def legs(self) -> tuple[str, ...]:
-        return ("rl", *(f"rl-{number}" for number in range(2, len(self.rl_rounds) + 1)))
+        return ("rl", *(f"rl-{number}" for number in range(2, len(self.rl_rounds) + 1)))[: len(self.rl_rounds)]
+
+    @property
+    def last(self) -> str:
+        """Name of the stage that the last policy comes from."""
+        return self.legs[-1] if self.legs else "sft"
 
 
 FULL = Plan(
@@ -53,10 +58,11 @@ FULL = Plan(
 )
 QUICK = Plan(
     "quick", (0,), warmup_films=80, train_films=150, test_films=30, test_each=2, warmup_rows=8, warmup_steps=580, talk_steps=0,
-    exemplar_questions=300, student_steps=50, failed_questions=60, sft_steps=150, uniform_steps=0, rl_rounds=(1,),
+    exemplar_questions=300, student_steps=50, failed_questions=60, sft_steps=150, uniform_steps=0, rl_rounds=(),
     world=World(scenes=2, textures=("plain",)), batch_size=8,
 )
-"""Two scenes a film, told apart by their colour alone, and smaller steps: the same is then learnt from a third of the tokens."""
+"""Two scenes a film, told apart by their colour alone, and smaller steps: the same is then learnt from a third of the
+tokens. Without GRPO, of which the few rounds that fit into minutes show nothing."""
 
 
 def recipe_for(home: Path, plan: Plan) -> Recipe:

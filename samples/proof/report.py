@@ -39,16 +39,16 @@ def write_report(home: Path, plan: Plan, *, seconds: float) -> Report:
     ended = [seed for seed in plan.seeds if (home / f"seed-{seed}" / f"{plan.baselines[-1]}.json").is_file()]
     if not ended:
         raise FileNotFoundError(f"no seed has come to its end in {home}; run the proof again to go on")
-    last = plan.legs[-1]
+    last = plan.last
     stages = {name: _stage(home, ended, name) for name in STAGES if name in ("student", "sft", *plan.legs, *plan.baselines)}
-    budgets = {most: _stage(home, ended, f"rl-at-most-{most}") for most in range(MAX_ZOOMS)} | {MAX_ZOOMS: stages[last]}
+    budgets = {most: _stage(home, ended, f"at-most-{most}") for most in range(MAX_ZOOMS)} | {MAX_ZOOMS: stages[last]}
     (home / "results.json").write_text(json.dumps({"stages": stages, "at_most_zooms": budgets, "seconds": seconds}, indent=1) + "\n")
     gained = stages[last]["accuracy"]["value"] - stages["sft"]["accuracy"]["value"]
     ahead = {name: stages[last]["accuracy"]["value"] - stages[name]["accuracy"]["value"] for name in plan.baselines}
     against = ", ".join(f"{points * 100:+.1f} against {STAGES[name]}" for name, points in ahead.items())
     facts = (
         f"{len(ended)} of {len(plan.seeds)} seeds, {plan.test_films * plan.test_each} held-out questions on {plan.test_films} held-out films, chance {CHANCE:.1%}. "
-        f"GRPO adds {gained * 100:+.1f} points; {against}."
+        + (f"GRPO adds {gained * 100:+.1f} points; " if plan.legs else "GRPO was left out; ") + f"{against}."
     )
     first = [
         (STAGES[name], f"{stage['accuracy']['value']:.1%}", f"95% interval {_interval(stage['accuracy'])}") for name, stage in stages.items()
@@ -90,7 +90,7 @@ def _text(stages: dict[str, dict], budgets: dict[int, dict]) -> str:
     widths = [max(len(line[column]) for line in lines) for column in range(len(HEAD))]
     shown = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
     curve = ", ".join(f"{most}: {stage['accuracy']['value']:.1%}" for most, stage in sorted(budgets.items()))
-    return "\n".join([*shown, f"right after GRPO with at most so many zooms: {curve}"])
+    return "\n".join([*shown, f"right, the last policy, with at most so many zooms: {curve}"])
 
 
 def _sections(home: Path, seeds: Sequence[int], legs: Sequence[str], stages: dict[str, dict], budgets: dict[int, dict], facts: str) -> Sequence[Section]:
@@ -107,7 +107,7 @@ def _sections(home: Path, seeds: Sequence[int], legs: Sequence[str], stages: dic
         ),
         Section(
             "zooms", "What another zoom is worth",
-            figure(dots(rising, label="label", color="color", title="questions answered rightly, after GRPO"), "zooms", "Accuracy of the last policy when it may zoom at most so many times."),
+            figure(dots(rising, label="label", color="color", title="questions answered rightly, the last policy"), "zooms", "Accuracy of the last policy when it may zoom at most so many times."),
         ),
     ]
     for name, title, parts in (("warm-up", "Warm-up", None), *((f"seed-{seed}/{leg}", f"{STAGES[leg]}, seed {seed}", RL_CURVES) for seed in seeds for leg in legs)):

@@ -94,12 +94,12 @@ class SeedRun:
         self.say(f"{sum(not outcome.correct for outcome in own)} of {len(own)} student episodes failed, {len(repaired)} kept reflections")
         self._write("sft-shards", {"exemplar": good, "reflection": repaired})
         sft = self._sft("sft", "sft-shards", plan.sft_steps)
-        self._report("sft", sft)
+        played = self._report("sft", sft)
 
         self.library.write("rl", self.home / "rl-shards", self.questions, {"stage": "questions for reinforcement learning"})
         # The tower sees all it needs to; frozen, a frame's features are computed once for all that are shown it.
         frozen = self.recipe.policy.model_copy(update={"freeze_vision": True})
-        policy, played = sft, {}
+        policy = sft
         for number, (name, rounds) in enumerate(zip(plan.legs, plan.rl_rounds, strict=True)):
             began_s, rate = time.monotonic(), self.recipe.rl.learning_rate / 2**number
             settings = self.recipe.rl.model_copy(update={"steps": rounds, "seed": self.seed + 1000 * number, "learning_rate": rate})
@@ -109,7 +109,7 @@ class SeedRun:
             self.say(f"{name}: {rounds} rounds in {time.monotonic() - began_s:.0f} s")
             played = self._report(name, policy)
         for most in range(MAX_ZOOMS):
-            self._report(f"rl-at-most-{most}", policy, max_zooms=most)
+            self._report(f"at-most-{most}", policy, max_zooms=most)
 
         frames = round(statistics.fmean(outcome["frames"] for outcome in played.values()))
         asked = self.tests.questions(self.tests.films, frames=frames, each=plan.test_each)
