@@ -15,9 +15,10 @@ from samples.proof.plan import Plan
 from samples.proof.stages import MAX_ZOOMS
 
 STAGES = {
-    "student": "SFT on exemplars (the student)", "sft": "SFT on exemplars and reflections", "rl": "then GRPO", "rl-2": "GRPO, its second leg",
-    "uniform": "same network, as many uniform frames, one turn", "uniform-teacher": "the teacher on as many uniform frames: all they show",
+    "student": "student", "sft": "SFT, reflections too", "rl": "GRPO", "rl-2": "GRPO, second leg", "uniform": "uniform frames, trained",
+    "uniform-teacher": "uniform frames, teacher",
 }
+"""The last two in one turn, with as many uniform frames as the last policy was shown; the teacher says what those show at all."""
 CHANCE = 1 / 8
 RL_CURVES = (
     "reward", "accuracy", "hit_rate", "zoom_rate", "zooms", "frames", "loss", "kl", "entropy", "clip_share", "groups_dropped", "tokens_per_second",
@@ -98,7 +99,8 @@ def _sections(home: Path, seeds: Sequence[int], legs: Sequence[str], stages: dic
     rising = [{"label": f"at most {most} zooms", "color": "accuracy", **_span(stage["accuracy"])} for most, stage in sorted(budgets.items())]
     told = note(
         "The warm-up (naming what a frame shows, giving a time inside a named scene, on films of its own) stands in for the pre-training of a "
-        "real model and is shared by all seeds and by the uniform baseline. Intervals are over films; a film's questions are resampled together."
+        "real model and is shared by all seeds and by the uniform baseline. The student is fine-tuned on exemplars alone. Uniform frames are as many as the last "
+        "policy was shown, in one turn: by the same network, trained on them, and by the teacher, who says what they show at all. Intervals are over films; a film's questions are resampled together."
     )
     sections = [
         Section(
