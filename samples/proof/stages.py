@@ -113,7 +113,7 @@ class SeedRun:
 
         frames = round(statistics.fmean(outcome["frames"] for outcome in played.values()))
         asked = self.tests.questions(self.tests.films, frames=frames, each=plan.test_each)
-        self._say("uniform-teacher", per_question(glances(self.tests, asked, self.recipe, self.seed)), "teacher")
+        self._record("uniform-teacher", per_question(glances(self.tests, asked, self.recipe, self.seed)), "teacher")
         if not plan.uniform_steps:
             return
         glanced = glances(self.library, self.library.questions(self.library.films, frames=frames), self.recipe, self.seed)
@@ -149,10 +149,10 @@ class SeedRun:
         if kept_there.get("weights") != weights or len(kept_there["played"]) != len(self.asked):
             outcomes = play(checkpoint, self.tests, questions or self.asked, self.recipe, max_zooms=max_zooms, max_new_tokens=max_new_tokens)
             kept_there = {"weights": weights, "played": per_question(outcomes)}
-        self._say(name, kept_there["played"], weights)
+        self._record(name, kept_there["played"], weights)
         return kept_there["played"]
 
-    def _say(self, name: str, played: dict[str, dict], weights: str) -> None:
+    def _record(self, name: str, played: dict[str, dict], weights: str) -> None:
         """Keep how the held-out questions went, and tell it."""
         (self.home / f"{name}.json").write_text(json.dumps({"weights": weights, "played": played}))
         rows = played.values()
