@@ -27,6 +27,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import typer
@@ -121,28 +122,34 @@ def say(text: str) -> None:
 
 @app.command()
 def throughput(
-    episodes: int = 256, at_once: int = 64, latency: float = 0.2, zooms: int = 1, rounds: int = 5, png_episodes: int = 2, storm_episodes: int = 64,
-    plain: bool = True,
+    episodes: int = 256, at_once: int = 64, latency: float = 0.2, zooms: Annotated[tuple[int, int, int], typer.Option(help="Zooms an episode.")] = (1, 2, 4),
+    rounds: int = 5, png_episodes: int = 2, storm_episodes: int = 64, plain: bool = True,
 ) -> None:
     """Calls a second against the ideal, CPU a call, and in the same run the same episodes through a plain loop. The server is a
-    process of its own that takes little of the machine, since it stands for one elsewhere; frames are made before the clock."""
+    process of its own that takes little of the machine, since it stands for one elsewhere; frames are made before the clock.
+
+    A run's first calls are sent one after the other, which takes the same time however long the run is: so it is told for
+    episodes of several numbers of zooms. The plain loop plays those of the first."""
     import aiohttp  # noqa: F401 - loaded once a process, not once a round
 
     ideal = at_once / latency
     with tempfile.TemporaryDirectory() as folder, FrameStore(f"{folder}/frames.sqlite") as store:
         world = World(store, videos=max(1, episodes // 8))
         sent = sum(len(frame.jpeg) for frame in world._frames(0)) * 4 / 3
-        say(f"{episodes} episodes of {zooms + 1} calls of some {sent / 1e3:.0f} KB, {at_once} at once, {latency * 1e3:.0f} ms: ideal {ideal:.0f} calls/s")
+        say(f"{episodes} episodes, calls of some {sent / 1e3:.0f} KB and more, {at_once} at once, {latency * 1e3:.0f} ms: ideal {ideal:.0f} calls/s")
         server = {"server": LEAN_SERVER}
-        lean = ("--latency", str(latency), "--zooms", str(zooms))
-        ours = []
-        for number in range(rounds):
-            with local_server(*lean, **server) as url:
-                ours.append(_ours(world, store, Path(folder, f"{number}.sqlite"), url, episodes, at_once))
-            say(f"  round {number}: {ours[-1]}, {ours[-1].calls / ours[-1].wall_s / ideal:.0%} of the ideal")
-        quiet = [played for played in ours if played.others_cpu_s < 0.1] or ours
-        middle = sorted(quiet, key=lambda played: played.wall_s)[len(quiet) // 2]
-        say(f"median of {len(quiet)} rounds in which others took less than 0.1 CPU s (of all, if none): {middle}, {middle.calls / middle.wall_s / ideal:.1%} of the ideal; load average {os.getloadavg()[0]:.1f}")
+        medians = {}
+        for times in zooms:
+            say(f"{times} zoom{'s' if times > 1 else ''} an episode:")
+            ours = []
+            for number in range(rounds):
+                with local_server("--latency", str(latency), "--zooms", str(times), **server) as url:
+                    ours.append(_ours(world, store, Path(folder, f"{times}-{number}.sqlite"), url, episodes, at_once))
+                say(f"  round {number}: {ours[-1]}, {ours[-1].calls / ours[-1].wall_s / ideal:.0%} of the ideal")
+            quiet = [played for played in ours if played.others_cpu_s < 0.1] or ours
+            medians[times] = median = sorted(quiet, key=lambda played: played.wall_s)[len(quiet) // 2]
+            say(f"  median of {len(quiet)} rounds in which others took less than 0.1 CPU s (of all, if none): {median}, {median.calls / median.wall_s / ideal:.1%} of the ideal; load average {os.getloadavg()[0]:.1f}")
+        lean, middle = ("--latency", str(latency), "--zooms", str(zooms[0])), medians[zooms[0]]
         if not plain:
             return
         for name, png, count in (("JPEGs as they are", False, episodes), ("frames encoded as PNG", True, png_episodes)):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from zoom import Message, Text
@@ -70,6 +71,8 @@ class Chat:
             raise CheckpointError(f"the tokenizer of {tokenizer.name_or_path} lacks {missing}; take a Qwen2.5-VL or Qwen3-VL checkpoint")
         self.image, self.turn_end, self.pad = (known[token] for token in (IMAGE, TURN_END, PAD))
         self._turn_start, self._image_start, self._image_end = (known[token] for token in (TURN_START, IMAGE_START, IMAGE_END))
+        # Frames' tags, instructions and roles come again and again; a call of the tokenizer costs more than its work.
+        self._text = lru_cache(maxsize=2**14)(self._tokenise)
         self.newline = self._text("\n")
 
     @property
@@ -106,5 +109,5 @@ class Chat:
             weights += [0.0] * (len(ids) - len(weights))
         return Tokens(ids, weights, tuple(frames))
 
-    def _text(self, text: str) -> list[int]:
-        return self.tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"] if text else []
+    def _tokenise(self, text: str) -> tuple[int, ...]:
+        return tuple(self.tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]) if text else ()

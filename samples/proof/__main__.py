@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import time
@@ -72,7 +73,8 @@ def warm_up(home: Path, plan: Plan) -> Path:
 def run_seed(home: Path, plan: Plan, seed: int) -> None:
     import torch
 
-    torch.set_num_threads(1)
+    # The seeds share the cores.
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // len(plan.seeds)))
     warm = home / ("talk" if plan.talk_steps else "warm-up") / "checkpoint"
     SeedRun(home, plan, recipe_for(home, plan), warm, seed, lambda text: _say(f"seed {seed}  {text}")).run()
 

@@ -80,7 +80,7 @@ def recipe_for(home: Path, plan: Plan) -> Recipe:
             },
             "sft": {
                 "learning_rate": 2e-3, "batch_size": plan.batch_size, "micro_batch_size": plan.batch_size, "warmup_share": 0.05, "zero_stage": 0, "bf16": False,
-                "gradient_checkpointing": False, "epochs": 100, "checkpoint_steps": 50,
+                "gradient_checkpointing": False, "epochs": 100, "checkpoint_steps": 200, "packing": True,
             },
             "rl": {
                 "enabled": True, "learning_rate": 1e-4, "temperature": 0.6, "prompts": 16, "group": 8, "mini_batch": 16, "episodes_at_once": 128, "redraws": 1,

@@ -96,7 +96,8 @@ class SeedRun:
         sft = self._sft("sft", "sft-shards", plan.sft_steps)
         played = self._report("sft", sft)
 
-        self.library.write("rl", self.home / "rl-shards", self.questions, {"stage": "questions for reinforcement learning"})
+        if plan.legs:
+            self.library.write("rl", self.home / "rl-shards", self.questions, {"stage": "questions for reinforcement learning"})
         # The tower sees all it needs to; frozen, a frame's features are computed once for all that are shown it.
         frozen = self.recipe.policy.model_copy(update={"freeze_vision": True})
         policy = sft

@@ -25,7 +25,11 @@ def ask(scene_name: str) -> str:
 
 
 class Teacher:
-    """Every reply names what it goes by: the scene and a time in it, or the colour of the disc."""
+    """Every reply names what it goes by: the scene and a time in it, or the colour of the disc.
+
+    An answer begins with a space, so that it is the token that the thought named: copied, where another would first have
+    to be learnt to mean the same. (Without it, some trainings named the disc in their thought and answered by chance.)
+    """
 
     def __init__(self, jpeg: Callable[[str], bytes], seed: str) -> None:
         self._see: Callable[[str], Seen] = cache(lambda frame_id: see(jpeg(frame_id)))
@@ -37,13 +41,13 @@ class Teacher:
         for turn in zooms:
             discs = [seen.disc for frame in turn.frames if (seen := self._see(frame.frame_id)).disc]
             if discs and self._there(turn) == name:
-                return f"<think> {discs[0]}</think><answer>{discs[0]}</answer>"
+                return f"<think> {discs[0]}</think><answer> {discs[0]}</answer>"
         shown = {frame.time_s for turn in zooms for frame in turn.frames}
         places = [frame.time_s for frame in episode.overview if self._see(frame.frame_id).name == name]
         left = [time_s for time_s in places if time_s + OVERVIEW_S / 2 not in shown]
         if not left or episode.rounds_left <= 1:
             guess = self._rng.choice(list(COLOURS))
-            return f"<think> none</think><answer>{guess}</answer>"
+            return f"<think> none</think><answer> {guess}</answer>"
         start_s = int(left[0])
         wide = start_s + OVERVIEW_S in left and self._rng.random() < WIDE_SHARE
         end_s = start_s + OVERVIEW_S * (2 if wide else 1)
@@ -69,7 +73,7 @@ class Teacher:
                 break
             said += told(place, frame.time_s)
         guess = found or self._rng.choice(list(COLOURS))
-        return f"<think>{said} {found or 'none'}</think><answer>{guess}</answer>"
+        return f"<think>{said} {found or 'none'}</think><answer> {guess}</answer>"
 
     def _thought(self, episode: Episode, zooms: Sequence[Turn], name: str, start_s: int) -> str:
         """The overview is gone through up to where it is zoomed; after a zoom, what it showed comes first, and where
