@@ -89,7 +89,8 @@ class SeedRun:
         student = self._sft("student", "student-shards", plan.student_steps)
         self._report("student", student)
 
-        own = play(student, self.library, self.questions[: plan.failed_questions], self.recipe, temperature=1.0, seed=self.seed)
+        questions, temperature = self.questions[: plan.failed_questions], self.recipe.rl.temperature
+        own = play(student, self.library, questions, self.recipe, temperature=temperature, seed=self.seed)
         repaired = kept(reflections(self.library, own, self.seed))
         self.say(f"{sum(not outcome.correct for outcome in own)} of {len(own)} student episodes failed, {len(repaired)} kept reflections")
         self._write("sft-shards", {"exemplar": good, "reflection": repaired})
