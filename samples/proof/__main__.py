@@ -63,8 +63,7 @@ def warm_up(home: Path, plan: Plan) -> Path:
     for name, rows, steps, rate in halves[: 2 if plan.talk_steps else 1]:
         began_s = time.monotonic()
         update = {"max_steps": steps, "micro_batch_size": recipe.sft.batch_size // 2, "learning_rate": rate}
-        policy = recipe.policy.model_copy(update={"checkpoint": str(checkpoint) if checkpoint else None})
-        half = recipe.model_copy(update={"sft": recipe.sft.model_copy(update=update), "policy": policy})
+        half = recipe.model_copy(update={"sft": recipe.sft.model_copy(update=update)})
         checkpoint = train("train.sft", home / name, rows, half, start=checkpoint, processes=2)
         _say(f"{name}: {steps} steps ({time.monotonic() - began_s:.0f} s)")
     return checkpoint

@@ -40,15 +40,16 @@ def stamp_of(module: str, shards: Path, recipe: Recipe, start: Path | None) -> s
     return hashlib.sha256((shards / "manifest.json").read_bytes() + told.encode() + hashlib.sha256(weights).digest()).hexdigest()
 
 
-def train(
-    module: str, home: Path, shards: Path, recipe: Recipe, *, start: Path | None, processes: int = 1, extra: Sequence[str] = ()
-) -> Path:
+def train(module: str, home: Path, shards: Path, recipe: Recipe, *, start: Path | None, processes: int = 1) -> Path:
     """Run a training in a process of its own, unless the same one is done; returns its checkpoint. `start` is the one it
-    begins with.
+    begins with; without one it begins with fresh weights.
 
     Raises:
         StageError: it failed.
     """
+    if module == "train.sft":
+        recipe = recipe.model_copy(update={"policy": recipe.policy.model_copy(update={"checkpoint": str(start) if start else None})})
+    begin = ["--policy", str(start)] if module == "train.rl" else []
     stamp, done = stamp_of(module, shards, recipe, start), home / "done.json"
     if done.is_file() and json.loads(done.read_text())["stamp"] == stamp:
         return home / "checkpoint"
@@ -56,7 +57,7 @@ def train(
     home.mkdir(parents=True, exist_ok=True)
     (home / "recipe.json").write_text(recipe.model_dump_json())
     launcher = ["-m", "torch.distributed.run", "--nproc_per_node", str(processes)] if processes > 1 else []
-    command = [sys.executable, *launcher, "-m", module, "--shards", str(shards), "--out", str(home), "--recipe", str(home / "recipe.json"), *extra]
+    command = [sys.executable, *launcher, "-m", module, "--shards", str(shards), "--out", str(home), "--recipe", str(home / "recipe.json"), *begin]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
     with (home / "log.txt").open("w") as log:
         failed = subprocess.run(command, stdout=log, stderr=log, env=environment).returncode
@@ -106,8 +107,7 @@ class SeedRun:
             began_s, rate = time.monotonic(), self.recipe.rl.learning_rate / 2**number
             settings = self.recipe.rl.model_copy(update={"steps": rounds, "seed": self.seed + 1000 * number, "learning_rate": rate})
             recipe = self.recipe.model_copy(update={"rl": settings, "policy": frozen})
-            shards, chosen = self.home / "rl-shards", ("--policy", str(policy))
-            policy = train("train.rl", self.home / name, shards, recipe, start=policy, processes=self.processes, extra=chosen)
+            policy = train("train.rl", self.home / name, self.home / "rl-shards", recipe, start=policy, processes=self.processes)
             self.say(f"{name}: {rounds} rounds in {time.monotonic() - began_s:.0f} s")
             played = self._report(name, policy)
         for most in range(MAX_ZOOMS):
@@ -133,8 +133,7 @@ class SeedRun:
                 "micro_batch_size": self.plan.batch_size // self.processes,
             }
         )
-        policy = self.recipe.policy.model_copy(update={"checkpoint": str(self.warm)})
-        recipe = self.recipe.model_copy(update={"sft": settings, "policy": policy})
+        recipe = self.recipe.model_copy(update={"sft": settings})
         began_s = time.monotonic()
         checkpoint = train("train.sft", self.home / name, self.home / shards, recipe, start=self.warm, processes=self.processes)
         self.say(f"{name}: {steps} steps in {time.monotonic() - began_s:.0f} s")
