@@ -30,13 +30,12 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
         from distill.chat import ChatPlayer
         from distill.errors import StepStopped
         from distill.frames import FrameStore
-        from distill.ledger import Ledger
-
+    
         endpoint = workspace.recipe.teacher
         scratch = workspace.scratch("evaluation_teacher", "all")
         with (
             FrameStore(scratch / "frames.sqlite") as store,
-            Ledger(workspace.ledger("evaluation_teacher", "all")) as ledger,
+            workspace.open_ledger("evaluation_teacher", "all") as ledger,
             spending(workspace) as budget,
         ):
             items = _held_out(workspace, store, workspace.recipe.evaluation.max_questions)

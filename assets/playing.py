@@ -99,7 +99,6 @@ def play_stage(
     from distill.chat import ChatPlayer
     from distill.errors import StepStopped
     from distill.frames import FrameStore
-    from distill.ledger import Ledger
     from distill.teachers import Teachers
     from video.reader import ReaderPool
     from zoom.prompts import load_prompts
@@ -110,7 +109,7 @@ def play_stage(
     protocol = protocol_of(recipe.protocol)
     with (
         FrameStore(scratch / "frames.sqlite") as store,
-        Ledger(workspace.ledger(stage, batch)) as ledger,
+        workspace.open_ledger(stage, batch) as ledger,
         ReaderPool(protocol.min_pixels, protocol.max_pixels, zoom_store_dir=workspace.zoom_store) as readers,
         spending(workspace) as budget,
         workspace.progress.task(f"{stage} of {batch}", episodes(len(items))) as advance,
@@ -206,13 +205,12 @@ def _judged(workspace: Workspace, stage: str, batch: str, grades: list[dict], ro
     from distill.errors import StepStopped
     from distill.frames import FrameStore
     from distill.judge import judge_rows
-    from distill.ledger import Ledger
     from zoom.prompts import load_prompts
 
     scratch = workspace.scratch(f"judge_{stage}", batch)
     with (
         FrameStore(scratch / "frames.sqlite") as store,
-        Ledger(workspace.ledger(f"judge_{stage}", batch)) as ledger,
+        workspace.open_ledger(f"judge_{stage}", batch) as ledger,
         spending(workspace) as budget,
     ):
         judge = ChatPlayer(endpoint, ledger, store, budget=budget, purpose="judge")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -16,6 +16,9 @@ from recipes.model import Settings
 from tables import Lake
 from tables.lake import ALL
 from tables.stamps import Stamp, Stamps
+
+if TYPE_CHECKING:
+    from distill.ledger import Ledger
 
 BATCHES = dg.DynamicPartitionsDefinition(name="batches")
 """Ingest batches, `<source>-<NNNN>`; the asset `sources` adds them."""
@@ -54,6 +57,20 @@ class Workspace:
     def ledger(self, stage: str, partition: str) -> Path:
         """The ledger of one stage of one batch: one file, one writer."""
         return self.home / "ledger" / stage / f"{partition}.sqlite"
+
+    @property
+    def servers(self) -> Path:
+        """What `videozoomer ledger probe` found out about the recipe's servers: a ledger without calls."""
+        return self.home / "servers.sqlite"
+
+    def open_ledger(self, stage: str, partition: str) -> Ledger:
+        """For writing, knowing what is known of the servers. Raises LedgerError when another process writes to it."""
+        from distill.ledger import Ledger
+
+        ledger = Ledger(self.ledger(stage, partition))
+        if self.servers.is_file():
+            ledger.adopt(self.servers)
+        return ledger
 
     def scratch(self, stage: str, partition: str) -> Path:
         """A folder for what is only needed while a step runs."""

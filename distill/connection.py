@@ -11,7 +11,7 @@ from urllib.request import getproxies, proxy_bypass
 from distill.dialect import identity_of
 from distill.errors import EndpointDown, StepStopped
 from distill.ledger import Ledger
-from recipes.model import Endpoint
+from recipes.model import Endpoint, Recipe
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -37,6 +37,12 @@ def proxy_of(endpoint: Endpoint) -> str | None:
     """The proxy that the environment (`https_proxy`, `no_proxy` ...) sets for a server; its URL may hold name and password."""
     url = urlsplit(endpoint.base_url)
     return None if proxy_bypass(url.hostname or "") else getproxies().get(url.scheme)
+
+
+def servers_of(recipe: Recipe) -> list[Endpoint]:
+    """The servers that a recipe asks: teachers and judge, each model of each server once."""
+    named = [recipe.teacher, *(teacher.endpoint for teacher in recipe.distill.more_teachers), recipe.filters.judge]
+    return list({(identity_of(one), one.model): one for one in named if one is not None}.values())
 
 
 def open_client(endpoint: Endpoint) -> AsyncOpenAI:

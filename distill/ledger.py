@@ -140,6 +140,16 @@ class Ledger:
     def unlearn(self, endpoint: str, name: str) -> None:
         self._put("delete from facts where endpoint = ? and name = ?", (endpoint, name)).result()
 
+    def adopt(self, other: Path) -> None:
+        """Take over what another ledger learnt about servers; what this one found itself stays."""
+        connection = sqlite3.connect(f"file:{other}?mode=ro", uri=True, timeout=60)
+        try:
+            rows = connection.execute("select endpoint, name, value from facts").fetchall()
+        finally:
+            connection.close()
+        for row in rows:
+            self._put("insert or ignore into facts values (?, ?, ?)", row).result()
+
     def forget(self, endpoint: str) -> None:
         """Drop what was learnt about a server, so that it is asked anew."""
         self._put("delete from facts where endpoint = ?", (endpoint,)).result()

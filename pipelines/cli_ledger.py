@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Column, Table
+
+if TYPE_CHECKING:
+    from distill.capabilities import Capabilities
+    from recipes.model import Endpoint
 
 app = typer.Typer(help="What was asked of servers, what it cost, and what went wrong.", no_args_is_help=True, rich_markup_mode="markdown")
 console = Console()
@@ -153,28 +158,58 @@ def balance(
 
 @app.command()
 def probe(
-    base_url: Annotated[str, typer.Argument(help="Address of an OpenAI-compatible server, with /v1.")],
+    base_url: Annotated[str | None, typer.Argument(help="Address of an OpenAI-compatible server, with /v1.")] = None,
     model: Annotated[str | None, typer.Option(help="Model; by default the first that the server lists.")] = None,
     key_env: Annotated[str | None, typer.Option(help="Name of the environment variable that holds the key.")] = None,
+    recipe: Annotated[Path | None, typer.Option("--recipe", "-r", help="Ask the teachers and the judge of this recipe; its runs then know.")] = None,
 ) -> None:
     """Find out by some ten small calls what a server can do: images, stop sequences, seeds, token counts.
 
-    Example: `videozoomer ledger probe http://127.0.0.1:8000/v1`
+    With a recipe, what is found is kept in the run's home (`servers.sqlite`): later calls leave out what a server refuses, and
+    an episode with more frames than it takes is not sent. The calls are outside of the recipe's cap.
+
+    Examples:
+
+    - `videozoomer ledger probe http://127.0.0.1:8000/v1`
+    - `videozoomer ledger probe --recipe my.yaml`
     """
     import tempfile
-    from dataclasses import asdict
 
+    from assets.workspace import Workspace
     from distill.capabilities import find_capabilities
+    from distill.connection import servers_of
     from distill.errors import StepStopped
-    from distill.ledger import Ledger
+    from distill.ledger import Ledger, LedgerError
+    from recipes import RecipeError, load_recipe
     from recipes.model import Endpoint
 
-    with tempfile.TemporaryDirectory() as folder, Ledger(Path(folder) / "probe.sqlite") as ledger:
+    if (base_url is None) == (recipe is None):
+        raise _stop(ValueError("name a server's address, or a recipe with --recipe"))
+    down: StepStopped | None = None
+    with tempfile.TemporaryDirectory() as folder:
         try:
-            found = find_capabilities(Endpoint(base_url=base_url, model=model, api_key_env=key_env), ledger)
-        except StepStopped as error:
+            if recipe is None:
+                target, servers = Path(folder) / "probe.sqlite", [Endpoint(base_url=base_url, model=model, api_key_env=key_env)]
+            else:
+                read = load_recipe(recipe)
+                target, servers = Workspace(read).servers, servers_of(read)
+            with Ledger(target) as ledger:
+                for server in servers:
+                    try:
+                        _show(server, find_capabilities(server, ledger))
+                    except StepStopped as error:
+                        down = error
+                        _stop(error)
+        except (RecipeError, LedgerError) as error:
             raise _stop(error) from error
-    table = Table("capability", "found")
+    if down is not None:
+        raise typer.Exit(1)
+    if recipe is not None:
+        console.print(f"kept in {target}", highlight=False, soft_wrap=True)
+
+
+def _show(server: Endpoint, found: Capabilities) -> None:
+    table = Table("capability", "found", title=f"{found.model} at {server.base_url}", title_justify="left")
     for name, value in asdict(found).items():
         said = "not known" if value is None else ("yes" if value else "no") if isinstance(value, bool) else str(value)
         table.add_row(name.replace("_", " "), said)
@@ -199,7 +234,6 @@ def agreement(
     from distill.frames import FrameStore
     from distill.judge import agreement as count
     from distill.judge import agreement_rate, compare_with_rules
-    from distill.ledger import Ledger
     from recipes import RecipeError, load_recipe
     from zoom import load_prompts
 
@@ -213,7 +247,7 @@ def agreement(
     grades, trajectories, questions = (lake.read(name).to_dicts() for name in ("grades", "trajectories", "questions"))
     with (
         tempfile.TemporaryDirectory() as folder, FrameStore(Path(folder) / "frames.sqlite") as store,
-        Ledger(workspace.ledger("judge_agreement", "all")) as ledger, spending(workspace) as budget,
+        workspace.open_ledger("judge_agreement", "all") as ledger, spending(workspace) as budget,
     ):
         judge = ChatPlayer(endpoint, ledger, store, budget=budget, purpose="judge")
         try:

@@ -5,7 +5,9 @@ import json
 import pytest
 from chat_server import ChatServer
 from distill_world import frames_at, make_items
+from typer.testing import CliRunner
 
+from assets.workspace import Workspace
 from distill.capabilities import find_capabilities
 from distill.chat import ChatPlayer
 from distill.errors import EndpointDown
@@ -14,6 +16,8 @@ from distill.exemplars import exemplar_jobs
 from distill.frames import FrameStore
 from distill.ledger import Ledger, read_entries
 from distill.rollouts import play_all
+from pipelines.cli_ledger import app
+from recipes import load_recipe
 from recipes.model import DistillSettings, Endpoint, FilterSettings, Prices, Recipe
 from zoom import Protocol, load_prompts
 
@@ -140,3 +144,28 @@ def test_a_batch_takes_its_share_off_the_first_turns_alone():
 
     assert cost(0, batch=True) == pytest.approx(cost(0) / 2, rel=1e-6)
     assert cost(2) - cost(2, batch=True) == pytest.approx(cost(0) / 2, rel=1e-6)
+
+
+def test_what_a_probe_finds_is_known_to_the_run(tmp_path):
+    written = tmp_path / "recipe.yaml"
+    with server_with(refuses=("stop",), images=9) as server:
+        teacher = {"base_url": server.url, "model": "m"}
+        sources = [{"name": "films", "videos": str(tmp_path), "questions": str(tmp_path / "q.jsonl")}]
+        written.write_text(json.dumps({"name": "probed", "home": str(tmp_path / "run"), "sources": sources, "teacher": teacher}))
+        result = CliRunner().invoke(app, ["probe", "--recipe", str(written)])
+    assert result.exit_code == 0 and "servers.sqlite" in result.output, result.output
+    workspace = Workspace(load_recipe(written))
+    with Ledger(workspace.ledger("exemplars", "films-0000")) as ledger:
+        ledger.learn(server.url, "refuses:m", "seed")
+    with workspace.open_ledger("exemplars", "films-0000") as ledger:
+        assert ledger.fact(server.url, "images:m") == "9"
+        assert ledger.fact(server.url, "refuses:m") == "seed", "what a run found itself stays"
+    with workspace.open_ledger("exemplars", "films-0001") as ledger:
+        assert ledger.fact(server.url, "refuses:m") == "stop"
+
+
+def test_a_probe_names_what_it_wants_and_what_is_down(tmp_path):
+    run = CliRunner().invoke
+    assert run(app, ["probe"]).exit_code == 1
+    assert run(app, ["probe", "--recipe", str(tmp_path / "none.yaml")]).exit_code == 1
+    assert run(app, ["probe", "http://127.0.0.1:9/v1", "--model", "m"]).exit_code == 1
