@@ -54,7 +54,7 @@ class Plan:
 
 FULL = Plan(
     "full", (0, 1, 2), warmup_films=500, train_films=300, test_films=100, test_each=4, warmup_rows=6, warmup_steps=1400, talk_steps=150,
-    exemplar_questions=400, student_steps=40, failed_questions=300, sft_steps=65, uniform_steps=190, rl_rounds=(40,), world=World(),
+    exemplar_questions=400, student_steps=40, failed_questions=300, sft_steps=80, uniform_steps=190, rl_rounds=(32,), world=World(),
 )
 QUICK = Plan(
     "quick", (0,), warmup_films=80, train_films=150, test_films=30, test_each=2, warmup_rows=8, warmup_steps=580, talk_steps=0,
