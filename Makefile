@@ -34,10 +34,10 @@ demo: $(READY) ## the whole way on generated videos, in minutes
 test: $(READY) ## the test suite
 	@$(BIN)/python -m pytest
 
-proof: $(READY) ## a tiny policy learns to zoom: three seeds, all stages (somewhat more than an hour on 2 cores; goes on where it was stopped)
+proof: $(READY) ## a tiny policy learns to zoom: three seeds, all stages (within an hour on 2 cores; goes on where it was stopped)
 	@$(BIN)/python -m samples.proof
 
-proof-quick: $(READY) ## the same with one seed in a smaller world: the direction, in five minutes or so
+proof-quick: $(READY) ## the same with one seed in a smaller world: the direction, in five minutes
 	@$(BIN)/python -m samples.proof --quick
 
 ui: $(READY) ## the Dagster UI on the demo's assets
