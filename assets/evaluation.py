@@ -30,7 +30,7 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
         from distill.chat import ChatPlayer
         from distill.errors import StepStopped
         from distill.frames import FrameStore
-    
+
         endpoint = workspace.recipe.teacher
         scratch = workspace.scratch("evaluation_teacher", "all")
         with (

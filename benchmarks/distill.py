@@ -201,7 +201,7 @@ def _machine_cpu_s() -> float:
 
 def _ours(world: World, store: FrameStore, path: Path, url: str, episodes: int, at_once: int, timeout_s: float = 600) -> Played:
     with Ledger(path) as ledger:
-        player = ChatPlayer(Endpoint(base_url=url, identity="bench", concurrency=at_once, timeout_s=timeout_s), ledger, store)
+        player = ChatPlayer(Endpoint(base_url=url, identity="bench", model="rule-player", concurrency=at_once, timeout_s=timeout_s), ledger, store)
 
         def play() -> int:
             rows = play_all(world.jobs(episodes), player, world.frames_at, store, PROTOCOL, PROMPTS, concurrency=at_once)

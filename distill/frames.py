@@ -45,7 +45,8 @@ class FrameStore:
         self.path = Path(path)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = threading.Lock()
-        self._connection = sqlite3.connect(self.path, check_same_thread=False, timeout=60)
+        # Each statement is a transaction, and one visit to SQLite: Python gives its lock away for each.
+        self._connection = sqlite3.connect(self.path, check_same_thread=False, timeout=60, isolation_level=None)
         self._connection.execute("pragma journal_mode=wal")
         # Frames are read once and kept encoded; pages of them would only take memory (512 KiB, not 2 MiB).
         self._connection.execute("pragma cache_size=-512")
@@ -55,9 +56,9 @@ class FrameStore:
 
     def put(self, frames: Iterable[Frame], video_id: str, read_key: str | None = None) -> None:
         """Keep frames and, with a `read_key`, note that this read of the video returned them: a rerun need not decode it
-        again."""
+        again. It is noted last, so that a killed process never leaves a read whose frames are not all there."""
         frames = list(frames)
-        with self._lock, self._connection:
+        with self._lock:
             for part in _chunks(frames):
                 values = [value for f in part for value in (f.frame_id, video_id, f.time_s, f.width, f.height, f.jpeg)]
                 rows = ",".join(["(?, ?, ?, ?, ?, ?)"] * len(part))

@@ -31,8 +31,11 @@ PlayerFor = Callable[[EpisodeJob], Player]
 PlayJob = Callable[[EpisodeJob], Awaitable[dict]]
 Chain = Callable[[PlayJob], AsyncIterator[dict]]
 T = TypeVar("T")
-_APART_S = 0.001
+_APART_S = 0.0005
 """Between the starts of the first episodes. Calls sent together are answered together and then wait for one another."""
+_GARBAGE_EVERY = 20_000
+"""New objects between collections while episodes are played (Python's default is 700). A call makes thousands, and next to
+none of them in cycles."""
 
 _log = logging.getLogger(__name__)
 
@@ -146,6 +149,8 @@ async def play_chains(
     # What is there by now (modules, tables) stays: without looking through it, a full collection does not stop all calls
     # for some 50 ms.
     gc.freeze()
+    collected = gc.get_threshold()
+    gc.set_threshold(_GARBAGE_EVERY, *collected[1:])
     try:
         for session in sessions:
             await session.start()
@@ -173,6 +178,7 @@ async def play_chains(
         if stopped is not None:
             raise stopped
     finally:
+        gc.set_threshold(*collected)
         gc.unfreeze()
         for task in running:
             task.cancel()
@@ -229,11 +235,10 @@ def _read(
 ) -> list[FrameRef]:
     """Frames at these times, decoded unless the same read was done before; every one of them is in the store after it."""
     key = read_key(job.item.video_id, times_s, protocol.min_pixels, protocol.max_pixels)
-    if (known := store.recall(key)) is not None:
-        return known
-    frames = frames_at(job.item.video_uri, times_s)
-    store.put(frames, job.item.video_id, key)
-    refs = [FrameRef(frame.frame_id, frame.time_s) for frame in frames]
+    if (refs := store.recall(key)) is None:
+        frames = frames_at(job.item.video_uri, times_s)
+        store.put(frames, job.item.video_id, key)
+        refs = [FrameRef(frame.frame_id, frame.time_s) for frame in frames]
     if isinstance(player, Warms):
         player.warm([ref.frame_id for ref in refs])
     return refs
