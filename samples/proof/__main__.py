@@ -49,7 +49,8 @@ def warm_up(home: Path, plan: Plan) -> Path:
     recipe = recipe_for(home, plan)
     home.mkdir(parents=True, exist_ok=True)
     shards, talks = home / "warm-up-shards", home / "talk-shards"
-    began_s = time.monotonic()
+    began_s, films = time.monotonic(), plan.warmup_films + plan.train_films + plan.test_films
+    _say(f"painting, encoding and ingesting {films} films (some minutes, once)")
     with Library(home / "films", "warmup", plan.warmup_films, recipe, seed=0, world=plan.world) as library:
         if not (shards / "manifest.json").is_file():
             write_warm_up(library, shards, plan.warmup_rows, talks=not plan.talk_steps)
@@ -57,14 +58,14 @@ def warm_up(home: Path, plan: Plan) -> Path:
             write_talks(library, talks, plan.warmup_rows)
     for split, count in (("train", plan.train_films), ("test", plan.test_films)):
         Library(home / "films", split, count, recipe, seed=0, world=plan.world)
-    _say(f"{plan.warmup_films + plan.train_films + plan.test_films} films, painted, encoded and ingested ({time.monotonic() - began_s:.0f} s)")
+    _say(f"{films} films are there ({time.monotonic() - began_s:.0f} s)")
     checkpoint = None
     halves = [("warm-up", shards, plan.warmup_steps, recipe.sft.learning_rate), ("talk", talks, plan.talk_steps, recipe.sft.learning_rate / 2)]
     for name, rows, steps, rate in halves[: 2 if plan.talk_steps else 1]:
         began_s = time.monotonic()
         update = {"max_steps": steps, "micro_batch_size": recipe.sft.batch_size // 2, "learning_rate": rate}
         half = recipe.model_copy(update={"sft": recipe.sft.model_copy(update=update)})
-        checkpoint = train("train.sft", home / name, rows, half, start=checkpoint, processes=2)
+        checkpoint = train("train.sft", home / name, rows, half, _say, start=checkpoint, processes=2)
         _say(f"{name}: {steps} steps ({time.monotonic() - began_s:.0f} s)")
     return checkpoint
 

@@ -1,4 +1,4 @@
-"""The stages of one seed. Each leaves `played.json` or a checkpoint behind, and is not run again while that is there.
+"""The stages of one seed. Each leaves what was played or a checkpoint behind, and is not run again while that is there.
 
 warm-up -> student (exemplars) -> its failures -> reflections -> sft (both) -> rl; beside them, the same network on uniform frames.
 """
@@ -9,11 +9,13 @@ import hashlib
 import json
 import os
 import random
+import re
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from recipes.model import Recipe
@@ -27,6 +29,8 @@ Say = Callable[[str], None]
 MAX_ZOOMS = 4
 GLANCE_TOKENS = 400
 """Most of one turn that goes through all uniform frames."""
+_TOLD_EVERY_S = 60.0
+_PROGRESS = re.compile(r"(step|round) \d+ of ")
 
 
 class StageError(RuntimeError):
@@ -40,9 +44,9 @@ def stamp_of(module: str, shards: Path, recipe: Recipe, start: Path | None) -> s
     return hashlib.sha256((shards / "manifest.json").read_bytes() + told.encode() + hashlib.sha256(weights).digest()).hexdigest()
 
 
-def train(module: str, home: Path, shards: Path, recipe: Recipe, *, start: Path | None, processes: int = 1) -> Path:
+def train(module: str, home: Path, shards: Path, recipe: Recipe, say: Say, *, start: Path | None, processes: int = 1) -> Path:
     """Run a training in a process of its own, unless the same one is done; returns its checkpoint. `start` is the one it
-    begins with; without one it begins with fresh weights.
+    begins with; without one it begins with fresh weights. How far it is, is said every minute.
 
     Raises:
         StageError: it failed.
@@ -59,10 +63,16 @@ def train(module: str, home: Path, shards: Path, recipe: Recipe, *, start: Path 
     launcher = ["-m", "torch.distributed.run", "--nproc_per_node", str(processes)] if processes > 1 else []
     command = [sys.executable, *launcher, "-m", module, "--shards", str(shards), "--out", str(home), "--recipe", str(home / "recipe.json"), *begin]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
-    with (home / "log.txt").open("w") as log:
-        failed = subprocess.run(command, stdout=log, stderr=log, env=environment).returncode
-    if failed:
-        raise StageError(f"{module} ended with status {failed}; its last words are in {home / 'log.txt'}")
+    told = home / "log.txt"
+    with told.open("w") as log, subprocess.Popen(command, stdout=log, stderr=log, env=environment) as process:
+        while process.poll() is None:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(_TOLD_EVERY_S)
+                break
+            if far := [line for line in told.read_text(errors="replace").splitlines() if _PROGRESS.match(line)]:
+                say(f"{home.name}: {far[-1]}")
+    if process.returncode:
+        raise StageError(f"{module} ended with status {process.returncode}; its last words are in {told}")
     done.write_text(json.dumps({"stamp": stamp, "seconds": time.monotonic() - began_s}))
     return home / "checkpoint"
 
@@ -107,7 +117,7 @@ class SeedRun:
             began_s, rate = time.monotonic(), self.recipe.rl.learning_rate / 2**number
             settings = self.recipe.rl.model_copy(update={"steps": rounds, "seed": self.seed + 1000 * number, "learning_rate": rate})
             recipe = self.recipe.model_copy(update={"rl": settings, "policy": frozen})
-            policy = train("train.rl", self.home / name, self.home / "rl-shards", recipe, start=policy, processes=self.processes)
+            policy = train("train.rl", self.home / name, self.home / "rl-shards", recipe, self.say, start=policy, processes=self.processes)
             self.say(f"{name}: {rounds} rounds in {time.monotonic() - began_s:.0f} s")
             played = self._report(name, policy)
         for most in range(MAX_ZOOMS):
@@ -135,7 +145,7 @@ class SeedRun:
         )
         recipe = self.recipe.model_copy(update={"sft": settings})
         began_s = time.monotonic()
-        checkpoint = train("train.sft", self.home / name, self.home / shards, recipe, start=self.warm, processes=self.processes)
+        checkpoint = train("train.sft", self.home / name, self.home / shards, recipe, self.say, start=self.warm, processes=self.processes)
         self.say(f"{name}: {steps} steps in {time.monotonic() - began_s:.0f} s")
         return checkpoint
 
