@@ -88,6 +88,18 @@ def test_frames_of_a_read_are_decoded_once(store):
     assert len(reads) == 1 and len({tuple(row["turns"][0]["frame_ids"]) for row in rows}) == 1
 
 
+def test_frames_are_made_ready_whether_read_now_or_before(store):
+    class Warmed(Scripted):
+        def warm(self, frame_ids):
+            self.warmed = list(frame_ids)
+
+    items = make_items(store, 1)
+    for _ in range(2):
+        player = Warmed(ZOOM, ANSWER)
+        (row,) = play(exemplar_jobs(items, DistillSettings(samples=1)), player, store)
+        assert player.warmed == row["turns"][0]["frame_ids"]
+
+
 def test_probes_are_blind_and_differ_in_id_from_other_plays(store):
     item = make_items(store, 1)[0]
     player = Scripted(ANSWER)
