@@ -30,9 +30,8 @@ class Plan:
     sft_steps: int
     uniform_steps: int
     """Of the baseline in one turn; with 0 there is only what its frames show."""
-    rl_rounds: tuple[int, ...]
-    """Of each leg of GRPO. A leg begins where the one before ended, at half its rate, and the distance that it is held to is
-    that from its own beginning. None leaves GRPO out."""
+    rl_rounds: int
+    """Of GRPO; 0 leaves it out."""
     world: World
     batch_size: int = 16
     learning_rate: float = 1e-3
@@ -43,22 +42,18 @@ class Plan:
         return ("uniform-teacher", "uniform") if self.uniform_steps else ("uniform-teacher",)
 
     @property
-    def legs(self) -> tuple[str, ...]:
-        return ("rl", *(f"rl-{number}" for number in range(2, len(self.rl_rounds) + 1)))[: len(self.rl_rounds)]
-
-    @property
     def last(self) -> str:
         """Name of the stage that the last policy comes from."""
-        return self.legs[-1] if self.legs else "sft"
+        return "rl" if self.rl_rounds else "sft"
 
 
 FULL = Plan(
     "full", (0, 1, 2), warmup_films=500, train_films=300, test_films=100, test_each=4, warmup_rows=6, warmup_steps=1400, talk_steps=150,
-    exemplar_questions=400, student_steps=40, failed_questions=300, sft_steps=80, uniform_steps=190, rl_rounds=(32,), world=World(),
+    exemplar_questions=400, student_steps=40, failed_questions=300, sft_steps=80, uniform_steps=190, rl_rounds=32, world=World(),
 )
 QUICK = Plan(
     "quick", (0,), warmup_films=80, train_films=150, test_films=30, test_each=2, warmup_rows=8, warmup_steps=580, talk_steps=0,
-    exemplar_questions=300, student_steps=50, failed_questions=60, sft_steps=150, uniform_steps=0, rl_rounds=(),
+    exemplar_questions=300, student_steps=50, failed_questions=60, sft_steps=150, uniform_steps=0, rl_rounds=0,
     world=World(scenes=2, textures=("plain",)), batch_size=8,
 )
 """Two scenes a film, told apart by their colour alone, and smaller steps: the same is then learnt from a third of the

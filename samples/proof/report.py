@@ -15,7 +15,7 @@ from samples.proof.plan import Plan
 from samples.proof.stages import MAX_ZOOMS
 
 STAGES = {
-    "student": "student", "sft": "SFT, reflections too", "rl": "GRPO", "rl-2": "GRPO, second leg", "uniform": "uniform frames, trained",
+    "student": "student", "sft": "SFT, reflections too", "rl": "GRPO", "uniform": "uniform frames, trained",
     "uniform-teacher": "uniform frames, teacher",
 }
 """The last two in one turn, with as many uniform frames as the last policy was shown; the teacher says what those show at all."""
@@ -41,7 +41,7 @@ def write_report(home: Path, plan: Plan, *, seconds: float) -> Report:
     if not ended:
         raise FileNotFoundError(f"no seed has come to its end in {home}; run the proof again to go on")
     last = plan.last
-    stages = {name: _stage(home, ended, name) for name in STAGES if name in ("student", "sft", *plan.legs, *plan.baselines)}
+    stages = {name: _stage(home, ended, name) for name in STAGES if name in ("student", "sft", plan.last, *plan.baselines)}
     budgets = {most: _stage(home, ended, f"at-most-{most}") for most in range(MAX_ZOOMS)} | {MAX_ZOOMS: stages[last]}
     (home / "results.json").write_text(json.dumps({"stages": stages, "at_most_zooms": budgets, "seconds": seconds}, indent=1) + "\n")
     gained = stages[last]["accuracy"]["value"] - stages["sft"]["accuracy"]["value"]
@@ -49,12 +49,12 @@ def write_report(home: Path, plan: Plan, *, seconds: float) -> Report:
     against = ", ".join(f"{points * 100:+.1f} against {STAGES[name]}" for name, points in ahead.items())
     facts = (
         f"{len(ended)} of {len(plan.seeds)} seeds, {plan.test_films * plan.test_each} held-out questions on {plan.test_films} held-out films, chance {CHANCE:.1%}. "
-        + (f"GRPO adds {gained * 100:+.1f} points; " if plan.legs else "GRPO was left out; ") + f"{against}."
+        + (f"GRPO adds {gained * 100:+.1f} points; " if plan.rl_rounds else "GRPO was left out; ") + f"{against}."
     )
     first = [
         (STAGES[name], f"{stage['accuracy']['value']:.1%}", f"95% interval {_interval(stage['accuracy'])}") for name, stage in stages.items()
     ]
-    page = write_page(home / "report.html", "Learning to zoom: a tiny policy", first, _sections(home, ended, plan.legs, stages, budgets, facts))
+    page = write_page(home / "report.html", "Learning to zoom: a tiny policy", first, _sections(home, ended, stages, budgets, facts))
     return Report("\n".join([_text(stages, budgets), facts]), page)
 
 
@@ -70,10 +70,9 @@ def _interval(figure: dict) -> str:
 def _rows(stages: dict[str, dict]) -> list[list[str]]:
     rows = []
     for name, stage in stages.items():
-        cells = [STAGES[name]]
-        for metric in ("accuracy", "hit_rate", "first_zoom_hits", "recovery"):
-            figure = stage[metric]
-            cells.append("–" if figure is None or (name.startswith("uniform") and metric != "accuracy") else f"{figure['value']:.1%} ({_interval(figure)})")
+        cells = [STAGES[name], f"{stage['accuracy']['value']:.1%} ({_interval(stage['accuracy'])})"]
+        for metric in ("hit_rate", "first_zoom_hits", "recovery"):
+            cells.append("–" if stage[metric] is None or name.startswith("uniform") else f"{stage[metric]['value']:.1%}")
         cells += [f"{stage['zooms']['value']:.2f}", f"{stage['frames']['value']:.1f}", _seeds(stage["accuracy"])]
         rows.append(cells)
     return rows
@@ -94,13 +93,14 @@ def _text(stages: dict[str, dict], budgets: dict[int, dict]) -> str:
     return "\n".join([*shown, f"right, the last policy, with at most so many zooms: {curve}"])
 
 
-def _sections(home: Path, seeds: Sequence[int], legs: Sequence[str], stages: dict[str, dict], budgets: dict[int, dict], facts: str) -> Sequence[Section]:
+def _sections(home: Path, seeds: Sequence[int], stages: dict[str, dict], budgets: dict[int, dict], facts: str) -> Sequence[Section]:
     spans = [{"label": STAGES[name], "color": "accuracy", **_span(stage["accuracy"])} for name, stage in stages.items()]
     rising = [{"label": f"at most {most} zooms", "color": "accuracy", **_span(stage["accuracy"])} for most, stage in sorted(budgets.items())]
     told = note(
         "The warm-up (naming what a frame shows, giving a time inside a named scene, on films of its own) stands in for the pre-training of a "
         "real model and is shared by all seeds and by the uniform baseline. The student is fine-tuned on exemplars alone. Uniform frames are as many as the last "
-        "policy was shown, in one turn: by the same network, trained on them, and by the teacher, who says what they show at all. Intervals are over films; a film's questions are resampled together."
+        "policy was shown, in one turn: by the same network, trained on them, and by the teacher, who says what they show at all. Intervals are over films; a film's questions are resampled together. Those of the "
+        "other figures are in results.json."
     )
     sections = [
         Section(
@@ -112,7 +112,8 @@ def _sections(home: Path, seeds: Sequence[int], legs: Sequence[str], stages: dic
             figure(dots(rising, label="label", color="color", title="questions answered rightly, the last policy"), "zooms", "Accuracy of the last policy when it may zoom at most so many times."),
         ),
     ]
-    for name, title, parts in (("warm-up", "Warm-up", None), *((f"seed-{seed}/{leg}", f"{STAGES[leg]}, seed {seed}", RL_CURVES) for seed in seeds for leg in legs)):
+    rounds = [(f"seed-{seed}/rl", f"GRPO, seed {seed}", RL_CURVES) for seed in seeds] if "rl" in stages else []
+    for name, title, parts in (("warm-up", "Warm-up", None), *rounds):
         rows = [json.loads(line) for line in (home / name / "metrics.jsonl").read_text().splitlines()]
         chart = curves(rows, parts) if parts else loss_curve(rows)
         place = name.replace("/", "-")

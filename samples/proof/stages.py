@@ -108,18 +108,11 @@ class SeedRun:
         sft = self._sft("sft", "sft-shards", plan.sft_steps)
         played = self._report("sft", sft)
 
-        if plan.legs:
-            self.library.write("rl", self.home / "rl-shards", self.questions, {"stage": "questions for reinforcement learning"})
-        # The tower sees all it needs to; frozen, a frame's features are computed once for all that are shown it.
-        frozen = self.recipe.policy.model_copy(update={"freeze_vision": True})
         policy = sft
-        for number, (name, rounds) in enumerate(zip(plan.legs, plan.rl_rounds, strict=True)):
-            began_s, rate = time.monotonic(), self.recipe.rl.learning_rate / 2**number
-            settings = self.recipe.rl.model_copy(update={"steps": rounds, "seed": self.seed + 1000 * number, "learning_rate": rate})
-            recipe = self.recipe.model_copy(update={"rl": settings, "policy": frozen})
-            policy = train("train.rl", self.home / name, self.home / "rl-shards", recipe, self.say, start=policy, processes=self.processes)
-            self.say(f"{name}: {rounds} rounds in {time.monotonic() - began_s:.0f} s")
-            played = self._report(name, policy)
+        if plan.rl_rounds:
+            self.library.write("rl", self.home / "rl-shards", self.questions, {"stage": "questions for reinforcement learning"})
+            policy = self._rl(sft)
+            played = self._report("rl", policy)
         for most in range(MAX_ZOOMS):
             self._report(f"at-most-{most}", policy, max_zooms=most)
 
@@ -147,6 +140,16 @@ class SeedRun:
         began_s = time.monotonic()
         checkpoint = train("train.sft", self.home / name, self.home / shards, recipe, self.say, start=self.warm, processes=self.processes)
         self.say(f"{name}: {steps} steps in {time.monotonic() - began_s:.0f} s")
+        return checkpoint
+
+    def _rl(self, start: Path) -> Path:
+        settings = self.recipe.rl.model_copy(update={"steps": self.plan.rl_rounds, "seed": self.seed})
+        # The tower sees all it needs to; frozen, a frame's features are computed once for all that are shown it.
+        frozen = self.recipe.policy.model_copy(update={"freeze_vision": True})
+        recipe = self.recipe.model_copy(update={"rl": settings, "policy": frozen})
+        began_s = time.monotonic()
+        checkpoint = train("train.rl", self.home / "rl", self.home / "rl-shards", recipe, self.say, start=start, processes=self.processes)
+        self.say(f"rl: {self.plan.rl_rounds} rounds in {time.monotonic() - began_s:.0f} s")
         return checkpoint
 
     def _report(
