@@ -50,7 +50,7 @@ def warm_up(home: Path, plan: Plan) -> Path:
     home.mkdir(parents=True, exist_ok=True)
     shards, talks = home / "warm-up-shards", home / "talk-shards"
     began_s, films = time.monotonic(), plan.warmup_films + plan.train_films + plan.test_films
-    _say(f"painting, encoding and ingesting {films} films (some minutes, once)")
+    _say(f"painting, encoding and ingesting {films} films (once; up to three minutes)")
     with Library(home / "films", "warmup", plan.warmup_films, recipe, seed=0, world=plan.world) as library:
         if not (shards / "manifest.json").is_file():
             write_warm_up(library, shards, plan.warmup_rows, talks=not plan.talk_steps)
