@@ -134,7 +134,8 @@ def throughput(
 
     ideal, zooms = at_once / latency, zooms or [1, 2, 4]
     with tempfile.TemporaryDirectory() as folder, FrameStore(f"{folder}/frames.sqlite") as store:
-        world = World(store, videos=max(1, episodes // 8))
+        videos = max(1, episodes // 8)
+        world = World(store, videos=videos)
         sent = sum(len(frame.jpeg) for frame in world._frames(0)) * 4 / 3
         say(f"{episodes} episodes, calls of some {sent / 1e3:.0f} KB and more, {at_once} at once, {latency * 1e3:.0f} ms: ideal {ideal:.0f} calls/s")
         server = {"server": LEAN_SERVER}
@@ -143,8 +144,10 @@ def throughput(
             say(f"{times} zoom{'s' if times > 1 else ''} an episode:")
             ours = []
             for number in range(rounds):
-                with local_server("--latency", str(latency), "--zooms", str(times), **server) as url:
-                    ours.append(_ours(world, store, Path(folder, f"{times}-{number}.sqlite"), url, episodes, at_once))
+                # What an earlier round read would only be recalled, so each has a store of its own.
+                path = Path(folder, f"{times}-{number}.sqlite")
+                with local_server("--latency", str(latency), "--zooms", str(times), **server) as url, FrameStore(f"{path}.frames") as fresh:
+                    ours.append(_ours(World(fresh, videos=videos), fresh, path, url, episodes, at_once))
                 say(f"  round {number}: {ours[-1]}, {ours[-1].calls / ours[-1].wall_s / ideal:.0%} of the ideal")
             quiet = [played for played in ours if played.others_cpu_s < 0.1] or ours
             medians[times] = median = sorted(quiet, key=lambda played: played.wall_s)[len(quiet) // 2]

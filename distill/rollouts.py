@@ -34,8 +34,8 @@ T = TypeVar("T")
 _APART_S = 0.0005
 """Between the starts of the first episodes. Calls sent together are answered together and then wait for one another."""
 _GARBAGE_EVERY = 20_000
-"""New objects between collections while episodes are played (Python's default is 700). A call makes thousands, and next to
-none of them in cycles."""
+"""New objects between collections while episodes are played, instead of Python's 700 to 2,000. A call makes thousands, and
+less than one of them in a cycle."""
 
 _log = logging.getLogger(__name__)
 

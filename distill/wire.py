@@ -60,10 +60,9 @@ class Wire:
         self._timeout_s = endpoint.timeout_s
         self._url = endpoint.base_url.rstrip("/")
         # The proxy is looked up once: with `trust_env`, aiohttp reads the environment and ~/.netrc for each call, in threads.
-        # No cookies: a balancer's would tie all connections to one of the machines behind it.
         self._session = aiohttp.ClientSession(
             headers=headers, timeout=aiohttp.ClientTimeout(total=endpoint.timeout_s), proxy=proxy_of(endpoint),
-            connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=True,
+            connector=aiohttp.TCPConnector(limit=0), auto_decompress=True,
         )
 
     async def send(self, pieces: Sequence[bytes], name: str | None = None) -> Answer:

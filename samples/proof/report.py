@@ -40,12 +40,11 @@ def write_report(home: Path, plan: Plan, *, seconds: float) -> Report:
     ended = [seed for seed in plan.seeds if (home / f"seed-{seed}" / f"{plan.baselines[-1]}.json").is_file()]
     if not ended:
         raise FileNotFoundError(f"no seed has come to its end in {home}; run the proof again to go on")
-    last = plan.last
     stages = {name: _stage(home, ended, name) for name in STAGES if name in ("student", "sft", plan.last, *plan.baselines)}
-    budgets = {most: _stage(home, ended, f"at-most-{most}") for most in range(MAX_ZOOMS)} | {MAX_ZOOMS: stages[last]}
+    budgets = {most: _stage(home, ended, f"at-most-{most}") for most in range(MAX_ZOOMS)} | {MAX_ZOOMS: stages[plan.last]}
     (home / "results.json").write_text(json.dumps({"stages": stages, "at_most_zooms": budgets, "seconds": seconds}, indent=1) + "\n")
-    gained = stages[last]["accuracy"]["value"] - stages["sft"]["accuracy"]["value"]
-    ahead = {name: stages[last]["accuracy"]["value"] - stages[name]["accuracy"]["value"] for name in plan.baselines}
+    gained = stages[plan.last]["accuracy"]["value"] - stages["sft"]["accuracy"]["value"]
+    ahead = {name: stages[plan.last]["accuracy"]["value"] - stages[name]["accuracy"]["value"] for name in plan.baselines}
     against = ", ".join(f"{points * 100:+.1f} against {STAGES[name]}" for name, points in ahead.items())
     facts = (
         f"{len(ended)} of {len(plan.seeds)} seeds, {plan.test_films * plan.test_each} held-out questions on {plan.test_films} held-out films, chance {CHANCE:.1%}. "

@@ -15,7 +15,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from recipes.model import Recipe
@@ -65,16 +64,21 @@ def train(module: str, home: Path, shards: Path, recipe: Recipe, say: Say, *, st
     environment = os.environ | {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
     told = home / "log.txt"
     with told.open("w") as log, subprocess.Popen(command, stdout=log, stderr=log, env=environment) as process:
-        while process.poll() is None:
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(_TOLD_EVERY_S)
-                break
+        while (failed := _ended(process, _TOLD_EVERY_S)) is None:
             if far := [line for line in told.read_text(errors="replace").splitlines() if _PROGRESS.match(line)]:
                 say(f"{home.name}: {far[-1]}")
-    if process.returncode:
-        raise StageError(f"{module} ended with status {process.returncode}; its last words are in {told}")
+    if failed:
+        raise StageError(f"{module} ended with status {failed}; its last words are in {told}")
     done.write_text(json.dumps({"stamp": stamp, "seconds": time.monotonic() - began_s}))
     return home / "checkpoint"
+
+
+def _ended(process: subprocess.Popen, within_s: float) -> int | None:
+    """Its exit status, or None where it goes on for longer."""
+    try:
+        return process.wait(within_s)
+    except subprocess.TimeoutExpired:
+        return None
 
 
 class SeedRun:
