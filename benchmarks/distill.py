@@ -179,7 +179,8 @@ class Played:
     server_cpu_s: float
     answered: int
     others_cpu_s: float
-    """CPU that anything else on this machine took meanwhile: a figure of a round in which it is not near 0 says little."""
+    """CPU that anything else took meanwhile, on this machine or, where it is virtual, on its host: a figure of a round in
+    which it is not near 0 says little."""
 
     def __str__(self) -> str:
         a_call = f"{self.cpu_s / self.calls * 1e3:.2f} CPU ms a call (the server {self.server_cpu_s / self.calls * 1e3:.2f})"
@@ -197,9 +198,9 @@ def _clocked(play: Callable[[], int], url: str) -> Played:
 
 
 def _machine_cpu_s() -> float:
-    """CPU seconds that all processes took since the machine started (Linux)."""
-    user, nice, system, _idle, _waiting, hard, soft = map(int, Path("/proc/stat").read_text().split()[1:8])
-    return (user + nice + system + hard + soft) / os.sysconf("SC_CLK_TCK")
+    """CPU seconds that all processes took since the machine started, and what its host took from it (Linux)."""
+    user, nice, system, _idle, _waiting, hard, soft, stolen = map(int, Path("/proc/stat").read_text().split()[1:9])
+    return (user + nice + system + hard + soft + stolen) / os.sysconf("SC_CLK_TCK")
 
 
 def _ours(world: World, store: FrameStore, path: Path, url: str, episodes: int, at_once: int, timeout_s: float = 600) -> Played:

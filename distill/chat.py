@@ -9,7 +9,6 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Literal
 
 from distill.budget import Budget
@@ -17,13 +16,14 @@ from distill.capabilities import refused_parameters
 from distill.connection import first_model
 from distill.costs import Bound, upper_bound
 from distill.dialect import Dialect, excerpt_of, identity_of
-from distill.encoding import Body
+from distill.encoding import Body, Run
 from distill.errors import BudgetSpent, CallFailed, EndpointDown, StepStopped
 from distill.frames import FrameStore
 from distill.ledger import Entry, Ledger
 from distill.player import Reply
 from distill.rate import Breaker, Gate, Pace
 from distill.replies import Outcome
+from distill.threads import helpers
 from distill.wire import Wire
 from recipes.model import Endpoint
 from zoom import Message
@@ -60,6 +60,7 @@ class ChatPlayer:
         self._wire: Wire | None = None
         self._opened_by: asyncio.AbstractEventLoop | None = None
         self._flying: dict[str, asyncio.Future[Entry]] = {}
+        self._encoding: dict[tuple[str, ...], asyncio.Future[Run]] = {}
         self._counts: Counter[str] = Counter()
         self._paid_usd = 0.0
 
@@ -80,7 +81,7 @@ class ChatPlayer:
 
     async def _open(self) -> None:
         self._wire = Wire(self.endpoint)
-        self._threads = ThreadPoolExecutor(2, thread_name_prefix="calls")
+        self._threads = helpers(2, "calls")
         self._gate = Gate(self.endpoint.concurrency)
         self._requests = Pace(self.endpoint.requests_per_minute)
         self._tokens = Pace(self.endpoint.tokens_per_minute)
@@ -88,6 +89,7 @@ class ChatPlayer:
         self._settled, self._held = asyncio.Event(), 0
         self._proven = False
         self._flying.clear()
+        self._encoding.clear()
         self.name = self.endpoint.model or await first_model(self._wire, self.endpoint, self._ledger)
         self._dialect = await self._in_thread(
             Dialect, self.endpoint, self.name, self._ledger, self._store, self._purpose, self._cache_bytes
@@ -158,9 +160,16 @@ class ChatPlayer:
         return await self._ask(key, attempt, sampling, messages, frozenset(parameters), await self._encode(parameters, messages)), False
 
     async def _encode(self, parameters: dict, messages: Sequence[Message]) -> Body:
-        """The body of a call; pictures are fetched and encoded in a thread."""
-        if all(self._dialect.images.holds(message.frame_ids) for message in messages):
+        """The body of a call; pictures are fetched and encoded in a thread, once for all calls that wait for them."""
+        images = self._dialect.images
+        for frame_ids in [message.frame_ids for message in messages if not images.holds(message.frame_ids)]:
+            if (encoding := self._encoding.get(frame_ids)) is None:
+                encoding = self._encoding[frame_ids] = asyncio.ensure_future(self._in_thread(images.run, frame_ids))
+                encoding.add_done_callback(lambda _, done=frame_ids: self._encoding.pop(done))
+            await asyncio.shield(encoding)
+        if all(images.holds(message.frame_ids) for message in messages):
             return self._dialect.encode(parameters, messages)
+        # The cache is so small that one run has pushed out another.
         return await self._in_thread(self._dialect.encode, parameters, messages)
 
     def warm(self, frame_ids: Sequence[str]) -> None:

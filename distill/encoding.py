@@ -6,18 +6,17 @@ frames that lie in the cache, and costs a lookup for each message. Pictures are 
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import NamedTuple
 from weakref import WeakValueDictionary
 
+import pybase64
+
 from distill.frames import FrameStore
-from distill.keys import dump, said
+from distill.keys import dump, hashed, said
 from zoom import Message
 
 
@@ -39,14 +38,42 @@ class _Picture:
     tokens: int
 
 
-class Run(NamedTuple):
+class _Laid(NamedTuple):
+    """A message from its first part to its last frame, or to the last text where it ends with a frame."""
+
+    texts: tuple[str, ...]
+    kinds: bytes
+    before: bytes
+    """What stands before the first frame."""
+    pieces: tuple[bytes, ...]
+    """Frames, and what stands between them."""
+    after: str
+    text_bytes: int
+    """Bytes of what stands between frames."""
+
+
+class Run:
     """The frames of one message."""
 
-    pictures: tuple[_Picture, ...]
-    json: tuple[bytes, ...]
-    tokens: int
-    size: int
-    """Bytes of all of them."""
+    __slots__ = ("_laid", "json", "pictures", "size", "tokens")
+
+    def __init__(self, pictures: tuple[_Picture, ...]) -> None:
+        self.pictures = pictures
+        self.json = tuple(picture.json for picture in pictures)
+        self.tokens = sum(picture.tokens for picture in pictures)
+        self.size = sum(map(len, self.json))
+        self._laid: _Laid | None = None
+
+    def laid(self, texts: tuple[str, ...], kinds: bytes) -> _Laid:
+        """These frames among the texts of a message's outline. It is the same in all questions of a video, so it is kept."""
+        if (laid := self._laid) is not None and (laid.texts, laid.kinds) == (texts, kinds):
+            return laid
+        before, *between, after = _texts(texts, kinds)
+        pieces = [self.json[0]]
+        for text, picture in zip(between, self.json[1:], strict=True):
+            pieces += (text, picture)
+        self._laid = laid = _Laid(texts, kinds, before, tuple(pieces), after.decode(), sum(map(len, between)))
+        return laid
 
 
 class ImageCache:
@@ -86,9 +113,7 @@ class ImageCache:
             if missing := [frame_id for frame_id in frame_ids if frame_id not in found]:
                 for frame_id, (jpeg, width, height) in self._store.pictures(missing).items():
                     found[frame_id] = self._pictures[frame_id] = _Picture(_data_url(jpeg), self._tokens_of(width, height))
-            pictures = tuple(found[frame_id] for frame_id in frame_ids)
-            json = tuple(picture.json for picture in pictures)
-            run = Run(pictures, json, sum(picture.tokens for picture in pictures), sum(map(len, json)))
+            run = Run(tuple(found[frame_id] for frame_id in frame_ids))
             with self._lock:
                 self._runs[frame_ids] = run
                 self._bytes += run.size
@@ -121,20 +146,16 @@ def encode_request(parameters: dict, messages: Sequence[Message], images: ImageC
         # The last part, if it is a text, is the question; what stands before it is the same for all questions of a video.
         texts, kinds = message.outline
         head = len(texts) - kinds[-1]
-        first, *others = _texts(texts[:head], kinds[:head])
-        after = f",{_text(texts[-1])}" if kinds[-1] else ""
-        between = [(text + "[").encode() + first, *others]
-        for text_piece, picture in zip(between, run.json, strict=False):
-            pieces += (text_piece, picture)
-            text_bytes += len(text_piece)
-        text = between[-1].decode() + after + "]}"
+        laid = run.laid(texts[:head], kinds[:head])
+        before = (text + "[").encode() + laid.before
+        pieces += (before, *laid.pieces)
+        text_bytes += len(before) + laid.text_bytes
+        text = laid.after + (f",{_text(texts[-1])}" if kinds[-1] else "") + "]}"
     pieces.append((text + "]}").encode())
     text_bytes += len(pieces[-1])
-    digest = hashlib.sha256((asked + said(messages)).encode()).hexdigest()[:32]
-    return Body(tuple(pieces), digest, text_bytes, image_tokens)
+    return Body(tuple(pieces), hashed(asked + said(messages)), text_bytes, image_tokens)
 
 
-@lru_cache(maxsize=128)
 def _texts(parts: tuple[str, ...], kinds: bytes) -> tuple[bytes, ...]:
     """What stands before, between and after the frames of these parts: one more than there are frames."""
     found = [""]
@@ -154,4 +175,4 @@ def _text(text: str) -> str:
 
 
 def _data_url(jpeg: bytes) -> bytes:
-    return b'{"type":"image_url","image_url":{"url":"data:image/jpeg;base64,' + base64.b64encode(jpeg) + b'"}}'
+    return b'{"type":"image_url","image_url":{"url":"data:image/jpeg;base64,' + pybase64.b64encode(jpeg) + b'"}}'

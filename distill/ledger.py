@@ -19,6 +19,8 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import IO
 
+from distill.threads import stand_back
+
 
 class LedgerError(Exception):
     """The journal cannot be used; the message says which file and what to do."""
@@ -64,6 +66,8 @@ class Entry:
 
 _COLUMNS = tuple(field.name for field in fields(Entry))
 _values = attrgetter(*_COLUMNS)
+_MOST_AT_ONCE = 500
+"""Entries of one flush; SQLite takes some 32,000 values in a statement."""
 _SCHEMA = """
 create table if not exists calls (
     key text not null, attempt integer not null, at real not null, purpose text not null, endpoint text not null,
@@ -89,6 +93,8 @@ class Ledger:
         self._writer.executescript(_SCHEMA)
         self._reader = _connect(self.path)
         self._reading = threading.Lock()
+        # Most calls of a run are new. To learn that from SQLite, Python gives its lock away, and waits to have it back.
+        self._keys = {key for (key,) in self._reader.execute("select distinct key from calls")}
         self._queue: SimpleQueue[tuple[str, tuple, Future | asyncio.Future] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._serve, name="ledger", daemon=True)
         self._thread.start()
@@ -100,6 +106,8 @@ class Ledger:
 
     def look_up(self, key: str) -> tuple[Entry | None, int]:
         """The final attempt at a call, and the number of the next one."""
+        if key not in self._keys:
+            return None, 0
         found = self._read(f"select {', '.join(_COLUMNS)} from calls where key = ? order by attempt", (key,))
         entries = [_entry(row) for row in found]
         return next((entry for entry in entries if entry.final), None), entries[-1].attempt + 1 if entries else 0
@@ -116,10 +124,12 @@ class Ledger:
 
     def append(self, entry: Entry) -> None:
         """Journal an attempt; returns once it is on disk."""
+        self._keys.add(entry.key)
         self._put(_INSERT, _values(entry)).result()
 
     async def write(self, entry: Entry) -> None:
         """The same from an event loop. A cancelled caller's entry is written all the same."""
+        self._keys.add(entry.key)
         written = asyncio.get_running_loop().create_future()
         self._queue.put((_INSERT, _values(entry), written))
         await written
@@ -190,20 +200,23 @@ class Ledger:
         return done
 
     def _serve(self) -> None:
+        stand_back()
         while (first := self._queue.get()) is not None:
             waiting = [first]
-            while not self._queue.empty():
+            while len(waiting) < _MOST_AT_ONCE and not self._queue.empty():
                 if (item := self._queue.get()) is None:
                     self._queue.put(None)
                     break
                 waiting.append(item)
             try:
-                # A statement alone is a transaction by itself: one visit to SQLite, without Python's lock, not three.
-                if len(waiting) > 1:
+                if all(statement == _INSERT for statement, _, _ in waiting):
+                    # One statement is a transaction by itself: one visit to SQLite, without Python's lock, for all of them.
+                    statement = _INSERT + f", {_ROW}" * (len(waiting) - 1)
+                    self._writer.execute(statement, [value for _, values, _ in waiting for value in values])
+                else:
                     self._writer.execute("begin")
-                for statement, values, _ in waiting:
-                    self._writer.execute(statement, values)
-                if len(waiting) > 1:
+                    for statement, values, _ in waiting:
+                        self._writer.execute(statement, values)
                     self._writer.execute("commit")
             except sqlite3.Error as error:
                 if self._writer.in_transaction:
@@ -236,7 +249,8 @@ def _settle(futures: Sequence[Future | asyncio.Future], failure: LedgerError | N
             future.set_exception(failure)
 
 
-_INSERT = f"insert or replace into calls ({', '.join(_COLUMNS)}) values ({', '.join('?' * len(_COLUMNS))})"
+_ROW = f"({', '.join('?' * len(_COLUMNS))})"
+_INSERT = f"insert or replace into calls ({', '.join(_COLUMNS)}) values {_ROW}"
 
 
 def read_entries(path: str | Path, where: str = "true", values: tuple = ()) -> Iterator[Entry]:

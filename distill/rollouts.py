@@ -17,6 +17,7 @@ from distill.ledger import LedgerError
 from distill.player import AsksAhead, Player, Session, Warms
 from distill.records import RecordError, Spent, to_episode, to_row
 from distill.replies import clean_text
+from distill.threads import helpers
 from zoom import Episode, FrameRef, Prompts, Protocol
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ async def play_chains(
     """Like `play_each` for episodes that follow from one another: a chain is given a function that plays one job, and
     yields rows. Chains run side by side, `concurrency` of them; within one, one episode at a time."""
     numbered = enumerate(chains)
-    pool = ThreadPoolExecutor(readers, thread_name_prefix="frames")
+    pool = helpers(readers, "frames")
     sessions = [one for one in (player, *getattr(player, "players", ())) if isinstance(one, Session)]
     running: dict[asyncio.Task, int] = {}
     # `asyncio.wait` would put a callback on every running task and take it off again for each that ends.

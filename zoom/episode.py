@@ -271,4 +271,5 @@ class Episode:
             question=self.task.question, options=options, duration=f"{self.task.duration_s:.2f}",
             how=_HOW.get(self.task.answer_type, _HOW["text"]),
         )
-        return Message("user", merged([*tagged(self.overview), Text("\n" if self.overview else ""), Text(text)]))
+        # Frames and their tags alternate: there is nothing to merge but the question with the line before it.
+        return Message("user", (*tagged(self.overview), Text("\n" + text)) if self.overview else (Text(text),))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import compress
 from typing import Literal
 
 from zoom.protocol import frame_tag
@@ -45,7 +46,7 @@ class Message:
 
     @property
     def text(self) -> str:
-        return "".join(part.text for part in self.parts if isinstance(part, Text))
+        return "".join(compress(*self.outline))
 
     @cached_property
     def frame_ids(self) -> tuple[str, ...]:
@@ -80,20 +81,28 @@ def merged(parts: Iterable[Part]) -> tuple[Part, ...]:
 
 
 def to_rows(messages: Sequence[Message]) -> list[dict]:
-    """Messages as the `messages` column of the trajectories table holds them."""
-    return [
-        {
-            "role": message.role,
-            "train": message.train,
-            "parts": [
-                {"type": "text", "text": part.text, "frame_id": None, "time_s": None}
-                if isinstance(part, Text)
-                else {"type": "image", "text": None, "frame_id": part.frame_id, "time_s": part.time_s}
-                for part in message.parts
-            ],
-        }
-        for message in messages
-    ]
+    """Messages as the `messages` column of the trajectories table holds them. Rows share the dictionaries of what stands
+    before the last part of a message, such as an overview, so those are not to be changed."""
+    return [{"role": message.role, "train": message.train, "parts": _part_rows(message)} for message in messages]
+
+
+def _part_rows(message: Message) -> list[dict]:
+    texts, kinds = message.outline
+    times_s = [part.time_s if type(part) is Image else None for part in message.parts]
+    head = _remembered_rows(texts[:-1], kinds[:-1], tuple(times_s[:-1]))
+    return [*head, *_rows(texts[-1:], kinds[-1:], times_s[-1:])]
+
+
+def _rows(texts: Sequence[str], kinds: bytes, times_s: Sequence[float | None]) -> tuple[dict, ...]:
+    return tuple([
+        {"type": "text", "text": text, "frame_id": None, "time_s": None}
+        if is_text
+        else {"type": "image", "text": None, "frame_id": text, "time_s": time_s}
+        for text, is_text, time_s in zip(texts, kinds, times_s, strict=True)
+    ])
+
+
+_remembered_rows = lru_cache(maxsize=128)(_rows)
 
 
 def from_rows(rows: Sequence[dict]) -> tuple[Message, ...]:
