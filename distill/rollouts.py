@@ -34,7 +34,7 @@ Chain = Callable[[PlayJob], AsyncIterator[dict]]
 T = TypeVar("T")
 _APART_S = 0.0005
 """Between the starts of the first episodes. Calls sent together are answered together and then wait for one another."""
-_GARBAGE_EVERY = 20_000
+_GARBAGE_EVERY = 50_000
 """New objects between collections while episodes are played, instead of Python's 700 to 2,000. A call makes thousands, and
 less than one of them in a cycle."""
 
@@ -179,8 +179,10 @@ async def play_chains(
         if stopped is not None:
             raise stopped
     finally:
-        gc.set_threshold(*collected)
+        # What was made here, rows for the most part, is old from now on, and not looked through at once.
+        gc.freeze()
         gc.unfreeze()
+        gc.set_threshold(*collected)
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
