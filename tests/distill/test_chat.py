@@ -5,15 +5,19 @@ import base64
 import hashlib
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 from chat_server import ChatServer
 from distill_world import frames_at, make_items
 
 from distill.chat import ChatPlayer
+from distill.encoding import ImageCache
 from distill.errors import CallFailed, EndpointDown, StepStopped
 from distill.exemplars import exemplar_jobs
 from distill.frames import FrameStore
+from distill.items import EpisodeJob
 from distill.ledger import Ledger, read_entries
 from distill.rollouts import play_all
 from recipes.model import DistillSettings, Endpoint, Prices
@@ -184,6 +188,23 @@ def test_the_same_call_asked_twice_at_once_is_sent_once(store, tmp_path):
     with ChatServer(latency_s=0.05) as server, Ledger(tmp_path / "l.sqlite") as ledger:
         replies = asyncio.run(ask(ChatPlayer(endpoint(server, model="rule-player"), ledger, store)))
         assert len({reply.text for reply in replies}) == 1 and server.counts["calls"] == 1
+
+
+def test_calls_that_wait_for_the_same_frames_have_them_encoded_once(store, tmp_path, monkeypatch):
+    aside, real = [], ImageCache.run
+
+    def slow(cache, frame_ids):
+        if threading.current_thread() is not threading.main_thread():
+            aside.append(frame_ids)
+            time.sleep(0.05)
+        return real(cache, frame_ids)
+
+    monkeypatch.setattr(ImageCache, "run", slow)
+    items = make_items(store, 8, videos=2)
+    with ChatServer() as server:
+        rows, _ = run(server, store, tmp_path / "l.sqlite", [EpisodeJob(item, "exemplar", max_zooms=0) for item in items])
+    assert [row["status"] for row in rows] == ["answered"] * 8
+    assert sorted(aside) == sorted({tuple(frame.frame_id for frame in item.overview) for item in items})
 
 
 def test_costs_follow_the_prices(store, tmp_path):

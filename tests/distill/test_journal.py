@@ -1,5 +1,6 @@
 """Ledgers read back: sums, searches, exports, pruning, and the command line over them."""
 
+import asyncio
 import json
 
 import polars as pl
@@ -110,3 +111,30 @@ def test_a_server_is_probed_from_the_command_line():
     with ChatServer() as server:
         result = CliRunner().invoke(app, ["probe", server.url])
     assert result.exit_code == 0 and "rule-player" in result.output and "most images" in result.output
+
+
+def test_what_is_written_together_is_looked_up_again(tmp_path):
+    async def write(ledger):
+        numbered = [entry(f"k{index}") for index in range(1200)]
+        await asyncio.gather(ledger.write(entry("again", outcome="timeout", final=False)), *(ledger.write(one) for one in numbered))
+
+    with Ledger(tmp_path / "l.sqlite") as ledger:
+        assert ledger.look_up("k7") == (None, 0)
+        asyncio.run(write(ledger))
+        first = {key: ledger.look_up(key) for key in ("k7", "k1199", "again", "never")}
+    assert first == {"k7": (entry("k7"), 1), "k1199": (entry("k1199"), 1), "again": (None, 1), "never": (None, 0)}
+    with Ledger(tmp_path / "l.sqlite") as ledger:
+        assert {key: ledger.look_up(key) for key in first} == first
+
+
+def test_all_who_wait_for_a_flush_learn_that_it_failed(tmp_path):
+    async def write(ledger):
+        return await asyncio.gather(*(ledger.write(entry(f"k{index}")) for index in range(5)), return_exceptions=True)
+
+    with Ledger(tmp_path / "l.sqlite") as ledger:
+        ledger._writer.execute("pragma query_only = on")
+        failures = asyncio.run(write(ledger))
+        assert [type(failure) for failure in failures] == [LedgerError] * 5 and "then run again" in str(failures[0])
+        ledger._writer.execute("pragma query_only = off")
+        ledger.append(entry("k0"))
+        assert [found.key for found in ledger.entries()] == ["k0"]
