@@ -165,7 +165,7 @@ class ChatPlayer:
         for frame_ids in [message.frame_ids for message in messages if not images.holds(message.frame_ids)]:
             if (encoding := self._encoding.get(frame_ids)) is None:
                 encoding = self._encoding[frame_ids] = asyncio.ensure_future(self._in_thread(images.run, frame_ids))
-                encoding.add_done_callback(lambda _, done=frame_ids: self._encoding.pop(done))
+                encoding.add_done_callback(lambda _, done=frame_ids: self._encoding.pop(done, None))
             await asyncio.shield(encoding)
         if all(images.holds(message.frame_ids) for message in messages):
             return self._dialect.encode(parameters, messages)
