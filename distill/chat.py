@@ -48,7 +48,7 @@ class ChatPlayer:
         budget: Budget | None = None,
         purpose: str = "episode",
         cut_off: Literal["fail", "play"] = "fail",
-        image_cache_bytes: int = 64 * 2**20,
+        image_cache_bytes: int = 96 * 2**20,
     ) -> None:
         """`cut_off="play"` gives a reply that reached max_tokens to the episode, as a policy's own doing; by default it
         fails the episode, since a teacher's is of no use. Without a `budget` nothing caps the money."""
@@ -58,6 +58,7 @@ class ChatPlayer:
         self._ledger, self._store, self._budget = ledger, store, budget
         self._purpose, self._cut_off, self._cache_bytes = purpose, cut_off, image_cache_bytes
         self._wire: Wire | None = None
+        self._sending = False
         self._opened_by: asyncio.AbstractEventLoop | None = None
         self._flying: dict[str, asyncio.Future[Entry]] = {}
         self._encoding: dict[tuple[str, ...], asyncio.Future[Run]] = {}
@@ -173,15 +174,15 @@ class ChatPlayer:
         return await self._in_thread(self._dialect.encode, parameters, messages)
 
     def warm(self, frame_ids: Sequence[str]) -> None:
-        """See `Warms.warm`."""
-        if self._wire is not None:
+        """See `Warms.warm`. As long as all is replayed, nothing is sent, and no picture is needed."""
+        if self._sending:
             self._dialect.images.run(tuple(frame_ids))
 
     async def _ask(
         self, key: str, attempt: int, sampling: dict, messages: Sequence[Message], sent: frozenset[str], body: Body
     ) -> Entry:
         """Send a call until it has a final outcome or its tries are used up; every attempt is journalled."""
-        tries = 0
+        tries, self._sending = 0, True
         while True:
             self._breaker.check()
             bound = upper_bound(self.endpoint, body.text_bytes, body.image_tokens)

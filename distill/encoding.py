@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import NamedTuple
 from weakref import WeakValueDictionary
@@ -91,7 +92,7 @@ class ImageCache:
         self._runs: OrderedDict[tuple[str, ...], Run] = OrderedDict()
         self._pictures: WeakValueDictionary[str, _Picture] = WeakValueDictionary()
         self._lock = threading.Lock()
-        self._making = threading.Lock()
+        self._making: dict[tuple[str, ...], Future[Run]] = {}
 
     def holds(self, frame_ids: tuple[str, ...]) -> bool:
         """Whether this run is encoded, so that `run` takes no time."""
@@ -103,30 +104,38 @@ class ImageCache:
         Raises:
             FrameMissing: the store does not hold a frame.
         """
-        if (run := self._known(frame_ids)) is not None:
-            return run
-        # One thread at a time: questions of one video come together, and would all encode the same frames.
-        with self._making:
-            if (run := self._known(frame_ids)) is not None:
-                return run
-            found = {frame_id: picture for frame_id in frame_ids if (picture := self._pictures.get(frame_id)) is not None}
-            if missing := [frame_id for frame_id in frame_ids if frame_id not in found]:
-                for frame_id, (jpeg, width, height) in self._store.pictures(missing).items():
-                    found[frame_id] = self._pictures[frame_id] = _Picture(_data_url(jpeg), self._tokens_of(width, height))
-            run = Run(tuple(found[frame_id] for frame_id in frame_ids))
-            with self._lock:
-                self._runs[frame_ids] = run
-                self._bytes += run.size
-                while self._bytes > self._max_bytes:
-                    _, oldest = self._runs.popitem(last=False)
-                    self._bytes -= oldest.size
-        return run
-
-    def _known(self, frame_ids: tuple[str, ...]) -> Run | None:
         with self._lock:
             if (run := self._runs.get(frame_ids)) is not None:
                 self._runs.move_to_end(frame_ids)
-            return run
+                return run
+            # Questions of one video come together, and would all encode the same frames.
+            if (others := self._making.get(frame_ids)) is None:
+                mine = self._making[frame_ids] = Future()
+        if others is not None:
+            return others.result()
+        try:
+            run = self._make(frame_ids)
+        except BaseException as error:
+            with self._lock:
+                del self._making[frame_ids]
+            mine.set_exception(error)
+            raise
+        with self._lock:
+            del self._making[frame_ids]
+            self._runs[frame_ids] = run
+            self._bytes += run.size
+            while self._bytes > self._max_bytes:
+                _, oldest = self._runs.popitem(last=False)
+                self._bytes -= oldest.size
+        mine.set_result(run)
+        return run
+
+    def _make(self, frame_ids: tuple[str, ...]) -> Run:
+        found = {frame_id: picture for frame_id in frame_ids if (picture := self._pictures.get(frame_id)) is not None}
+        if missing := [frame_id for frame_id in frame_ids if frame_id not in found]:
+            for frame_id, (jpeg, width, height) in self._store.pictures(missing).items():
+                found[frame_id] = self._pictures[frame_id] = _Picture(_data_url(jpeg), self._tokens_of(width, height))
+        return Run(tuple(found[frame_id] for frame_id in frame_ids))
 
 
 def encode_request(parameters: dict, messages: Sequence[Message], images: ImageCache) -> Body:

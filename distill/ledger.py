@@ -7,7 +7,6 @@ all that waits, commits it in one transaction, and only then lets the callers go
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import fcntl
 import sqlite3
 import threading
@@ -16,10 +15,9 @@ from concurrent.futures import Future
 from dataclasses import dataclass, fields
 from operator import attrgetter
 from pathlib import Path
-from queue import SimpleQueue
 from typing import IO
 
-from distill.threads import stand_back
+from distill.threads import Flusher
 
 
 class LedgerError(Exception):
@@ -95,9 +93,7 @@ class Ledger:
         self._reading = threading.Lock()
         # Most calls of a run are new. To learn that from SQLite, Python gives its lock away, and waits to have it back.
         self._keys = {key for (key,) in self._reader.execute("select distinct key from calls")}
-        self._queue: SimpleQueue[tuple[str, tuple, Future | asyncio.Future] | None] = SimpleQueue()
-        self._thread = threading.Thread(target=self._serve, name="ledger", daemon=True)
-        self._thread.start()
+        self._flusher = Flusher(self._write, "ledger", most=_MOST_AT_ONCE)
 
     def replay(self, key: str) -> Entry | None:
         """The final attempt at a call, or None where it has yet to be made."""
@@ -131,7 +127,7 @@ class Ledger:
         """The same from an event loop. A cancelled caller's entry is written all the same."""
         self._keys.add(entry.key)
         written = asyncio.get_running_loop().create_future()
-        self._queue.put((_INSERT, _values(entry), written))
+        self._flusher.put((_INSERT, _values(entry)), written)
         await written
 
     def fact(self, endpoint: str, name: str) -> str | None:
@@ -177,8 +173,7 @@ class Ledger:
         """Write what waits and let go of the file."""
         if self._held.closed:
             return
-        self._queue.put(None)
-        self._thread.join()
+        self._flusher.close()
         self._reader.close()
         self._writer.close()
         self._held.close()
@@ -196,57 +191,24 @@ class Ledger:
     def _put(self, statement: str, values: tuple) -> Future:
         done: Future = Future()
         done.set_running_or_notify_cancel()
-        self._queue.put((statement, values, done))
+        self._flusher.put((statement, values), done)
         return done
 
-    def _serve(self) -> None:
-        stand_back()
-        while (first := self._queue.get()) is not None:
-            waiting = [first]
-            while len(waiting) < _MOST_AT_ONCE and not self._queue.empty():
-                if (item := self._queue.get()) is None:
-                    self._queue.put(None)
-                    break
-                waiting.append(item)
-            try:
-                if all(statement == _INSERT for statement, _, _ in waiting):
-                    # One statement is a transaction by itself: one visit to SQLite, without Python's lock, for all of them.
-                    statement = _INSERT + f", {_ROW}" * (len(waiting) - 1)
-                    self._writer.execute(statement, [value for _, values, _ in waiting for value in values])
-                else:
-                    self._writer.execute("begin")
-                    for statement, values, _ in waiting:
-                        self._writer.execute(statement, values)
-                    self._writer.execute("commit")
-            except sqlite3.Error as error:
-                if self._writer.in_transaction:
-                    self._writer.execute("rollback")
-                _tell(waiting, LedgerError(f"{self.path}: {error}; free space or mend the file, then run again"))
+    def _write(self, items: Sequence[tuple[str, tuple]]) -> None:
+        try:
+            if all(statement == _INSERT for statement, _ in items):
+                # One statement is a transaction by itself: one visit to SQLite, without Python's lock, for all of them.
+                statement = _INSERT + f", {_ROW}" * (len(items) - 1)
+                self._writer.execute(statement, [value for _, values in items for value in values])
             else:
-                _tell(waiting, None)
-
-
-def _tell(waiting: Sequence[tuple[str, tuple, Future | asyncio.Future]], failure: LedgerError | None) -> None:
-    """Let the callers of one flush go on; those of one event loop by one call into it."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[asyncio.Future]] = {}
-    for _, _, done in waiting:
-        if isinstance(done, asyncio.Future):
-            by_loop.setdefault(done.get_loop(), []).append(done)
-        else:
-            _settle([done], failure)
-    for loop, futures in by_loop.items():
-        with contextlib.suppress(RuntimeError):  # The loop is closed: nobody waits any more.
-            loop.call_soon_threadsafe(_settle, futures, failure)
-
-
-def _settle(futures: Sequence[Future | asyncio.Future], failure: LedgerError | None) -> None:
-    for future in futures:
-        if future.done():
-            continue  # Its caller was cancelled; what it wrote is written all the same.
-        if failure is None:
-            future.set_result(None)
-        else:
-            future.set_exception(failure)
+                self._writer.execute("begin")
+                for statement, values in items:
+                    self._writer.execute(statement, values)
+                self._writer.execute("commit")
+        except sqlite3.Error as error:
+            if self._writer.in_transaction:
+                self._writer.execute("rollback")
+            raise LedgerError(f"{self.path}: {error}; free space or mend the file, then run again") from error
 
 
 _ROW = f"({', '.join('?' * len(_COLUMNS))})"

@@ -67,5 +67,5 @@ class Warms(Protocol):
     """A player that wants frames ready before they are sent."""
 
     def warm(self, frame_ids: Sequence[str]) -> None:
-        """These frames are in the store and will be shown next. Called from the thread that read them; may block."""
+        """These frames are in the store and will be shown soon. Called from a helper thread; may block."""
         ...

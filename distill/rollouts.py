@@ -6,7 +6,8 @@ import asyncio
 import dataclasses
 import gc
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
@@ -34,6 +35,8 @@ Chain = Callable[[PlayJob], AsyncIterator[dict]]
 T = TypeVar("T")
 _APART_S = 0.0005
 """Between the starts of the first episodes. Calls sent together are answered together and then wait for one another."""
+_AHEAD = 32
+"""Jobs whose overviews are made ready before a place comes free."""
 _GARBAGE_EVERY = 50_000
 """New objects between collections while episodes are played, instead of Python's 700 to 2,000. A call makes thousands, and
 less than one of them in a cycle."""
@@ -110,8 +113,9 @@ async def play_each(
     jobs: Iterable[EpisodeJob], player: Player | PlayerFor, frames_at: FramesAt, store: FrameStore, protocol: Protocol, prompts: Prompts,
     *, concurrency: int = 16, readers: int = 4,
 ) -> AsyncIterator[tuple[int, dict]]:
-    """The number and the row of each job as it ends. Takes jobs only as places come free, so it holds `concurrency` of
-    them however many there are. `readers` is how many frame reads may run at once. Raises like `play_all`."""
+    """The number and the row of each job as it ends. Takes jobs only as places come free, or a few before, so it holds little
+    more than `concurrency` of them however many there are. `readers` is how many frame reads may run at once. Raises like
+    `play_all`."""
 
     def single(job: EpisodeJob) -> Chain:
         async def chain(played: PlayJob) -> AsyncIterator[dict]:
@@ -119,11 +123,15 @@ async def play_each(
 
         return chain
 
-    chains = (single(job) for job in jobs)
-    async for index, row in play_chains(
-        chains, player, frames_at, store, protocol, prompts, concurrency=concurrency, readers=readers
-    ):
-        yield index, row
+    pool = helpers(1, "ahead")
+    chains = (single(job) for job in _looking_ahead(jobs, player, pool))
+    try:
+        async for index, row in play_chains(
+            chains, player, frames_at, store, protocol, prompts, concurrency=concurrency, readers=readers
+        ):
+            yield index, row
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
 async def play_chains(
@@ -141,8 +149,7 @@ async def play_chains(
     stopped: Exception | None = None
 
     async def played(job: EpisodeJob) -> dict:
-        chosen = player if hasattr(player, "reply") else player(job)
-        return await play(job, chosen, frames_at, store, protocol, prompts, readers=pool)
+        return await play(job, _chosen(player, job), frames_at, store, protocol, prompts, readers=pool)
 
     async def finished(chain: Chain) -> list[dict]:
         return [row async for row in chain(played)]
@@ -191,6 +198,27 @@ async def play_chains(
             await session.finish()
 
 
+def _looking_ahead(jobs: Iterable[EpisodeJob], player: Player | PlayerFor, pool: ThreadPoolExecutor) -> Iterator[EpisodeJob]:
+    """The jobs. Where a player wants frames ready, it is told of the overviews of the next ones while others wait for replies."""
+    depth = _AHEAD if any(isinstance(one, Warms) for one in getattr(player, "players", (player,))) else 0
+    coming: deque[EpisodeJob] = deque()
+    told: dict[Player, Sequence[FrameRef]] = {}
+    for job in jobs:
+        chosen, shown = _chosen(player, job), job.item.overview
+        if depth and shown and isinstance(chosen, Warms) and told.get(chosen) != shown:
+            told[chosen] = shown
+            # A frame that is missing is an error of the episode, which will ask for it again.
+            pool.submit(chosen.warm, [frame.frame_id for frame in shown])
+        coming.append(job)
+        if len(coming) > depth:
+            yield coming.popleft()
+    yield from coming
+
+
+def _chosen(player: Player | PlayerFor, job: EpisodeJob) -> Player:
+    return player if hasattr(player, "reply") else player(job)
+
+
 def ask_ahead(jobs: Iterable[EpisodeJob], player: Player | PlayerFor, protocol: Protocol, prompts: Prompts) -> Iterable[EpisodeJob]:
     """Have first turns answered by batches where a player's endpoint says so. Returns the jobs, to be played."""
     asking = [one for one in getattr(player, "players", (player,)) if isinstance(one, AsksAhead)]
@@ -200,7 +228,7 @@ def ask_ahead(jobs: Iterable[EpisodeJob], player: Player | PlayerFor, protocol: 
 
     jobs = list(jobs)
     for one in asking:
-        mine = [job for job in jobs if (player if hasattr(player, "reply") else player(job)) is one]
+        mine = [job for job in jobs if _chosen(player, job) is one]
         one.ask_ahead(first_turns(mine, protocol, prompts))
     return jobs
 
@@ -236,11 +264,11 @@ def begin(job: EpisodeJob, protocol: Protocol, prompts: Prompts) -> Episode:
 def _read(
     job: EpisodeJob, times_s: list[float], frames_at: FramesAt, store: FrameStore, protocol: Protocol, player: Player
 ) -> list[FrameRef]:
-    """Frames at these times, decoded unless the same read was done before; every one of them is in the store after it."""
+    """Frames at these times, decoded unless the same read was done before; every one of them can be had from the store then."""
     key = read_key(job.item.video_id, times_s, protocol.min_pixels, protocol.max_pixels)
     if (refs := store.recall(key)) is None:
         frames = frames_at(job.item.video_uri, times_s)
-        store.put(frames, job.item.video_id, key)
+        store.keep(frames, job.item.video_id, key)
         refs = [FrameRef(frame.frame_id, frame.time_s) for frame in frames]
     if isinstance(player, Warms):
         player.warm([ref.frame_id for ref in refs])

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
-from concurrent.futures import ThreadPoolExecutor
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from queue import SimpleQueue
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+Waiting = Future | asyncio.Future
 
 
 def helpers(count: int, name: str) -> ThreadPoolExecutor:
@@ -17,3 +26,64 @@ def stand_back() -> None:
     if hasattr(os, "SCHED_BATCH"):
         with contextlib.suppress(OSError):  # A container may forbid it; all works without.
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+
+
+class Flusher(Generic[T]):
+    """A thread that is given items by others, and flushes all that are there in one go."""
+
+    def __init__(self, flush: Callable[[list[T]], None], name: str, *, most: int = 500, gather_s: float = 0.0) -> None:
+        """`flush` gets at most `most` items. `gather_s`: how long the thread lets more come once there is one."""
+        self._flush, self._most, self._gather_s = flush, most, gather_s
+        self._queue: SimpleQueue[tuple[T, Waiting] | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._serve, name=name, daemon=True)
+        self._thread.start()
+
+    def put(self, item: T, done: Waiting) -> None:
+        """`done` is set once the item is flushed, or gets what `flush` raised. It may be of any event loop, or of none."""
+        self._queue.put((item, done))
+
+    def close(self) -> None:
+        """Flush what is there, and end the thread."""
+        self._queue.put(None)
+        self._thread.join()
+
+    def _serve(self) -> None:
+        stand_back()
+        while (first := self._queue.get()) is not None:
+            if self._gather_s:
+                time.sleep(self._gather_s)
+            taken = [first]
+            while len(taken) < self._most and not self._queue.empty():
+                if (one := self._queue.get()) is None:
+                    self._queue.put(None)
+                    break
+                taken.append(one)
+            try:
+                self._flush([item for item, _ in taken])
+            except Exception as error:
+                _tell([done for _, done in taken], error)
+            else:
+                _tell([done for _, done in taken], None)
+
+
+def _tell(waiting: Sequence[Waiting], failure: Exception | None) -> None:
+    """Let those who wait go on; those of one event loop by one call into it."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[asyncio.Future]] = {}
+    for done in waiting:
+        if isinstance(done, asyncio.Future):
+            by_loop.setdefault(done.get_loop(), []).append(done)
+        else:
+            _settle([done], failure)
+    for loop, futures in by_loop.items():
+        with contextlib.suppress(RuntimeError):  # The loop is closed: nobody waits any more.
+            loop.call_soon_threadsafe(_settle, futures, failure)
+
+
+def _settle(futures: Sequence[Waiting], failure: Exception | None) -> None:
+    for future in futures:
+        if future.done():
+            continue  # Whoever waited was cancelled; the item is flushed all the same.
+        if failure is None:
+            future.set_result(None)
+        else:
+            future.set_exception(failure)

@@ -191,20 +191,32 @@ def test_the_same_call_asked_twice_at_once_is_sent_once(store, tmp_path):
 
 
 def test_calls_that_wait_for_the_same_frames_have_them_encoded_once(store, tmp_path, monkeypatch):
-    aside, real = [], ImageCache.run
+    made, real = [], ImageCache._make
 
     def slow(cache, frame_ids):
-        if threading.current_thread() is not threading.main_thread():
-            aside.append(frame_ids)
-            time.sleep(0.05)
+        made.append(frame_ids)
+        assert threading.current_thread() is not threading.main_thread()
+        time.sleep(0.05)
         return real(cache, frame_ids)
 
-    monkeypatch.setattr(ImageCache, "run", slow)
+    monkeypatch.setattr(ImageCache, "_make", slow)
     items = make_items(store, 8, videos=2)
     with ChatServer() as server:
         rows, _ = run(server, store, tmp_path / "l.sqlite", [EpisodeJob(item, "exemplar", max_zooms=0) for item in items])
     assert [row["status"] for row in rows] == ["answered"] * 8
-    assert sorted(aside) == sorted({tuple(frame.frame_id for frame in item.overview) for item in items})
+    assert sorted(made) == sorted({tuple(frame.frame_id for frame in item.overview) for item in items})
+
+
+def test_a_run_that_replays_all_looks_at_no_picture(store, tmp_path, monkeypatch):
+    looked, real = [], ImageCache._make
+    monkeypatch.setattr(ImageCache, "_make", lambda cache, frame_ids: looked.append(frame_ids) or real(cache, frame_ids))
+    jobs = [EpisodeJob(item, "exemplar") for item in make_items(store, 4, videos=2)]
+    with ChatServer() as server:
+        first, _ = run(server, store, tmp_path / "l.sqlite", jobs)
+        assert looked and any(row["zooms"] for row in first)
+        looked.clear()
+        again, _ = run(server, store, tmp_path / "l.sqlite", jobs)
+    assert again == first and not looked
 
 
 def test_costs_follow_the_prices(store, tmp_path):

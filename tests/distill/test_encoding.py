@@ -3,6 +3,8 @@
 import base64
 import hashlib
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from distill_world import frames_at, make_items
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 import distill.keys
 from distill.dialect import Dialect
 from distill.encoding import ImageCache, encode_request
-from distill.frames import FrameStore, read_key
+from distill.frames import FrameMissing, FrameStore, read_key
 from distill.items import EpisodeJob
 from distill.ledger import Ledger
 from distill.replies import clean_text, close_zoom, read_completion, read_refusal
@@ -123,6 +125,27 @@ def test_the_cache_keeps_to_its_bound_and_encodes_a_frame_once(world):
         assert all(one is other for one, other in zip(run.json[2:], overlapping.json, strict=False))
         assert cache._bytes == sum(run.size for run in cache._runs.values()) <= 10_000
     assert len(cache._pictures) < 50
+
+
+def test_threads_that_want_the_same_frames_have_them_encoded_once_or_all_learn_why_not(world):
+    store, _ = world
+    frames = frames_at("video", range(4))
+    ids, cache = tuple(frame.frame_id for frame in frames), ImageCache(store)
+    asked, real = [], store.pictures
+
+    def slow(wanted):
+        asked.append(wanted)
+        time.sleep(0.1)
+        return real(wanted)
+
+    store.pictures = slow
+    with ThreadPoolExecutor(8) as pool:
+        failures = [pool.submit(cache.run, ids) for _ in range(8)]
+        assert {type(failure.exception()) for failure in failures} == {FrameMissing}
+        store.put(frames, "v")
+        asked.clear()
+        assert len({id(run) for run in pool.map(cache.run, [ids] * 8)}) == 1 and len(asked) == 1
+    assert not cache._making
 
 
 def test_a_read_is_named_by_all_that_decides_its_frames():

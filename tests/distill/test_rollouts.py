@@ -1,20 +1,23 @@
 """Episodes as rows: none is lost, whatever breaks; and a stored row plays again to the same row."""
 
+import asyncio
+import threading
+
 import pytest
 from distill_world import frames_at, make_items
 
 from distill.exemplars import exemplar_jobs
-from distill.frames import FrameMissing, FrameStore
+from distill.frames import FrameStore
 from distill.items import EpisodeJob
 from distill.player import Reply
 from distill.probes import probe_jobs
 from distill.records import RecordError, to_episode
 from distill.reflections import chosen_openings, reflection_jobs
-from distill.rollouts import play_all
+from distill.rollouts import _AHEAD, play_all
 from recipes.model import DistillSettings, FilterSettings
 from tables.catalog import CATALOG
 from video.types import FrameError
-from zoom import FrameRef, Protocol, load_prompts
+from zoom import Protocol, load_prompts
 
 PROTOCOL, PROMPTS = Protocol(), load_prompts("v1")
 ZOOM = '<think>look</think><video_zoom>{"segment": [4, 6], "fps": 2}</video_zoom>'
@@ -173,9 +176,26 @@ def test_jobs_are_taken_as_places_come_free(store):
     assert all(number - finished <= 5 for number, finished in enumerate(taken))
 
 
-def test_a_missing_frame_is_named(store):
-    item = make_items(store, 1)[0]
-    with pytest.raises(FrameMissing, match="put the overview's frames"):
-        store.jpeg("0" * 32)
-    assert store.recall("none") is None
-    assert item.overview[0] == FrameRef(item.overview[0].frame_id, 0.0)
+def test_overviews_of_jobs_to_come_are_made_ready_while_others_are_played(store):
+    items, taken, done, told, ready = make_items(store, 100, videos=50), [], [], [], threading.Event()
+
+    class Warmed(Scripted):
+        def warm(self, frame_ids):
+            told.append(tuple(frame_ids))
+            if len(told) == 5:
+                ready.set()
+
+        async def reply(self, messages, *, sample, temperature):
+            # The first reply comes only when an overview beyond those under way was made ready.
+            assert await asyncio.to_thread(ready.wait, 10)
+            return await super().reply(messages, sample=sample, temperature=temperature)
+
+    def lazily():
+        for job in exemplar_jobs(items, DistillSettings(samples=1)):
+            taken.append(len(done))
+            yield job
+
+    rows = play(lazily(), Warmed(ANSWER), store, concurrency=4, on_done=done.append)
+    assert [(row["question_id"], row["status"]) for row in rows] == [(item.question_id, "answered") for item in items]
+    assert told == [tuple(frame.frame_id for frame in item.overview) for item in items][: len(told)]
+    assert max(number - finished for number, finished in enumerate(taken)) <= 4 + _AHEAD + 1

@@ -1,10 +1,13 @@
-"""Helper threads stand back; the thread that made them does not."""
+"""Helper threads stand back, and the thread that made them does not; a flusher passes on all that waits."""
 
+import asyncio
 import os
+import threading
+from concurrent.futures import Future
 
 import pytest
 
-from distill.threads import helpers
+from distill.threads import Flusher, helpers
 
 
 @pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="only Linux has it")
@@ -21,3 +24,55 @@ def _forbidden():
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     except OSError:
         return True
+
+
+def test_what_comes_during_a_flush_goes_with_the_next():
+    flushed, begun, go_on = [], threading.Event(), threading.Event()
+
+    def flush(items):
+        flushed.append(items)
+        begun.set()
+        assert go_on.wait(10)
+
+    flusher = Flusher(flush, "test", most=3)
+    waiting = [Future() for _ in range(6)]
+    flusher.put(0, waiting[0])
+    assert begun.wait(10)
+    for number in range(1, 6):
+        flusher.put(number, waiting[number])
+    assert not any(done.done() for done in waiting)
+    go_on.set()
+    flusher.close()
+    assert flushed == [[0], [1, 2, 3], [4, 5]] and all(done.result() is None for done in waiting)
+
+
+def test_a_flush_that_fails_is_told_to_those_who_wait_and_to_nobody_else():
+    def flush(items):
+        if "bad" in items:
+            raise ValueError("no room")
+
+    async def put(flusher, item):
+        done = asyncio.get_running_loop().create_future()
+        flusher.put(item, done)
+        return await done
+
+    flusher = Flusher(flush, "test", most=1)
+    outside, cancelled = Future(), Future()
+    cancelled.cancel()
+    for item, done in (("bad", outside), ("cancelled", cancelled)):
+        flusher.put(item, done)
+    with pytest.raises(ValueError, match="no room"):
+        asyncio.run(put(flusher, "bad"))
+    assert asyncio.run(put(flusher, "good")) is None
+    flusher.close()
+    with pytest.raises(ValueError, match="no room"):
+        outside.result(0)
+
+
+def test_a_flusher_lets_more_come():
+    flushed = []
+    flusher = Flusher(flushed.append, "test", gather_s=0.2)
+    for number in range(5):
+        flusher.put(number, Future())
+    flusher.close()
+    assert flushed == [[0, 1, 2, 3, 4]]

@@ -1,0 +1,75 @@
+"""The store of frames: what was put is there for ever, what was kept is there at once and for ever soon."""
+
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from distill_world import frames_at
+
+from distill.frames import FrameMissing, FrameStore
+from zoom import FrameRef
+
+FRAMES = frames_at("video", [1.0, 1.5, 2.0])
+REFS = [FrameRef(frame.frame_id, frame.time_s) for frame in FRAMES]
+IDS = [frame.frame_id for frame in FRAMES]
+PICTURES = {frame.frame_id: (frame.jpeg, frame.width, frame.height) for frame in FRAMES}
+
+
+def test_frames_kept_can_be_had_before_they_are_written(tmp_path):
+    with FrameStore(tmp_path / "f.sqlite") as store:
+        with store._writing:  # Nothing can be written meanwhile.
+            store.keep(FRAMES, "v", "read")
+            assert store.recall("read") == REFS and store.pictures(IDS) == PICTURES and store.jpeg(IDS[1]) == FRAMES[1].jpeg
+            assert store._reader.execute("select count(*) from frames").fetchone() == (0,)
+        # Rows are those of the file, so they wait for it.
+        assert [(row["frame_id"], row["video_id"], row["jpeg"]) for row in store.rows(IDS)] == [(f.frame_id, "v", f.jpeg) for f in FRAMES]
+        assert store.recall("read") == REFS and store.pictures(IDS) == PICTURES
+        assert not store._unwritten and not store._unwritten_reads
+
+
+def test_frames_kept_are_there_when_the_store_is_opened_again(tmp_path):
+    with FrameStore(tmp_path / "f.sqlite") as store:
+        for number in range(150):
+            store.keep(FRAMES if number % 2 else FRAMES[:1], "v", f"read{number}")
+    with FrameStore(tmp_path / "f.sqlite") as store:
+        assert store.pictures(IDS) == PICTURES
+        assert [len(store.recall(f"read{number}")) for number in range(150)] == [1, 3] * 75
+        assert store.recall("read150") is None
+
+
+def test_a_killed_process_notes_no_read_without_its_frames(tmp_path):
+    code = (
+        "import os, sys; from distill_world import frames_at; from distill.frames import FrameStore\n"
+        "store = FrameStore(sys.argv[1])\n"
+        "for number in range(200):\n"
+        "    store.keep(frames_at('video', [number, number + 0.5]), 'v', f'read{number}')\n"
+        "os._exit(9)"
+    )
+    path = tmp_path / "f.sqlite"
+    # The search path of this process, since the tests' helpers are on it.
+    assert subprocess.run([sys.executable, "-c", f"import sys; sys.path[:0] = {sys.path!r}\n{code}", str(path)], check=False).returncode == 9
+    with FrameStore(path) as store:
+        noted = [refs for number in range(200) if (refs := store.recall(f"read{number}")) is not None]
+        assert all(store.pictures([ref.frame_id for ref in refs]) for refs in noted)
+        assert len(noted) < 200
+
+
+def test_what_cannot_be_written_is_said_and_not_lost_from_memory(tmp_path):
+    with FrameStore(tmp_path / "f.sqlite") as store:
+        store._writer.execute("pragma query_only = on")
+        store.keep(FRAMES, "v", "read")
+        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+            list(store.rows(IDS))
+        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+            store.keep(FRAMES, "v", "other")
+        assert store.pictures(IDS) == PICTURES
+
+
+def test_a_missing_frame_is_named(tmp_path):
+    with FrameStore(tmp_path / "f.sqlite") as store:
+        store.put(FRAMES[:2], "v")
+        with pytest.raises(FrameMissing, match=f"{IDS[2]} is not in {Path(tmp_path, 'f.sqlite')}; put the overview's frames"):
+            store.pictures(IDS)
+        assert store.recall("none") is None
