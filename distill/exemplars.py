@@ -48,7 +48,7 @@ def play_exemplars(
     ask_ahead(certain, player, protocol, prompts)
 
     def until_enough(item: QuestionItem) -> Chain:
-        async def chain(played: PlayJob) -> AsyncIterator[dict]:
+        async def rows(played: PlayJob) -> AsyncIterator[dict]:
             right = 0
             for sample in range(settings.samples):
                 row = await played(exemplar_job(item, sample, settings, temperature))
@@ -59,7 +59,7 @@ def play_exemplars(
                 if right >= enough:
                     return
 
-        return chain
+        return Chain(exemplar_job(item, 0, settings, temperature), rows)
 
     async def collect() -> list[dict]:
         rows = []

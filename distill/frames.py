@@ -196,7 +196,8 @@ def _marks(ids: Sequence[str]) -> str:
 
 def _connect(path: Path) -> sqlite3.Connection:
     # Each statement is a transaction, and one visit to SQLite: Python gives its lock away for each.
-    connection = sqlite3.connect(path, check_same_thread=False, timeout=60, isolation_level=None)
+    # Flushes are of many lengths, each a statement of its own; a hundred of the long ones, kept, would take 25 MiB.
+    connection = sqlite3.connect(path, check_same_thread=False, timeout=60, isolation_level=None, cached_statements=8)
     connection.execute("pragma journal_mode=wal")
     # Frames are read once and kept encoded; pages of them would only take memory (512 KiB, not 2 MiB).
     connection.execute("pragma cache_size=-512")

@@ -9,6 +9,7 @@ import logging
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from distill.errors import CallFailed, StepStopped
@@ -31,17 +32,25 @@ FramesAt = Callable[[str, Sequence[float]], "list[Frame]"]
 PlayerFor = Callable[[EpisodeJob], Player]
 """Who plays a job, where several players share them; its attribute `players` lists them all."""
 PlayJob = Callable[[EpisodeJob], Awaitable[dict]]
-Chain = Callable[[PlayJob], AsyncIterator[dict]]
 T = TypeVar("T")
 _APART_S = 0.0005
 """Between the starts of the first episodes. Calls sent together are answered together and then wait for one another."""
 _AHEAD = 32
-"""Jobs whose overviews are made ready before a place comes free."""
+"""Chains whose overviews are made ready before a place comes free."""
 _GARBAGE_EVERY = 50_000
 """New objects between collections while episodes are played, instead of Python's 700 to 2,000. A call makes thousands, and
 less than one of them in a cycle."""
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Episodes that follow from one another."""
+
+    first: EpisodeJob
+    rows: Callable[[PlayJob], AsyncIterator[dict]]
+    """Given a function that plays one job, yields the rows; one episode at a time."""
 
 
 async def play(
@@ -118,30 +127,25 @@ async def play_each(
     `play_all`."""
 
     def single(job: EpisodeJob) -> Chain:
-        async def chain(played: PlayJob) -> AsyncIterator[dict]:
+        async def rows(played: PlayJob) -> AsyncIterator[dict]:
             yield await played(job)
 
-        return chain
+        return Chain(job, rows)
 
-    pool = helpers(1, "ahead")
-    chains = (single(job) for job in _looking_ahead(jobs, player, pool))
-    try:
-        async for index, row in play_chains(
-            chains, player, frames_at, store, protocol, prompts, concurrency=concurrency, readers=readers
-        ):
-            yield index, row
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    chains = (single(job) for job in jobs)
+    async for index, row in play_chains(
+        chains, player, frames_at, store, protocol, prompts, concurrency=concurrency, readers=readers
+    ):
+        yield index, row
 
 
 async def play_chains(
     chains: Iterable[Chain], player: Player | PlayerFor, frames_at: FramesAt, store: FrameStore, protocol: Protocol, prompts: Prompts,
     *, concurrency: int, readers: int = 4,
 ) -> AsyncIterator[tuple[int, dict]]:
-    """Like `play_each` for episodes that follow from one another: a chain is given a function that plays one job, and
-    yields rows. Chains run side by side, `concurrency` of them; within one, one episode at a time."""
-    numbered = enumerate(chains)
-    pool = helpers(readers, "frames")
+    """Like `play_each` for chains, which run side by side, `concurrency` of them."""
+    ahead, pool = helpers(1, "ahead"), helpers(readers, "frames")
+    numbered = enumerate(_looking_ahead(chains, player, ahead))
     sessions = [one for one in (player, *getattr(player, "players", ())) if isinstance(one, Session)]
     running: dict[asyncio.Task, int] = {}
     # `asyncio.wait` would put a callback on every running task and take it off again for each that ends.
@@ -152,7 +156,7 @@ async def play_chains(
         return await play(job, _chosen(player, job), frames_at, store, protocol, prompts, readers=pool)
 
     async def finished(chain: Chain) -> list[dict]:
-        return [row async for row in chain(played)]
+        return [row async for row in chain.rows(played)]
 
     # What is there by now (modules, tables) stays: without looking through it, a full collection does not stop all calls
     # for some 50 ms.
@@ -193,23 +197,24 @@ async def play_chains(
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
-        pool.shutdown(wait=True, cancel_futures=True)
+        for helping in (ahead, pool):
+            helping.shutdown(wait=True, cancel_futures=True)
         for session in sessions:
             await session.finish()
 
 
-def _looking_ahead(jobs: Iterable[EpisodeJob], player: Player | PlayerFor, pool: ThreadPoolExecutor) -> Iterator[EpisodeJob]:
-    """The jobs. Where a player wants frames ready, it is told of the overviews of the next ones while others wait for replies."""
+def _looking_ahead(chains: Iterable[Chain], player: Player | PlayerFor, pool: ThreadPoolExecutor) -> Iterator[Chain]:
+    """The chains. Where a player wants frames ready, it is told of the overviews of the next ones while others wait for replies."""
     depth = _AHEAD if any(isinstance(one, Warms) for one in getattr(player, "players", (player,))) else 0
-    coming: deque[EpisodeJob] = deque()
+    coming: deque[Chain] = deque()
     told: dict[Player, Sequence[FrameRef]] = {}
-    for job in jobs:
-        chosen, shown = _chosen(player, job), job.item.overview
+    for chain in chains:
+        chosen, shown = _chosen(player, chain.first), chain.first.item.overview
         if depth and shown and isinstance(chosen, Warms) and told.get(chosen) != shown:
             told[chosen] = shown
             # A frame that is missing is an error of the episode, which will ask for it again.
             pool.submit(chosen.warm, [frame.frame_id for frame in shown])
-        coming.append(job)
+        coming.append(chain)
         if len(coming) > depth:
             yield coming.popleft()
     yield from coming
