@@ -48,7 +48,7 @@ class ChatPlayer:
         budget: Budget | None = None,
         purpose: str = "episode",
         cut_off: Literal["fail", "play"] = "fail",
-        image_cache_bytes: int = 96 * 2**20,
+        image_cache_bytes: int = 72 * 2**20,
     ) -> None:
         """`cut_off="play"` gives a reply that reached max_tokens to the episode, as a policy's own doing; by default it
         fails the episode, since a teacher's is of no use. Without a `budget` nothing caps the money."""

@@ -35,7 +35,7 @@ PlayJob = Callable[[EpisodeJob], Awaitable[dict]]
 T = TypeVar("T")
 _APART_S = 0.0005
 """Between the starts of the first episodes. Calls sent together are answered together and then wait for one another."""
-_AHEAD = 32
+_AHEAD = 16
 """Chains whose overviews are made ready before a place comes free."""
 _GARBAGE_EVERY = 50_000
 """New objects between collections while episodes are played, instead of Python's 700 to 2,000. A call makes thousands, and
