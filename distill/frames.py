@@ -60,7 +60,7 @@ class FrameStore:
         self._unwritten: dict[str, Frame] = {}
         self._flusher: Flusher[_Read] | None = None
         self._last: Future | None = None
-        self._failure: sqlite3.Error | None = None
+        self._failure: Exception | None = None
 
     def put(self, frames: Iterable[Frame], video_id: str) -> None:
         """Keep frames that are already there to be shown, such as those of an overview."""
@@ -156,8 +156,8 @@ class FrameStore:
             # Noted last, so that a killed process never leaves a read whose frames are not all there.
             with self._writing:
                 self._writer.execute(f"insert or replace into reads values {marks}", values)
-        except sqlite3.Error as error:
-            self._failure = error
+        except Exception as error:
+            self._failure = error  # Nobody waits for a flush, so the next who keeps or asks for rows is told.
             raise
         self._reads.update(key for _, _, key in reads)
         for frames, _, key in reads:

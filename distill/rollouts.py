@@ -207,11 +207,11 @@ def _looking_ahead(chains: Iterable[Chain], player: Player | PlayerFor, pool: Th
     """The chains. Where a player wants frames ready, it is told of the overviews of the next ones while others wait for replies."""
     depth = _AHEAD if any(isinstance(one, Warms) for one in getattr(player, "players", (player,))) else 0
     coming: deque[Chain] = deque()
-    told: dict[Player, Sequence[FrameRef]] = {}
+    told: dict[int, Sequence[FrameRef]] = {}
     for chain in chains:
         chosen, shown = _chosen(player, chain.first), chain.first.item.overview
-        if depth and shown and isinstance(chosen, Warms) and told.get(chosen) != shown:
-            told[chosen] = shown
+        if depth and shown and isinstance(chosen, Warms) and told.get(id(chosen)) != shown:
+            told[id(chosen)] = shown
             # A frame that is missing is an error of the episode, which will ask for it again.
             pool.submit(chosen.warm, [frame.frame_id for frame in shown])
         coming.append(chain)
