@@ -56,15 +56,17 @@ def test_a_killed_process_notes_no_read_without_its_frames(tmp_path):
         assert len(noted) < 200
 
 
-def test_what_cannot_be_written_is_said_and_not_lost_from_memory(tmp_path):
+def test_what_cannot_be_written_is_said_and_no_read_is_noted_without_its_frames(tmp_path):
     with FrameStore(tmp_path / "f.sqlite") as store:
-        store._writer.execute("pragma query_only = on")
+        store._writer.execute("create trigger full before insert on frames begin select raise(abort, 'no room'); end")
         store.keep(FRAMES, "v", "read")
-        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+        with pytest.raises(sqlite3.IntegrityError, match="no room"):
             list(store.rows(IDS))
-        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+        with pytest.raises(sqlite3.IntegrityError, match="no room"):
             store.keep(FRAMES, "v", "other")
-        assert store.pictures(IDS) == PICTURES
+        assert store.pictures(IDS) == PICTURES and store.recall("read") == REFS
+    with FrameStore(tmp_path / "f.sqlite") as store:
+        assert store.recall("read") is None
 
 
 def test_a_missing_frame_is_named(tmp_path):
