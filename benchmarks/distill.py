@@ -138,7 +138,6 @@ def throughput(
         world = World(store, videos=videos)
         sent = sum(len(frame.jpeg) for frame in world._frames(0)) * 4 / 3
         say(f"{episodes} episodes, calls of some {sent / 1e3:.0f} KB and more, {at_once} at once, {latency * 1e3:.0f} ms: ideal {ideal:.0f} calls/s")
-        server = {"server": LEAN_SERVER}
         medians = {}
         for times in zooms:
             say(f"{times} zoom{'s' if times > 1 else ''} an episode:")
@@ -146,7 +145,7 @@ def throughput(
             for number in range(rounds):
                 # What an earlier round read would only be recalled, so each has a store of its own.
                 path = Path(folder, f"{times}-{number}.sqlite")
-                with local_server("--latency", str(latency), "--zooms", str(times), **server) as url, FrameStore(f"{path}.frames") as fresh:
+                with local_server("--latency", str(latency), "--zooms", str(times), server=LEAN_SERVER) as url, FrameStore(f"{path}.frames") as fresh:
                     ours.append(_ours(World(fresh, videos=videos), fresh, path, url, episodes, at_once))
                 say(f"  round {number}: {ours[-1]}, {ours[-1].calls / ours[-1].wall_s / ideal:.0%} of the ideal")
             quiet = [played for played in ours if played.others_cpu_s < 0.1] or ours
@@ -156,15 +155,14 @@ def throughput(
         if not plain:
             return
         for name, png, count in (("JPEGs as they are", False, episodes), ("frames encoded as PNG", True, png_episodes)):
-            with local_server(*lean, **server) as url:
+            with local_server(*lean, server=LEAN_SERVER) as url:
                 theirs = _plain(world, store, url, count, png=png, at_once=at_once, timeout_s=600)
             faster = middle.calls / middle.wall_s / (theirs.calls / theirs.wall_s)
             cheaper = theirs.cpu_s / theirs.calls / (middle.cpu_s / middle.calls)
             say(f"plain loop, {name}, {count} episodes: {theirs}; ours {faster:.1f} x the calls a second for 1/{cheaper:.1f} of the CPU")
-        options = (*lean, "--storm")
-        with local_server(*options) as url:
+        with local_server(*lean, "--storm") as url:
             theirs = _plain(world, store, url, storm_episodes, png=False, at_once=at_once, timeout_s=4)
-        with local_server(*options) as url:
+        with local_server(*lean, "--storm") as url:
             stormy = _ours(world, store, Path(folder, "storm.sqlite"), url, storm_episodes, at_once, timeout_s=4)
         say(f"against a server that fails as in `storm`, {storm_episodes} episodes, JPEGs as they are:")
         for name, played in (("plain loop", theirs), ("ours", stormy)):
@@ -193,7 +191,7 @@ def _clocked(play: Callable[[], int], url: str) -> Played:
     answered = play()
     wall_s, cpu_s, machine_s = time.perf_counter() - began_s, time.process_time() - cpu_s, _machine_cpu_s() - machine_s
     after = stats(url)
-    server_s = after.get("cpu_s", 0.0) - server_s
+    server_s = after["cpu_s"] - server_s
     return Played(wall_s, cpu_s, after["calls"], server_s, answered, machine_s - cpu_s - server_s)
 
 
