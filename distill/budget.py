@@ -12,6 +12,7 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+from distill.database import connect
 from distill.ledger import Ledger
 
 _SCHEMA = """
@@ -42,10 +43,8 @@ class Budget:
         self.cap_usd = cap_usd
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = threading.Lock()
-        self._connection = sqlite3.connect(self.path, check_same_thread=False, timeout=60, isolation_level=None)
-        self._connection.execute("pragma journal_mode=wal")
-        # NORMAL: after a crash of the machine `join` makes good what is missing, from the ledger.
-        self._connection.execute("pragma synchronous=normal")
+        # After a crash of the machine `join` makes good what is missing, from the ledger.
+        self._connection = connect(self.path, synchronous="normal")
         self._connection.executescript(_SCHEMA)
 
     def join(self, ledger: Ledger) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from distill.database import connect
 from distill.threads import Flusher
 from zoom import FrameRef
 
@@ -51,9 +51,10 @@ class FrameStore:
         self.path = Path(path)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._writing, self._reading, self._keeping = threading.Lock(), threading.Lock(), threading.Lock()
-        self._writer = _connect(self.path)
+        # After a crash of the machine the last frames can be read again.
+        self._writer = connect(self.path, synchronous="normal")
         self._writer.executescript(_SCHEMA)
-        self._reader = _connect(self.path)
+        self._reader = connect(self.path, synchronous="normal")
         # To learn from SQLite that a read is new, a thread gives Python's lock away, and a busy event loop is slow to return it.
         self._reads = {key for (key,) in self._reader.execute("select read_key from reads")}
         self._unwritten_reads: dict[str, list[Frame]] = {}
@@ -192,15 +193,3 @@ def _chunks(items: Sequence[T], size: int = 200) -> Iterator[Sequence[T]]:
 
 def _marks(ids: Sequence[str]) -> str:
     return ",".join("?" * len(ids))
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    # Each statement is a transaction, and one visit to SQLite: Python gives its lock away for each.
-    # Flushes are of many lengths, each a statement of its own; a hundred of the long ones, kept, would take 25 MiB.
-    connection = sqlite3.connect(path, check_same_thread=False, timeout=60, isolation_level=None, cached_statements=8)
-    connection.execute("pragma journal_mode=wal")
-    # Frames are read once and kept encoded; pages of them would only take memory (512 KiB, not 2 MiB).
-    connection.execute("pragma cache_size=-512")
-    # NORMAL: a crash of the machine (not of the process) may lose the last frames, and they can be read again.
-    connection.execute("pragma synchronous=normal")
-    return connection

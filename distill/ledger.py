@@ -17,6 +17,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import IO
 
+from distill.database import connect
 from distill.threads import Flusher
 
 
@@ -87,9 +88,9 @@ class Ledger:
         self.path = Path(path)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._held = _hold(self.path)
-        self._writer = _connect(self.path)
+        self._writer = connect(self.path, synchronous="full")
         self._writer.executescript(_SCHEMA)
-        self._reader = _connect(self.path)
+        self._reader = connect(self.path, synchronous="full")
         self._reading = threading.Lock()
         # Most calls of a run are new. To learn that from SQLite, Python gives its lock away, and waits to have it back.
         self._keys = {key for (key,) in self._reader.execute("select distinct key from calls")}
@@ -235,16 +236,6 @@ def read_entries(path: str | Path, where: str = "true", values: tuple = ()) -> I
 def _entry(row: tuple) -> Entry:
     values = dict(zip(_COLUMNS, row, strict=True))
     return Entry(**(values | {"final": bool(values["final"])}))
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    # Flushes are of many lengths, each a statement of its own; a hundred of the long ones, kept, would take 25 MiB.
-    connection = sqlite3.connect(path, check_same_thread=False, timeout=60, isolation_level=None, cached_statements=8)
-    connection.execute("pragma journal_mode=wal")
-    connection.execute("pragma synchronous=full")
-    # Keys are hashes, so neighbours are never asked for together: 512 KiB of pages instead of 2 MiB.
-    connection.execute("pragma cache_size=-512")
-    return connection
 
 
 def _hold(path: Path) -> IO[bytes]:
