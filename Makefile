@@ -13,7 +13,7 @@ BENCHES := distill,throughput distill,storm distill,cap video video_shots,--only
 	training grpo_round grpo_against_trl,--prompts,2,--steps,3
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test proof proof-quick ui lint bench docs clean
+.PHONY: help install demo test proof proof-quick ui lint types bench docs clean
 
 help: ## say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
@@ -29,29 +29,33 @@ $(READY): pyproject.toml Makefile
 install: $(READY) ## set up the virtual environment
 
 demo: $(READY) ## the whole way on generated videos, in minutes
-	@$(BIN)/python -m samples.demo
+	@$(BIN)/python -m examples.demo
 
 test: $(READY) ## the test suite
 	@$(BIN)/python -m pytest
 
 proof: $(READY) ## a tiny policy learns to zoom: three seeds, all stages (within an hour on 2 cores; goes on where it was stopped)
-	@$(BIN)/python -m samples.proof
+	@$(BIN)/python -m experiments.proof
 
 proof-quick: $(READY) ## the same with one seed in a smaller world: the direction, in five minutes
-	@$(BIN)/python -m samples.proof --quick
+	@$(BIN)/python -m experiments.proof --quick
 
 ui: $(READY) ## the Dagster UI on the demo's assets
-	@$(BIN)/python -m samples.demo --ui
+	@$(BIN)/python -m examples.demo --ui
 
 lint: $(READY) ## ruff
 	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(READY) ## mypy over all rooms
+	@$(BIN)/mypy
 
 bench: $(READY) ## speed, as ratios against named alternatives (a quarter of an hour; each file's head says how to measure more)
 	@$(BIN)/pip install --quiet --disable-pip-version-check -e ".[bench]"
 	@for what in $(BENCHES); do echo "== $$what"; $(BIN)/python -m benchmarks.$$(echo $$what | tr , ' ') || exit 1; done
 
 docs: $(READY) ## write the tables of docs/ from the declarations and the rules
-	@$(BIN)/python -m tables.document > docs/tables.md
+	@$(BIN)/python -m videozoomer.lake.document > docs/tables.md
 	@$(BIN)/python -m filters.document docs/filters.md
 	@$(BIN)/python -m pipelines.document ARCHITECTURE.md
 

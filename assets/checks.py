@@ -6,28 +6,44 @@ import dagster as dg
 import polars as pl
 
 from assets.workspace import Workspace
-from tables import CATALOG
+from videozoomer.lake import CATALOG
 
 if TYPE_CHECKING:
-    from tables import Table
+    from videozoomer.lake import Table
 
 ASSET_OF_TABLE = {
-    "files": "sources", "questions": "questions", "videos": "videos", "shots": "shots", "overviews": "overviews",
-    "verdicts": "verdicts", "question_stats": "question_stats", "funnel": "funnel", "leaks": "leaks",
+    "files": "sources",
+    "questions": "questions",
+    "videos": "videos",
+    "shots": "shots",
+    "overviews": "overviews",
+    "verdicts": "verdicts",
+    "question_stats": "question_stats",
+    "funnel": "funnel",
+    "leaks": "leaks",
 }
 
 
 def build() -> list[dg.AssetChecksDefinition]:
-    return [*(_declared(CATALOG[table], asset) for table, asset in ASSET_OF_TABLE.items()), funnel_adds_up, no_leak_in_shards, split_by_video]
+    return [
+        *(_declared(CATALOG[table], asset) for table, asset in ASSET_OF_TABLE.items()),
+        funnel_adds_up,
+        no_leak_in_shards,
+        split_by_video,
+    ]
 
 
 def _declared(table: "Table", asset: str) -> dg.AssetChecksDefinition:
     """The stored files still fit the declaration, whoever wrote them."""
 
-    @dg.asset_check(asset=asset, name=f"{table.name}_fits_its_declaration", blocking=True,
-                    description=f"Columns, types, required values and key of table `{table.name}` are as declared.")
+    @dg.asset_check(
+        asset=asset,
+        name=f"{table.name}_fits_its_declaration",
+        blocking=True,
+        description=f"Columns, types, required values and key of table `{table.name}` are as declared.",
+    )
     def check(workspace: dg.ResourceParam[Workspace]) -> dg.AssetCheckResult:
-        from tables import SchemaError
+        from videozoomer.lake import SchemaError
 
         rows = 0
         for partition in workspace.lake.partitions(table.name):
@@ -40,22 +56,31 @@ def _declared(table: "Table", asset: str) -> dg.AssetChecksDefinition:
     return check
 
 
-@dg.asset_check(asset="funnel", blocking=True, description="For each kind, what was asked equals kept + rejected + failed.")
+@dg.asset_check(
+    asset="funnel", blocking=True, description="For each kind, what was asked equals kept + rejected + failed."
+)
 def funnel_adds_up(workspace: dg.ResourceParam[Workspace]) -> dg.AssetCheckResult:
     counts: dict[str, dict[str, int]] = {}
-    for kind, stage, rows in workspace.lake.read("funnel").group_by("kind", "stage").agg(pl.col("rows").sum()).iter_rows():
+    for kind, stage, rows in (
+        workspace.lake.read("funnel").group_by("kind", "stage").agg(pl.col("rows").sum()).iter_rows()
+    ):
         counts.setdefault(kind, {})[stage] = rows
     wrong = {
-        kind: found for kind, found in counts.items()
+        kind: found
+        for kind, found in counts.items()
         if found.get("asked", 0) != found.get("kept", 0) + found.get("rejected", 0) + found.get("failed", 0)
     }
     return dg.AssetCheckResult(passed=not wrong, metadata={"counts": counts, "wrong": wrong})
 
 
-@dg.asset_check(asset="sft_shards", blocking=True, additional_deps=["leaks"],
-                description="No training row comes from a video or question that was found in an evaluation set.")
+@dg.asset_check(
+    asset="sft_shards",
+    blocking=True,
+    additional_deps=["leaks"],
+    description="No training row comes from a video or question that was found in an evaluation set.",
+)
 def no_leak_in_shards(workspace: dg.ResourceParam[Workspace]) -> dg.AssetCheckResult:
-    from shards.read import ShardSet
+    from videozoomer.shards.read import ShardSet
 
     leaked = set(workspace.lake.read("leaks")["train_id"])
     rows = list(ShardSet(workspace.shards("sft")).rows())
@@ -63,9 +88,11 @@ def no_leak_in_shards(workspace: dg.ResourceParam[Workspace]) -> dg.AssetCheckRe
     return dg.AssetCheckResult(passed=not found, metadata={"rows": len(rows), "leaked": found[:20]})
 
 
-@dg.asset_check(asset="sft_shards", blocking=True, description="No video is in both the training and the validation split.")
+@dg.asset_check(
+    asset="sft_shards", blocking=True, description="No video is in both the training and the validation split."
+)
 def split_by_video(workspace: dg.ResourceParam[Workspace]) -> dg.AssetCheckResult:
-    from shards.read import ShardSet
+    from videozoomer.shards.read import ShardSet
 
     splits: dict[str, set[str]] = {}
     for row in ShardSet(workspace.shards("sft")).rows():

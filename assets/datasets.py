@@ -3,7 +3,7 @@
 import dagster as dg
 
 from assets.workspace import Workspace, code_version, finish
-from recipes import Recipe
+from videozoomer.settings import Recipe
 
 GROUP = "datasets"
 KINDS = {
@@ -18,15 +18,28 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
     version = code_version("2", recipe.shards, recipe.protocol)
 
     def one(kind: str, description: str) -> dg.AssetsDefinition:
-        deps = ["questions", "videos", "overviews", "leaks"] if kind == "evaluation" else ["verdicts", "question_stats", "funnel", "leaks"]
+        deps = (
+            ["questions", "videos", "overviews", "leaks"]
+            if kind == "evaluation"
+            else ["verdicts", "question_stats", "funnel", "leaks"]
+        )
 
-        @dg.asset(name=f"{kind}_shards", group_name=GROUP, code_version=version, deps=deps, description=description, kinds={"parquet", "huggingface"})
+        @dg.asset(
+            name=f"{kind}_shards",
+            group_name=GROUP,
+            code_version=version,
+            deps=deps,
+            description=description,
+            kinds={"parquet", "huggingface"},
+        )
         def shards(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
-            from shards.build import write_shards
+            from videozoomer.shards.build import write_shards
 
             manifest = write_shards(kind, workspace.lake, workspace.shards(kind), workspace.recipe)
             return finish(
-                context, workspace, manifest.content_hash,
+                context,
+                workspace,
+                manifest.content_hash,
                 facts={"rows": manifest.rows, "frames": manifest.frames, "bytes": manifest.bytes},
                 metadata={
                     "path": dg.MetadataValue.path(str(workspace.shards(kind))),

@@ -9,12 +9,12 @@ import dagster as dg
 from assets.items import playable, protocol_of, put_overview_frames
 from assets.playing import spending, write_trajectories
 from assets.workspace import Workspace, code_version, content_of, finish, preview
-from recipes import Recipe
+from videozoomer.settings import Recipe
 
 if TYPE_CHECKING:
-    from distill.frames import FrameStore
     from distill.items import QuestionItem
     from distill.player import Player
+    from distill.storage.frames import FrameStore
 
 GROUP = "evaluation"
 
@@ -23,13 +23,18 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
     version = code_version("1", recipe.evaluation, recipe.protocol)
 
     @dg.asset(
-        group_name=GROUP, deps=["evaluation_shards"], kinds={"openai", "parquet"}, code_version=code_version(version, recipe.teacher),
+        group_name=GROUP,
+        deps=["evaluation_shards"],
+        kinds={"openai", "parquet"},
+        code_version=code_version(version, recipe.teacher),
         description="The teacher on the held-out questions, with zoom and with the overview alone.",
     )
-    def teacher_evaluation(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
-        from distill.chat import ChatPlayer
+    def teacher_evaluation(
+        context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+    ) -> dg.MaterializeResult:
+        from distill.client.chat import ChatPlayer
         from distill.errors import StepStopped
-        from distill.frames import FrameStore
+        from distill.storage.frames import FrameStore
 
         endpoint = workspace.recipe.teacher
         scratch = workspace.scratch("evaluation_teacher", "all")
@@ -43,13 +48,17 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
             try:
                 result = _evaluate(context, workspace, "evaluation_teacher", items, player, store, endpoint.concurrency)
             except StepStopped as error:
-                raise dg.Failure(f"the evaluation stopped: {error} What was answered is in the ledger and is not paid again.") from error
+                raise dg.Failure(
+                    f"the evaluation stopped: {error} What was answered is in the ledger and is not paid again."
+                ) from error
         shutil.rmtree(scratch)
         return result
 
     policies = [_of_policy(recipe, "sft", "policy_evaluation", "The fine-tuned policy", version)]
     if recipe.rl.enabled:
-        policies.append(_of_policy(recipe, "rl", "rl_policy_evaluation", "The policy after reinforcement learning", version))
+        policies.append(
+            _of_policy(recipe, "rl", "rl_policy_evaluation", "The policy after reinforcement learning", version)
+        )
     return [teacher_evaluation, *policies]
 
 
@@ -57,18 +66,24 @@ def _of_policy(recipe: Recipe, trained: str, name: str, who: str, version: str) 
     stage = "evaluation_policy" if trained == "sft" else f"evaluation_{trained}_policy"
 
     @dg.asset(
-        name=name, group_name=GROUP, deps=["evaluation_shards", f"{trained}_policy"], kinds={"pytorch", "parquet"},
-        code_version=code_version(version, recipe.policy), description=f"{who} on the held-out questions, with zoom and with the overview alone.",
+        name=name,
+        group_name=GROUP,
+        deps=["evaluation_shards", f"{trained}_policy"],
+        kinds={"pytorch", "parquet"},
+        code_version=code_version(version, recipe.policy),
+        description=f"{who} on the held-out questions, with zoom and with the overview alone.",
     )
     def evaluation(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
-        from distill.frames import FrameStore
-        from train.player import LocalPolicy
+        from distill.storage.frames import FrameStore
+        from train.serving.player import LocalPolicy
 
         chosen = workspace.recipe.evaluation
         scratch = workspace.scratch(stage, "all")
         with FrameStore(scratch / "frames.sqlite") as store:
             items = _held_out(workspace, store, chosen.policy_questions or chosen.max_questions)
-            player = LocalPolicy(workspace.training(trained) / "checkpoint", store, chosen.max_new_tokens, name=f"{trained}_policy")
+            player = LocalPolicy(
+                workspace.training(trained) / "checkpoint", store, chosen.max_new_tokens, name=f"{trained}_policy"
+            )
             result = _evaluate(context, workspace, stage, items, player, store, concurrency=len(items) or 1)
         shutil.rmtree(scratch)
         return result
@@ -89,13 +104,18 @@ def _held_out(workspace: Workspace, store: "FrameStore", limit: int | None) -> "
 
 
 def _evaluate(
-    context: dg.AssetExecutionContext, workspace: Workspace, stage: str, items: "Sequence[QuestionItem]",
-    player: "Player", store: "FrameStore", concurrency: int,
+    context: dg.AssetExecutionContext,
+    workspace: Workspace,
+    stage: str,
+    items: "Sequence[QuestionItem]",
+    player: "Player",
+    store: "FrameStore",
+    concurrency: int,
 ) -> dg.MaterializeResult:
     from eval.harness import evaluate
     from filters.grading import grade_rows
-    from video.reader import ReaderPool
-    from zoom.prompts import load_prompts
+    from videozoomer.protocol.prompts import load_prompts
+    from videozoomer.video.reader import ReaderPool
 
     chosen, lake, recipe = workspace.recipe.evaluation, workspace.lake, workspace.recipe
     protocol = protocol_of(recipe.protocol)
@@ -104,8 +124,16 @@ def _evaluate(
         workspace.progress.task(stage.replace("_", " of the "), len(items) * len(chosen.settings)) as advance,
     ):
         result = evaluate(
-            items, lake.read("questions").to_dicts(), player, readers.frames_at, store, protocol,
-            load_prompts(recipe.protocol.prompts), settings=chosen, grade=grade_rows, concurrency=concurrency,
+            items,
+            lake.read("questions").to_dicts(),
+            player,
+            readers.frames_at,
+            store,
+            protocol,
+            load_prompts(recipe.protocol.prompts),
+            settings=chosen,
+            grade=grade_rows,
+            concurrency=concurrency,
             on_done=lambda row: advance(1),
         )
     write_trajectories(workspace, stage, "all", result.trajectories, store)
@@ -114,14 +142,19 @@ def _evaluate(
     table = lake.read("evaluations", [stage])
     accuracy = {
         f"accuracy_{row['setting']}": row["value"]
-        for row in table.iter_rows(named=True) if row["metric"] == "accuracy" and row["slice"] == "all"
+        for row in table.iter_rows(named=True)
+        if row["metric"] == "accuracy" and row["slice"] == "all"
     }
     return finish(
-        context, workspace,
+        context,
+        workspace,
         content_of(workspace, [("evaluations", stage), ("trajectories", f"{stage}.all")]),
         facts={
-            "player": player.name, "questions": len(items), "episodes": len(result.trajectories),
-            "failed": sum(row["status"] == "failed" for row in result.trajectories), **accuracy,
+            "player": player.name,
+            "questions": len(items),
+            "episodes": len(result.trajectories),
+            "failed": sum(row["status"] == "failed" for row in result.trajectories),
+            **accuracy,
         },
         metadata={"figures": preview(table.filter(table["slice"] == "all"), table.columns, 40)},
     )

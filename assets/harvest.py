@@ -5,7 +5,7 @@ import dagster as dg
 
 from assets.training import GROUP, fine_tune
 from assets.workspace import Workspace, code_version, finish
-from recipes import Recipe
+from videozoomer.settings import Recipe
 
 
 def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
@@ -14,37 +14,53 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
         return []
 
     @dg.asset(
-        group_name=GROUP, kinds={"parquet", "huggingface"}, deps=["rl_policy", "verdicts", "leaks", "questions", "videos"],
+        group_name=GROUP,
+        kinds={"parquet", "huggingface"},
+        deps=["rl_policy", "verdicts", "leaks", "questions", "videos"],
         code_version=code_version("1", settings, recipe.filters, recipe.shards),
         description="Rollouts of RL that are right, well formed, looked at the evidence and differ from one another, through "
         "the same rules as all trajectories; with manifest and card like every data set.",
     )
     def rft_shards(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
         from filters.rules import run_rules
-        from shards.build import about_recipe, build_sft
-        from shards.read import ShardSet
-        from train.harvest import harvest
-        from video.reader import ReaderPool
+        from train.rl.harvest import harvest
+        from videozoomer.shards.build import about_recipe, build_sft
+        from videozoomer.shards.read import ShardSet
+        from videozoomer.video.reader import ReaderPool
 
         chosen, lake, target = workspace.recipe, workspace.lake, workspace.shards("rft")
         with ReaderPool(chosen.protocol.min_pixels, chosen.protocol.max_pixels) as readers:
-            left_out = harvest(workspace.training("rl"), ShardSet(workspace.shards("rl")), lake, readers, chosen.rl.harvest)
+            left_out = harvest(
+                workspace.training("rl"), ShardSet(workspace.shards("rl")), lake, readers, chosen.rl.harvest
+            )
         verdicts = run_rules(lake, chosen.filters).verdicts
         for reasons, count in verdicts.filter(kind="rollout", outcome="rejected").group_by("reasons").len().iter_rows():
             left_out["dropped by a rule: " + ", ".join(reasons)] = count
         about = about_recipe(chosen) | {"left_out": {reason: count for reason, count in left_out.items() if count}}
         manifest = build_sft(lake, target, chosen.shards, about, verdicts=verdicts, kinds=["rollout"])
         return finish(
-            context, workspace, manifest.content_hash,
-            facts={"rows": manifest.rows, "frames": manifest.frames, "bytes": manifest.bytes, "left_out": sum(left_out.values())},
-            metadata={"path": dg.MetadataValue.path(str(target)), "card": dg.MetadataValue.md((target / "README.md").read_text())},
+            context,
+            workspace,
+            manifest.content_hash,
+            facts={
+                "rows": manifest.rows,
+                "frames": manifest.frames,
+                "bytes": manifest.bytes,
+                "left_out": sum(left_out.values()),
+            },
+            metadata={
+                "path": dg.MetadataValue.path(str(target)),
+                "card": dg.MetadataValue.md((target / "README.md").read_text()),
+            },
         )
 
     if not settings.train:
         return [rft_shards]
 
     @dg.asset(
-        group_name=GROUP, kinds={"pytorch", "deepspeed"}, deps=[rft_shards, "rl_policy"],
+        group_name=GROUP,
+        kinds={"pytorch", "deepspeed"},
+        deps=[rft_shards, "rl_policy"],
         code_version=code_version("1", recipe.policy, recipe.sft, recipe.protocol),
         description="The policy of RL, fine-tuned on its own good rollouts.",
     )
@@ -54,7 +70,12 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
         start = str(workspace.training("rl") / "checkpoint")
         policy = workspace.recipe.policy.model_copy(update={"checkpoint": start})
         return fine_tune(
-            context, workspace, pipes, "rft", "fine-tune the policy on its own good rollouts", workspace.recipe.model_copy(update={"policy": policy})
+            context,
+            workspace,
+            pipes,
+            "rft",
+            "fine-tune the policy on its own good rollouts",
+            workspace.recipe.model_copy(update={"policy": policy}),
         )
 
     return [rft_shards, rft_policy]

@@ -8,20 +8,24 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from assets.videos import PARTITION as OVERVIEW_FRAMES
-from tables import Lake
-from zoom.messages import FrameRef
-from zoom.protocol import Protocol
+from videozoomer.lake import Lake
+from videozoomer.protocol.messages import FrameRef
+from videozoomer.protocol.protocol import Protocol
 
 if TYPE_CHECKING:
-    from distill.frames import FrameStore
     from distill.items import QuestionItem
-    from recipes.model import ProtocolSettings
+    from distill.storage.frames import FrameStore
+    from videozoomer.settings.model import ProtocolSettings
 
 
 def protocol_of(settings: ProtocolSettings) -> Protocol:
     return Protocol(
-        overview_fps=settings.overview_fps, overview_frames=settings.overview_frames, zoom_frames=settings.zoom_frames,
-        max_zooms=settings.max_zooms, min_pixels=settings.min_pixels, max_pixels=settings.max_pixels,
+        overview_fps=settings.overview_fps,
+        overview_frames=settings.overview_frames,
+        zoom_frames=settings.zoom_frames,
+        max_zooms=settings.max_zooms,
+        min_pixels=settings.min_pixels,
+        max_pixels=settings.max_pixels,
     )
 
 
@@ -39,9 +43,15 @@ def playable(lake: Lake, batch: str, split: str | None = None) -> list[QuestionI
     joined = questions.join(videos, left_on="video_uri", right_on="uri", suffix="_video").sort("question_id")
     return [
         QuestionItem(
-            question_id=row["question_id"], video_id=row["video_id"], video_uri=row["video_uri"], batch=batch,
-            question=row["question"], options=tuple(row["options"]), answer_type=row["answer_type"],
-            duration_s=row["duration_s"], overview=tuple(overviews[row["video_id"]]),
+            question_id=row["question_id"],
+            video_id=row["video_id"],
+            video_uri=row["video_uri"],
+            batch=batch,
+            question=row["question"],
+            options=tuple(row["options"]),
+            answer_type=row["answer_type"],
+            duration_s=row["duration_s"],
+            overview=tuple(overviews[row["video_id"]]),
         )
         for row in joined.iter_rows(named=True)
     ]
@@ -53,13 +63,15 @@ def put_overview_frames(lake: Lake, batch: str, store: FrameStore) -> None:
 
 
 def put_frames(lake: Lake, partitions: Iterable[str], store: FrameStore) -> None:
-    from video.types import Frame
+    from videozoomer.video.types import Frame
 
     for partition in partitions:
         frames = lake.read("frames", [partition])
         for (video_id,), group in frames.group_by(["video_id"]):
             store.put(
-                (Frame(row["frame_id"], row["time_s"], row["time_s"], row["width"], row["height"], row["jpeg"])
-                 for row in group.iter_rows(named=True)),
+                (
+                    Frame(row["frame_id"], row["time_s"], row["time_s"], row["width"], row["height"], row["jpeg"])
+                    for row in group.iter_rows(named=True)
+                ),
                 video_id,
             )

@@ -16,14 +16,15 @@ from assets.items import playable, protocol_of, put_frames, put_overview_frames
 from assets.workspace import Workspace, content_of, finish, partition_of, preview
 
 if TYPE_CHECKING:
-    from distill.budget import Budget
-    from distill.frames import FrameStore
     from distill.items import EpisodeJob, QuestionItem
     from distill.player import Player
+    from distill.storage.budget import Budget
+    from distill.storage.frames import FrameStore
     from distill.teachers import Teachers
-    from recipes.model import DistillSettings, Endpoint, Teacher
-    from video.reader import ReaderPool
-    from zoom import Prompts, Protocol
+    from videozoomer.protocol import Prompts, Protocol
+    from videozoomer.settings.model import DistillSettings, Endpoint, Teacher
+    from videozoomer.video.reader import ReaderPool
+
 
 @dataclass(frozen=True)
 class Playing:
@@ -41,18 +42,37 @@ class Playing:
         from distill.rollouts import play_all
 
         return play_all(
-            jobs, self.player, self.readers.frames_at, self.store, self.protocol, self.prompts,
-            concurrency=self.concurrency, on_done=self.on_done,
+            jobs,
+            self.player,
+            self.readers.frames_at,
+            self.store,
+            self.protocol,
+            self.prompts,
+            concurrency=self.concurrency,
+            on_done=self.on_done,
         )
 
     def exemplars(
-        self, items: Sequence[QuestionItem], settings: DistillSettings, temperature: float, is_correct: Callable[[dict], bool | None]
+        self,
+        items: Sequence[QuestionItem],
+        settings: DistillSettings,
+        temperature: float,
+        is_correct: Callable[[dict], bool | None],
     ) -> list[dict]:
         from distill.exemplars import play_exemplars
 
         return play_exemplars(
-            items, settings, self.player, self.readers.frames_at, self.store, self.protocol, self.prompts,
-            is_correct=is_correct, temperature=temperature, concurrency=self.concurrency, on_done=self.on_done,
+            items,
+            settings,
+            self.player,
+            self.readers.frames_at,
+            self.store,
+            self.protocol,
+            self.prompts,
+            is_correct=is_correct,
+            temperature=temperature,
+            concurrency=self.concurrency,
+            on_done=self.on_done,
         )
 
 
@@ -67,7 +87,7 @@ def stage_partition(stage: str, batch: str) -> str:
 @contextmanager
 def spending(workspace: Workspace) -> Iterator[Budget | None]:
     """The run's one budget, shared by all its stages and processes; None where the recipe sets no cap."""
-    from distill.budget import Budget
+    from distill.storage.budget import Budget
 
     cap_usd = workspace.recipe.distill.budget_usd
     if cap_usd is None:
@@ -96,12 +116,12 @@ def play_stage(
     the first messages already hold (a reflection shows the failed zoom again); `more` are servers beside `endpoint`;
     `cut_off` says whether a reply that reaches max_tokens fails the episode or is played as it stands.
     """
-    from distill.chat import ChatPlayer
+    from distill.client.chat import ChatPlayer
     from distill.errors import StepStopped
-    from distill.frames import FrameStore
+    from distill.storage.frames import FrameStore
     from distill.teachers import Teachers
-    from video.reader import ReaderPool
-    from zoom.prompts import load_prompts
+    from videozoomer.protocol.prompts import load_prompts
+    from videozoomer.video.reader import ReaderPool
 
     batch, lake, recipe = partition_of(context), workspace.lake, workspace.recipe
     scratch = workspace.scratch(stage, batch)
@@ -116,16 +136,26 @@ def play_stage(
     ):
         put_overview_frames(lake, batch, store)
         put_frames(lake, [stage_partition(name, batch) for name in frames_from], store)
-        players = [ChatPlayer(server, ledger, store, cut_off=cut_off, budget=budget) for server in (endpoint, *(one.endpoint for one in more))]
+        players = [
+            ChatPlayer(server, ledger, store, cut_off=cut_off, budget=budget)
+            for server in (endpoint, *(one.endpoint for one in more))
+        ]
         shares = [1.0, *(one.share for one in more)]
         playing = Playing(
-            Teachers(list(zip(players, shares, strict=True))) if more else players[0], readers, store, protocol,
-            load_prompts(recipe.protocol.prompts), endpoint.concurrency, lambda row: advance(1),
+            Teachers(list(zip(players, shares, strict=True))) if more else players[0],
+            readers,
+            store,
+            protocol,
+            load_prompts(recipe.protocol.prompts),
+            endpoint.concurrency,
+            lambda row: advance(1),
         )
         try:
             rows = play(items, playing)
         except StepStopped as error:
-            raise dg.Failure(f"{stage} of batch {batch} stopped: {error} What was answered is in the ledger and is not paid again.") from error
+            raise dg.Failure(
+                f"{stage} of batch {batch} stopped: {error} What was answered is in the ledger and is not paid again."
+            ) from error
         write_trajectories(workspace, stage, batch, rows, store)
         calls = sum((Counter(player.statistics()) for player in players), Counter())
     shutil.rmtree(scratch)
@@ -141,8 +171,13 @@ def write_trajectories(workspace: Workspace, stage: str, batch: str, rows: list[
 
 
 def finish_playing(
-    context: dg.AssetExecutionContext, workspace: Workspace, stage: str, batch: str,
-    rows: list[dict], calls: dict[str, Any], failed_share: float,
+    context: dg.AssetExecutionContext,
+    workspace: Workspace,
+    stage: str,
+    batch: str,
+    rows: list[dict],
+    calls: dict[str, Any],
+    failed_share: float,
 ) -> dg.MaterializeResult:
     """Describe a played stage; fail the step when more than the recipe's share could not be done."""
     from distill.errors import RETRYABLE
@@ -171,8 +206,15 @@ def finish_playing(
     table = workspace.lake.read("trajectories", [partition])
     shown = table.with_columns(pl.col("turns").list.len().alias("rounds"))
     return finish(
-        context, workspace, content_of(workspace, [("trajectories", partition), ("frames", partition)]), facts=facts,
-        metadata={"preview": preview(shown, ["trajectory_id", "question_id", "sample", "status", "answer", "rounds", "zooms", "failure"])},
+        context,
+        workspace,
+        content_of(workspace, [("trajectories", partition), ("frames", partition)]),
+        facts=facts,
+        metadata={
+            "preview": preview(
+                shown, ["trajectory_id", "question_id", "sample", "status", "answer", "rounds", "zooms", "failure"]
+            )
+        },
     )
 
 
@@ -188,24 +230,34 @@ def grade_stage(context: dg.AssetExecutionContext, workspace: Workspace, stage: 
     grades = lake.read("grades", [partition])
     counted = dict(grades.group_by("verdict").len().iter_rows())
     valid = counted.get("correct", 0) + counted.get("wrong", 0)
-    facts = {"graded": grades.height, **{verdict: counted.get(verdict, 0) for verdict in ("correct", "wrong", "unknown")}}
+    facts = {
+        "graded": grades.height,
+        **{verdict: counted.get(verdict, 0) for verdict in ("correct", "wrong", "unknown")},
+    }
     return finish(
-        context, workspace, content_of(workspace, [("grades", partition)]), facts=facts,
-        metadata={"pass_rate": round(counted.get("correct", 0) / valid, 4) if valid else None,
-                  "preview": preview(grades, ["trajectory_id", "question_id", "verdict", "grader", "detail", "hit"])},
+        context,
+        workspace,
+        content_of(workspace, [("grades", partition)]),
+        facts=facts,
+        metadata={
+            "pass_rate": round(counted.get("correct", 0) / valid, 4) if valid else None,
+            "preview": preview(grades, ["trajectory_id", "question_id", "verdict", "grader", "detail", "hit"]),
+        },
     )
 
 
-def _judged(workspace: Workspace, stage: str, batch: str, grades: list[dict], rows: list[dict], questions: list[dict]) -> list[dict]:
+def _judged(
+    workspace: Workspace, stage: str, batch: str, grades: list[dict], rows: list[dict], questions: list[dict]
+) -> list[dict]:
     """The same grades, those that the rules left unknown decided by the recipe's judge, where it has one."""
     endpoint = workspace.recipe.filters.judge
     if endpoint is None:
         return grades
-    from distill.chat import ChatPlayer
+    from distill.client.chat import ChatPlayer
     from distill.errors import StepStopped
-    from distill.frames import FrameStore
     from distill.judge import judge_rows
-    from zoom.prompts import load_prompts
+    from distill.storage.frames import FrameStore
+    from videozoomer.protocol.prompts import load_prompts
 
     scratch = workspace.scratch(f"judge_{stage}", batch)
     with (
@@ -215,8 +267,17 @@ def _judged(workspace: Workspace, stage: str, batch: str, grades: list[dict], ro
     ):
         judge = ChatPlayer(endpoint, ledger, store, budget=budget, purpose="judge")
         try:
-            judged = judge_rows(grades, rows, questions, judge, load_prompts(workspace.recipe.protocol.prompts), concurrency=endpoint.concurrency)
+            judged = judge_rows(
+                grades,
+                rows,
+                questions,
+                judge,
+                load_prompts(workspace.recipe.protocol.prompts),
+                concurrency=endpoint.concurrency,
+            )
         except StepStopped as error:
-            raise dg.Failure(f"judging {stage} of batch {batch} stopped: {error} What was answered is in the ledger and is not paid again.") from error
+            raise dg.Failure(
+                f"judging {stage} of batch {batch} stopped: {error} What was answered is in the ledger and is not paid again."
+            ) from error
     shutil.rmtree(scratch)
     return judged

@@ -6,10 +6,10 @@ import json
 import dagster as dg
 
 from assets.workspace import BATCHES, Workspace, code_version, content_of, finish, preview
-from recipes import Recipe
-from sources.files import assign_batches, list_videos
-from sources.questions import question_rows, read_questions
-from tables.stamps import Stamp
+from videozoomer.lake.stamps import Stamp
+from videozoomer.settings import Recipe
+from videozoomer.sources.files import assign_batches, list_videos
+from videozoomer.sources.questions import question_rows, read_questions
 
 GROUP = "sources"
 UNMATCHED = "unmatched"
@@ -23,7 +23,14 @@ def listing_digest(recipe: Recipe) -> str:
         SourceError: a source has nothing to list.
     """
     listed = [
-        (source.name, [(item.uri, item.bytes, item.modified) for place in (source.videos, source.questions) for item in list_videos(place)])
+        (
+            source.name,
+            [
+                (item.uri, item.bytes, item.modified)
+                for place in (source.videos, source.questions)
+                for item in list_videos(place)
+            ],
+        )
         for source in recipe.sources
     ]
     return hashlib.sha256(json.dumps(listed).encode()).hexdigest()[:16]
@@ -33,7 +40,9 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
     version = code_version("1", recipe.sources)
 
     @dg.asset(
-        group_name=GROUP, code_version=version, kinds={"parquet"},
+        group_name=GROUP,
+        code_version=version,
+        kinds={"parquet"},
         description="Every video file that the recipe's sources offer, unopened, each in the ingest batch it keeps for good. "
         "New files make new batches (dynamic partitions).",
     )
@@ -43,7 +52,11 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
         rows: list[dict] = []
         for source in workspace.recipe.sources:
             rows += assign_batches(
-                source.name, list_videos(source.videos), known, workspace.recipe.video.batch_size, lake.partitions("files")
+                source.name,
+                list_videos(source.videos),
+                known,
+                workspace.recipe.video.batch_size,
+                lake.partitions("files"),
             )
         by_batch: dict[str, list[dict]] = {}
         for row in rows:
@@ -54,13 +67,23 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
         context.instance.add_dynamic_partitions(BATCHES.name, sorted(by_batch))
         files = lake.read("files")
         return finish(
-            context, workspace, content_of(workspace, [("files", batch) for batch in lake.partitions("files")]),
-            facts={"listing": listing_digest(workspace.recipe), "files": files.height, "batches": len(by_batch), "bytes": int(files["bytes"].sum())},
+            context,
+            workspace,
+            content_of(workspace, [("files", batch) for batch in lake.partitions("files")]),
+            facts={
+                "listing": listing_digest(workspace.recipe),
+                "files": files.height,
+                "batches": len(by_batch),
+                "bytes": int(files["bytes"].sum()),
+            },
             metadata={"preview": preview(files, ["uri", "source", "batch", "bytes"])},
         )
 
     @dg.asset(
-        group_name=GROUP, code_version=version, deps=[sources], kinds={"parquet"},
+        group_name=GROUP,
+        code_version=version,
+        deps=[sources],
+        kinds={"parquet"},
         description="Every question of the recipe's question files in one form, with its split. "
         "Rows that cannot be used are kept with their reason (quarantined).",
     )
@@ -84,8 +107,15 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
             "quarantined": table.filter(table["status"] == "quarantined").height,
         }
         return finish(
-            context, workspace, content_of(workspace, [("questions", batch) for batch in by_batch]), facts=facts,
-            metadata={"preview": preview(table, ["question_id", "question", "options", "answer", "answer_type", "split", "status"])},
+            context,
+            workspace,
+            content_of(workspace, [("questions", batch) for batch in by_batch]),
+            facts=facts,
+            metadata={
+                "preview": preview(
+                    table, ["question_id", "question", "options", "answer", "answer_type", "split", "status"]
+                )
+            },
         )
 
     return [sources, questions]

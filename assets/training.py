@@ -6,14 +6,16 @@ import sys
 import dagster as dg
 
 from assets.workspace import Workspace, code_version, finish
-from recipes import Recipe
+from videozoomer.settings import Recipe
 
 GROUP = "training"
 
 
 def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
     @dg.asset(
-        group_name=GROUP, deps=["sft_shards"], kinds={"pytorch", "deepspeed"},
+        group_name=GROUP,
+        deps=["sft_shards"],
+        kinds={"pytorch", "deepspeed"},
         code_version=code_version("1", recipe.policy, recipe.sft, recipe.protocol),
         description="The policy after supervised fine-tuning on the verified trajectories: loss on the policy's own turns only, "
         "DeepSpeed as the engine, in its own process.",
@@ -27,7 +29,9 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
         return [sft_policy]
 
     @dg.asset(
-        group_name=GROUP, deps=["rl_shards", sft_policy], kinds={"pytorch", "deepspeed"},
+        group_name=GROUP,
+        deps=["rl_shards", sft_policy],
+        kinds={"pytorch", "deepspeed"},
         code_version=code_version("2", recipe.policy, recipe.rl, recipe.protocol),
         description="The policy after multi-turn GRPO on questions that no rule drops: it plays in groups and learns where they "
         "differ. Every rollout is a row in its folder.",
@@ -37,7 +41,11 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
     ) -> dg.MaterializeResult:
         start = workspace.training("sft") / "checkpoint"
         return in_own_process(
-            context, workspace, pipes, "rl", "train the policy by reinforcement learning",
+            context,
+            workspace,
+            pipes,
+            "rl",
+            "train the policy by reinforcement learning",
             ["train.rl", workspace.recipe.rl.processes, "--shards", workspace.shards("rl"), "--policy", start],
         )
 
@@ -45,7 +53,12 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
 
 
 def fine_tune(
-    context: dg.AssetExecutionContext, workspace: Workspace, pipes: dg.PipesSubprocessClient, stage: str, label: str, recipe: Recipe | None = None
+    context: dg.AssetExecutionContext,
+    workspace: Workspace,
+    pipes: dg.PipesSubprocessClient,
+    stage: str,
+    label: str,
+    recipe: Recipe | None = None,
 ) -> dg.MaterializeResult:
     """Train on the shards of this stage's name; the checkpoint lies in `training/<stage>`. `recipe` defaults to the run's."""
     script = ["train.sft", workspace.recipe.sft.processes, "--shards", workspace.shards(stage)]
@@ -53,7 +66,12 @@ def fine_tune(
 
 
 def in_own_process(
-    context: dg.AssetExecutionContext, workspace: Workspace, pipes: dg.PipesSubprocessClient, stage: str, label: str, script: list,
+    context: dg.AssetExecutionContext,
+    workspace: Workspace,
+    pipes: dg.PipesSubprocessClient,
+    stage: str,
+    label: str,
+    script: list,
     recipe: Recipe | None = None,
 ) -> dg.MaterializeResult:
     """Run a training script (module, processes, arguments...) that writes summary.json, metrics.jsonl and checkpoint/."""
@@ -72,20 +90,37 @@ def in_own_process(
     metrics = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     facts = {name: value for name, value in summary.items() if isinstance(value, int | float | str)}
     return finish(
-        context, workspace, summary["content_hash"], facts=facts,
+        context,
+        workspace,
+        summary["content_hash"],
+        facts=facts,
         metadata={
             "checkpoint": dg.MetadataValue.path(str(out / "checkpoint")),
             **({"loss": _plot("loss by step", loss_curve_png(metrics))} if any(map(has_loss, metrics)) else {}),
-            **({"curves": _plot("figures by round", curves_png(metrics))} if stage == "rl" and has_values(metrics) else {}),
+            **(
+                {"curves": _plot("figures by round", curves_png(metrics))}
+                if stage == "rl" and has_values(metrics)
+                else {}
+            ),
         },
     )
 
 
 def training_command(module: str, processes: int, arguments: list) -> list[str]:
     """One process by hand, several under torch's launcher: the same script."""
-    launcher = [sys.executable, "-m", module] if processes == 1 else [
-        sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}", "-m", module
-    ]
+    launcher = (
+        [sys.executable, "-m", module]
+        if processes == 1
+        else [
+            sys.executable,
+            "-m",
+            "torch.distributed.run",
+            "--standalone",
+            f"--nproc_per_node={processes}",
+            "-m",
+            module,
+        ]
+    )
     return [*launcher, *map(str, arguments)]
 
 

@@ -6,7 +6,7 @@ from dataclasses import asdict
 import dagster as dg
 
 from assets.workspace import BATCHES, Workspace, code_version, content_of, finish, preview
-from recipes import Recipe
+from videozoomer.settings import Recipe
 
 GROUP = "videos"
 PARTITION = "overviews.{batch}"
@@ -21,30 +21,60 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
         name="ingest",
         partitions_def=BATCHES,
         specs=[
-            dg.AssetSpec("videos", deps=["sources"], **common, description="Every file of the batch, probed and decoded once: codec, size, rate, "
-                         "keyframes, perceptual signature; status `ok` or `quarantined` with its reason."),
-            dg.AssetSpec("shots", deps=["sources"], **common, description="Shots of every readable video, by the recipe's detectors on the same decode."),
-            dg.AssetSpec("overviews", deps=["sources"], **common, description="The glance: at most K frames of every readable video, at protocol size, "
-                         "each with its own presentation time."),
+            dg.AssetSpec(
+                "videos",
+                deps=["sources"],
+                **common,
+                description="Every file of the batch, probed and decoded once: codec, size, rate, "
+                "keyframes, perceptual signature; status `ok` or `quarantined` with its reason.",
+            ),
+            dg.AssetSpec(
+                "shots",
+                deps=["sources"],
+                **common,
+                description="Shots of every readable video, by the recipe's detectors on the same decode.",
+            ),
+            dg.AssetSpec(
+                "overviews",
+                deps=["sources"],
+                **common,
+                description="The glance: at most K frames of every readable video, at protocol size, "
+                "each with its own presentation time.",
+            ),
         ],
     )
-    def ingest(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> Iterator[dg.MaterializeResult]:
-        from video.ingest import IngestSettings, ingest_many
+    def ingest(
+        context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+    ) -> Iterator[dg.MaterializeResult]:
+        from videozoomer.video.ingest import IngestSettings, ingest_many
 
-        batch, lake, chosen, protocol = context.partition_key, workspace.lake, workspace.recipe.video, workspace.recipe.protocol
+        batch, lake, chosen, protocol = (
+            context.partition_key,
+            workspace.lake,
+            workspace.recipe.video,
+            workspace.recipe.protocol,
+        )
         files = lake.read("files", [batch])
         source_of = dict(zip(files["uri"], files["source"], strict=True))
         settings = IngestSettings(
-            overview_fps=protocol.overview_fps, overview_frames=protocol.overview_frames,
-            min_pixels=protocol.min_pixels, max_pixels=protocol.max_pixels,
-            detectors=chosen.detectors, overview=chosen.overview,
-            zoom_store_fps=chosen.zoom_store_fps, zoom_store_dir=workspace.zoom_store,
+            overview_fps=protocol.overview_fps,
+            overview_frames=protocol.overview_frames,
+            min_pixels=protocol.min_pixels,
+            max_pixels=protocol.max_pixels,
+            detectors=chosen.detectors,
+            overview=chosen.overview,
+            zoom_store_fps=chosen.zoom_store_fps,
+            zoom_store_dir=workspace.zoom_store,
         )
         videos, shots, overviews, frames, sheet = [], [], [], {}, []
         done_ids: set[str] = set()
         with workspace.progress.task(f"read videos of {batch}", files.height) as advance:
             for item in ingest_many(
-                files["uri"].to_list(), settings, workers=chosen.workers, timeout_s=chosen.timeout_s, memory_mb=chosen.memory_mb
+                files["uri"].to_list(),
+                settings,
+                workers=chosen.workers,
+                timeout_s=chosen.timeout_s,
+                memory_mb=chosen.memory_mb,
             ):
                 record = item.record
                 videos.append({**asdict(record), "source": source_of[record.uri], "batch": batch})
@@ -55,16 +85,31 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
                 if record.video_id in done_ids:
                     continue
                 done_ids.add(record.video_id)
-                shots += [{"video_id": record.video_id, "detector": item.detector, **asdict(shot)} for shot in item.shots]
+                shots += [
+                    {"video_id": record.video_id, "detector": item.detector, **asdict(shot)} for shot in item.shots
+                ]
                 for index, frame in enumerate(item.overview):
-                    overviews.append({
-                        "video_id": record.video_id, "index": index, "requested_s": frame.requested_s, "time_s": frame.time_s,
-                        "frame_id": frame.frame_id, "policy": chosen.overview,
-                    })
-                    frames.setdefault(frame.frame_id, {
-                        "frame_id": frame.frame_id, "video_id": record.video_id, "time_s": frame.time_s,
-                        "width": frame.width, "height": frame.height, "jpeg": frame.jpeg,
-                    })
+                    overviews.append(
+                        {
+                            "video_id": record.video_id,
+                            "index": index,
+                            "requested_s": frame.requested_s,
+                            "time_s": frame.time_s,
+                            "frame_id": frame.frame_id,
+                            "policy": chosen.overview,
+                        }
+                    )
+                    frames.setdefault(
+                        frame.frame_id,
+                        {
+                            "frame_id": frame.frame_id,
+                            "video_id": record.video_id,
+                            "time_s": frame.time_s,
+                            "width": frame.width,
+                            "height": frame.height,
+                            "jpeg": frame.jpeg,
+                        },
+                    )
                 if not sheet:
                     sheet = [(frame.time_s, frame.jpeg) for frame in item.overview]
         lost = sum(row["status"] != "ok" for row in videos)
@@ -79,18 +124,40 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
         lake.write("overviews", overviews, batch)
         lake.write("frames", list(frames.values()), PARTITION.format(batch=batch))
         yield finish(
-            context, workspace, content_of(workspace, [("videos", batch)]), asset="videos",
-            facts={"videos": len(videos), "ok": len(videos) - lost, "quarantined": lost,
-                   "hours": round(sum(row["duration_s"] or 0 for row in videos) / 3600, 3)},
-            metadata={"preview": preview(lake.read("videos", [batch]), ["uri", "status", "reason", "codec", "width", "height", "duration_s", "variable_rate"])},
+            context,
+            workspace,
+            content_of(workspace, [("videos", batch)]),
+            asset="videos",
+            facts={
+                "videos": len(videos),
+                "ok": len(videos) - lost,
+                "quarantined": lost,
+                "hours": round(sum(row["duration_s"] or 0 for row in videos) / 3600, 3),
+            },
+            metadata={
+                "preview": preview(
+                    lake.read("videos", [batch]),
+                    ["uri", "status", "reason", "codec", "width", "height", "duration_s", "variable_rate"],
+                )
+            },
         )
         yield finish(
-            context, workspace, content_of(workspace, [("shots", batch)]), asset="shots",
+            context,
+            workspace,
+            content_of(workspace, [("shots", batch)]),
+            asset="shots",
             facts={"shots": len(shots)},
-            metadata={"preview": preview(lake.read("shots", [batch]), ["video_id", "index", "start_s", "end_s", "score", "detector"])},
+            metadata={
+                "preview": preview(
+                    lake.read("shots", [batch]), ["video_id", "index", "start_s", "end_s", "score", "detector"]
+                )
+            },
         )
         yield finish(
-            context, workspace, content_of(workspace, [("overviews", batch)]), asset="overviews",
+            context,
+            workspace,
+            content_of(workspace, [("overviews", batch)]),
+            asset="overviews",
             facts={"overview_frames": len(overviews), "bytes": sum(len(row["jpeg"]) for row in frames.values())},
             metadata=_contact_sheet(sheet),
         )

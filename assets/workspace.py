@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from recipes import Recipe
-from recipes.model import Settings
-from tables import Lake
-from tables.lake import ALL
-from tables.stamps import Stamp, Stamps
+from videozoomer.lake import Lake
+from videozoomer.lake.lake import ALL
+from videozoomer.lake.stamps import Stamp, Stamps
+from videozoomer.settings import Recipe
+from videozoomer.settings.model import Settings
 
 if TYPE_CHECKING:
-    from distill.ledger import Ledger
+    from distill.storage.ledger import Ledger
 
 BATCHES = dg.DynamicPartitionsDefinition(name="batches")
 """Ingest batches, `<source>-<NNNN>`; the asset `sources` adds them."""
@@ -65,7 +65,7 @@ class Workspace:
 
     def open_ledger(self, stage: str, partition: str) -> Ledger:
         """For writing, knowing what is known of the servers. Raises LedgerError when another process writes to it."""
-        from distill.ledger import Ledger
+        from distill.storage.ledger import Ledger
 
         ledger = Ledger(self.ledger(stage, partition))
         if self.servers.is_file():
@@ -109,10 +109,12 @@ def partition_of(context: dg.AssetExecutionContext) -> str:
 
 
 def stamped_inputs(workspace: Workspace, assets_def: dg.AssetsDefinition, key: dg.AssetKey, partition: str) -> str:
-    """Hash of what the asset would be made from now; see `tables.stamps`."""
+    """Hash of what the asset would be made from now; see `videozoomer.lake.stamps`."""
     version = assets_def.code_versions_by_key.get(key) or ""
     # The outputs of one asset function may depend on one another; what counts is what comes from outside it.
-    parents = {parent.to_user_string() for parent in assets_def.asset_deps[key]} - {k.to_user_string() for k in assets_def.keys}
+    parents = {parent.to_user_string() for parent in assets_def.asset_deps[key]} - {
+        k.to_user_string() for k in assets_def.keys
+    }
     return workspace.stamps.inputs(version, parents, partition)
 
 
@@ -156,6 +158,11 @@ def preview(rows: Any, columns: Sequence[str], limit: int = 10) -> dg.MarkdownMe
     names = [name for name in columns if name in rows.columns]
     lines = ["| " + " | ".join(names) + " |", "|" + " --- |" * len(names)]
     for row in shown:
-        cells = (json.dumps(row[name], ensure_ascii=False, default=str) if isinstance(row[name], list | dict) else str(row[name]) for name in names)
+        cells = (
+            json.dumps(row[name], ensure_ascii=False, default=str)
+            if isinstance(row[name], list | dict)
+            else str(row[name])
+            for name in names
+        )
         lines.append("| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ")[:160] for cell in cells) + " |")
     return dg.MetadataValue.md("\n".join(lines))

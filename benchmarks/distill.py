@@ -1,10 +1,10 @@
 """Figures of distillation, each by one command. Everything is measured against a local server in a process of its own.
 
-    python -m benchmarks.distill throughput   # against the ideal, and against a plain loop
-    python -m benchmarks.distill memory       # 1,000 and 10,000 questions
-    python -m benchmarks.distill kill         # 30 times kill -9
-    python -m benchmarks.distill storm        # a server that fails in six ways
-    python -m benchmarks.distill cap          # a cap of 60% of the need
+python -m benchmarks.distill throughput   # against the ideal, and against a plain loop
+python -m benchmarks.distill memory       # 1,000 and 10,000 questions
+python -m benchmarks.distill kill         # 30 times kill -9
+python -m benchmarks.distill storm        # a server that fails in six ways
+python -m benchmarks.distill cap          # a cap of 60% of the need
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ import numpy as np
 import typer
 from PIL import Image
 
-from distill.budget import Budget
-from distill.chat import ChatPlayer
+from distill.client.chat import ChatPlayer
 from distill.errors import BudgetSpent
-from distill.frames import FrameStore
 from distill.items import EpisodeJob, QuestionItem
-from distill.ledger import Ledger, read_entries
 from distill.rollouts import play_all, play_each
-from recipes.model import Endpoint, Prices
-from tables import Lake
-from video.types import Frame
-from zoom import FrameRef, Protocol, load_prompts
+from distill.storage.budget import Budget
+from distill.storage.frames import FrameStore
+from distill.storage.ledger import Ledger, read_entries
+from videozoomer.lake import Lake
+from videozoomer.protocol import FrameRef, Protocol, load_prompts
+from videozoomer.settings.model import Endpoint, Prices
+from videozoomer.video.types import Frame
 
 HERE = Path(__file__).resolve().parent
 SERVER = HERE.parent / "tests" / "distill" / "chat_server.py"
@@ -89,10 +89,19 @@ class World:
         for index in range(count):
             if (video := index * self.videos // count) != last:
                 last = video
-                shown = self.shown.get(video) or tuple(FrameRef(frame.frame_id, frame.time_s) for frame in self._frames(video))
+                shown = self.shown.get(video) or tuple(
+                    FrameRef(frame.frame_id, frame.time_s) for frame in self._frames(video)
+                )
             item = QuestionItem(
-                f"q{index:06d}", f"v{video}", f"v{video}", "bench-0000", f"What is number {index}?", ("a circle", "a square"), "choice",
-                2.0 * self.overview, shown,
+                f"q{index:06d}",
+                f"v{video}",
+                f"v{video}",
+                "bench-0000",
+                f"What is number {index}?",
+                ("a circle", "a square"),
+                "choice",
+                2.0 * self.overview,
+                shown,
             )
             yield EpisodeJob(item, "exemplar")
 
@@ -122,8 +131,14 @@ def say(text: str) -> None:
 
 @app.command()
 def throughput(
-    episodes: int = 256, at_once: int = 64, latency: float = 0.2, zooms: Annotated[list[int] | None, typer.Option(help="Zooms an episode; 1, 2 and 4 where none is named.")] = None,
-    rounds: int = 5, png_episodes: int = 2, storm_episodes: int = 64, plain: bool = True,
+    episodes: int = 256,
+    at_once: int = 64,
+    latency: float = 0.2,
+    zooms: Annotated[list[int] | None, typer.Option(help="Zooms an episode; 1, 2 and 4 where none is named.")] = None,
+    rounds: int = 5,
+    png_episodes: int = 2,
+    storm_episodes: int = 64,
+    plain: bool = True,
 ) -> None:
     """Calls a second against the ideal, CPU a call, and in the same run the same episodes through a plain loop. The server is a
     process of its own that takes little of the machine, since it stands for one elsewhere; frames are made before the clock.
@@ -137,7 +152,9 @@ def throughput(
         videos = max(1, episodes // 8)
         world = World(store, videos=videos)
         sent = sum(len(frame.jpeg) for frame in world._frames(0)) * 4 / 3
-        say(f"{episodes} episodes, calls of some {sent / 1e3:.0f} KB and more, {at_once} at once, {latency * 1e3:.0f} ms: ideal {ideal:.0f} calls/s")
+        say(
+            f"{episodes} episodes, calls of some {sent / 1e3:.0f} KB and more, {at_once} at once, {latency * 1e3:.0f} ms: ideal {ideal:.0f} calls/s"
+        )
         medians = {}
         for times in zooms:
             say(f"{times} zoom{'s' if times > 1 else ''} an episode:")
@@ -145,12 +162,17 @@ def throughput(
             for number in range(rounds):
                 # What an earlier round read would only be recalled, so each has a store of its own.
                 path = Path(folder, f"{times}-{number}.sqlite")
-                with local_server("--latency", str(latency), "--zooms", str(times), server=LEAN_SERVER) as url, FrameStore(f"{path}.frames") as fresh:
+                with (
+                    local_server("--latency", str(latency), "--zooms", str(times), server=LEAN_SERVER) as url,
+                    FrameStore(f"{path}.frames") as fresh,
+                ):
                     ours.append(_ours(World(fresh, videos=videos), fresh, path, url, episodes, at_once))
                 say(f"  round {number}: {ours[-1]}, {ours[-1].calls / ours[-1].wall_s / ideal:.0%} of the ideal")
             quiet = [played for played in ours if played.others_cpu_s < 0.1] or ours
             medians[times] = median = sorted(quiet, key=lambda played: played.wall_s)[len(quiet) // 2]
-            say(f"  median of {len(quiet)} rounds in which others took less than 0.1 CPU s (of all, if none): {median}, {median.calls / median.wall_s / ideal:.1%} of the ideal; load average {os.getloadavg()[0]:.1f}")
+            say(
+                f"  median of {len(quiet)} rounds in which others took less than 0.1 CPU s (of all, if none): {median}, {median.calls / median.wall_s / ideal:.1%} of the ideal; load average {os.getloadavg()[0]:.1f}"
+            )
         lean, middle = ("--latency", str(latency), "--zooms", str(zooms[0])), medians[zooms[0]]
         if not plain:
             return
@@ -159,14 +181,18 @@ def throughput(
                 theirs = _plain(world, store, url, count, png=png, at_once=at_once, timeout_s=600)
             faster = middle.calls / middle.wall_s / (theirs.calls / theirs.wall_s)
             cheaper = theirs.cpu_s / theirs.calls / (middle.cpu_s / middle.calls)
-            say(f"plain loop, {name}, {count} episodes: {theirs}; ours {faster:.1f} x the calls a second for 1/{cheaper:.1f} of the CPU")
+            say(
+                f"plain loop, {name}, {count} episodes: {theirs}; ours {faster:.1f} x the calls a second for 1/{cheaper:.1f} of the CPU"
+            )
         with local_server(*lean, "--storm") as url:
             theirs = _plain(world, store, url, storm_episodes, png=False, at_once=at_once, timeout_s=4)
         with local_server(*lean, "--storm") as url:
             stormy = _ours(world, store, Path(folder, "storm.sqlite"), url, storm_episodes, at_once, timeout_s=4)
         say(f"against a server that fails as in `storm`, {storm_episodes} episodes, JPEGs as they are:")
         for name, played in (("plain loop", theirs), ("ours", stormy)):
-            say(f"  {name}: {played}, {played.answered} answered, {played.calls / max(1, played.answered):.2f} calls an answer")
+            say(
+                f"  {name}: {played}, {played.answered} answered, {played.calls / max(1, played.answered):.2f} calls an answer"
+            )
 
 
 @dataclass(frozen=True)
@@ -181,7 +207,9 @@ class Played:
     which it is not near 0 says little."""
 
     def __str__(self) -> str:
-        a_call = f"{self.cpu_s / self.calls * 1e3:.2f} CPU ms a call (the server {self.server_cpu_s / self.calls * 1e3:.2f})"
+        a_call = (
+            f"{self.cpu_s / self.calls * 1e3:.2f} CPU ms a call (the server {self.server_cpu_s / self.calls * 1e3:.2f})"
+        )
         return f"{self.calls} calls in {self.wall_s:.2f} s, {self.calls / self.wall_s:.1f} calls/s, {a_call}, others took {max(0.0, self.others_cpu_s):.2f} CPU s"
 
 
@@ -201,25 +229,40 @@ def _machine_cpu_s() -> float:
     return (user + nice + system + hard + soft + stolen) / os.sysconf("SC_CLK_TCK")
 
 
-def _ours(world: World, store: FrameStore, path: Path, url: str, episodes: int, at_once: int, timeout_s: float = 600) -> Played:
+def _ours(
+    world: World, store: FrameStore, path: Path, url: str, episodes: int, at_once: int, timeout_s: float = 600
+) -> Played:
     with Ledger(path) as ledger:
-        player = ChatPlayer(Endpoint(base_url=url, identity="bench", model="rule-player", concurrency=at_once, timeout_s=timeout_s), ledger, store)
+        player = ChatPlayer(
+            Endpoint(base_url=url, identity="bench", model="rule-player", concurrency=at_once, timeout_s=timeout_s),
+            ledger,
+            store,
+        )
 
         def play() -> int:
-            rows = play_all(world.jobs(episodes), player, world.frames_at, store, PROTOCOL, PROMPTS, concurrency=at_once)
+            rows = play_all(
+                world.jobs(episodes), player, world.frames_at, store, PROTOCOL, PROMPTS, concurrency=at_once
+            )
             return sum(row["status"] == "answered" for row in rows)
 
         return _clocked(play, url)
 
 
-def _plain(world: World, store: FrameStore, url: str, episodes: int, *, png: bool, at_once: int, timeout_s: float) -> Played:
+def _plain(
+    world: World, store: FrameStore, url: str, episodes: int, *, png: bool, at_once: int, timeout_s: float
+) -> Played:
     from benchmarks.plain_loop import play_plainly
 
     jobs = list(world.jobs(episodes))
     return _clocked(
-        lambda: sum(asyncio.run(play_plainly(
-            jobs, url, store, world.frames_at, PROTOCOL, PROMPTS, at_once=at_once, timeout_s=timeout_s, png=png
-        ))), url,
+        lambda: sum(
+            asyncio.run(
+                play_plainly(
+                    jobs, url, store, world.frames_at, PROTOCOL, PROMPTS, at_once=at_once, timeout_s=timeout_s, png=png
+                )
+            )
+        ),
+        url,
     )
 
 
@@ -229,8 +272,20 @@ def memory(small: int = 1000, large: int = 10_000, overview: int = 64) -> None:
     for a_video in (5, 10):
         peaks = {}
         for count in (small, large):
-            command = [sys.executable, "-m", "benchmarks.distill", "memory-run", str(count), "--overview", str(overview), "--a-video", str(a_video)]
-            peaks[count] = int(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.split()[-1])
+            command = [
+                sys.executable,
+                "-m",
+                "benchmarks.distill",
+                "memory-run",
+                str(count),
+                "--overview",
+                str(overview),
+                "--a-video",
+                str(a_video),
+            ]
+            peaks[count] = int(
+                subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.split()[-1]
+            )
             say(f"{a_video} questions a video, {count:,} questions: {peaks[count] / 2**10:.0f} MiB at the peak")
         grown = peaks[large] / peaks[small] - 1
         say(f"growth {grown:+.1%}: {'holds' if grown <= 0.10 else 'does not hold'} (at most 10%)")
@@ -240,10 +295,16 @@ def memory(small: int = 1000, large: int = 10_000, overview: int = 64) -> None:
 def memory_run(count: int, overview: int = 64, a_video: int = 5) -> None:
     async def go(folder: str, url: str) -> int:
         done = 0
-        with FrameStore(f"{folder}/f.sqlite") as store, Ledger(f"{folder}/l.sqlite") as ledger, open(f"{folder}/rows.jsonl", "w") as rows:
+        with (
+            FrameStore(f"{folder}/f.sqlite") as store,
+            Ledger(f"{folder}/l.sqlite") as ledger,
+            open(f"{folder}/rows.jsonl", "w") as rows,
+        ):
             world = World(store, videos=max(1, count // a_video), overview=overview, remember=False)
             player = ChatPlayer(Endpoint(base_url=url, identity="bench", concurrency=64), ledger, store)
-            async for _, row in play_each(world.jobs(count), player, world.frames_at, store, PROTOCOL, PROMPTS, concurrency=64):
+            async for _, row in play_each(
+                world.jobs(count), player, world.frames_at, store, PROTOCOL, PROMPTS, concurrency=64
+            ):
                 rows.write(json.dumps(row))
                 done += row["status"] == "answered"
                 if done % 1000 == 0:
@@ -260,7 +321,9 @@ def kill(episodes: int = 200, kills: int = 30, at_once: int = 16, latency: float
     """kill -9 at random moments, then to the end; the data set and the calls paid against a run that was let be."""
 
     def start(home: Path, url: str) -> subprocess.Popen:
-        return subprocess.Popen([sys.executable, "-m", "benchmarks.distill", "kill-run", str(home), url, str(episodes), str(at_once)])
+        return subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.distill", "kill-run", str(home), url, str(episodes), str(at_once)]
+        )
 
     with tempfile.TemporaryDirectory() as folder, local_server("--latency", str(latency)) as url:
         whole, killed = Path(folder, "whole"), Path(folder, "killed")
@@ -277,13 +340,22 @@ def kill(episodes: int = 200, kills: int = 30, at_once: int = 16, latency: float
                 process.wait()
                 time.sleep(2 * latency)
                 # What the server was asked and the ledger does not hold was in flight.
-                held = sum(1 for _ in read_entries(killed / "ledger.sqlite")) if (killed / "ledger.sqlite").exists() else 0
+                held = (
+                    sum(1 for _ in read_entries(killed / "ledger.sqlite")) if (killed / "ledger.sqlite").exists() else 0
+                )
                 lost.append(stats(url)["calls"] - ideal - held - sum(lost))
         assert start(killed, url).wait() == 0
         paid = stats(url)["calls"] - ideal
-        same = {name: (whole / name).read_bytes() == (killed / name).read_bytes() for name in ("trajectories.parquet", "frames.parquet")}
-    say(f"{episodes} episodes, {len(lost)} times kill -9, at most {at_once} calls in flight: {ideal} calls without, {paid} with")
-    say(f"in flight at a kill: {sum(lost) / max(len(lost), 1):.1f} on average, {max(lost, default=0)} at most; {paid - ideal - sum(lost)} paid beyond those")
+        same = {
+            name: (whole / name).read_bytes() == (killed / name).read_bytes()
+            for name in ("trajectories.parquet", "frames.parquet")
+        }
+    say(
+        f"{episodes} episodes, {len(lost)} times kill -9, at most {at_once} calls in flight: {ideal} calls without, {paid} with"
+    )
+    say(
+        f"in flight at a kill: {sum(lost) / max(len(lost), 1):.1f} on average, {max(lost, default=0)} at most; {paid - ideal - sum(lost)} paid beyond those"
+    )
     held = paid <= ideal + sum(lost) and max(lost, default=0) <= at_once and all(same.values())
     say(f"same bytes: {same}; paid <= ideal + in flight: {'holds' if held else 'does not hold'}")
     raise typer.Exit(not held)
@@ -296,7 +368,15 @@ def kill_run(home: Path, url: str, episodes: int, at_once: int) -> None:
         player = ChatPlayer(Endpoint(base_url=url, identity="bench", concurrency=at_once), ledger, store)
         rows = play_all(world.jobs(episodes), player, world.frames_at, store, PROTOCOL, PROMPTS, concurrency=at_once)
         lake = Lake(home / "tables")
-        shown = sorted({part["frame_id"] for row in rows for message in row["messages"] for part in message["parts"] if part["frame_id"]})
+        shown = sorted(
+            {
+                part["frame_id"]
+                for row in rows
+                for message in row["messages"]
+                for part in message["parts"]
+                if part["frame_id"]
+            }
+        )
         lake.write("frames", list(store.rows(shown))).replace(home / "frames.parquet")
         lake.write("trajectories", rows).replace(home / "trajectories.parquet")
 
@@ -307,13 +387,26 @@ def storm(episodes: int = 300, at_once: int = 32) -> None:
     with tempfile.TemporaryDirectory() as folder, local_server("--latency", "0.02", "--storm") as url:
         with FrameStore(f"{folder}/f.sqlite") as store, Ledger(f"{folder}/l.sqlite") as ledger:
             world = World(store, videos=8, overview=16)
-            player = ChatPlayer(Endpoint(base_url=url, identity="bench", concurrency=at_once, timeout_s=1.5), ledger, store)
-            rows = play_all(world.jobs(episodes), player, world.frames_at, store, PROTOCOL, PROMPTS, concurrency=at_once)
+            player = ChatPlayer(
+                Endpoint(base_url=url, identity="bench", concurrency=at_once, timeout_s=1.5), ledger, store
+            )
+            rows = play_all(
+                world.jobs(episodes), player, world.frames_at, store, PROTOCOL, PROMPTS, concurrency=at_once
+            )
         counted, server = Counter(entry.outcome for entry in read_entries(f"{folder}/l.sqlite")), stats(url)
     say(f"calls by outcome in the ledger: {dict(counted)}; the server counted {server['calls']}")
     say(f"episodes: {dict(Counter(row['failure'] or row['status'] for row in rows))}")
-    named = {"429": "rate_limited", "500": "server_error", "hang": "timeout", "cut": "cut_off", "malformed": "malformed", "close": "connection"}
-    fits = all(server.get(how, 0) == counted[kind] for how, kind in named.items()) and server["calls"] == counted.total()
+    named = {
+        "429": "rate_limited",
+        "500": "server_error",
+        "hang": "timeout",
+        "cut": "cut_off",
+        "malformed": "malformed",
+        "close": "connection",
+    }
+    fits = (
+        all(server.get(how, 0) == counted[kind] for how, kind in named.items()) and server["calls"] == counted.total()
+    )
     held = fits and len(rows) == episodes and all((row["status"] == "failed") == bool(row["failure"]) for row in rows)
     say(f"every episode has its end and every call its class: {'holds' if held else 'does not hold'}")
     raise typer.Exit(not held)
@@ -323,7 +416,11 @@ def storm(episodes: int = 300, at_once: int = 32) -> None:
 def cap(episodes: int = 200, at_once: int = 32) -> None:
     """A cap of 60% of the need, then enough."""
     prices = Prices(input_per_million=1.25, output_per_million=10, image_tokens=258)
-    with tempfile.TemporaryDirectory() as folder, FrameStore(f"{folder}/f.sqlite") as store, local_server("--latency", "0.02") as url:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        FrameStore(f"{folder}/f.sqlite") as store,
+        local_server("--latency", "0.02") as url,
+    ):
         world = World(store, videos=8, overview=16)
         chosen = Endpoint(base_url=url, identity="bench", concurrency=at_once, prices=prices, max_tokens=300)
 
@@ -331,7 +428,9 @@ def cap(episodes: int = 200, at_once: int = 32) -> None:
             with Ledger(f"{folder}/{name}.sqlite") as ledger, Budget(f"{folder}/{name}.budget", cap_usd) as budget:
                 player, answered = ChatPlayer(chosen, ledger, store, budget=budget), 0
                 try:
-                    rows = play_all(world.jobs(episodes), player, world.frames_at, store, PROTOCOL, PROMPTS, concurrency=at_once)
+                    rows = play_all(
+                        world.jobs(episodes), player, world.frames_at, store, PROTOCOL, PROMPTS, concurrency=at_once
+                    )
                     answered = sum(row["status"] == "answered" for row in rows)
                 except BudgetSpent as error:
                     say(f"  stopped: {error}")
@@ -341,7 +440,9 @@ def cap(episodes: int = 200, at_once: int = 32) -> None:
         first, _ = run("capped", 0.6 * need)
         last, answered = run("capped", 10 * need)
     held = first <= 0.6 * need and abs(last - need) < 1e-9 and answered == episodes
-    say(f"need ${need:.4f}; cap ${0.6 * need:.4f}: spent ${first:.4f} ({first / need:.1%} of the need); resumed to the end: ${last:.4f}")
+    say(
+        f"need ${need:.4f}; cap ${0.6 * need:.4f}: spent ${first:.4f} ({first / need:.1%} of the need); resumed to the end: ${last:.4f}"
+    )
     say(f"spent <= cap, and the whole cost no more: {'holds' if held else 'does not hold'}")
     raise typer.Exit(not held)
 

@@ -25,8 +25,8 @@ from pathlib import Path
 import numpy as np
 import typer
 
-from recipes.model import RlSettings, TinyModel
-from zoom import Episode, FrameRef, Protocol, Task, load_prompts
+from videozoomer.protocol import Episode, FrameRef, Message, Protocol, Task, load_prompts
+from videozoomer.settings.model import RlSettings, TinyModel
 
 TEMPLATE = """{% for message in messages %}<|im_start|>{{ message['role'] }}
 {% if message['content'] is string %}{{ message['content'] }}{% else %}{% for part in message['content'] %}{% if part['type'] == 'image' %}<|vision_start|><|image_pad|><|vision_end|>{% else %}{{ part['text'] }}{% endif %}{% endfor %}{% endif %}<|im_end|>
@@ -35,26 +35,34 @@ TEMPLATE = """{% for message in messages %}<|im_start|>{{ message['role'] }}
 
 
 def ours(checkpoint: Path, prompts: int, group: int, frames: int, new_tokens: int, steps: int) -> None:
-    from train.engine import deepspeed_config, start_engine, take_place
-    from train.features import FrameFeatures
-    from train.flops import TowerFlops
-    from train.learning import Learner
-    from train.measure import Clock
-    from train.pixels import FramePixels
-    from train.policy import freeze_vision, load_policy
-    from train.rewards import Reward
-    from train.rl import PHASES
-    from train.rollout import play_groups
-    from train.rounds import Played
-    from train.seat import Limits
-    from train.shared_prefix import SharedPrefix
+    from train.policy.episode_tokens import Limits
+    from train.policy.features import FrameFeatures
+    from train.policy.pixels import FramePixels
+    from train.policy.policy import freeze_vision, load_policy
+    from train.rl.learning import Learner
+    from train.rl.local_engine import play_groups
+    from train.rl.rewards import Reward
+    from train.rl.rounds import Played
+    from train.rl.shared_prefix import SharedPrefix
+    from train.rl.training import PHASES
+    from train.run.engine import deepspeed_config, start_engine, take_place
+    from train.run.flops import TowerFlops
+    from train.run.measure import Clock
 
-    settings = RlSettings(prompts=prompts, group=group, mini_batch=prompts, kl=0.001, zero_stage=0, bf16=False, learning_rate=1e-4)
+    settings = RlSettings(
+        prompts=prompts, group=group, mini_batch=prompts, kl=0.001, zero_stage=0, bf16=False, learning_rate=1e-4
+    )
     place, policy = take_place(False), load_policy(checkpoint)
     freeze_vision(policy.model)
     jpegs = {name: data for prompt in range(prompts) for name, data in pictures(prompt, frames)}
-    pixels = FrameFeatures(policy.model.model.visual, FramePixels(policy.image_processor, jpegs.__getitem__), memory_bytes=2**30)
-    engine = start_engine(SharedPrefix(policy.model), deepspeed_config(stage=0, micro_batch_size=1, accumulation=1, bf16=False), settings.learning_rate)
+    pixels = FrameFeatures(
+        policy.model.model.visual, FramePixels(policy.image_processor, jpegs.__getitem__), memory_bytes=2**30
+    )
+    engine = start_engine(
+        SharedPrefix(policy.model),
+        deepspeed_config(stage=0, micro_batch_size=1, accumulation=1, bf16=False),
+        settings.learning_rate,
+    )
     clock = Clock(place.device, PHASES)
     clock.watch(policy.model.model.visual, TowerFlops.of(policy.model))
     learner = Learner(engine, load_policy(checkpoint).model.eval(), policy, pixels, settings, place, clock)
@@ -67,9 +75,25 @@ def ours(checkpoint: Path, prompts: int, group: int, frames: int, new_tokens: in
         groups = [[episode(prompt, frames) for _ in range(group)] for prompt in range(prompts)]
         seeds = [[step * 10_000 + prompt * 100 + one for one in range(group)] for prompt in range(prompts)]
         with clock.phase("generation"):
-            rollouts = play_groups(policy, pixels, groups, ["none"] * prompts, seeds, lambda uri, times: [], Limits(1.0, new_tokens, 32_768))
+            rollouts = play_groups(
+                policy,
+                pixels,
+                groups,
+                ["none"] * prompts,
+                seeds,
+                lambda uri, times: [],
+                Limits(1.0, new_tokens, 32_768),
+            )
         played = [
-            Played(place_of, {}, frames, some, ["wrong"] * group, [Reward(0.0, 0.0, 0.0, 0, 0.0)] * group, [rng.gauss(0, 1) for _ in range(group)])
+            Played(
+                place_of,
+                {},
+                frames,
+                some,
+                ["wrong"] * group,
+                [Reward(0.0, 0.0, 0.0, 0, 0.0)] * group,
+                [rng.gauss(0, 1) for _ in range(group)],
+            )
             for place_of, some in enumerate(rollouts)
         ]
         learner.learn(played, list(range(prompts)))
@@ -77,7 +101,11 @@ def ours(checkpoint: Path, prompts: int, group: int, frames: int, new_tokens: in
     drawn = sum(len(one.logprobs) for some in rollouts for one in some)
     phases, _ = clock.take()
     shares = ", ".join(f"{name} {value / sum(phases.values()):.0%}" for name, value in phases.items() if value)
-    report("train.rl", seconds, f"{drawn} tokens drawn in the last step, prompt of {len(rollouts[0][0].tokens.ids) - len(rollouts[0][0].logprobs)}; {shares}")
+    report(
+        "train.rl",
+        seconds,
+        f"{drawn} tokens drawn in the last step, prompt of {len(rollouts[0][0].tokens.ids) - len(rollouts[0][0].logprobs)}; {shares}",
+    )
 
 
 def by_trl(checkpoint: Path, prompts: int, group: int, frames: int, new_tokens: int, steps: int, out: Path) -> None:
@@ -88,7 +116,7 @@ def by_trl(checkpoint: Path, prompts: int, group: int, frames: int, new_tokens: 
     from trl import GRPOConfig, GRPOTrainer
 
     from benchmarks.trl_processor import Processor
-    from train.policy import freeze_vision, load_policy
+    from train.policy.policy import freeze_vision, load_policy
 
     class Clock(TrainerCallback):
         def __init__(self) -> None:
@@ -104,12 +132,21 @@ def by_trl(checkpoint: Path, prompts: int, group: int, frames: int, new_tokens: 
             self.began_s = now_s
 
     def conversation(prompt: int) -> list[dict]:
-        parts = lambda message: [{"type": "text", "text": part.text} if hasattr(part, "text") else {"type": "image", "text": None} for part in message.parts]  # noqa: E731
+        def parts(message: Message) -> list[dict]:
+            return [
+                {"type": "text", "text": part.text} if hasattr(part, "text") else {"type": "image", "text": None}
+                for part in message.parts
+            ]
+
         return [{"role": message.role, "content": parts(message)} for message in episode(prompt, frames).messages]
 
     rows = [
-        {"prompt": conversation(prompt), "images": [Picture.open(io.BytesIO(data)) for _, data in pictures(prompt, frames)]}
-        for _ in range(steps) for prompt in range(prompts)
+        {
+            "prompt": conversation(prompt),
+            "images": [Picture.open(io.BytesIO(data)) for _, data in pictures(prompt, frames)],
+        }
+        for _ in range(steps)
+        for prompt in range(prompts)
     ]
     policy = load_policy(checkpoint)
     freeze_vision(policy.model)
@@ -122,12 +159,35 @@ def by_trl(checkpoint: Path, prompts: int, group: int, frames: int, new_tokens: 
         return [rng.random() for _ in completion_ids]
 
     arguments = GRPOConfig(
-        output_dir=str(out), per_device_train_batch_size=group, gradient_accumulation_steps=prompts, num_generations=group, max_completion_length=new_tokens,
-        max_steps=steps, report_to=[], use_cpu=True, bf16=False, beta=0.001, loss_type="dapo", epsilon=0.2, epsilon_high=0.27, temperature=1.0,
-        learning_rate=1e-4, gradient_checkpointing=False, save_strategy="no", disable_tqdm=True, shuffle_dataset=False,
+        output_dir=str(out),
+        per_device_train_batch_size=group,
+        gradient_accumulation_steps=prompts,
+        num_generations=group,
+        max_completion_length=new_tokens,
+        max_steps=steps,
+        report_to=[],
+        use_cpu=True,
+        bf16=False,
+        beta=0.001,
+        loss_type="dapo",
+        epsilon=0.2,
+        epsilon_high=0.27,
+        temperature=1.0,
+        learning_rate=1e-4,
+        gradient_checkpointing=False,
+        save_strategy="no",
+        disable_tqdm=True,
+        shuffle_dataset=False,
     )
     data = Dataset.from_list(rows).cast_column("images", List(Image()))
-    trainer = GRPOTrainer(model=policy.model, reward_funcs=reward, args=arguments, train_dataset=data, processing_class=processor, callbacks=[clock])
+    trainer = GRPOTrainer(
+        model=policy.model,
+        reward_funcs=reward,
+        args=arguments,
+        train_dataset=data,
+        processing_class=processor,
+        callbacks=[clock],
+    )
     trainer.train()
     report("TRL GRPOTrainer", clock.seconds, f"{lengths[-1]} tokens drawn in the last step")
 
@@ -158,7 +218,15 @@ def report(name: str, seconds: list[float], more: str) -> None:
     print(f"{name}: {statistics.median(seconds[1:]):.2f} CPU s a step, {peak_mb} MB at most; {more}", flush=True)
 
 
-def main(prompts: int = 2, group: int = 8, frames: int = 64, new_tokens: int = 48, steps: int = 3, threads: int = 1, part: str = "") -> None:
+def main(
+    prompts: int = 2,
+    group: int = 8,
+    frames: int = 64,
+    new_tokens: int = 48,
+    steps: int = 3,
+    threads: int = 1,
+    part: str = "",
+) -> None:
     if part:
         import torch
 
@@ -166,15 +234,30 @@ def main(prompts: int = 2, group: int = 8, frames: int = 64, new_tokens: int = 4
         torch.set_num_threads(threads)
         sizes = (Path(folder) / "tiny", prompts, group, frames, new_tokens, steps)
         return ours(*sizes) if name == "ours" else by_trl(*sizes, Path(folder) / "trl")
-    from train.tiny import build_tiny
+    from train.policy.tiny import build_tiny
 
     with tempfile.TemporaryDirectory() as folder:
         texts = [message.text for message in episode(0, frames).messages]
         build_tiny(TinyModel(), texts, Path(folder) / "tiny", min_pixels=784, max_pixels=1568, seed=0)
-        given = [f"--{name}={value}" for name, value in {"prompts": prompts, "group": group, "frames": frames, "new-tokens": new_tokens, "steps": steps, "threads": threads}.items()]
+        given = [
+            f"--{name}={value}"
+            for name, value in {
+                "prompts": prompts,
+                "group": group,
+                "frames": frames,
+                "new-tokens": new_tokens,
+                "steps": steps,
+                "threads": threads,
+            }.items()
+        ]
         for name in ("ours", "trl"):
             command = [sys.executable, "-m", "benchmarks.grpo_against_trl", *given, "--part", f"{name}:{folder}"]
-            subprocess.run(command, check=True, env=os.environ | {"OMP_NUM_THREADS": str(threads), "HF_HUB_OFFLINE": "1"}, stderr=subprocess.DEVNULL)
+            subprocess.run(
+                command,
+                check=True,
+                env=os.environ | {"OMP_NUM_THREADS": str(threads), "HF_HUB_OFFLINE": "1"},
+                stderr=subprocess.DEVNULL,
+            )
 
 
 if __name__ == "__main__":

@@ -18,11 +18,12 @@ from pathlib import Path
 import numpy as np
 import typer
 
-from recipes.model import RlSettings, TinyModel
-from zoom import FrameRef, Protocol, load_prompts
+from videozoomer.protocol import FrameRef, Protocol, load_prompts
+from videozoomer.settings.model import RlSettings, TinyModel
 
 ZOOMS = [
-    f'<think>The red scene begins at {at}.00 s; I look closer.</think>\n<video_zoom>{{"segment": [{at}, {at + 8}], "fps": 2}}</video_zoom>' for at in (20, 10)
+    f'<think>The red scene begins at {at}.00 s; I look closer.</think>\n<video_zoom>{{"segment": [{at}, {at + 8}], "fps": 2}}</video_zoom>'
+    for at in (20, 10)
 ]
 ANSWER = "<think>A star flashes at 23.5 s.</think>\n<answer>{letter}</answer><|im_end|>"
 
@@ -41,7 +42,9 @@ class Drawn:
 
         seed = int.from_bytes(hashlib.sha256(f"{video}{time_s}".encode()).digest()[:4])
         out = io.BytesIO()
-        Image.fromarray(np.random.default_rng(seed).integers(0, 255, (4, 4, 3), dtype=np.uint8)).resize((28, 28)).save(out, "JPEG")
+        Image.fromarray(np.random.default_rng(seed).integers(0, 255, (4, 4, 3), dtype=np.uint8)).resize((28, 28)).save(
+            out, "JPEG"
+        )
         name = hashlib.sha256(out.getvalue()).hexdigest()[:32]
         self._jpegs[name] = out.getvalue()
         return FrameRef(name, time_s)
@@ -53,34 +56,54 @@ class Drawn:
 def main(prompts: int = 16, group: int = 8, frames: int = 24, threads: int = 1, reference: bool = True) -> None:
     import torch
 
-    from train import rollout, rounds
-    from train.engine import deepspeed_config, start_engine, take_place
-    from train.features import FrameFeatures
-    from train.flops import TowerFlops
-    from train.learning import Learner
-    from train.measure import Clock, peak_memory_mb
-    from train.pixels import FramePixels
-    from train.policy import freeze_vision, load_policy
-    from train.rl import PHASES, play_round
-    from train.shared_prefix import SharedPrefix
-    from train.tiny import build_tiny
+    from train.policy.features import FrameFeatures
+    from train.policy.pixels import FramePixels
+    from train.policy.policy import freeze_vision, load_policy
+    from train.policy.tiny import build_tiny
+    from train.rl import local_engine as rollout
+    from train.rl import rounds
+    from train.rl.learning import Learner
+    from train.rl.shared_prefix import SharedPrefix
+    from train.rl.training import PHASES, play_round
+    from train.run.engine import deepspeed_config, start_engine, take_place
+    from train.run.flops import TowerFlops
+    from train.run.measure import Clock, peak_memory_mb
 
     torch.set_num_threads(threads)
     album = Drawn()
     questions = [_question(index, album, frames) for index in range(prompts)]
     with tempfile.TemporaryDirectory() as folder:
-        texts = [*ZOOMS, ANSWER, *(question["question"] for question in questions), *(f"<frame{index}_time{2 * index:.2f}s>" for index in range(frames))]
+        texts = [
+            *ZOOMS,
+            ANSWER,
+            *(question["question"] for question in questions),
+            *(f"<frame{index}_time{2 * index:.2f}s>" for index in range(frames)),
+        ]
         checkpoint = build_tiny(TinyModel(), texts, Path(folder) / "tiny", min_pixels=784, max_pixels=784, seed=0)
         policy, anchor = load_policy(checkpoint), load_policy(checkpoint).model.eval() if reference else None
     freeze_vision(policy.model)
     settings = RlSettings(
-        prompts=prompts, group=group, mini_batch=prompts, max_new_tokens=64, max_tokens=4000, overview_budgets=(frames,), episodes_at_once=prompts * group,
-        zero_stage=0, bf16=False, learning_rate=1e-4,
+        prompts=prompts,
+        group=group,
+        mini_batch=prompts,
+        max_new_tokens=64,
+        max_tokens=4000,
+        overview_budgets=(frames,),
+        episodes_at_once=prompts * group,
+        zero_stage=0,
+        bf16=False,
+        learning_rate=1e-4,
     )
     place = take_place(False)
-    engine = start_engine(SharedPrefix(policy.model), deepspeed_config(stage=0, micro_batch_size=1, accumulation=1, bf16=False), 1e-4)
-    pixels = FrameFeatures(policy.model.model.visual, FramePixels(policy.image_processor, album.jpeg), memory_bytes=2**30)
-    arena = rounds.Arena(policy, pixels, album, questions, settings, Protocol(min_pixels=784, max_pixels=784), load_prompts())
+    engine = start_engine(
+        SharedPrefix(policy.model), deepspeed_config(stage=0, micro_batch_size=1, accumulation=1, bf16=False), 1e-4
+    )
+    pixels = FrameFeatures(
+        policy.model.model.visual, FramePixels(policy.image_processor, album.jpeg), memory_bytes=2**30
+    )
+    arena = rounds.Arena(
+        policy, pixels, album, questions, settings, Protocol(min_pixels=784, max_pixels=784), load_prompts()
+    )
     clock = Clock(place.device, PHASES)
     clock.watch(policy.model.model.visual, TowerFlops.of(policy.model))
     learner = Learner(engine, anchor, policy, pixels, settings, place, clock)
@@ -99,18 +122,38 @@ def main(prompts: int = 16, group: int = 8, frames: int = 24, threads: int = 1, 
     phases, _ = clock.take()
     rollouts = [one for some in own for one in some.rollouts]
     tokens = sum(len(one.tokens.ids) for one in rollouts)
-    print(f"{len(rollouts)} episodes of {tokens / len(rollouts):.0f} tokens, {rollouts[0].tokens.weights.index(1.0)} of them shared; {sum(len(one.logprobs) for one in rollouts)} drawn")
-    print(f"play {played_s - began_s:.1f} CPU s, learning {learnt_s - played_s:.1f}; {tokens / (learnt_s - began_s):.0f} tokens a CPU second; {peak_memory_mb(place.device)} MB at most")
-    print(", ".join(f"{name} {value / sum(phases.values()):.0%}" for name, value in phases.items() if value) + f"; sampling gap {facts['sampling_gap']:.1e}")
+    print(
+        f"{len(rollouts)} episodes of {tokens / len(rollouts):.0f} tokens, {rollouts[0].tokens.weights.index(1.0)} of them shared; {sum(len(one.logprobs) for one in rollouts)} drawn"
+    )
+    print(
+        f"play {played_s - began_s:.1f} CPU s, learning {learnt_s - played_s:.1f}; {tokens / (learnt_s - began_s):.0f} tokens a CPU second; {peak_memory_mb(place.device)} MB at most"
+    )
+    print(
+        ", ".join(f"{name} {value / sum(phases.values()):.0%}" for name, value in phases.items() if value)
+        + f"; sampling gap {facts['sampling_gap']:.1e}"
+    )
 
 
 def _question(index: int, album: Drawn, frames: int) -> dict:
     overview = [album.frame(f"video{index}", 2.0 * place) for place in range(frames)]
     return {
-        "question_id": f"q{index}", "video_id": f"v{index}", "video_uri": f"video{index}", "duration_s": 2.0 * frames, "batch": "b", "split": "train",
-        "question": f"Which glyph is shown in the red scene {index}?", "options": ["circle", "star", "square", "cross"], "answer": "A", "answer_type": "choice",
-        "topic": None, "evidence": [{"start_s": 20.0, "end_s": 22.0}], "overview_frame_ids": [frame.frame_id for frame in overview],
-        "overview_times_s": [frame.time_s for frame in overview], "pass_rate": 0.5, "valid": 2, "correct": 1,
+        "question_id": f"q{index}",
+        "video_id": f"v{index}",
+        "video_uri": f"video{index}",
+        "duration_s": 2.0 * frames,
+        "batch": "b",
+        "split": "train",
+        "question": f"Which glyph is shown in the red scene {index}?",
+        "options": ["circle", "star", "square", "cross"],
+        "answer": "A",
+        "answer_type": "choice",
+        "topic": None,
+        "evidence": [{"start_s": 20.0, "end_s": 22.0}],
+        "overview_frame_ids": [frame.frame_id for frame in overview],
+        "overview_times_s": [frame.time_s for frame in overview],
+        "pass_rate": 0.5,
+        "valid": 2,
+        "correct": 1,
     }
 
 

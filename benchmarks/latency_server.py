@@ -41,11 +41,16 @@ class Server:
             text = f'<think>look at {start_s}</think><video_zoom>{{"segment": [{start_s}, {start_s + 2}], "fps": 2}}'
         else:
             text = f"<think>seen enough</think><answer>{'AB'[drawn % 2]}</answer>"
-        return _response({
-            "id": "x", "object": "chat.completion", "created": 0, "model": "rule-player",
-            "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}],
-            "usage": {"prompt_tokens": 1000, "completion_tokens": 50, "total_tokens": 1050},
-        })
+        return _response(
+            {
+                "id": "x",
+                "object": "chat.completion",
+                "created": 0,
+                "model": "rule-player",
+                "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}],
+                "usage": {"prompt_tokens": 1000, "completion_tokens": 50, "total_tokens": 1050},
+            }
+        )
 
     def stats(self) -> bytes:
         counted = {"calls": self.calls, "at_once": self.at_once, "most_at_once": self.most_at_once}

@@ -13,15 +13,24 @@ from collections.abc import Callable, Sequence
 
 from PIL import Image
 
-from distill.frames import FrameStore
+from distill.client.replies import close_zoom
 from distill.items import EpisodeJob
-from distill.replies import close_zoom
-from zoom import Episode, FrameRef, Message, Prompts, Protocol, Text
+from distill.storage.frames import FrameStore
+from videozoomer.protocol import Episode, FrameRef, Message, Prompts, Protocol, Text
 
 
 async def play_plainly(
-    jobs: Sequence[EpisodeJob], url: str, store: FrameStore, frames_at: Callable, protocol: Protocol, prompts: Prompts,
-    *, at_once: int = 64, tries: int = 5, timeout_s: float = 2.0, png: bool = True,
+    jobs: Sequence[EpisodeJob],
+    url: str,
+    store: FrameStore,
+    frames_at: Callable,
+    protocol: Protocol,
+    prompts: Prompts,
+    *,
+    at_once: int = 64,
+    tries: int = 5,
+    timeout_s: float = 2.0,
+    png: bool = True,
 ) -> list[bool]:
     """Whether each episode was answered. Without `png` it sends the JPEGs as they are, so that only its way of trying again
     is compared."""
@@ -34,7 +43,11 @@ async def play_plainly(
             episode = Episode(job.item.task, job.item.overview, protocol, prompts, author="teacher")
             while episode.running:
                 reply = await client.chat.completions.create(
-                    model="rule-player", messages=_render(episode.messages, store, png), max_tokens=2048, stop=["</video_zoom>"], seed=0
+                    model="rule-player",
+                    messages=_render(episode.messages, store, png),
+                    max_tokens=2048,
+                    stop=["</video_zoom>"],
+                    seed=0,
                 )
                 if reply.choices[0].finish_reason == "length":
                     raise ValueError("cut off")
@@ -59,11 +72,17 @@ async def play_plainly(
 
 def _render(messages: Sequence[Message], store: FrameStore, png: bool) -> list[dict]:
     return [
-        {"role": message.role, "content": message.text if not message.frame_ids else [
-            {"type": "text", "text": part.text} if isinstance(part, Text)
-            else {"type": "image_url", "image_url": {"url": _url(store.jpeg(part.frame_id), png)}}
-            for part in message.parts
-        ]}
+        {
+            "role": message.role,
+            "content": message.text
+            if not message.frame_ids
+            else [
+                {"type": "text", "text": part.text}
+                if isinstance(part, Text)
+                else {"type": "image_url", "image_url": {"url": _url(store.jpeg(part.frame_id), png)}}
+                for part in message.parts
+            ],
+        }
         for message in messages
     ]
 

@@ -18,14 +18,14 @@ from pathlib import Path
 
 import typer
 
+from examples.teacher import MODEL
+from examples.teacher.completion import complete
+from examples.teacher.sight import Eyes
+from examples.world import World, make_world
 from filters.grading import grade
-from samples.teacher import MODEL
-from samples.teacher.completion import complete
-from samples.teacher.sight import Eyes
-from samples.world import World, make_world
-from video.overview import overview_times
-from video.reader import ReaderPool
-from zoom import Episode, FrameRef, Protocol, Task, Text, load_prompts
+from videozoomer.protocol import Episode, FrameRef, Protocol, Task, Text, load_prompts
+from videozoomer.video.overview import overview_times
+from videozoomer.video.reader import ReaderPool
 
 
 @dataclass
@@ -51,7 +51,8 @@ class Table:
                 {
                     "role": message.role,
                     "content": [
-                        {"type": "text", "text": part.text} if isinstance(part, Text)
+                        {"type": "text", "text": part.text}
+                        if isinstance(part, Text)
                         else {"type": "image_url", "image_url": {"url": self.urls[part.frame_id]}}
                         for part in message.parts
                     ],
@@ -59,7 +60,9 @@ class Table:
                 for message in episode.messages
             ]
             before_s = time.process_time()
-            answer = complete({"model": MODEL, "messages": messages, "temperature": temperature, "seed": seed}, self.eyes)
+            answer = complete(
+                {"model": MODEL, "messages": messages, "temperature": temperature, "seed": seed}, self.eyes
+            )
             self.cpu_s += time.process_time() - before_s
             self.calls += 1
             times_s = episode.step(answer["choices"][0]["message"]["content"])
@@ -83,7 +86,8 @@ def questions(world: World) -> list[tuple[dict, Path, dict]]:
 def hit(episode: Episode, evidence: Sequence[Sequence[float]]) -> bool:
     return any(
         turn.action == "zoom" and min(turn.end_s or 0, end_s) > max(turn.start_s or 0, start_s)
-        for turn in episode.turns for start_s, end_s in evidence
+        for turn in episode.turns
+        for start_s, end_s in evidence
     )
 
 
@@ -101,16 +105,26 @@ def main(samples: int = 2, seed: int = 0, folder: Path | None = None) -> None:
         failed: list[tuple[Episode, dict, Path, dict]] = []
         for row, uri, video in questions(world):
             truth = {
-                "question_id": row["id"], "answer": row["answer"], "answer_type": row["type"], "options": row["options"],
+                "question_id": row["id"],
+                "answer": row["answer"],
+                "answer_type": row["type"],
+                "options": row["options"],
                 "evidence": [{"start_s": start_s, "end_s": end_s} for start_s, end_s in row["evidence"]],
             }
             task = Task(row["question"], tuple(row["options"]), row["type"], video["duration_s"])
-            overview = table.frames(uri, overview_times(video["duration_s"], last_frame_s=video["duration_s"] - 1 / video["fps"]))
+            overview = table.frames(
+                uri, overview_times(video["duration_s"], last_frame_s=video["duration_s"] - 1 / video["fps"])
+            )
             for name, shown, zooms, temperature in (
-                ("zoom", overview, 4, 1.0), ("overview", overview, 0, 1.0), ("blind", (), 0, 1.0), ("zoom, temperature 0", overview, 4, 0.0),
+                ("zoom", overview, 4, 1.0),
+                ("overview", overview, 0, 1.0),
+                ("blind", (), 0, 1.0),
+                ("zoom, temperature 0", overview, 4, 0.0),
             ):
                 for sample in range(samples if temperature else 1):
-                    episode = table.play(Episode(task, shown, protocol, prompts, max_zooms=zooms), uri, sample, temperature)
+                    episode = table.play(
+                        Episode(task, shown, protocol, prompts, max_zooms=zooms), uri, sample, temperature
+                    )
                     correct = grade(truth, episode.answer).verdict == "correct"
                     right.setdefault(name, []).append(correct)
                     if name == "zoom" and not correct and episode.zooms:
@@ -128,7 +142,9 @@ def main(samples: int = 2, seed: int = 0, folder: Path | None = None) -> None:
             tried += 1
             repaired += grade(truth, table.play(again, uri, 1000 + number, 1.0).answer).verdict == "correct"
         print(f"reflections: {repaired} of {tried} repaired")
-        print(f"{table.calls} calls, {len(table.urls)} frames, {1000 * table.cpu_s / table.calls:.1f} ms CPU a call, new frames included")
+        print(
+            f"{table.calls} calls, {len(table.urls)} frames, {1000 * table.cpu_s / table.calls:.1f} ms CPU a call, new frames included"
+        )
 
 
 if __name__ == "__main__":

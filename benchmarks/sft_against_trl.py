@@ -3,7 +3,7 @@
     python -m benchmarks.sft_against_trl runs/demo/shards/sft --rounds 3            # everything trained
     python -m benchmarks.sft_against_trl runs/demo/shards/sft --rounds 3 --frozen   # tower and projector frozen
 
-TRL reads what `shards.export` writes for it. Each has a process of its own, one after the other, round after round. Prints
+TRL reads what `videozoomer.shards.export` writes for it. Each has a process of its own, one after the other, round after round. Prints
 tokens a CPU second (median over all rounds' steps but the first of each, and the extremes), peak memory, and of ours the
 share of time in each phase. Both take the loss on the policy's turns only, and no process uses more threads than asked.
 """
@@ -21,7 +21,7 @@ from pathlib import Path
 
 import typer
 
-from recipes.model import Endpoint, PolicySettings, Recipe, SftSettings, Source
+from videozoomer.settings.model import Endpoint, PolicySettings, Recipe, SftSettings, Source
 
 PHASES = ("loading", "vision", "forward", "backward", "optimiser")
 MARKED = """{% for message in messages %}<|im_start|>{{ message['role'] }}
@@ -32,7 +32,8 @@ MARKED = """{% for message in messages %}<|im_start|>{{ message['role'] }}
 
 
 def ours(shards: Path, out: Path, recipe: Path) -> None:
-    from train import journal, sft
+    from train.run import metrics_log as journal
+    from train.sft import training as sft
 
     ends: list[float] = []
     kept = journal.Journal.step
@@ -57,9 +58,9 @@ def by_trl(shards: Path, out: Path, checkpoint: Path, steps: int, batch: int, mi
     from trl import SFTConfig, SFTTrainer
 
     from benchmarks.trl_processor import Processor
-    from shards.export import export
-    from shards.read import ShardSet
-    from train.policy import freeze_vision, load_policy
+    from train.policy.policy import freeze_vision, load_policy
+    from videozoomer.shards.export import export
+    from videozoomer.shards.read import ShardSet
 
     class Clock(TrainerCallback):
         def __init__(self) -> None:
@@ -72,7 +73,9 @@ def by_trl(shards: Path, out: Path, checkpoint: Path, steps: int, batch: int, mi
             self.seconds.append(time.process_time() - self.began_s)
 
     export(ShardSet(shards), "trl", out / "data")
-    data = load_dataset("parquet", data_files=str(out / "data" / "train.parquet"), cache_dir=str(out / "cache"))["train"]
+    data = load_dataset("parquet", data_files=str(out / "data" / "train.parquet"), cache_dir=str(out / "cache"))[
+        "train"
+    ]
     data = data.select_columns(["messages", "images"]).cast_column("images", List(Image()))
     policy = load_policy(checkpoint)
     if frozen:
@@ -81,13 +84,29 @@ def by_trl(shards: Path, out: Path, checkpoint: Path, steps: int, batch: int, mi
     processor = Processor(policy.image_processor, policy.tokenizer, chat_template=MARKED)
     clock = Clock()
     arguments = SFTConfig(
-        output_dir=str(out / "trl"), per_device_train_batch_size=micro, gradient_accumulation_steps=batch // micro, max_steps=steps, report_to=[],
-        use_cpu=True, bf16=False, assistant_only_loss=True, max_length=None, learning_rate=1e-3, gradient_checkpointing=False, save_strategy="no",
-        logging_steps=1, include_num_input_tokens_seen="non_padding", disable_tqdm=True,
+        output_dir=str(out / "trl"),
+        per_device_train_batch_size=micro,
+        gradient_accumulation_steps=batch // micro,
+        max_steps=steps,
+        report_to=[],
+        use_cpu=True,
+        bf16=False,
+        assistant_only_loss=True,
+        max_length=None,
+        learning_rate=1e-3,
+        gradient_checkpointing=False,
+        save_strategy="no",
+        logging_steps=1,
+        include_num_input_tokens_seen="non_padding",
+        disable_tqdm=True,
     )
-    trainer = SFTTrainer(model=policy.model, args=arguments, train_dataset=data, processing_class=processor, callbacks=[clock])
+    trainer = SFTTrainer(
+        model=policy.model, args=arguments, train_dataset=data, processing_class=processor, callbacks=[clock]
+    )
     trainer.train()
-    seen = [entry["num_input_tokens_seen"] for entry in trainer.state.log_history if "num_input_tokens_seen" in entry][:steps]
+    seen = [entry["num_input_tokens_seen"] for entry in trainer.state.log_history if "num_input_tokens_seen" in entry][
+        :steps
+    ]
     tokens = [after - before for before, after in zip([0, *seen[:-1]], seen, strict=True)]
     _report([count / seconds for count, seconds in zip(tokens, clock.seconds, strict=True)][1:], {})
 
@@ -95,11 +114,23 @@ def by_trl(shards: Path, out: Path, checkpoint: Path, steps: int, batch: int, mi
 def _report(rates: list[float], shares: dict[str, float]) -> None:
     import resource
 
-    print(json.dumps({"rates": rates, "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, "shares": shares}), flush=True)
+    print(
+        json.dumps(
+            {"rates": rates, "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, "shares": shares}
+        ),
+        flush=True,
+    )
 
 
 def main(
-    shards: Path, steps: int = 5, batch: int = 4, micro: int = 4, threads: int = 1, rounds: int = 1, frozen: bool = False, part: str = ""
+    shards: Path,
+    steps: int = 5,
+    batch: int = 4,
+    micro: int = 4,
+    threads: int = 1,
+    rounds: int = 1,
+    frozen: bool = False,
+    part: str = "",
 ) -> None:
     if part:
         folder = Path(part.partition(":")[2])
@@ -110,18 +141,44 @@ def main(
     for _ in range(rounds):
         with tempfile.TemporaryDirectory() as folder:
             recipe = Recipe(
-                name="bench", home=folder, sources=(Source(name="s", videos="none", questions="none"),), teacher=Endpoint(base_url="http://none"),
+                name="bench",
+                home=folder,
+                sources=(Source(name="s", videos="none", questions="none"),),
+                teacher=Endpoint(base_url="http://none"),
                 policy=PolicySettings(train_min_pixels=784, train_max_pixels=3136, freeze_vision=frozen),
                 sft=SftSettings(
-                    max_steps=steps, batch_size=batch, micro_batch_size=micro, learning_rate=1e-3, zero_stage=0, bf16=False, gradient_checkpointing=False
+                    max_steps=steps,
+                    batch_size=batch,
+                    micro_batch_size=micro,
+                    learning_rate=1e-3,
+                    zero_stage=0,
+                    bf16=False,
+                    gradient_checkpointing=False,
                 ),
             )
             (Path(folder) / "recipe.json").write_text(recipe.model_dump_json())
             for name, runs in found.items():
-                command = [sys.executable, "-m", "benchmarks.sft_against_trl", str(shards), "--part", f"{name}:{folder}"]
-                command += ["--steps", str(steps), "--batch", str(batch), "--micro", str(micro), *(["--frozen"] if frozen else [])]
+                command = [
+                    sys.executable,
+                    "-m",
+                    "benchmarks.sft_against_trl",
+                    str(shards),
+                    "--part",
+                    f"{name}:{folder}",
+                ]
+                command += [
+                    "--steps",
+                    str(steps),
+                    "--batch",
+                    str(batch),
+                    "--micro",
+                    str(micro),
+                    *(["--frozen"] if frozen else []),
+                ]
                 environment = os.environ | {"OMP_NUM_THREADS": str(threads), "HF_HUB_OFFLINE": "1"}
-                done = subprocess.run(command, check=True, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+                done = subprocess.run(
+                    command, check=True, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+                )
                 runs.append(json.loads(done.stdout.splitlines()[-1]))
                 print(f"{name}: {statistics.median(runs[-1]['rates']):.0f}", flush=True)
     for name, runs in found.items():

@@ -20,20 +20,32 @@ from pathlib import Path
 
 import typer
 
-from recipes.model import Endpoint, PolicySettings, Recipe, SftSettings, Source
+from videozoomer.settings.model import Endpoint, PolicySettings, Recipe, SftSettings, Source
 
 PHASES = ("loading", "vision", "forward", "backward", "optimiser")
 
 
-def main(shards: Path, steps: int = 5, batch: int = 8, micro: int = 4, packing_tokens: int = 12_000, rounds: int = 1, part: str = "") -> None:
+def main(
+    shards: Path,
+    steps: int = 5,
+    batch: int = 8,
+    micro: int = 4,
+    packing_tokens: int = 12_000,
+    rounds: int = 1,
+    part: str = "",
+) -> None:
     if part:
         return _train(shards, Path(part))
     with tempfile.TemporaryDirectory() as folder:
         packed = {"packing": True, "packing_tokens": packing_tokens, "max_tokens": packing_tokens}
         kept = {"vision_cache_gb": 2.0, "vision_cache_folder": f"{folder}/features"}
         ways = {
-            "padded, sorted within a step": {}, "padded, sorted over 8 steps": {"length_window": 8}, "packed": packed,
-            "padded, features kept, as they come": kept, "padded, all features known": kept, "packed, all features known": packed | kept,
+            "padded, sorted within a step": {},
+            "padded, sorted over 8 steps": {"length_window": 8},
+            "packed": packed,
+            "padded, features kept, as they come": kept,
+            "padded, all features known": kept,
+            "packed, all features known": packed | kept,
         }
         found: dict[str, list[tuple[dict, float]]] = {name: [] for name in ways}
         for round_ in range(rounds):
@@ -42,33 +54,59 @@ def main(shards: Path, steps: int = 5, batch: int = 8, micro: int = 4, packing_t
                 print(f"{name}: {found[name][-1][1]:.0f}", flush=True)
         for name, runs in found.items():
             rates = [rate for _, rate in runs]
-            middle = {key: statistics.median(summary[key] for summary, _ in runs) for key in runs[0][0] if key.endswith("_share") or key == "peak_memory_mb"}
+            middle = {
+                key: statistics.median(summary[key] for summary, _ in runs)
+                for key in runs[0][0]
+                if key.endswith("_share") or key == "peak_memory_mb"
+            }
             shares = ", ".join(f"{phase} {middle[f'{phase}_share']:.0%}" for phase in PHASES)
-            print(f"{name}: {statistics.median(rates):.0f} tokens a CPU second ({min(rates):.0f} to {max(rates):.0f}), padding {middle['padding_share']:.1%}, {shares}, {middle['peak_memory_mb']:.0f} MB")
+            print(
+                f"{name}: {statistics.median(rates):.0f} tokens a CPU second ({min(rates):.0f} to {max(rates):.0f}), padding {middle['padding_share']:.1%}, {shares}, {middle['peak_memory_mb']:.0f} MB"
+            )
 
 
 def _run(shards: Path, out: Path, steps: int, batch: int, micro: int, settings: dict) -> tuple[dict, float]:
     """Summary, and tokens a CPU second over all steps but the first."""
-    chosen = {"max_steps": steps, "batch_size": batch, "micro_batch_size": micro, "learning_rate": 1e-3, "zero_stage": 0, "bf16": False,
-              "gradient_checkpointing": False, "vision_cache_gb": 0}
+    chosen = {
+        "max_steps": steps,
+        "batch_size": batch,
+        "micro_batch_size": micro,
+        "learning_rate": 1e-3,
+        "zero_stage": 0,
+        "bf16": False,
+        "gradient_checkpointing": False,
+        "vision_cache_gb": 0,
+    }
     recipe = Recipe(
-        name="bench", home=str(out), sources=(Source(name="s", videos="none", questions="none"),), teacher=Endpoint(base_url="http://none"),
-        policy=PolicySettings(train_min_pixels=784, train_max_pixels=3136), sft=SftSettings(**chosen | settings),
+        name="bench",
+        home=str(out),
+        sources=(Source(name="s", videos="none", questions="none"),),
+        teacher=Endpoint(base_url="http://none"),
+        policy=PolicySettings(train_min_pixels=784, train_max_pixels=3136),
+        sft=SftSettings(**chosen | settings),
     )
     out.mkdir()
     (out / "recipe.json").write_text(recipe.model_dump_json())
     command = [sys.executable, "-m", "benchmarks.sft_ways", str(shards), "--part", str(out)]
     done = subprocess.run(
-        command, check=True, env=os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        command,
+        check=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     )
     ends = json.loads(done.stdout.splitlines()[-1])
     lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
-    return json.loads((out / "summary.json").read_text()), sum(line["tokens"] for line in lines[1:]) / (ends[-1] - ends[0])
+    return json.loads((out / "summary.json").read_text()), sum(line["tokens"] for line in lines[1:]) / (
+        ends[-1] - ends[0]
+    )
 
 
 def _train(shards: Path, out: Path) -> None:
     """Prints the CPU time at the end of each step. Held-out rows are no part of this: one is watched."""
-    from train import journal, sft
+    from train.run import metrics_log as journal
+    from train.sft import training as sft
 
     ends: list[float] = []
     kept = journal.Journal.step

@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 import typer
 
-from recipes.model import TinyModel
-from zoom import Episode, FrameRef, Protocol, Task, load_prompts
+from videozoomer.protocol import Episode, FrameRef, Protocol, Task, load_prompts
+from videozoomer.settings.model import TinyModel
 
 ZOOM = '<think>The red scene begins at 20.00 s; I look closer.</think>\n<video_zoom>{"segment": [20, 28], "fps": 2}</video_zoom>'
 ANSWER = "<think>A star flashes at 23.5 s.</think>\n<answer>B</answer>"
@@ -30,25 +30,32 @@ def main(group: int = 16, frames: int = 64, repetitions: int = 3) -> None:
     import torch
     from transformers import AutoModelForImageTextToText
 
-    from train.collate import Sample, collate
-    from train.pixels import FramePixels
-    from train.policy import load_policy
-    from train.shared_prefix import SharedPrefix, collate_group, token_logprobs
-    from train.tiny import build_tiny
+    from train.policy.collate import Sample, collate
+    from train.policy.pixels import FramePixels
+    from train.policy.policy import load_policy
+    from train.policy.tiny import build_tiny
+    from train.rl.shared_prefix import SharedPrefix, collate_group, token_logprobs
 
     torch.set_num_threads(1)
     jpegs = dict(_picture(seed) for seed in range(frames + 16))
     played = _episode(list(jpegs), frames)
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = build_tiny(
-            TinyModel(), [message.text for message in played.transcript], Path(folder) / "tiny", min_pixels=784, max_pixels=3136, seed=0
+            TinyModel(),
+            [message.text for message in played.transcript],
+            Path(folder) / "tiny",
+            min_pixels=784,
+            max_pixels=3136,
+            seed=0,
         )
         policy = load_policy(checkpoint)
         slow_vision = AutoModelForImageTextToText.from_pretrained(checkpoint, dtype=torch.float32).model.visual
     pixels = FramePixels(policy.image_processor, jpegs.__getitem__)
     tokens = policy.chat.encode(played.transcript, pixels.tokens)
     rollouts = [tokens] * group
-    print(f"{group} rollouts of {len(tokens.ids)} tokens, of which {tokens.weights.index(1.0)} are shared; {sum(p.numel() for p in policy.model.parameters()) / 1e6:.1f} M parameters")
+    print(
+        f"{group} rollouts of {len(tokens.ids)} tokens, of which {tokens.weights.index(1.0)} are shared; {sum(p.numel() for p in policy.model.parameters()) / 1e6:.1f} M parameters"
+    )
 
     def whole(mask: bool = False) -> None:
         batch = collate([Sample(str(index), one) for index, one in enumerate(rollouts)], policy, pixels)
@@ -58,13 +65,27 @@ def main(group: int = 16, frames: int = 64, repetitions: int = 3) -> None:
 
     def shared() -> None:
         batch = collate_group(rollouts, policy, pixels)
-        logprobs, _ = SharedPrefix(policy.model)(batch.prefix, batch.endings, batch.targets, policy.chat.never_sampled, 1.0)
+        logprobs, _ = SharedPrefix(policy.model)(
+            batch.prefix, batch.endings, batch.targets, policy.chat.never_sampled, 1.0
+        )
         (logprobs * batch.mask).sum().backward()
 
     patches, grid = pixels.load(tokens.frame_ids)
     plain_s = _median(whole, repetitions)
-    _report("training forward and backward of a group", "every rollout whole", plain_s, "beginning shared", _median(shared, repetitions))
-    _report("the same, whole", "with a padding mask", _median(lambda: whole(mask=True), repetitions), "causal, no mask", plain_s)
+    _report(
+        "training forward and backward of a group",
+        "every rollout whole",
+        plain_s,
+        "beginning shared",
+        _median(shared, repetitions),
+    )
+    _report(
+        "the same, whole",
+        "with a padding mask",
+        _median(lambda: whole(mask=True), repetitions),
+        "causal, no mask",
+        plain_s,
+    )
     with torch.no_grad():
         looped = _median(lambda: slow_vision(patches, grid_thw=grid), repetitions)
         batched = _median(lambda: policy.model.model.visual(patches, grid_thw=grid), repetitions)
@@ -89,7 +110,12 @@ def _picture(seed: int) -> tuple[str, bytes]:
 
 def _episode(names: list[str], frames: int) -> Episode:
     overview = [FrameRef(name, 2.0 * index) for index, name in enumerate(names[:frames])]
-    episode = Episode(Task("Which glyph is seen in the red scene?", ("circle", "star"), "choice", 2.0 * frames), overview, Protocol(overview_frames=frames), load_prompts())
+    episode = Episode(
+        Task("Which glyph is seen in the red scene?", ("circle", "star"), "choice", 2.0 * frames),
+        overview,
+        Protocol(overview_frames=frames),
+        load_prompts(),
+    )
     episode.step(ZOOM)
     episode.show([FrameRef(name, 20 + index / 2) for index, name in enumerate(names[frames : frames + 16])])
     episode.step(ANSWER)

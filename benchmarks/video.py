@@ -24,13 +24,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from benchmarks.video_rivals import decode_group, decord_frames, decord_zoom, ffmpeg_null, make_video, scenedetect_shots
-from video.ingest import ingest_many
-from video.overview import overview_times
-from video.preflight import content_hash
-from video.reader import ReaderPool
-from video.settings import IngestSettings
-from video.store import store_path
-from video.worker import _load_libraries, ingest_one
+from videozoomer.video.ingest import ingest_many
+from videozoomer.video.overview import overview_times
+from videozoomer.video.preflight import content_hash
+from videozoomer.video.reader import ReaderPool
+from videozoomer.video.settings import IngestSettings
+from videozoomer.video.store import store_path
+from videozoomer.video.worker import _load_libraries, ingest_one
 
 LIMITS = (25_088, 100_352)
 BATCH = 12
@@ -188,7 +188,14 @@ def peak_mb(video: Path, folder: Path) -> dict[str, float]:
     command = [sys.executable, "-c", script, str(video), str(folder / "stores")]
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
     before, peak, spent, duration, frames = map(float, said)
-    return {"libraries_mb": before, "peak_mb": peak, "over_libraries_mb": peak - before, "cpu_s": spent, "video_s": duration, "frames": frames}
+    return {
+        "libraries_mb": before,
+        "peak_mb": peak,
+        "over_libraries_mb": peak - before,
+        "cpu_s": spent,
+        "video_s": duration,
+        "frames": frames,
+    }
 
 
 def main() -> None:

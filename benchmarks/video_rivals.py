@@ -8,8 +8,8 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from video.picture import JPEG_QUALITY, protocol_size
-from video.settings import IngestSettings
+from videozoomer.video.picture import JPEG_QUALITY, protocol_size
+from videozoomer.video.settings import IngestSettings
 
 SEGMENT_S = 60
 
@@ -29,13 +29,30 @@ def make_video(folder: Path, *, minutes: int, size: str = "1280x720", fps: int =
     if not segment.exists():
         sources = [f"gradients=size={size}:rate={fps}:speed=0.02:seed=3", f"testsrc2=size={size}:rate={fps}"]
         mix = "[0][1]blend=all_mode=average,hue=h=floor(t/5)*67,noise=alls=6:allf=t"
-        encode = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "23", "-g", "250", "-bf", "3", "-pix_fmt", "yuv420p"]
+        encode = [
+            "-c:v",
+            "libx264",
+            "-preset",
+            "veryfast",
+            "-crf",
+            "23",
+            "-g",
+            "250",
+            "-bf",
+            "3",
+            "-pix_fmt",
+            "yuv420p",
+        ]
         inputs = [part for source in sources for part in ("-f", "lavfi", "-i", source)]
         partial = segment.with_suffix(".part.mp4")
-        subprocess.run([*command, *inputs, "-filter_complex", mix, "-t", str(SEGMENT_S), *encode, str(partial)], check=True)
+        subprocess.run(
+            [*command, *inputs, "-filter_complex", mix, "-t", str(SEGMENT_S), *encode, str(partial)], check=True
+        )
         partial.replace(segment)
     partial = target.with_suffix(".part.mp4")
-    subprocess.run([*command, "-stream_loop", str(minutes - 1), "-i", str(segment), "-c", "copy", str(partial)], check=True)
+    subprocess.run(
+        [*command, "-stream_loop", str(minutes - 1), "-i", str(segment), "-c", "copy", str(partial)], check=True
+    )
     partial.replace(target)
     return target
 
@@ -79,7 +96,19 @@ def ffmpeg_null(path: Path) -> None:
     """FFmpeg's own decode of the whole file on one thread, frames thrown away."""
     import imageio_ffmpeg
 
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-threads", "1", "-i", str(path), "-an", "-f", "null", "-"]
+    command = [
+        imageio_ffmpeg.get_ffmpeg_exe(),
+        "-v",
+        "error",
+        "-threads",
+        "1",
+        "-i",
+        str(path),
+        "-an",
+        "-f",
+        "null",
+        "-",
+    ]
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
 
 

@@ -25,9 +25,9 @@ from pathlib import Path
 import av
 
 from benchmarks.video_rivals import make_video
-from samples.world import World, make_world
-from video.shots import ShotFinder
-from video.transnet import is_installed
+from examples.world import World, make_world
+from videozoomer.video.shots import ShotFinder
+from videozoomer.video.transnet import is_installed
 
 CHOICES = ("adaptive+threshold", "transnet", "adaptive", "content", "histogram", "hash", "threshold")
 FPS = 25.0
@@ -48,7 +48,9 @@ class Film:
 
 def film(world: World) -> Film:
     """Excerpts of different videos in turn, so that what meets does not look alike."""
-    videos = [(name, video) for name, video in sorted(world.truth()["videos"].items()) if video["split"] == "evaluation"]
+    videos = [
+        (name, video) for name, video in sorted(world.truth()["videos"].items()) if video["split"] == "evaluation"
+    ]
     turns = zip_longest(*(_excerpts(world.evaluation_videos / name, video["scenes"]) for name, video in videos))
     frames: list[av.VideoFrame] = []
     known: list[Transition] = []
@@ -114,7 +116,9 @@ def main() -> None:
     cv2.setNumThreads(1)
     if any("transnet" in choice for choice in arguments.only):
         if not is_installed():
-            raise SystemExit("transnet needs a package: pip install 'videozoomer[transnet]', or name others with --only")
+            raise SystemExit(
+                "transnet needs a package: pip install 'videozoomer[transnet]', or name others with --only"
+            )
         import torch
 
         torch.set_num_threads(1)
@@ -125,10 +129,16 @@ def main() -> None:
         cuts = cuts_s(made.frames, choice.split("+"))
         right = Counter(found(cuts, made.known))
         row = {
-            "detectors": choice, "precision": right.total() / max(1, len(cuts)), "recall": right.total() / all_of_them.total(),
-            **{kind: right[kind] for kind in all_of_them}, "ms_a_frame": cost_ms(make_video(arguments.folder, minutes=2), choice.split("+")),
+            "detectors": choice,
+            "precision": right.total() / max(1, len(cuts)),
+            "recall": right.total() / all_of_them.total(),
+            **{kind: right[kind] for kind in all_of_them},
+            "ms_a_frame": cost_ms(make_video(arguments.folder, minutes=2), choice.split("+")),
         }
-        print(json.dumps({key: round(value, 3) if isinstance(value, float) else value for key, value in row.items()}), flush=True)
+        print(
+            json.dumps({key: round(value, 3) if isinstance(value, float) else value for key, value in row.items()}),
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from distill.costs import cost_usd, frame_tokens
-from recipes.model import Endpoint, Recipe
-from zoom import Prompts, Protocol
+from distill.client.costs import cost_usd, frame_tokens
+from videozoomer.protocol import Prompts, Protocol
+from videozoomer.settings.model import Endpoint, Recipe
 
 _BYTES_A_TOKEN = 4
 """Of English text, for what is expected; what is at most counts a byte as a token."""
@@ -43,8 +43,14 @@ class StageEstimate:
 
 
 def estimate_run(
-    recipe: Recipe, protocol: Protocol, prompts: Prompts, *, train_questions: int, evaluation_questions: int,
-    overview_frames: float | None = None, assumed: Assumed | None = None,
+    recipe: Recipe,
+    protocol: Protocol,
+    prompts: Prompts,
+    *,
+    train_questions: int,
+    evaluation_questions: int,
+    overview_frames: float | None = None,
+    assumed: Assumed | None = None,
 ) -> list[StageEstimate]:
     """One row for each stage that asks a server.
 
@@ -57,7 +63,9 @@ def estimate_run(
     size = _Sizes(protocol, prompts, overview, guess)
     stages = []
     if filters.probe_without_video:
-        stages.append(size.stage("probes", recipe.teacher, train_questions * filters.probe_samples, zooms=0, overview=0))
+        stages.append(
+            size.stage("probes", recipe.teacher, train_questions * filters.probe_samples, zooms=0, overview=0)
+        )
     exemplars = train_questions * distill.samples
     shares = [(recipe.teacher, 1.0), *((teacher.endpoint, teacher.share) for teacher in distill.more_teachers)]
     for endpoint, share in shares:
@@ -65,12 +73,17 @@ def estimate_run(
         stages.append(size.stage("exemplars", endpoint, part, zooms=guess.zooms))
     reflected = min(train_questions * distill.reflect_per_question, exemplars) * distill.reflections
     expected = min(reflected, exemplars * guess.wrong_share * distill.reflections)
-    stages.append(size.stage("reflections", recipe.teacher, expected, zooms=1, already=guess.zooms, most_episodes=reflected))
+    stages.append(
+        size.stage("reflections", recipe.teacher, expected, zooms=1, already=guess.zooms, most_episodes=reflected)
+    )
     for setting in recipe.evaluation.settings:
         stages.append(
             size.stage(
-                f"evaluation ({setting})", recipe.teacher, min(evaluation_questions, recipe.evaluation.max_questions or evaluation_questions),
-                zooms=guess.zooms if setting == "zoom" else 0, overview=0 if setting == "blind" else None,
+                f"evaluation ({setting})",
+                recipe.teacher,
+                min(evaluation_questions, recipe.evaluation.max_questions or evaluation_questions),
+                zooms=guess.zooms if setting == "zoom" else 0,
+                overview=0 if setting == "blind" else None,
             )
         )
     if filters.judge is not None:
@@ -84,7 +97,14 @@ class _Sizes:
         self.protocol, self.prompts, self.overview, self.guess = protocol, prompts, overview, guess
 
     def stage(
-        self, name: str, endpoint: Endpoint, episodes: float, *, zooms: float, overview: float | None = None, already: float = 0,
+        self,
+        name: str,
+        endpoint: Endpoint,
+        episodes: float,
+        *,
+        zooms: float,
+        overview: float | None = None,
+        already: float = 0,
         most_episodes: float | None = None,
     ) -> StageEstimate:
         """An episode of z zooms makes z + 1 calls, and each sends the whole conversation again. `already` are zooms that
@@ -98,24 +118,49 @@ class _Sizes:
         sent = calls * first + turn * (calls * already + zooms * calls / 2)
         cost = cost_usd(endpoint.prices, round(episodes * sent), 0, round(episodes * calls * self.guess.reply_tokens))
         # First turns go in a batch; what is at most takes none for granted, since a batch may expire.
-        asked = cost_usd(endpoint.prices, round(episodes * (first + already * turn)), 0, round(episodes * self.guess.reply_tokens))
+        asked = cost_usd(
+            endpoint.prices, round(episodes * (first + already * turn)), 0, round(episodes * self.guess.reply_tokens)
+        )
         cost -= _batch_discount(endpoint) * asked
         most_zooms = 0 if zooms == 0 else self.protocol.max_zooms
         most_calls = (most_episodes if most_episodes is not None else episodes) * (most_zooms + 1)
         most_turn = self.protocol.zoom_frames * (frame + 24) + endpoint.max_tokens + 400
-        most_sent = len(self.prompts.system) + len(self.prompts.question) + 1000 + overview * (frame + 24) + most_turn * most_zooms
+        most_sent = (
+            len(self.prompts.system)
+            + len(self.prompts.question)
+            + 1000
+            + overview * (frame + 24)
+            + most_turn * most_zooms
+        )
         most = most_calls * cost_usd(endpoint.prices, round(most_sent), 0, endpoint.max_tokens)
         return StageEstimate(
-            name, endpoint.model or endpoint.base_url, episodes, episodes * calls, episodes * sent,
-            episodes * calls * self.guess.reply_tokens, cost, round(most_calls), most,
+            name,
+            endpoint.model or endpoint.base_url,
+            episodes,
+            episodes * calls,
+            episodes * sent,
+            episodes * calls * self.guess.reply_tokens,
+            cost,
+            round(most_calls),
+            most,
         )
 
     def judge(self, endpoint: Endpoint, calls: float, most_calls: float) -> StageEstimate:
         sent, written = (len(self.prompts.judge) + 300) / _BYTES_A_TOKEN, 5
-        cost = (1 - _batch_discount(endpoint)) * cost_usd(endpoint.prices, round(calls * sent), 0, round(calls * written))
+        cost = (1 - _batch_discount(endpoint)) * cost_usd(
+            endpoint.prices, round(calls * sent), 0, round(calls * written)
+        )
         most = most_calls * cost_usd(endpoint.prices, len(self.prompts.judge) + 2000, 0, endpoint.max_tokens)
         return StageEstimate(
-            "judge", endpoint.model or endpoint.base_url, calls, calls, calls * sent, calls * written, cost, round(most_calls), most
+            "judge",
+            endpoint.model or endpoint.base_url,
+            calls,
+            calls,
+            calls * sent,
+            calls * written,
+            cost,
+            round(most_calls),
+            most,
         )
 
     def _frame_tokens(self, endpoint: Endpoint) -> int:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 
-from distill.frames import FrameStore
 from distill.items import EpisodeJob, QuestionItem
 from distill.player import Player
 from distill.rollouts import Chain, FramesAt, PlayerFor, PlayJob, ask_ahead, play_all, play_chains, run_blocking
-from recipes.model import DistillSettings
-from zoom import Prompts, Protocol
+from distill.storage.frames import FrameStore
+from videozoomer.protocol import Prompts, Protocol
+from videozoomer.settings.model import DistillSettings
 
 
-def exemplar_jobs(items: Iterable[QuestionItem], settings: DistillSettings, *, temperature: float = 1.0) -> Iterator[EpisodeJob]:
+def exemplar_jobs(
+    items: Iterable[QuestionItem], settings: DistillSettings, *, temperature: float = 1.0
+) -> Iterator[EpisodeJob]:
     """`settings.samples` episodes a question, all questions' first sample before any second, so that an end before the
     last has seen every question. `temperature` is the endpoint's, used where the recipe sets no ladder."""
     items = list(items)
@@ -27,9 +29,18 @@ def exemplar_job(item: QuestionItem, sample: int, settings: DistillSettings, tem
 
 
 def play_exemplars(
-    items: Iterable[QuestionItem], settings: DistillSettings, player: Player | PlayerFor, frames_at: FramesAt, store: FrameStore,
-    protocol: Protocol, prompts: Prompts, *, is_correct: Callable[[dict], bool | None], temperature: float = 1.0,
-    concurrency: int = 16, on_done: Callable[[dict], object] | None = None,
+    items: Iterable[QuestionItem],
+    settings: DistillSettings,
+    player: Player | PlayerFor,
+    frames_at: FramesAt,
+    store: FrameStore,
+    protocol: Protocol,
+    prompts: Prompts,
+    *,
+    is_correct: Callable[[dict], bool | None],
+    temperature: float = 1.0,
+    concurrency: int = 16,
+    on_done: Callable[[dict], object] | None = None,
 ) -> list[dict]:
     """Exemplar rows, in the order of `exemplar_jobs`; a question is asked no more once `settings.enough_correct` are right.
 
@@ -44,7 +55,11 @@ def play_exemplars(
 
     items = list(items)
     # So many are asked of every question, whatever comes back.
-    certain = [exemplar_job(item, sample, settings, temperature) for sample in range(min(enough, settings.samples)) for item in items]
+    certain = [
+        exemplar_job(item, sample, settings, temperature)
+        for sample in range(min(enough, settings.samples))
+        for item in items
+    ]
     ask_ahead(certain, player, protocol, prompts)
 
     def until_enough(item: QuestionItem) -> Chain:
@@ -64,7 +79,9 @@ def play_exemplars(
     async def collect() -> list[dict]:
         rows = []
         chains = (until_enough(item) for item in items)
-        async for index, row in play_chains(chains, player, frames_at, store, protocol, prompts, concurrency=concurrency):
+        async for index, row in play_chains(
+            chains, player, frames_at, store, protocol, prompts, concurrency=concurrency
+        ):
             rows.append((row["sample"], index, row))
         return [row for _, _, row in sorted(rows, key=lambda found: found[:2])]
 

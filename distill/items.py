@@ -5,12 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from zoom import FrameRef, Task
+from videozoomer.protocol import FrameRef, Task
 
 Kind = Literal["exemplar", "student", "reflection", "probe", "evaluation", "rollout"]
 
 AUTHORS: dict[str, str] = {
-    "exemplar": "teacher", "reflection": "teacher", "probe": "teacher", "student": "student", "evaluation": "policy", "rollout": "policy",
+    "exemplar": "teacher",
+    "reflection": "teacher",
+    "probe": "teacher",
+    "student": "student",
+    "evaluation": "policy",
+    "rollout": "policy",
 }
 """Who writes the turns of each kind of episode."""
 

@@ -12,7 +12,7 @@ from typing import Literal
 from distill.errors import CallFailed
 from distill.player import AsksAhead, Player, Session
 from distill.rollouts import run_blocking
-from zoom import Message, Prompts, Text
+from videozoomer.protocol import Message, Prompts, Text
 
 Verdict = Literal["correct", "wrong", "unknown"]
 _NAME = "judge:"
@@ -53,7 +53,12 @@ def judge_messages(case: Case, prompts: Prompts) -> tuple[Message, ...]:
 
 
 def judge_cases(
-    cases: Iterable[Case], player: Player, prompts: Prompts, *, concurrency: int = 16, on_done: Callable[[Judgement], object] | None = None
+    cases: Iterable[Case],
+    player: Player,
+    prompts: Prompts,
+    *,
+    concurrency: int = 16,
+    on_done: Callable[[Judgement], object] | None = None,
 ) -> list[Judgement]:
     """Ask the judge about each case, in order; a `ChatPlayer` with `purpose="judge"` journals the calls as its own.
 
@@ -62,7 +67,7 @@ def judge_cases(
     """
     cases = list(cases)
     if isinstance(player, AsksAhead) and player.endpoint.batch:
-        from distill.batches import judge_calls
+        from distill.client.batches import judge_calls
 
         player.ask_ahead(judge_calls(cases, prompts))
 
@@ -73,7 +78,9 @@ def judge_cases(
             except CallFailed as error:
                 judged = Judgement(case.name, "unknown", _grader(player, prompts), f"no verdict: {error}")
             else:
-                judged = Judgement(case.name, read_verdict(reply.text), _grader(player, prompts), reply.text.strip()[:200])
+                judged = Judgement(
+                    case.name, read_verdict(reply.text), _grader(player, prompts), reply.text.strip()[:200]
+                )
         if on_done is not None:
             on_done(judged)
         return judged
@@ -92,8 +99,13 @@ def judge_cases(
 
 
 def judge_rows(
-    grade_rows: Sequence[dict], trajectory_rows: Iterable[dict], question_rows: Iterable[dict], player: Player, prompts: Prompts,
-    *, concurrency: int = 16,
+    grade_rows: Sequence[dict],
+    trajectory_rows: Iterable[dict],
+    question_rows: Iterable[dict],
+    player: Player,
+    prompts: Prompts,
+    *,
+    concurrency: int = 16,
 ) -> list[dict]:
     """Rows of table `grades`, in which answers that the rules left `unknown` have the judge's verdict."""
     trajectories = {row["trajectory_id"]: row for row in trajectory_rows}
@@ -105,15 +117,22 @@ def judge_rows(
     ]
     judged = {one.name: one for one in judge_cases(cases, player, prompts, concurrency=concurrency)}
     return [
-        row if (found := judged.get(row["trajectory_id"])) is None
+        row
+        if (found := judged.get(row["trajectory_id"])) is None
         else row | {"verdict": found.verdict, "grader": found.grader, "detail": found.detail}
         for row in grade_rows
     ]
 
 
 def compare_with_rules(
-    grade_rows: Iterable[dict], trajectory_rows: Iterable[dict], question_rows: Iterable[dict], player: Player, prompts: Prompts,
-    *, most: int = 200, concurrency: int = 16,
+    grade_rows: Iterable[dict],
+    trajectory_rows: Iterable[dict],
+    question_rows: Iterable[dict],
+    player: Player,
+    prompts: Prompts,
+    *,
+    most: int = 200,
+    concurrency: int = 16,
 ) -> list[tuple[str, str]]:
     """Pairs of verdicts, rule and judge, on at most `most` answers that rules decided; drawn by id, the same each time.
 
@@ -123,7 +142,11 @@ def compare_with_rules(
     trajectories = {row["trajectory_id"]: row for row in trajectory_rows}
     questions = {row["question_id"]: row for row in question_rows}
     decided = sorted(
-        (row for row in grade_rows if not row["grader"].startswith(_NAME) and trajectories[row["trajectory_id"]]["answer"]),
+        (
+            row
+            for row in grade_rows
+            if not row["grader"].startswith(_NAME) and trajectories[row["trajectory_id"]]["answer"]
+        ),
         key=lambda row: row["trajectory_id"],
     )[:most]
     cases = [case_of(trajectories[row["trajectory_id"]], questions[row["question_id"]]) for row in decided]
@@ -132,7 +155,10 @@ def compare_with_rules(
 
 
 def case_of(trajectory: dict, question: dict) -> Case:
-    options = "".join(f"\n{letter}. {option}" for letter, option in zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ", question["options"], strict=False))
+    options = "".join(
+        f"\n{letter}. {option}"
+        for letter, option in zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ", question["options"], strict=False)
+    )
     return Case(trajectory["trajectory_id"], question["question"] + options, question["answer"], trajectory["answer"])
 
 

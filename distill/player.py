@@ -7,13 +7,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from distill.errors import BudgetSpent, CallFailed, EndpointDown, StepStopped
-from zoom import Message
+from videozoomer.protocol import Message
 
 if TYPE_CHECKING:
-    from distill.batches import BatchCall
-    from recipes.model import Endpoint
+    from distill.client.batches import BatchCall
+    from videozoomer.settings.model import Endpoint
 
-__all__ = ["AsksAhead", "BudgetSpent", "CallFailed", "EndpointDown", "Player", "Reply", "Session", "StepStopped", "Warms"]
+__all__ = [
+    "AsksAhead",
+    "BudgetSpent",
+    "CallFailed",
+    "EndpointDown",
+    "Player",
+    "Reply",
+    "Session",
+    "StepStopped",
+    "Warms",
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from distill.items import EpisodeJob, QuestionItem
-from recipes.model import FilterSettings
+from videozoomer.settings.model import FilterSettings
 
 
-def probe_jobs(items: Iterable[QuestionItem], settings: FilterSettings, *, temperature: float = 1.0) -> Iterator[EpisodeJob]:
+def probe_jobs(
+    items: Iterable[QuestionItem], settings: FilterSettings, *, temperature: float = 1.0
+) -> Iterator[EpisodeJob]:
     """`settings.probe_samples` blind episodes a question, or none where `probe_without_video` is off."""
     if not settings.probe_without_video:
         return
@@ -19,7 +21,9 @@ def probe_jobs(items: Iterable[QuestionItem], settings: FilterSettings, *, tempe
             yield EpisodeJob(blind, "probe", sample=sample, temperature=temperature, max_zooms=0)
 
 
-def overview_probe_jobs(items: Iterable[QuestionItem], samples: int, *, temperature: float = 1.0) -> Iterator[EpisodeJob]:
+def overview_probe_jobs(
+    items: Iterable[QuestionItem], samples: int, *, temperature: float = 1.0
+) -> Iterator[EpisodeJob]:
     """`samples` episodes a question with the overview alone: what is answered so needs no zoom, and may be kept as an
     exemplar of answering at once only if the teacher, free to zoom, did not."""
     for item in items:

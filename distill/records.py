@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from distill.items import AUTHORS, EpisodeJob
 from distill.player import Reply
-from zoom import Episode, FrameRef, Prompts, Protocol, Task, Text, Turn
-from zoom.messages import from_rows, to_rows
-from zoom.protocol import VERSION
+from videozoomer.protocol import Episode, FrameRef, Prompts, Protocol, Task, Text, Turn
+from videozoomer.protocol.messages import from_rows, to_rows
+from videozoomer.protocol.protocol import VERSION
 
 
 class RecordError(ValueError):
@@ -51,7 +51,13 @@ def trajectory_id(job: EpisodeJob, player: str, protocol: Protocol, prompts: Pro
 
 
 def to_row(
-    job: EpisodeJob, episode: Episode | None, player: str, spent: Spent, failure: str | None, protocol: Protocol, prompts: Prompts
+    job: EpisodeJob,
+    episode: Episode | None,
+    player: str,
+    spent: Spent,
+    failure: str | None,
+    protocol: Protocol,
+    prompts: Prompts,
 ) -> dict:
     """The row of an episode that ended or, with a `failure`, broke off; `episode` is None where none could be begun."""
     status = "failed" if failure else episode.status
@@ -95,7 +101,9 @@ def to_episode(row: dict, task: Task, protocol: Protocol, prompts: Prompts) -> E
             f"not {VERSION} and {prompts.version}; play it again"
         )
     if row["kind"] == "reflection":
-        raise RecordError(f"trajectory {name} is a reflection, whose first turns are another's; only its parent can be played again")
+        raise RecordError(
+            f"trajectory {name} is a reflection, whose first turns are another's; only its parent can be played again"
+        )
     overview = overview_of(row)
     episode = Episode(task, overview, protocol, prompts, max_zooms=row["max_zooms"], author=AUTHORS[row["kind"]])
     for turn in row["turns"]:
@@ -104,7 +112,9 @@ def to_episode(row: dict, task: Task, protocol: Protocol, prompts: Prompts) -> E
         if len(asked) != len(frames):
             if not frames and row["status"] == "failed":
                 break
-            raise RecordError(f"trajectory {name} asks for {len(asked)} frames where {len(frames)} are stored; play it again")
+            raise RecordError(
+                f"trajectory {name} asks for {len(asked)} frames where {len(frames)} are stored; play it again"
+            )
         if asked:
             episode.show(frames)
     return episode
@@ -113,7 +123,11 @@ def to_episode(row: dict, task: Task, protocol: Protocol, prompts: Prompts) -> E
 def overview_of(row: dict) -> tuple[FrameRef, ...]:
     """The frames of the first question."""
     messages = from_rows(row["messages"])
-    return tuple(FrameRef(p.frame_id, p.time_s) for p in messages[1].parts if not isinstance(p, Text)) if len(messages) > 1 else ()
+    return (
+        tuple(FrameRef(p.frame_id, p.time_s) for p in messages[1].parts if not isinstance(p, Text))
+        if len(messages) > 1
+        else ()
+    )
 
 
 def _turn_row(turn: Turn) -> dict:

@@ -6,13 +6,17 @@ import hashlib
 from collections.abc import Iterable, Iterator
 
 from distill.items import EpisodeJob, QuestionItem
-from recipes.model import DistillSettings
-from zoom import Prompts
+from videozoomer.protocol import Prompts
+from videozoomer.settings.model import DistillSettings
 
 
 def reflection_jobs(
-    items: Iterable[QuestionItem], failed_rows: Iterable[dict], settings: DistillSettings, prompts: Prompts,
-    *, temperature: float = 1.0,
+    items: Iterable[QuestionItem],
+    failed_rows: Iterable[dict],
+    settings: DistillSettings,
+    prompts: Prompts,
+    *,
+    temperature: float = 1.0,
 ) -> Iterator[EpisodeJob]:
     """`settings.reflections` episodes for each failed row, of at most `reflect_per_question` rows a question.
 

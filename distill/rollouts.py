@@ -12,18 +12,18 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from distill.client.replies import clean_text
 from distill.errors import CallFailed, StepStopped
-from distill.frames import FrameMissing, FrameStore, read_key
 from distill.items import AUTHORS, EpisodeJob
-from distill.ledger import LedgerError
 from distill.player import AsksAhead, Player, Session, Warms
 from distill.records import RecordError, Spent, to_episode, to_row
-from distill.replies import clean_text
-from distill.threads import helpers
-from zoom import Episode, FrameRef, Prompts, Protocol
+from distill.storage.frames import FrameMissing, FrameStore, read_key
+from distill.storage.ledger import LedgerError
+from distill.storage.threads import helpers
+from videozoomer.protocol import Episode, FrameRef, Prompts, Protocol
 
 if TYPE_CHECKING:
-    from video.types import Frame
+    from videozoomer.video.types import Frame
 
 __all__ = ["EpisodeJob", "FramesAt", "play", "play_all", "play_chains", "play_each"]
 
@@ -54,8 +54,14 @@ class Chain:
 
 
 async def play(
-    job: EpisodeJob, player: Player, frames_at: FramesAt, store: FrameStore, protocol: Protocol, prompts: Prompts,
-    *, readers: ThreadPoolExecutor | None = None,
+    job: EpisodeJob,
+    player: Player,
+    frames_at: FramesAt,
+    store: FrameStore,
+    protocol: Protocol,
+    prompts: Prompts,
+    *,
+    readers: ThreadPoolExecutor | None = None,
 ) -> dict:
     """One episode as a row of table `trajectories`; what cannot be played is a row with status `failed`.
 
@@ -71,7 +77,9 @@ async def play(
             times_s = episode.step(clean_text(reply.text), finish_reason=reply.finish_reason, call_key=reply.call_key)
             if times_s:
                 loop = asyncio.get_running_loop()
-                episode.show(await loop.run_in_executor(readers, _read, job, times_s, frames_at, store, protocol, player))
+                episode.show(
+                    await loop.run_in_executor(readers, _read, job, times_s, frames_at, store, protocol, player)
+                )
     except CallFailed as error:
         spent.add(error.reply)
         failure = error.kind
@@ -94,8 +102,15 @@ async def play(
 
 
 def play_all(
-    jobs: Iterable[EpisodeJob], player: Player | PlayerFor, frames_at: FramesAt, store: FrameStore, protocol: Protocol, prompts: Prompts,
-    *, concurrency: int = 16, on_done: Callable[[dict], object] | None = None,
+    jobs: Iterable[EpisodeJob],
+    player: Player | PlayerFor,
+    frames_at: FramesAt,
+    store: FrameStore,
+    protocol: Protocol,
+    prompts: Prompts,
+    *,
+    concurrency: int = 16,
+    on_done: Callable[[dict], object] | None = None,
 ) -> list[dict]:
     """Play every job and return the rows in the order of the jobs. Blocks; runs its own event loop.
 
@@ -119,8 +134,15 @@ def play_all(
 
 
 async def play_each(
-    jobs: Iterable[EpisodeJob], player: Player | PlayerFor, frames_at: FramesAt, store: FrameStore, protocol: Protocol, prompts: Prompts,
-    *, concurrency: int = 16, readers: int = 4,
+    jobs: Iterable[EpisodeJob],
+    player: Player | PlayerFor,
+    frames_at: FramesAt,
+    store: FrameStore,
+    protocol: Protocol,
+    prompts: Prompts,
+    *,
+    concurrency: int = 16,
+    readers: int = 4,
 ) -> AsyncIterator[tuple[int, dict]]:
     """The number and the row of each job as it ends. Takes jobs only as places come free, or a few before, so it holds little
     more than `concurrency` of them however many there are. `readers` is how many frame reads may run at once. Raises like
@@ -140,8 +162,15 @@ async def play_each(
 
 
 async def play_chains(
-    chains: Iterable[Chain], player: Player | PlayerFor, frames_at: FramesAt, store: FrameStore, protocol: Protocol, prompts: Prompts,
-    *, concurrency: int, readers: int = 4,
+    chains: Iterable[Chain],
+    player: Player | PlayerFor,
+    frames_at: FramesAt,
+    store: FrameStore,
+    protocol: Protocol,
+    prompts: Prompts,
+    *,
+    concurrency: int,
+    readers: int = 4,
 ) -> AsyncIterator[tuple[int, dict]]:
     """Like `play_each` for chains, which run side by side, `concurrency` of them."""
     ahead, pool = helpers(1, "ahead"), helpers(readers, "frames")
@@ -224,12 +253,14 @@ def _chosen(player: Player | PlayerFor, job: EpisodeJob) -> Player:
     return player if hasattr(player, "reply") else player(job)
 
 
-def ask_ahead(jobs: Iterable[EpisodeJob], player: Player | PlayerFor, protocol: Protocol, prompts: Prompts) -> Iterable[EpisodeJob]:
+def ask_ahead(
+    jobs: Iterable[EpisodeJob], player: Player | PlayerFor, protocol: Protocol, prompts: Prompts
+) -> Iterable[EpisodeJob]:
     """Have first turns answered by batches where a player's endpoint says so. Returns the jobs, to be played."""
     asking = [one for one in getattr(player, "players", (player,)) if isinstance(one, AsksAhead)]
     if not any(one.endpoint.batch for one in asking):
         return jobs
-    from distill.batches import first_turns
+    from distill.client.batches import first_turns
 
     jobs = list(jobs)
     for one in asking:
@@ -281,6 +312,6 @@ def _read(
 
 
 def _named(error: Exception) -> str:
-    from video.types import FrameError
+    from videozoomer.video.types import FrameError
 
     return "frame_unreadable" if isinstance(error, FrameError) else "unexpected"

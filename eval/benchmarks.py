@@ -1,7 +1,7 @@
 """Annotation files of public benchmarks, as they are published, into question files of ours.
 
 Nothing is downloaded: point at the files that you have, and at the videos in the recipe. Each benchmark is one entry of
-`BENCHMARKS`; the result has the columns of `sources.questions.COLUMNS` and goes into a recipe as a source of split
+`BENCHMARKS`; the result has the columns of `videozoomer.sources.questions.COLUMNS` and goes into a recipe as a source of split
 `evaluation`.
 
     found = read_benchmark("lvbench", Path("LVBench"))
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sources.questions import read_questions
+from videozoomer.sources.questions import read_questions
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _OPTION = re.compile(r"^\s*\(?([A-Z])[.):]\s*(.*?)\s*$")
@@ -73,14 +73,18 @@ def read_benchmark(name: str, place: Path) -> Found:
                 except Unfit as why:
                     left_out.append(f"{where}: {why}")
         except (KeyError, TypeError, IndexError) as error:
-            raise BenchmarkError(f"{path}: entry {number} is not one of {name} ({error!r}); expected: {benchmark.columns}") from error
+            raise BenchmarkError(
+                f"{path}: entry {number} is not one of {name} ({error!r}); expected: {benchmark.columns}"
+            ) from error
     return Found(questions, left_out)
 
 
 def write_questions(questions: list[dict[str, Any]], target: Path) -> Path:
     """One question a line; the file goes into a recipe's source as it is."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text("".join(json.dumps(question, ensure_ascii=False) + "\n" for question in questions), encoding="utf-8")
+    target.write_text(
+        "".join(json.dumps(question, ensure_ascii=False) + "\n" for question in questions), encoding="utf-8"
+    )
     return target
 
 
@@ -103,7 +107,9 @@ def _videomme(entry: dict[str, Any], where: str) -> dict[str, Any]:
 
 def _longvideobench(entry: dict[str, Any], where: str) -> dict[str, Any]:
     # JSON has `candidates`; the Parquet form has option0 to option4, with N/A for none.
-    options = entry.get("candidates") or [entry[f"option{n}"] for n in range(5) if entry[f"option{n}"] not in (None, "N/A")]
+    options = entry.get("candidates") or [
+        entry[f"option{n}"] for n in range(5) if entry[f"option{n}"] not in (None, "N/A")
+    ]
     if entry.get("correct_choice") in (None, -1):
         raise Unfit("its answer is not public (test split)")
     return {
@@ -114,7 +120,9 @@ def _longvideobench(entry: dict[str, Any], where: str) -> dict[str, Any]:
 
 def _mlvu(entry: dict[str, Any], where: str) -> dict[str, Any]:
     if not entry.get("candidates"):
-        raise Unfit(f"{entry['question_type']} asks for free text, which MLVU has judged by a model; the multiple-choice average leaves it out")
+        raise Unfit(
+            f"{entry['question_type']} asks for free text, which MLVU has judged by a model; the multiple-choice average leaves it out"
+        )
     return {
         "id": entry.get("question_id") or where, "video": entry["video"], "question": entry["question"],
         "options": entry["candidates"], "answer": _letter(entry["answer"], entry["candidates"]), "topic": entry["question_type"],
@@ -135,7 +143,14 @@ def _longvideo_reason(entry: dict[str, Any], where: str) -> dict[str, Any]:
     if answer not in LETTERS[: len(options)]:
         raise Unfit(f"its answer {answer!r} is none of its {len(options)} options")
     # Ids count from 0 in every split's file.
-    return {"id": where, "video": entry["videos"], "question": question, "options": options, "answer": answer, "topic": entry["problem_type"]}
+    return {
+        "id": where,
+        "video": entry["videos"],
+        "question": question,
+        "options": options,
+        "answer": answer,
+        "topic": entry["problem_type"],
+    }
 
 
 BENCHMARKS: dict[str, Benchmark] = {

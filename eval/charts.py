@@ -47,7 +47,14 @@ def horizontal_steps(steps: Sequence[Mapping[str, Any]], title: str) -> altair.C
 
 
 def bars(
-    rows: Sequence[Mapping[str, Any]], x: str, y: str, *, x_title: str, y_title: str, color: str | None = None, percent: bool = False
+    rows: Sequence[Mapping[str, Any]],
+    x: str,
+    y: str,
+    *,
+    x_title: str,
+    y_title: str,
+    color: str | None = None,
+    percent: bool = False,
 ) -> altair.Chart:
     """Upright bars in the order of the rows; `x` is a label, `y` a number; stacked by `color` where named."""
     import altair as alt
@@ -55,11 +62,18 @@ def bars(
     names = list(dict.fromkeys(row[x] for row in rows))
     encoding: dict[str, Any] = {
         "x": alt.X(f"{x}:N", sort=names, title=x_title, axis=alt.Axis(labelAngle=0, labelLimit=120)),
-        "y": alt.Y(f"{y}:Q", title=y_title, axis=alt.Axis(format="%" if percent else "~s", tickMinStep=0 if percent else 1)),
+        "y": alt.Y(
+            f"{y}:Q", title=y_title, axis=alt.Axis(format="%" if percent else "~s", tickMinStep=0 if percent else 1)
+        ),
     }
     if color:
         encoding["color"] = _series(color, rows)
-    return alt.Chart(_values(rows)).mark_bar(color=BLUE, cornerRadiusEnd=2).encode(**encoding).properties(width=WIDTH - 120, height=200)
+    return (
+        alt.Chart(_values(rows))
+        .mark_bar(color=BLUE, cornerRadiusEnd=2)
+        .encode(**encoding)
+        .properties(width=WIDTH - 120, height=200)
+    )
 
 
 def histogram(
@@ -73,14 +87,26 @@ def histogram(
         alt.Chart(_values([{"value": value} for value in values]))
         .mark_bar(color=BLUE, cornerRadiusEnd=2)
         .encode(
-            x=alt.X("value:Q", bin=step, title=title, axis=alt.Axis(format="~g", labelFlush=False, labelOverlap=True, labelSeparation=6)),
+            x=alt.X(
+                "value:Q",
+                bin=step,
+                title=title,
+                axis=alt.Axis(format="~g", labelFlush=False, labelOverlap=True, labelSeparation=6),
+            ),
             y=alt.Y("count():Q", title=y_title, axis=alt.Axis(tickMinStep=1, format="~s")),
         )
         .properties(width=WIDTH - 120, height=180)
     )
 
 
-def dots(rows: Sequence[Mapping[str, Any]], *, label: str, color: str, title: str, limits: tuple[float, float] | None = (0.0, 1.0)) -> altair.Chart:
+def dots(
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    label: str,
+    color: str,
+    title: str,
+    limits: tuple[float, float] | None = (0.0, 1.0),
+) -> altair.Chart:
     """Values with their intervals. A row: `label`, `color`, `value`, `low` and `high` (None where there is none)."""
     import altair as alt
 
@@ -88,9 +114,15 @@ def dots(rows: Sequence[Mapping[str, Any]], *, label: str, color: str, title: st
     names = list(dict.fromkeys(row[label] for row in rows))
     series = list(dict.fromkeys(row[color] for row in rows))
     y = alt.Y(f"{label}:N", sort=names, title=None, axis=_names_axis(names))
-    base = alt.Chart(_values(rows)).encode(y=y, yOffset=alt.YOffset(f"{color}:N", sort=series), color=_series(color, rows))
+    base = alt.Chart(_values(rows)).encode(
+        y=y, yOffset=alt.YOffset(f"{color}:N", sort=series), color=_series(color, rows)
+    )
     x = alt.X("value:Q", title=title, scale=scale, axis=alt.Axis(format="%" if limits else "g"))
-    spans = base.transform_filter("isValid(datum.low)").mark_rule(strokeWidth=2, opacity=0.55).encode(x=alt.X("low:Q"), x2="high:Q")
+    spans = (
+        base.transform_filter("isValid(datum.low)")
+        .mark_rule(strokeWidth=2, opacity=0.55)
+        .encode(x=alt.X("low:Q"), x2="high:Q")
+    )
     points = base.mark_point(filled=True, size=70, opacity=1).encode(x=x)
     return (spans + points).properties(width=WIDTH - 220, height=alt.Step(18 if len(series) > 1 else 26))
 
@@ -106,7 +138,9 @@ def loss_curve(metrics: Sequence[Mapping[str, Any]]) -> altair.Chart:
         {"step": row["step"], "loss": loss, "mean": sum(around) / len(around)}
         for row, loss, around in zip(metrics, losses, near, strict=True)
     ]
-    base = alt.Chart(_values(rows)).encode(x=alt.X("step:Q", title="optimiser step", axis=alt.Axis(tickMinStep=1, format="d")))
+    base = alt.Chart(_values(rows)).encode(
+        x=alt.X("step:Q", title="optimiser step", axis=alt.Axis(tickMinStep=1, format="d"))
+    )
     single = base.mark_line(color=GREY, strokeWidth=1, point=alt.OverlayMarkDef(color=GREY, size=8)).encode(
         y=alt.Y("loss:Q", title="loss", scale=alt.Scale(zero=False))
     )
@@ -120,16 +154,27 @@ def curves(metrics: Sequence[Mapping[str, Any]], names: Sequence[str]) -> altair
 
     rows = [
         {"step": row["step"], "name": name.replace("_", " "), "value": float(row[name])}
-        for name in names for row in metrics if row.get(name) is not None
+        for name in names
+        for row in metrics
+        if row.get(name) is not None
     ]
     order = [name.replace("_", " ") for name in names]
-    base = alt.Chart(_values(rows)).mark_line(color=BLUE, strokeWidth=2, point=alt.OverlayMarkDef(color=BLUE, size=14)).encode(
-        x=alt.X("step:Q", title=None, axis=alt.Axis(tickMinStep=1, format="d")),
-        # The default rounds to the spacing of the ticks, which makes a 1 of a constant 0.5.
-        y=alt.Y(
-            "value:Q", title=None, scale=alt.Scale(zero=False),
-            axis=alt.Axis(labelExpr="abs(datum.value) >= 1000 ? format(datum.value, '~s') : format(datum.value, '.3~g')", tickCount=4),
-        ),
+    base = (
+        alt.Chart(_values(rows))
+        .mark_line(color=BLUE, strokeWidth=2, point=alt.OverlayMarkDef(color=BLUE, size=14))
+        .encode(
+            x=alt.X("step:Q", title=None, axis=alt.Axis(tickMinStep=1, format="d")),
+            # The default rounds to the spacing of the ticks, which makes a 1 of a constant 0.5.
+            y=alt.Y(
+                "value:Q",
+                title=None,
+                scale=alt.Scale(zero=False),
+                axis=alt.Axis(
+                    labelExpr="abs(datum.value) >= 1000 ? format(datum.value, '~s') : format(datum.value, '.3~g')",
+                    tickCount=4,
+                ),
+            ),
+        )
     )
     plots = base.properties(width=(WIDTH - 160) // 3, height=90)
     return plots.facet(facet=alt.Facet("name:N", sort=order, title=None), columns=3).resolve_scale(y="independent")

@@ -54,9 +54,28 @@ def loss_curve_png(metrics: Sequence[Mapping[str, Any]]) -> bytes:
 
 
 RL_CURVES = (
-    "reward", "reward_correct", "reward_format", "reward_tool", "accuracy", "zoom_rate", "zooms", "hit_rate", "kl", "entropy",
-    "clip_share", "groups_dropped", "draws", "sampling_gap", "importance", "needless_frames", "tokens_per_second", "generation_share",
-    "vision_share", "reference_share", "forward_share", "backward_share",
+    "reward",
+    "reward_correct",
+    "reward_format",
+    "reward_tool",
+    "accuracy",
+    "zoom_rate",
+    "zooms",
+    "hit_rate",
+    "kl",
+    "entropy",
+    "clip_share",
+    "groups_dropped",
+    "draws",
+    "sampling_gap",
+    "importance",
+    "needless_frames",
+    "tokens_per_second",
+    "generation_share",
+    "vision_share",
+    "reference_share",
+    "forward_share",
+    "backward_share",
 )
 """What is drawn of a training by reinforcement, as metrics.jsonl names it."""
 
@@ -102,5 +121,8 @@ def funnel_markdown(rows: Iterable[Mapping[str, Any]]) -> str:
     """Rows of table `funnel` as a Markdown table, kind by kind, from what was asked to what is kept."""
     ordered = sorted(rows, key=lambda row: (row["kind"], STAGES.index(row["stage"]), -row["rows"], row["reason"]))
     lines = ["| kind | stage | reason | rows |", "| --- | --- | --- | ---: |"]
-    lines += [f"| {row['kind']} | {row['stage']} | {row['reason'].replace('_', ' ').replace('|', ' ')} | {row['rows']} |" for row in ordered]
+    lines += [
+        f"| {row['kind']} | {row['stage']} | {row['reason'].replace('_', ' ').replace('|', ' ')} | {row['rows']} |"
+        for row in ordered
+    ]
     return "\n".join(lines)

@@ -17,11 +17,11 @@ from eval.settings import SETTINGS, Setting
 from filters.grading import grade_rows
 
 if TYPE_CHECKING:
-    from distill.frames import FrameStore
     from distill.items import EpisodeJob, QuestionItem
     from distill.player import Player
-    from recipes import EvalSettings
-    from zoom import Prompts, Protocol
+    from distill.storage.frames import FrameStore
+    from videozoomer.protocol import Prompts, Protocol
+    from videozoomer.settings import EvalSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,24 +62,39 @@ def _of_played(value: Callable[[dict], float]) -> Callable[[dict, dict | None], 
 METRICS: tuple[Metric, ...] = (
     Metric("accuracy", "share of questions answered rightly; running out of rounds counts as wrong", _accuracy),
     Metric(
-        "hit_rate", "share of questions, of those with known evidence, for which a zoom returned a frame inside it",
-        _hit, settings=("zoom",), applies=lambda question: bool(question["evidence"]),
+        "hit_rate",
+        "share of questions, of those with known evidence, for which a zoom returned a frame inside it",
+        _hit,
+        settings=("zoom",),
+        applies=lambda question: bool(question["evidence"]),
     ),
     Metric(
-        "zooms", "zooms that returned frames, per question", _of_played(lambda row: row["zooms"]),
-        settings=("zoom",), within=(0.0, math.inf),
-    ),
-    Metric(
-        "zoomed", "share of questions for which the player zoomed at all",
-        _of_played(lambda row: row["zooms"] > 0), settings=("zoom",),
-    ),
-    Metric(
-        "frames", "frames shown per question, overview and zooms", _of_played(lambda row: row["frames_shown"]),
+        "zooms",
+        "zooms that returned frames, per question",
+        _of_played(lambda row: row["zooms"]),
+        settings=("zoom",),
         within=(0.0, math.inf),
     ),
-    Metric("well_formed", "share of episodes that kept to the format to the letter", _of_played(lambda row: row["well_formed"])),
     Metric(
-        "unanswered", "share of questions for which the rounds were used up without an answer",
+        "zoomed",
+        "share of questions for which the player zoomed at all",
+        _of_played(lambda row: row["zooms"] > 0),
+        settings=("zoom",),
+    ),
+    Metric(
+        "frames",
+        "frames shown per question, overview and zooms",
+        _of_played(lambda row: row["frames_shown"]),
+        within=(0.0, math.inf),
+    ),
+    Metric(
+        "well_formed",
+        "share of episodes that kept to the format to the letter",
+        _of_played(lambda row: row["well_formed"]),
+    ),
+    Metric(
+        "unanswered",
+        "share of questions for which the rounds were used up without an answer",
         _of_played(lambda row: row["status"] == "exhausted"),
     ),
 )
@@ -94,7 +109,12 @@ BY_TOPIC = ("accuracy", "hit_rate", GAIN)
 
 
 def summarise(
-    trajectories: Iterable[dict], grades: Iterable[dict], questions: Iterable[dict], *, resamples: int = 2000, seed: int = 0
+    trajectories: Iterable[dict],
+    grades: Iterable[dict],
+    questions: Iterable[dict],
+    *,
+    resamples: int = 2000,
+    seed: int = 0,
 ) -> list[dict]:
     """Rows of table `evaluations`, for every player and setting among the rows of kind `evaluation`.
 
@@ -156,7 +176,13 @@ def _gains(zoomed: Sequence[Played], overview: Sequence[Played]) -> list[Played]
 
 
 def _rows(
-    player: str, setting: str, metric: str, items: Sequence[Played], within: tuple[float, float], resamples: int, seed: int
+    player: str,
+    setting: str,
+    metric: str,
+    items: Sequence[Played],
+    within: tuple[float, float],
+    resamples: int,
+    seed: int,
 ) -> list[dict]:
     slices: dict[str, list[Played]] = {ALL: list(items)} if items else {}
     if metric in BY_TOPIC:
@@ -174,8 +200,15 @@ def _rows(
         )
         rows.append(
             {
-                "player": player, "setting": setting, "metric": metric, "slice": name, "value": found.value,
-                "low": found.low, "high": found.high, "questions": found.questions, "unknown": found.unknown,
+                "player": player,
+                "setting": setting,
+                "metric": metric,
+                "slice": name,
+                "value": found.value,
+                "low": found.low,
+                "high": found.high,
+                "questions": found.questions,
+                "unknown": found.unknown,
             }
         )
     return rows

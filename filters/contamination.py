@@ -10,8 +10,8 @@ import polars as pl
 
 from filters.graders.grade import words
 from filters.signatures import find_copies
-from recipes.model import FilterSettings
-from tables import CATALOG, Lake
+from videozoomer.lake import CATALOG, Lake
+from videozoomer.settings.model import FilterSettings
 
 WORDS_IN_COMMON = 13
 """So many words in a row, shared by a training and an evaluation question, are no accident of style; the length is

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from tables import CATALOG
+from videozoomer.lake import CATALOG
 
 KINDS = ("question", "exemplar", "reflection")
 """What is counted. Probes, students' rollouts and evaluations are evidence, and may not go into a shard."""

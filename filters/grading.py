@@ -46,7 +46,9 @@ def grade(question_row: dict[str, Any], answer: str | None) -> Grade:
     return compare(question_row, answer)
 
 
-def grade_rows(trajectory_rows: Iterable[dict[str, Any]], question_rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+def grade_rows(
+    trajectory_rows: Iterable[dict[str, Any]], question_rows: Iterable[dict[str, Any]]
+) -> list[dict[str, Any]]:
     """Rows of table `grades`, one for every trajectory that could be played. A failed one gets none.
 
     Raises:

@@ -20,8 +20,8 @@ import polars as pl
 
 from filters.duplicates import register
 from filters.funnel import count
-from recipes.model import FilterSettings
-from tables import CATALOG, Lake
+from videozoomer.lake import CATALOG, Lake
+from videozoomer.settings.model import FilterSettings
 
 FOLDER = Path(__file__).parent / "rules"
 QUERIES = Path(__file__).parent / "queries"
@@ -104,7 +104,9 @@ def run_rules(lake: Lake, settings: FilterSettings) -> RuleResult:
         for rule in load_rules():
             if rule.level == "selection":
                 left = [t for t, question in question_of.items() if not reasons.get(t) and not dropped.get(question)]
-                connection.register("left_over", pl.DataFrame({"trajectory_id": left}, schema={"trajectory_id": pl.String}))
+                connection.register(
+                    "left_over", pl.DataFrame({"trajectory_id": left}, schema={"trajectory_id": pl.String})
+                )
                 connection.execute(
                     "create or replace temp view survivors as select candidates.* from candidates "
                     "semi join left_over using (trajectory_id) where status <> 'failed'"

@@ -106,7 +106,9 @@ def _aligned(left: np.ndarray, right: np.ndarray, distance: int) -> tuple[float,
     shorter = min(int(told.sum()), int((~_blank(right)).sum()))
     first, last = max(0, -shift), min(len(left), len(right) - shift)
     block = left[first:last]
-    matched = told[first:last] & _same(block, right, distance)[np.arange(len(block)), np.arange(len(block)) + first + shift]
+    matched = (
+        told[first:last] & _same(block, right, distance)[np.arange(len(block)), np.arange(len(block)) + first + shift]
+    )
     if not _several(block[matched], distance):
         return 0.0, shift
     return min(1.0, int(counts.max()) / shorter), shift

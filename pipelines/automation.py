@@ -5,16 +5,29 @@ from collections.abc import Iterator
 import dagster as dg
 
 from assets.workspace import BATCHES, Workspace
-from recipes import Recipe
+from videozoomer.settings import Recipe
 
 BATCH_ASSETS = dg.AssetSelection.groups("videos", "distillation")
 """Materialised batch by batch."""
 WHOLE_ASSETS = dg.AssetSelection.groups("curation", "datasets", "training", "evaluation", "report")
 """Materialised over all batches."""
 
-LIST_JOB = dg.define_asset_job("list_sources", dg.AssetSelection.groups("sources"), description="List videos and read questions again; new files make new batches.")
-BATCH_JOB = dg.define_asset_job("process_batch", BATCH_ASSETS, partitions_def=BATCHES, description="From files to graded trajectories, for one batch (a partition).")
-CURATE_JOB = dg.define_asset_job("curate_and_train", WHOLE_ASSETS, description="From graded trajectories of all batches to shards, policy and report.")
+LIST_JOB = dg.define_asset_job(
+    "list_sources",
+    dg.AssetSelection.groups("sources"),
+    description="List videos and read questions again; new files make new batches.",
+)
+BATCH_JOB = dg.define_asset_job(
+    "process_batch",
+    BATCH_ASSETS,
+    partitions_def=BATCHES,
+    description="From files to graded trajectories, for one batch (a partition).",
+)
+CURATE_JOB = dg.define_asset_job(
+    "curate_and_train",
+    WHOLE_ASSETS,
+    description="From graded trajectories of all batches to shards, policy and report.",
+)
 
 
 def build_jobs() -> list:
@@ -23,15 +36,29 @@ def build_jobs() -> list:
 
 def build_schedules() -> list[dg.ScheduleDefinition]:
     return [
-        dg.ScheduleDefinition(name="nightly_listing", job=LIST_JOB, cron_schedule="0 1 * * *", description="Look for new videos and questions each night."),
-        dg.ScheduleDefinition(name="weekly_curation", job=CURATE_JOB, cron_schedule="0 4 * * 0", description="Curate, write shards, train and report each week."),
+        dg.ScheduleDefinition(
+            name="nightly_listing",
+            job=LIST_JOB,
+            cron_schedule="0 1 * * *",
+            description="Look for new videos and questions each night.",
+        ),
+        dg.ScheduleDefinition(
+            name="weekly_curation",
+            job=CURATE_JOB,
+            cron_schedule="0 4 * * 0",
+            description="Curate, write shards, train and report each week.",
+        ),
     ]
 
 
 def build_sensors(recipe: Recipe) -> list[dg.SensorDefinition]:
     """A sensor that processes each batch once it has been listed."""
 
-    @dg.sensor(job=BATCH_JOB, minimum_interval_seconds=60, description="Process each batch that was listed and has no exemplars yet.")
+    @dg.sensor(
+        job=BATCH_JOB,
+        minimum_interval_seconds=60,
+        description="Process each batch that was listed and has no exemplars yet.",
+    )
     def new_batches(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
         workspace = Workspace(recipe)
         waiting = [batch for batch in workspace.batches() if workspace.stamps.read("reflection_grades", batch) is None]

@@ -22,7 +22,7 @@ from assets import (
 )
 from assets.workspace import Workspace
 from pipelines.automation import build_jobs, build_schedules, build_sensors
-from recipes import Recipe
+from videozoomer.settings import Recipe
 
 MODULES = (sources, videos, distillation, student, curation, datasets, training, harvest, evaluation, reporting)
 """Asset modules in the order in which data flows."""

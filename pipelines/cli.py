@@ -12,14 +12,18 @@ from rich.console import Console
 
 from pipelines import cli_ledger, cli_shards, cli_video
 from pipelines.cli_serve import serve
-from recipes import Recipe, RecipeError, load_recipe
+from videozoomer.settings import Recipe, RecipeError, load_recipe
 
 app = typer.Typer(
     help="From long videos and questions to verified zoom trajectories, and from those to a trained, measured policy.",
-    no_args_is_help=True, rich_markup_mode="markdown", pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
 )
 console = Console()
-RECIPE = Annotated[Path, typer.Option("--recipe", "-r", help="The recipe (YAML) of the run.", envvar="VIDEOZOOMER_RECIPE")]
+RECIPE = Annotated[
+    Path, typer.Option("--recipe", "-r", help="The recipe (YAML) of the run.", envvar="VIDEOZOOMER_RECIPE")
+]
 
 
 def _load(path: Path) -> Recipe:
@@ -40,7 +44,7 @@ def init(path: Annotated[Path, typer.Argument(help="Where to write the recipe.")
 
     Example: `videozoomer init my.yaml`
     """
-    from recipes.template import template
+    from videozoomer.settings.template import template
 
     if path.exists():
         raise _stop(f"{path} exists already; name another file")
@@ -53,8 +57,12 @@ def run(
     recipe: RECIPE,
     only: Annotated[list[str] | None, typer.Option(help="Only this asset (repeatable).")] = None,
     batch: Annotated[list[str] | None, typer.Option(help="Only this batch (repeatable).")] = None,
-    force: Annotated[list[str] | None, typer.Option(help="Make this asset anew although it is current (repeatable).")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be asked and what it would cost; nothing is sent.")] = False,
+    force: Annotated[
+        list[str] | None, typer.Option(help="Make this asset anew although it is current (repeatable).")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be asked and what it would cost; nothing is sent.")
+    ] = False,
 ) -> None:
     """Bring everything up to date: what is current is left alone, what was paid for is not paid again.
 
@@ -69,7 +77,7 @@ def run(
     from pipelines.run import RunFailed
     from pipelines.run import run as bring_up_to_date
     from pipelines.summary import print_summary
-    from sources.files import SourceError
+    from videozoomer.sources.files import SourceError
 
     loaded = _load(recipe)
     if dry_run:
@@ -79,7 +87,11 @@ def run(
         return
     try:
         outcome = bring_up_to_date(
-            loaded, progress=RichProgress(console), only=only or (), batches=batch or (), force=force or (),
+            loaded,
+            progress=RichProgress(console),
+            only=only or (),
+            batches=batch or (),
+            force=force or (),
             say=lambda text: console.print(f"[bold]>[/] {text}", highlight=False),
         )
     except (RunFailed, SourceError) as error:
@@ -132,9 +144,9 @@ def sources_add(
 
     Example: `videozoomer sources add films --videos /data/films --questions /data/films.jsonl -r my.yaml`
     """
-    from recipes.edit import add_source
-    from sources.files import SourceError, list_videos
-    from sources.questions import question_rows, read_questions
+    from videozoomer.settings.edit import add_source
+    from videozoomer.sources.files import SourceError, list_videos
+    from videozoomer.sources.questions import question_rows, read_questions
 
     try:
         offered = list_videos(videos)
@@ -154,14 +166,18 @@ def sources_list(recipe: RECIPE) -> None:
 
     Example: `videozoomer sources list -r my.yaml`
     """
-    from sources.files import SourceError, list_videos
+    from videozoomer.sources.files import SourceError, list_videos
 
     for source in _load(recipe).sources:
         try:
             found = f"{len(list_videos(source.videos))} videos"
         except SourceError as error:
             found = f"unreadable: {error}"
-        console.print(f"{source.name} ({source.split}): {found} in {source.videos}, questions {source.questions}", highlight=False, soft_wrap=True)
+        console.print(
+            f"{source.name} ({source.split}): {found} in {source.videos}, questions {source.questions}",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 trajectories_app = typer.Typer(help="Look at what was played.", no_args_is_help=True)
@@ -185,7 +201,9 @@ def trajectories_list(
 
 
 @trajectories_app.command("show")
-def trajectories_show(recipe: RECIPE, trajectory_id: Annotated[str, typer.Argument(help="Id, or its first characters.")]) -> None:
+def trajectories_show(
+    recipe: RECIPE, trajectory_id: Annotated[str, typer.Argument(help="Id, or its first characters.")]
+) -> None:
     """Show one trajectory: question, every turn with its zoom, frames and fault, verdict and reasons.
 
     Example: `videozoomer trajectories show 3f2a -r my.yaml`

@@ -12,17 +12,21 @@ from rich.console import Console
 from rich.table import Column, Table
 
 if TYPE_CHECKING:
-    from distill.capabilities import Capabilities
-    from recipes.model import Endpoint
+    from distill.client.capabilities import Capabilities
+    from videozoomer.settings.model import Endpoint
 
-app = typer.Typer(help="What was asked of servers, what it cost, and what went wrong.", no_args_is_help=True, rich_markup_mode="markdown")
+app = typer.Typer(
+    help="What was asked of servers, what it cost, and what went wrong.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+)
 console = Console()
 WHERE = Annotated[Path, typer.Argument(help="A ledger, or a folder with ledgers, such as the home of a run.")]
 
 
 def _found(path: Path) -> list[Path]:
-    from distill.journal import find_ledgers
-    from distill.ledger import LedgerError
+    from distill.storage.ledger import LedgerError
+    from distill.storage.ledger_queries import find_ledgers
 
     try:
         return find_ledgers(path)
@@ -41,7 +45,7 @@ def summary(path: WHERE) -> None:
 
     Example: `videozoomer ledger summary runs/demo`
     """
-    from distill.journal import summarise
+    from distill.storage.ledger_queries import summarise
 
     paths = _found(path)
     groups = summarise(paths)
@@ -50,18 +54,30 @@ def summary(path: WHERE) -> None:
         by_model.setdefault((group.purpose, group.model, group.endpoint), []).append(group)
     for (purpose, model, endpoint), outcomes in by_model.items():
         console.print(f"[bold]{model}[/] at {endpoint} ({purpose})", highlight=False)
-        table = Table("outcome", *(_right(name) for name in ("calls", "input", "output", "USD", "median s", "max s")), box=None, padding=(0, 2, 0, 0))
+        table = Table(
+            "outcome",
+            *(_right(name) for name in ("calls", "input", "output", "USD", "median s", "max s")),
+            box=None,
+            padding=(0, 2, 0, 0),
+        )
         for group in outcomes:
             table.add_row(
-                group.outcome, f"{group.attempts:,}", f"{group.input_tokens:,}", f"{group.output_tokens:,}", f"{group.cost_usd:.4f}",
-                f"{group.median_latency_s:.2f}", f"{group.slowest_s:.2f}",
+                group.outcome,
+                f"{group.attempts:,}",
+                f"{group.input_tokens:,}",
+                f"{group.output_tokens:,}",
+                f"{group.cost_usd:.4f}",
+                f"{group.median_latency_s:.2f}",
+                f"{group.slowest_s:.2f}",
             )
         console.print(table)
         if cached := sum(group.cached_tokens for group in outcomes):
             console.print(f"of the input, {cached:,} tokens were cached by the provider")
         console.print()
     total = sum(group.attempts for group in groups)
-    console.print(f"{len(paths)} ledgers, {total:,} calls, ${sum(group.cost_usd for group in groups):.4f}", highlight=False)
+    console.print(
+        f"{len(paths)} ledgers, {total:,} calls, ${sum(group.cost_usd for group in groups):.4f}", highlight=False
+    )
 
 
 def _right(name: str) -> Column:
@@ -71,8 +87,12 @@ def _right(name: str) -> Column:
 @app.command()
 def grep(
     path: WHERE,
-    pattern: Annotated[str, typer.Argument(help="Regular expression, sought in keys, replies, errors and the last text sent.")],
-    outcome: Annotated[str | None, typer.Option(help="Only calls that came out so, such as ok, cut_off or timeout.")] = None,
+    pattern: Annotated[
+        str, typer.Argument(help="Regular expression, sought in keys, replies, errors and the last text sent.")
+    ],
+    outcome: Annotated[
+        str | None, typer.Option(help="Only calls that came out so, such as ok, cut_off or timeout.")
+    ] = None,
     limit: Annotated[int, typer.Option(help="Most entries to show.")] = 20,
 ) -> None:
     """Show calls whose text matches.
@@ -84,12 +104,14 @@ def grep(
     """
     from itertools import islice
 
-    from distill.journal import grep as search
-    from distill.ledger import LedgerError
+    from distill.storage.ledger import LedgerError
+    from distill.storage.ledger_queries import grep as search
 
     try:
         for file, entry in islice(search(_found(path), pattern, outcome=outcome), limit):
-            console.print(f"[bold]{entry.key}[/] attempt {entry.attempt}, {entry.outcome}, {entry.model}, {file}", highlight=False)
+            console.print(
+                f"[bold]{entry.key}[/] attempt {entry.attempt}, {entry.outcome}, {entry.model}, {file}", highlight=False
+            )
             console.print(f"  asked: ...{entry.excerpt[-200:].strip()}", highlight=False, markup=False)
             console.print(f"  came:  {entry.reply or entry.error}", highlight=False, markup=False)
     except LedgerError as error:
@@ -97,13 +119,15 @@ def grep(
 
 
 @app.command()
-def export(path: WHERE, target: Annotated[Path, typer.Argument(help="A file that ends in .jsonl or .parquet.")]) -> None:
+def export(
+    path: WHERE, target: Annotated[Path, typer.Argument(help="A file that ends in .jsonl or .parquet.")]
+) -> None:
     """Write all calls to one file.
 
     Example: `videozoomer ledger export runs/demo calls.parquet`
     """
-    from distill.journal import export as write
-    from distill.ledger import LedgerError
+    from distill.storage.ledger import LedgerError
+    from distill.storage.ledger_queries import export as write
 
     try:
         console.print(f"wrote {write(_found(path), target):,} calls to {target}")
@@ -114,7 +138,10 @@ def export(path: WHERE, target: Annotated[Path, typer.Argument(help="A file that
 @app.command()
 def prune(
     path: WHERE,
-    outcome: Annotated[list[str] | None, typer.Option(help="Also forget final failures of this class, so that they are asked again (repeatable).")] = None,
+    outcome: Annotated[
+        list[str] | None,
+        typer.Option(help="Also forget final failures of this class, so that they are asked again (repeatable)."),
+    ] = None,
     older_than_days: Annotated[float | None, typer.Option(help="Leave younger entries alone.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count.")] = False,
 ) -> None:
@@ -125,8 +152,8 @@ def prune(
     - `videozoomer ledger prune runs/demo --dry-run` - how many attempts failed on the way
     - `videozoomer ledger prune runs/demo --outcome cut_off` - ask cut-off calls again, say after raising max_tokens
     """
-    from distill.journal import prune as delete
-    from distill.ledger import LedgerError
+    from distill.storage.ledger import LedgerError
+    from distill.storage.ledger_queries import prune as delete
 
     before = None if older_than_days is None else time.time() - older_than_days * 86_400
     try:
@@ -139,16 +166,20 @@ def prune(
 @app.command()
 def balance(
     budget: Annotated[Path, typer.Argument(help="The budget's file in the home of a run (budget.sqlite).")],
-    forgive: Annotated[bool, typer.Option("--forgive", help="Free what calls of unknown outcome hold; only when nothing runs.")] = False,
+    forgive: Annotated[
+        bool, typer.Option("--forgive", help="Free what calls of unknown outcome hold; only when nothing runs.")
+    ] = False,
 ) -> None:
     """Show what a run with a cap has paid, and what is set aside for calls whose outcome is not known.
 
     Example: `videozoomer ledger balance runs/films/budget.sqlite --forgive`
     """
-    from distill.budget import Budget
+    from distill.storage.budget import Budget
 
     if not budget.is_file():
-        raise _stop(FileNotFoundError(f"there is no budget {budget}; a run whose recipe sets distill.budget_usd writes one"))
+        raise _stop(
+            FileNotFoundError(f"there is no budget {budget}; a run whose recipe sets distill.budget_usd writes one")
+        )
     with Budget(budget, float("inf")) as opened:
         if forgive:
             console.print(f"freed ${opened.forgive():.4f}")
@@ -161,7 +192,10 @@ def probe(
     base_url: Annotated[str | None, typer.Argument(help="Address of an OpenAI-compatible server, with /v1.")] = None,
     model: Annotated[str | None, typer.Option(help="Model; by default the first that the server lists.")] = None,
     key_env: Annotated[str | None, typer.Option(help="Name of the environment variable that holds the key.")] = None,
-    recipe: Annotated[Path | None, typer.Option("--recipe", "-r", help="Ask the teachers and the judge of this recipe; its runs then know.")] = None,
+    recipe: Annotated[
+        Path | None,
+        typer.Option("--recipe", "-r", help="Ask the teachers and the judge of this recipe; its runs then know."),
+    ] = None,
 ) -> None:
     """Find out by some ten small calls what a server can do: images, stop sequences, seeds, token counts.
 
@@ -176,12 +210,12 @@ def probe(
     import tempfile
 
     from assets.workspace import Workspace
-    from distill.capabilities import find_capabilities
-    from distill.connection import servers_of
+    from distill.client.capabilities import find_capabilities
+    from distill.client.connection import servers_of
     from distill.errors import StepStopped
-    from distill.ledger import Ledger, LedgerError
-    from recipes import RecipeError, load_recipe
-    from recipes.model import Endpoint
+    from distill.storage.ledger import Ledger, LedgerError
+    from videozoomer.settings import RecipeError, load_recipe
+    from videozoomer.settings.model import Endpoint
 
     if (base_url is None) == (recipe is None):
         raise _stop(ValueError("name a server's address, or a recipe with --recipe"))
@@ -189,7 +223,10 @@ def probe(
     with tempfile.TemporaryDirectory() as folder:
         try:
             if recipe is None:
-                target, servers = Path(folder) / "probe.sqlite", [Endpoint(base_url=base_url, model=model, api_key_env=key_env)]
+                target, servers = (
+                    Path(folder) / "probe.sqlite",
+                    [Endpoint(base_url=base_url, model=model, api_key_env=key_env)],
+                )
             else:
                 read = load_recipe(recipe)
                 target, servers = Workspace(read).servers, servers_of(read)
@@ -218,7 +255,12 @@ def _show(server: Endpoint, found: Capabilities) -> None:
 
 @app.command()
 def agreement(
-    recipe: Annotated[Path, typer.Option("--recipe", "-r", help="The recipe (YAML) of a run with exemplars and a judge.", envvar="VIDEOZOOMER_RECIPE")],
+    recipe: Annotated[
+        Path,
+        typer.Option(
+            "--recipe", "-r", help="The recipe (YAML) of a run with exemplars and a judge.", envvar="VIDEOZOOMER_RECIPE"
+        ),
+    ],
     most: Annotated[int, typer.Option(help="Most answers to ask the judge about; each is a call.")] = 200,
 ) -> None:
     """Ask the judge about answers that the rules decided, and count where the two agree.
@@ -229,13 +271,13 @@ def agreement(
 
     from assets.playing import spending
     from assets.workspace import Workspace
-    from distill.chat import ChatPlayer
+    from distill.client.chat import ChatPlayer
     from distill.errors import StepStopped
-    from distill.frames import FrameStore
     from distill.judge import agreement as count
     from distill.judge import agreement_rate, compare_with_rules
-    from recipes import RecipeError, load_recipe
-    from zoom import load_prompts
+    from distill.storage.frames import FrameStore
+    from videozoomer.protocol import load_prompts
+    from videozoomer.settings import RecipeError, load_recipe
 
     try:
         workspace = Workspace(load_recipe(recipe))
@@ -246,13 +288,20 @@ def agreement(
         raise _stop(ValueError(f"{recipe} names no judge; set filters.judge"))
     grades, trajectories, questions = (lake.read(name).to_dicts() for name in ("grades", "trajectories", "questions"))
     with (
-        tempfile.TemporaryDirectory() as folder, FrameStore(Path(folder) / "frames.sqlite") as store,
-        workspace.open_ledger("judge_agreement", "all") as ledger, spending(workspace) as budget,
+        tempfile.TemporaryDirectory() as folder,
+        FrameStore(Path(folder) / "frames.sqlite") as store,
+        workspace.open_ledger("judge_agreement", "all") as ledger,
+        spending(workspace) as budget,
     ):
         judge = ChatPlayer(endpoint, ledger, store, budget=budget, purpose="judge")
         try:
             pairs = compare_with_rules(
-                grades, trajectories, questions, judge, load_prompts(workspace.recipe.protocol.prompts), most=most,
+                grades,
+                trajectories,
+                questions,
+                judge,
+                load_prompts(workspace.recipe.protocol.prompts),
+                most=most,
                 concurrency=endpoint.concurrency,
             )
         except StepStopped as error:

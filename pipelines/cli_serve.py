@@ -13,12 +13,17 @@ def serve(
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes any free one.")] = 8000,
     name: Annotated[str, typer.Option(help="Model name that clients give.")] = "student",
     max_batch: Annotated[int, typer.Option(help="Most requests answered by one pass.")] = 16,
-    take_weights: Annotated[bool, typer.Option(help="Let whoever reaches the port have other weights loaded, as training with `rl.engine: server` does.")] = False,
+    take_weights: Annotated[
+        bool,
+        typer.Option(
+            help="Let whoever reaches the port have other weights loaded, as training with `rl.engine: server` does."
+        ),
+    ] = False,
 ) -> None:
     """Serve a checkpoint: /v1/chat/completions and /v1/models, for players, evaluation and students.
 
     Example: `videozoomer serve runs/demo/training/sft/checkpoint --port 8000 --name student`
     """
-    from train.serve import run
+    from train.serving.server import run
 
     raise typer.Exit(run(checkpoint, host=host, port=port, name=name, max_batch=max_batch, take_weights=take_weights))

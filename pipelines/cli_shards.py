@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-app = typer.Typer(help="Check data sets, and hand them to other trainers.", no_args_is_help=True, rich_markup_mode="markdown")
+app = typer.Typer(
+    help="Check data sets, and hand them to other trainers.", no_args_is_help=True, rich_markup_mode="markdown"
+)
 console = Console()
 WHERE = Annotated[Path, typer.Argument(help="A data set: a folder with manifest.json.")]
 
@@ -24,8 +26,8 @@ def verify(folder: WHERE) -> None:
 
     Example: `videozoomer shards verify runs/demo/shards/sft`
     """
-    from shards.manifest import ShardError
-    from shards.read import ShardSet
+    from videozoomer.shards.manifest import ShardError
+    from videozoomer.shards.read import ShardSet
 
     try:
         shards = ShardSet(folder)
@@ -40,16 +42,20 @@ def verify(folder: WHERE) -> None:
 def export(
     folder: WHERE,
     out: Annotated[Path, typer.Option(help="A new or empty folder.")],
-    form: Annotated[str, typer.Option("--format", help="llama_factory, ms_swift, trl, webdataset (SFT) or verl (RL, evaluation).")],
-    failed_turns: Annotated[bool, typer.Option(help="Keep rows with failed turns although the form trains on them.")] = False,
+    form: Annotated[
+        str, typer.Option("--format", help="llama_factory, ms_swift, trl, webdataset (SFT) or verl (RL, evaluation).")
+    ],
+    failed_turns: Annotated[
+        bool, typer.Option(help="Keep rows with failed turns although the form trains on them.")
+    ] = False,
 ) -> None:
     """Write a data set in the form that another trainer reads; its checksums are verified first.
 
     Example: `videozoomer shards export runs/demo/shards/sft --format llama_factory --out exports/demo`
     """
-    from shards.export import export as write
-    from shards.manifest import ShardError
-    from shards.read import ShardSet
+    from videozoomer.shards.export import export as write
+    from videozoomer.shards.manifest import ShardError
+    from videozoomer.shards.read import ShardSet
 
     try:
         shards = ShardSet(folder)

@@ -15,12 +15,14 @@ from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from video.settings import Ingested
-    from video.types import Frame
+    from videozoomer.video.settings import Ingested
+    from videozoomer.video.types import Frame
 
 app = typer.Typer(
     help="Look at a video as the pipeline does: probe it, take frames, find shots, cut a clip.",
-    no_args_is_help=True, rich_markup_mode="markdown", pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
 )
 console = Console()
 NOT_READABLE = 1
@@ -44,7 +46,7 @@ def probe(
     - `videozoomer video probe talk.mp4`
     - `videozoomer video probe *.mp4 --json | jq -r 'select(.status != "ok") | .uri'` - one JSON object a line
     """
-    from video.ingest import probe_many
+    from videozoomer.video.ingest import probe_many
 
     readable = True
     for result in probe_many(files, timeout_s=timeout_s):
@@ -79,15 +81,15 @@ def frames(
     - `videozoomer video frames talk.mp4 --start 120 --end 124 --fps 4 --sheet zoom.jpg`
     - `videozoomer video frames talk.mp4 --overview --sheet glance.jpg`
     """
-    from recipes.model import ProtocolSettings
-    from video.reader import ReaderPool
-    from video.types import FrameError
+    from videozoomer.settings.model import ProtocolSettings
+    from videozoomer.video.reader import ReaderPool
+    from videozoomer.video.types import FrameError
 
     times_s = list(at or [])
     if (start is None) != (end is None):
         raise typer.BadParameter("a zoom needs both --start and --end")
     if start is not None and end is not None:
-        from zoom.protocol import zoom_times
+        from videozoomer.protocol.protocol import zoom_times
 
         if end <= start:
             raise typer.BadParameter(f"the zoom ends at {end:g} s, before it starts at {start:g} s")
@@ -105,8 +107,15 @@ def frames(
     written = _write_frames(found, out) if out else [None] * len(found)
     _write_sheet(found, sheet)
     rows = [
-        {"requested_s": f.requested_s, "time_s": f.time_s, "frame_id": f.frame_id, "width": f.width, "height": f.height,
-         "bytes": len(f.jpeg), "file": str(path) if path else None}
+        {
+            "requested_s": f.requested_s,
+            "time_s": f.time_s,
+            "frame_id": f.frame_id,
+            "width": f.width,
+            "height": f.height,
+            "bytes": len(f.jpeg),
+            "file": str(path) if path else None,
+        }
         for f, path in zip(found, written, strict=True)
     ]
     _print_rows(rows, as_json)
@@ -128,7 +137,7 @@ def shots(
     - `videozoomer video shots film.mp4 --sheet shots.jpg`
     - `videozoomer video shots film.mp4 --detector histogram --detector threshold --json`
     """
-    from video.settings import DETECTORS, IngestSettings
+    from videozoomer.video.settings import DETECTORS, IngestSettings
 
     unknown = set(detector or ()) - set(DETECTORS)
     if unknown:
@@ -139,7 +148,7 @@ def shots(
         raise _stop(str(error)) from error
     result = _ingested(file, settings)
     if sheet:
-        from video.reader import ReaderPool
+        from videozoomer.video.reader import ReaderPool
 
         with ReaderPool(settings.min_pixels, settings.max_pixels) as pool:
             middles = [(shot.start_s + shot.end_s) / 2 for shot in result.shots]
@@ -162,7 +171,7 @@ def clip(
 
     Example: `videozoomer video clip film.mp4 61.5 75 -o scene.mp4`
     """
-    from video.clip import ClipError, write_clip
+    from videozoomer.video.clip import ClipError, write_clip
 
     try:
         written = write_clip(file, start, end, out, max_width=width)
@@ -181,7 +190,7 @@ def _stop(sentence: str) -> typer.Exit:
 
 
 def _ingested(file: str, settings: object) -> Ingested:
-    from video.ingest import ingest_many
+    from videozoomer.video.ingest import ingest_many
 
     (result,) = ingest_many([file], settings, workers=1)
     if result.record.status != "ok":
@@ -190,8 +199,8 @@ def _ingested(file: str, settings: object) -> Ingested:
 
 
 def _overview_times(file: str) -> list[float]:
-    from video.ingest import probe_many
-    from video.overview import overview_times
+    from videozoomer.video.ingest import probe_many
+    from videozoomer.video.overview import overview_times
 
     (result,) = probe_many([file], workers=1)
     if result.status != "ok" or not result.duration_s:

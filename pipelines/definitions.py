@@ -7,7 +7,7 @@ import os
 import dagster as dg
 
 from pipelines.build import build_defs
-from recipes import RecipeError, load_recipe
+from videozoomer.settings import RecipeError, load_recipe
 
 
 @dg.definitions

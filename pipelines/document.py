@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 from pipelines.build import build_assets
-from recipes import Recipe
-from recipes.model import Endpoint, RlSettings, Source, StudentSettings
-from recipes.rl import HarvestSettings
+from videozoomer.settings import Recipe
+from videozoomer.settings.model import Endpoint, RlSettings, Source, StudentSettings
+from videozoomer.settings.rl import HarvestSettings
 
 BEGIN, END = "<!-- asset graph: written by `make docs` -->", "<!-- end of asset graph -->"
 
@@ -17,8 +17,11 @@ BEGIN, END = "<!-- asset graph: written by `make docs` -->", "<!-- end of asset 
 def as_mermaid() -> str:
     """Every asset in its group; an arrow where one is made from the other and no longer way says so already."""
     recipe = Recipe(
-        name="document", home=".", sources=(Source(name="films", videos="videos", questions="questions.jsonl"),),
-        teacher=Endpoint(base_url="http://127.0.0.1"), student=StudentSettings(),
+        name="document",
+        home=".",
+        sources=(Source(name="films", videos="videos", questions="questions.jsonl"),),
+        teacher=Endpoint(base_url="http://127.0.0.1"),
+        student=StudentSettings(),
         rl=RlSettings(enabled=True, harvest=HarvestSettings(train=True)),
     )
     parents: dict[str, set[str]] = {}
@@ -35,7 +38,10 @@ def as_mermaid() -> str:
     for group, names in groups.items():
         lines += [f"  subgraph group_{group}[{group}]", *(f"    {name}" for name in names), "  end"]
     for name, above in parents.items():
-        lines += [f"  {parent} --> {name}" for parent in sorted(above - {far for near in above for far in _ancestors(near, parents)})]
+        lines += [
+            f"  {parent} --> {name}"
+            for parent in sorted(above - {far for near in above for far in _ancestors(near, parents)})
+        ]
     lines += ["  classDef batched stroke-dasharray: 4 3", f"  class {','.join(batched)} batched", "```"]
     return "\n".join(lines)
 

@@ -9,7 +9,7 @@ import dagster as dg
 
 from assets.sources import listing_digest
 from assets.workspace import Workspace, is_current
-from tables.lake import ALL
+from videozoomer.lake.lake import ALL
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,8 @@ class Plan:
         An asset that is only behind a stale one is left until that one is done: it may come out the same.
         """
         found = [
-            key for key in level.keys
+            key
+            for key in level.keys
             if self.source_changed(key) or not is_current(self.workspace, self.definition_of[key], key, partition)
         ]
         chosen: set[dg.AssetKey] = set()
@@ -77,7 +78,10 @@ class Plan:
         grouped: dict[tuple[int, bool], list[dg.AssetKey]] = {}
         for key in order:
             grouped.setdefault((rank(key), self._partitioned(key)), []).append(key)
-        return [Level(partitioned, tuple(keys)) for (_, partitioned), keys in sorted(grouped.items(), key=lambda item: item[0])]
+        return [
+            Level(partitioned, tuple(keys))
+            for (_, partitioned), keys in sorted(grouped.items(), key=lambda item: item[0])
+        ]
 
     def _partitioned(self, key: dg.AssetKey) -> bool:
         return self.definition_of[key].partitions_def is not None

@@ -26,7 +26,13 @@ class RichProgress(WorkProgress):
     def task(self, label: str, total: int) -> Iterator[Advance]:
         started_s = time.monotonic()
         if self.console.is_terminal:
-            columns = (TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+            columns = (
+                TextColumn("  {task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+                TimeRemainingColumn(),
+            )
             with Progress(*columns, console=self.console, transient=True) as bars:
                 task = bars.add_task(label, total=total)
                 yield lambda steps=1: bars.advance(task, steps)

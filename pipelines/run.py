@@ -17,7 +17,7 @@ from assets import checks
 from assets.workspace import BATCHES, Progress, Workspace
 from pipelines.build import build_assets
 from pipelines.plan import Level, Plan
-from recipes import Recipe
+from videozoomer.settings import Recipe
 
 INSTANCE_FILE = "dagster.yaml"
 
@@ -81,7 +81,9 @@ def run(
     plan = Plan(assets, workspace)
     unknown = sorted({*only, *force} - {key.to_user_string() for key in plan.definition_of})
     if unknown:
-        raise RunFailed(f"there is no asset {unknown[0]!r}; there are {', '.join(k.to_user_string() for k in plan.definition_of)}")
+        raise RunFailed(
+            f"there is no asset {unknown[0]!r}; there are {', '.join(k.to_user_string() for k in plan.definition_of)}"
+        )
     outcome = Outcome()
     resources = {"workspace": workspace, "pipes": dg.PipesSubprocessClient()}
     with open_instance(recipe) as instance, _quiet():
@@ -93,23 +95,44 @@ def run(
             for partition in plan.partitions(level):
                 if level.partitioned and batches and partition not in batches:
                     continue
-                _bring_up_to_date(plan, level, partition, set(wanted), set(force), outcome, [*assets, *checks.build()], resources, instance, say)
+                _bring_up_to_date(
+                    plan,
+                    level,
+                    partition,
+                    set(wanted),
+                    set(force),
+                    outcome,
+                    [*assets, *checks.build()],
+                    resources,
+                    instance,
+                    say,
+                )
     return outcome
 
 
-def _bring_up_to_date(plan, level: Level, partition: str, wanted, force, outcome: Outcome, definitions, resources, instance, say) -> None:
+def _bring_up_to_date(
+    plan, level: Level, partition: str, wanted, force, outcome: Outcome, definitions, resources, instance, say
+) -> None:
     done: set[dg.AssetKey] = set()
     while True:
         forced = {key for key in level.keys if key.to_user_string() in force}
-        todo = [key for key in level.keys if key in wanted and key not in done and (key in plan.stale(level, partition) or key in forced)]
+        todo = [
+            key
+            for key in level.keys
+            if key in wanted and key not in done and (key in plan.stale(level, partition) or key in forced)
+        ]
         todo = [key for key in level.keys if any(key in plan.definition_of[other].keys for other in todo)]
         if not todo:
             break
         where = f" of batch {partition}" if level.partitioned else ""
         say(f"{', '.join(key.to_user_string() for key in todo)}{where}")
         result = dg.materialize(
-            definitions, selection=dg.AssetSelection.assets(*todo), instance=instance, resources=resources,
-            partition_key=partition if level.partitioned else None, raise_on_error=False,
+            definitions,
+            selection=dg.AssetSelection.assets(*todo),
+            instance=instance,
+            resources=resources,
+            partition_key=partition if level.partitioned else None,
+            raise_on_error=False,
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         )
         if not result.success:

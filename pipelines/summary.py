@@ -15,7 +15,7 @@ from rich.table import Table
 from assets.reporting import call_statistics
 from assets.workspace import Workspace
 from pipelines.run import Outcome
-from recipes import Recipe
+from videozoomer.settings import Recipe
 
 
 def print_summary(recipe: Recipe, outcome: Outcome, console: Console, recipe_path: Path) -> None:
@@ -34,7 +34,9 @@ def print_summary(recipe: Recipe, outcome: Outcome, console: Console, recipe_pat
     shown, command = _short(recipe_path), _command()
     console.print(
         f"\nNext:\n  {command} trajectories list --kind reflection -r {shown}\n  {command} ui -r {shown}\n"
-        f"  {command} init my.yaml    (then fill in your videos and server)", highlight=False, soft_wrap=True,
+        f"  {command} init my.yaml    (then fill in your videos and server)",
+        highlight=False,
+        soft_wrap=True,
     )
 
 
@@ -43,13 +45,23 @@ def _lines(workspace: Workspace) -> list[tuple[str, str]]:
     lines: list[tuple[str, str]] = []
     videos = lake.read("videos", columns=["status", "reason", "uri", "duration_s"])
     lost = videos.filter(pl.col("status") != "ok")
-    lines.append(("videos", f"{videos.height - lost.height} taken ({(videos['duration_s'].sum() or 0) / 60:.0f} min), {lost.height} quarantined"
-                  + "".join(f"\n  {Path(row['uri']).name}: {row['reason']}" for row in lost.iter_rows(named=True))))
+    lines.append(
+        (
+            "videos",
+            f"{videos.height - lost.height} taken ({(videos['duration_s'].sum() or 0) / 60:.0f} min), {lost.height} quarantined"
+            + "".join(f"\n  {Path(row['uri']).name}: {row['reason']}" for row in lost.iter_rows(named=True)),
+        )
+    )
     lines.append(("shots", str(lake.read("shots", columns=["video_id"]).height)))
     questions = lake.read("questions", columns=["status", "split"])
     usable = questions.filter(pl.col("status") == "ok")
     splits = Counter(usable["split"].to_list())
-    lines.append(("questions", f"{splits['train']} for training, {splits['evaluation']} for evaluation, {questions.height - usable.height} quarantined"))
+    lines.append(
+        (
+            "questions",
+            f"{splits['train']} for training, {splits['evaluation']} for evaluation, {questions.height - usable.height} quarantined",
+        )
+    )
     lines += _funnel(lake.read("funnel"))
     for stage, calls in call_statistics(workspace).items():
         lines.append((f"calls, {stage}", _calls(calls)))
@@ -57,11 +69,21 @@ def _lines(workspace: Workspace) -> list[tuple[str, str]]:
         stamp = workspace.stamps.read(f"{kind}_shards")
         if stamp:
             facts = stamp.facts
-            lines.append((f"{kind} shards", f"{facts['rows']} rows, {facts['frames']} frames, {facts['bytes'] / 1e6:.1f} MB in {_short(workspace.shards(kind))}"))
+            lines.append(
+                (
+                    f"{kind} shards",
+                    f"{facts['rows']} rows, {facts['frames']} frames, {facts['bytes'] / 1e6:.1f} MB in {_short(workspace.shards(kind))}",
+                )
+            )
     summary = workspace.training("sft") / "summary.json"
     if summary.exists():
         told = json.loads(summary.read_text())
-        lines.append(("training", f"loss {told['loss_before']:.3f} before, {told['loss_after']:.3f} after {told['steps']} steps; checkpoint in {_short(summary.parent / 'checkpoint')}"))
+        lines.append(
+            (
+                "training",
+                f"loss {told['loss_before']:.3f} before, {told['loss_after']:.3f} after {told['steps']} steps; checkpoint in {_short(summary.parent / 'checkpoint')}",
+            )
+        )
     lines += _accuracy(lake.read("evaluations"))
     for name, page in (("report", "index.html"), ("trajectories", "trajectories.html")):
         if (workspace.report / page).exists():
@@ -93,7 +115,9 @@ def _accuracy(evaluations: pl.DataFrame) -> list[tuple[str, str]]:
     by_player: dict[str, list[str]] = {}
     for row in rows.iter_rows(named=True):
         interval = f" [{row['low']:.0%}, {row['high']:.0%}]" if row["low"] is not None else ""
-        by_player.setdefault(row["player"], []).append(f"{row['setting']} {row['value']:.0%}{interval} of {row['questions']}")
+        by_player.setdefault(row["player"], []).append(
+            f"{row['setting']} {row['value']:.0%}{interval} of {row['questions']}"
+        )
     return [(f"accuracy, {player}", "; ".join(found)) for player, found in by_player.items()]
 
 

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from assets.workspace import Workspace
-from recipes import Recipe
+from videozoomer.settings import Recipe
 
 
 class NotFound(LookupError):
@@ -16,17 +16,37 @@ class NotFound(LookupError):
 
 def print_list(recipe: Recipe, console: Console, kind: str | None, outcome: str | None, limit: int) -> None:
     lake = Workspace(recipe).lake
-    rows = lake.read("trajectories", columns=["trajectory_id", "question_id", "kind", "player", "status", "answer", "zooms"])
-    rows = rows.join(lake.read("verdicts", columns=["trajectory_id", "outcome", "reasons"]), on="trajectory_id", how="left")
+    rows = lake.read(
+        "trajectories", columns=["trajectory_id", "question_id", "kind", "player", "status", "answer", "zooms"]
+    )
+    rows = rows.join(
+        lake.read("verdicts", columns=["trajectory_id", "outcome", "reasons"]), on="trajectory_id", how="left"
+    )
     if kind:
         rows = rows.filter(pl.col("kind") == kind)
     if outcome:
         rows = rows.filter(pl.col("outcome") == outcome)
-    table = Table(Column("id", no_wrap=True, min_width=12), "question", "kind", "status", "answer", "zooms", "outcome", "reasons", box=None)
+    table = Table(
+        Column("id", no_wrap=True, min_width=12),
+        "question",
+        "kind",
+        "status",
+        "answer",
+        "zooms",
+        "outcome",
+        "reasons",
+        box=None,
+    )
     for row in rows.sort("kind", "question_id").head(limit).iter_rows(named=True):
         table.add_row(
-            row["trajectory_id"][:12], row["question_id"], row["kind"], row["status"], row["answer"] or "", str(row["zooms"]),
-            row["outcome"] or "", ", ".join(row["reasons"] or []),
+            row["trajectory_id"][:12],
+            row["question_id"],
+            row["kind"],
+            row["status"],
+            row["answer"] or "",
+            str(row["zooms"]),
+            row["outcome"] or "",
+            ", ".join(row["reasons"] or []),
         )
     console.print(table)
     if rows.height > limit:
@@ -39,7 +59,7 @@ def print_one(recipe: Recipe, console: Console, prefix: str) -> None:
     Raises:
         NotFound: none or several do.
     """
-    from viewer.text import render
+    from eval.viewer.text import render
 
     lake = Workspace(recipe).lake
     found = lake.scan("trajectories").filter(pl.col("trajectory_id").str.starts_with(prefix.rstrip("…"))).collect()
@@ -51,4 +71,6 @@ def print_one(recipe: Recipe, console: Console, prefix: str) -> None:
         rows = lake.scan(table).filter(pl.col(column) == row[column]).collect().to_dicts()
         return rows[0] if rows else None
 
-    console.print(render(row, one("questions", "question_id"), one("grades", "trajectory_id"), one("verdicts", "trajectory_id")))
+    console.print(
+        render(row, one("questions", "question_id"), one("grades", "trajectory_id"), one("verdicts", "trajectory_id"))
+    )

@@ -44,7 +44,9 @@ class Recorder:
                 self._pass_on(body)
 
             def _pass_on(self, body: bytes | None) -> None:
-                request = urllib.request.Request(recorder.upstream + self.path, data=body, headers={"Content-Type": "application/json"})
+                request = urllib.request.Request(
+                    recorder.upstream + self.path, data=body, headers={"Content-Type": "application/json"}
+                )
                 try:
                     with urllib.request.urlopen(request, timeout=60) as answer:
                         status, text = answer.status, answer.read()
@@ -81,16 +83,41 @@ class Recorder:
 def write_recipe(path: Path, world: Path, teacher_url: str, **overrides: object) -> Path:
     """A recipe over the small world with everything as small as it goes."""
     recipe = {
-        "name": "test", "home": "run",
+        "name": "test",
+        "home": "run",
         "sources": [
             {"name": "world", "videos": str(world / "train/videos"), "questions": str(world / "train/questions.jsonl")},
-            {"name": "benchmark", "videos": str(world / "evaluation/videos"), "questions": str(world / "evaluation/questions.jsonl"), "split": "evaluation"},
+            {
+                "name": "benchmark",
+                "videos": str(world / "evaluation/videos"),
+                "questions": str(world / "evaluation/questions.jsonl"),
+                "split": "evaluation",
+            },
         ],
         "teacher": {"base_url": f"{teacher_url}/v1", "identity": "local-teacher", "concurrency": 4, "max_tokens": 512},
         "distill": {"samples": 2},
         "video": {"failed_share": 0.9},
-        "policy": {"train_min_pixels": 784, "train_max_pixels": 784, "tiny": {"hidden_size": 32, "layers": 2, "heads": 2, "key_value_heads": 1, "vision_hidden_size": 32, "vocabulary": 512}},
-        "sft": {"max_steps": 2, "batch_size": 2, "micro_batch_size": 1, "zero_stage": 0, "bf16": False, "gradient_checkpointing": False, "learning_rate": 1e-3},
+        "policy": {
+            "train_min_pixels": 784,
+            "train_max_pixels": 784,
+            "tiny": {
+                "hidden_size": 32,
+                "layers": 2,
+                "heads": 2,
+                "key_value_heads": 1,
+                "vision_hidden_size": 32,
+                "vocabulary": 512,
+            },
+        },
+        "sft": {
+            "max_steps": 2,
+            "batch_size": 2,
+            "micro_batch_size": 1,
+            "zero_stage": 0,
+            "bf16": False,
+            "gradient_checkpointing": False,
+            "learning_rate": 1e-3,
+        },
         "evaluation": {"max_questions": 6, "policy_questions": 2, "max_new_tokens": 16, "bootstrap": 200},
     }
     recipe.update(overrides)

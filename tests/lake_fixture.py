@@ -15,10 +15,10 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from eval.metrics import summarise
-from shards.manifest import FILE, Manifest, ShardFile
-from tables.lake import Lake
-from zoom import Episode, FrameRef, Protocol, Task, load_prompts
-from zoom.messages import to_rows
+from videozoomer.lake.lake import Lake
+from videozoomer.protocol import Episode, FrameRef, Protocol, Task, load_prompts
+from videozoomer.protocol.messages import to_rows
+from videozoomer.shards.manifest import FILE, Manifest, ShardFile
 
 SCENES = ("harbour", "forest", "desert", "night street", "kitchen", "snow field")
 COLOURS = ("#31708e", "#3c7a4b", "#c9a66b", "#2b2d42", "#a44a3f", "#dfe7ec")
@@ -55,7 +55,9 @@ class Painter:
         if event_s(video, scene) <= time_s < event_s(video, scene) + 1.5:
             size = self.height // 2
             pen.rectangle((self.width // 2 - size // 2, 4, self.width // 2 + size // 2, 4 + size), fill="white")
-            pen.text((self.width // 2, 4 + size // 2), str(digit(video, scene)), "black", ImageFont.load_default(size), "mm")
+            pen.text(
+                (self.width // 2, 4 + size // 2), str(digit(video, scene)), "black", ImageFont.load_default(size), "mm"
+            )
         out = io.BytesIO()
         image.save(out, "JPEG", quality=70)
         jpeg = out.getvalue()
@@ -99,7 +101,9 @@ def write_lake(root: Path, *, videos: int = 5, held_out: int = 3, width: int = 1
     lake.write("questions", questions)
     rows, grades = [], []
 
-    def play(question: dict, kind: str, player: str, sample: int, skill: float, *, max_zooms: int = 4, blind: bool = False) -> None:
+    def play(
+        question: dict, kind: str, player: str, sample: int, skill: float, *, max_zooms: int = 4, blind: bool = False
+    ) -> None:
         video = int(question["video_uri"].removeprefix("videos/video").removesuffix(".mp4"))
         overview = [] if blind else overviews[video]
         row, grade = _play(question, video, overview, painter, rng, kind, player, sample, skill, max_zooms)
@@ -133,7 +137,12 @@ def _question(video: int, scene: int, split: str) -> dict:
     topic, start_s = TOPICS[scene % len(TOPICS)], event_s(video, scene)
     truth = digit(video, scene)
     text, options, answer, answer_type = {
-        "which": (f"Which digit is shown in the {SCENES[scene]}?", [str((truth + n) % 10) for n in range(4)], "A", "choice"),
+        "which": (
+            f"Which digit is shown in the {SCENES[scene]}?",
+            [str((truth + n) % 10) for n in range(4)],
+            "A",
+            "choice",
+        ),
         "how many": (f"How many digits are shown in the {SCENES[scene]}?", [], "1", "number"),
         "when": (f"When is a digit shown in the {SCENES[scene]}?", [], f"{start_s:.1f}", "time"),
         "yes or no": (f"Is the digit {truth} shown in the {SCENES[scene]}?", [], "yes", "yes_no"),
@@ -155,8 +164,10 @@ def _video(video: int) -> dict:
 
 def _quarantined() -> list[dict]:
     return [
-        _any_video("videos/broken.mp4", "quarantined") | {"reason": "unreadable", "detail": "No frame could be decoded; copy the file again."},
-        _any_video("videos/notes.txt", "quarantined") | {"reason": "no_video", "detail": "The file holds no video stream; take it out."},
+        _any_video("videos/broken.mp4", "quarantined")
+        | {"reason": "unreadable", "detail": "No frame could be decoded; copy the file again."},
+        _any_video("videos/notes.txt", "quarantined")
+        | {"reason": "no_video", "detail": "The file holds no video stream; take it out."},
     ]
 
 
@@ -191,14 +202,30 @@ def _play(
 
     def zoom(start_s: float, length_s: float, fps: float, thought: str) -> list[float]:
         call = json.dumps({"segment": [round(start_s, 1), round(start_s + length_s, 1)], "fps": fps})
-        return episode.step(f"<think>{thought}</think><video_zoom>{call}</video_zoom>", finish_reason="stop", call_key=f"key{rng.random()}")
+        return episode.step(
+            f"<think>{thought}</think><video_zoom>{call}</video_zoom>",
+            finish_reason="stop",
+            call_key=f"key{rng.random()}",
+        )
 
-    episode = Episode(task, overview, protocol, prompts, max_zooms=max_zooms, author="student" if kind in ("student", "reflection") else "policy")
+    episode = Episode(
+        task,
+        overview,
+        protocol,
+        prompts,
+        max_zooms=max_zooms,
+        author="student" if kind in ("student", "reflection") else "policy",
+    )
     failed = kind == "exemplar" and rng.random() < 0.04
     hit = False
     if max_zooms and not failed:
         if kind == "reflection" or rng.random() < 0.3:
-            times = zoom(max(0.0, (at_s + 30) % 100), 6, 2, "The overview shows the place, but nothing is written there. I look here first.")
+            times = zoom(
+                max(0.0, (at_s + 30) % 100),
+                6,
+                2,
+                "The overview shows the place, but nothing is written there. I look here first.",
+            )
             episode.show([painter.frame(video, t) for t in times])
         if kind == "reflection":
             episode = Episode.reflecting_on(episode, prompts.openings[0])
@@ -207,7 +234,12 @@ def _play(
         if right or rng.random() < 0.5:
             hit = right or rng.random() < 0.5
             start_s = min(max(0.0, at_s - 2 if hit else (at_s + 55) % 110), DURATION_S - 8)
-            times = zoom(start_s, 5, rng.choice([1, 2, 3]), f"The {SCENES[scene]} lies around here; a digit could hide between two frames.")
+            times = zoom(
+                start_s,
+                5,
+                rng.choice([1, 2, 3]),
+                f"The {SCENES[scene]} lies around here; a digit could hide between two frames.",
+            )
             episode.show([painter.frame(video, t) for t in times])
     if not failed:
         given = question["answer"] if right else wrong
@@ -215,7 +247,10 @@ def _play(
             while episode.running:
                 episode.step("I am not sure what to say.")
         else:
-            episode.step(f"<think>I have seen enough of the {SCENES[scene]}.</think><answer>{given}</answer>", finish_reason="stop")
+            episode.step(
+                f"<think>I have seen enough of the {SCENES[scene]}.</think><answer>{given}</answer>",
+                finish_reason="stop",
+            )
     status = "failed" if failed else episode.status
     parent = _identifier(question, "student", "student", 0, max_zooms, len(overview)) if kind == "reflection" else None
     row = {
@@ -281,7 +316,11 @@ def _write_verdicts(lake: Lake, rows: list[dict], grades: list[dict], questions:
         count(outcome, row["kind"], reasons[0] if reasons else "")
     stats = []
     for question in (q for q in questions if q["split"] == "train"):
-        of_it = [g["verdict"] for r, g in zip(rows, grades, strict=True) if r["kind"] == "exemplar" and r["question_id"] == question["question_id"]]
+        of_it = [
+            g["verdict"]
+            for r, g in zip(rows, grades, strict=True)
+            if r["kind"] == "exemplar" and r["question_id"] == question["question_id"]
+        ]
         valid, correct = sum(v != "unknown" for v in of_it), of_it.count("correct")
         dropped = question["question_id"].endswith("3")
         count("asked", "question")
@@ -306,12 +345,24 @@ def _training(root: Path) -> Path:
     losses = [2.9 * 0.93**step + 0.35 + 0.05 * (step % 3) for step in range(40)]
     metrics.write_text(
         "".join(
-            json.dumps({"step": step, "loss": loss, "learning_rate": 1e-4 * (1 - step / 40), "tokens_per_second": 900.0}) + "\n"
+            json.dumps(
+                {"step": step, "loss": loss, "learning_rate": 1e-4 * (1 - step / 40), "tokens_per_second": 900.0}
+            )
+            + "\n"
             for step, loss in enumerate(losses)
         )
     )
     summary.write_text(
-        json.dumps({"loss_before": losses[0], "loss_after": losses[-1], "steps": 40, "tokens": 61_000, "seconds": 68.0, "parameters": 1_050_000})
+        json.dumps(
+            {
+                "loss_before": losses[0],
+                "loss_after": losses[-1],
+                "steps": 40,
+                "tokens": 61_000,
+                "seconds": 68.0,
+                "parameters": 1_050_000,
+            }
+        )
     )
     return folder
 
@@ -326,7 +377,8 @@ def _manifest(root: Path) -> Path:
         counts={"rows": 28, "frames": 402, "videos": 3},
         columns={"id": "String"},
         files=tuple(
-            ShardFile(name=name, role=role, split=split, rows=rows, bytes=rows * 1_700, sha256="0" * 64) for name, role, split, rows in named
+            ShardFile(name=name, role=role, split=split, rows=rows, bytes=rows * 1_700, sha256="0" * 64)
+            for name, role, split, rows in named
         ),
     )
     (folder / FILE).write_text(manifest.model_dump_json())

@@ -55,4 +55,6 @@ def read_json_lines(path: Path) -> list[dict] | None:
     try:
         return [json.loads(line) for line in path.read_text().splitlines() if line.strip()]
     except ValueError as error:
-        raise FactsError(f"{path} has a line that is not valid JSON ({error}); write it again by training again") from error
+        raise FactsError(
+            f"{path} has a line that is not valid JSON ({error}); write it again by training again"
+        ) from error

@@ -10,7 +10,22 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import altair
 
-__all__ = ["Raw", "Section", "count", "escape", "facts_list", "figure", "figures", "interval", "note", "number", "share", "size", "table", "words"]
+__all__ = [
+    "Raw",
+    "Section",
+    "count",
+    "escape",
+    "facts_list",
+    "figure",
+    "figures",
+    "interval",
+    "note",
+    "number",
+    "share",
+    "size",
+    "table",
+    "words",
+]
 
 MAX_ROWS = 100
 """Longer tables are cut, and say so."""
@@ -42,20 +57,26 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[Any]], caption: str = 
     body = "".join(
         "<tr>" + "".join(f"<td{mark[n]}>{_cell(value)}</td>" for n, value in enumerate(row)) + "</tr>" for row in shown
     )
-    left_out = "" if len(listed) <= MAX_ROWS else note(f"{len(listed) - MAX_ROWS} more rows are in the tables of the run.")
+    left_out = (
+        "" if len(listed) <= MAX_ROWS else note(f"{len(listed) - MAX_ROWS} more rows are in the tables of the run.")
+    )
     titled = f"<caption>{escape(caption)}</caption>" if caption else ""
     return f'<div class="wide" tabindex="0"><table>{titled}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{left_out}'
 
 
 def facts_list(pairs: Mapping[str, Any]) -> str:
-    inner = "".join(f"<div><dt>{escape(str(name).replace('_', ' '))}</dt><dd>{_cell(value)}</dd></div>" for name, value in pairs.items())
+    inner = "".join(
+        f"<div><dt>{escape(str(name).replace('_', ' '))}</dt><dd>{_cell(value)}</dd></div>"
+        for name, value in pairs.items()
+    )
     return f"<dl>{inner}</dl>"
 
 
 def figures(pairs: Sequence[tuple[str, str, str]]) -> str:
     """The few figures to see first: (what, how much, small print)."""
     inner = "".join(
-        f"<div><dt>{escape(what)}</dt><dd>{escape(much)}</dd><dd class='small'>{escape(small)}</dd></div>" for what, much, small in pairs
+        f"<div><dt>{escape(what)}</dt><dd>{escape(much)}</dd><dd class='small'>{escape(small)}</dd></div>"
+        for what, much, small in pairs
     )
     return f'<dl class="headline">{inner}</dl>'
 

@@ -10,7 +10,7 @@ import polars as pl
 from eval.charts import bars, histogram
 from eval.report.facts import ReportFacts
 from eval.report.html import Section, count, facts_list, figure, note, number, size, table, words
-from tables.lake import Lake
+from videozoomer.lake.lake import Lake
 
 PACKAGES = (
     "videozoomer", "dagster", "polars", "duckdb", "av", "scenedetect-headless", "openai", "torch", "transformers", "deepspeed", "trl",
@@ -19,7 +19,9 @@ PACKAGES = (
 
 
 def what_ran(lake: Lake, facts: ReportFacts) -> Section:
-    played = lake.scan("trajectories", columns=["protocol_version", "prompt_version", "player", "kind"]).unique().collect()
+    played = (
+        lake.scan("trajectories", columns=["protocol_version", "prompt_version", "player", "kind"]).unique().collect()
+    )
     body, absent = "", []
     if facts.recipe_name:
         body += facts_list({"recipe": facts.recipe_name} | ({"made at": facts.made_at} if facts.made_at else {}))
@@ -69,7 +71,16 @@ def videos(lake: Lake, facts: ReportFacts) -> Section:
     body = table(
         ["source", "files", "taken", "quarantined", "hours", "size", "codecs", "of variable rate"],
         [
-            (r["source"], r["files"], r["ok"], r["quarantined"], number(r["hours"]), size(r["bytes"]), r["codecs"], r["variable"])
+            (
+                r["source"],
+                r["files"],
+                r["ok"],
+                r["quarantined"],
+                number(r["hours"]),
+                size(r["bytes"]),
+                r["codecs"],
+                r["variable"],
+            )
             for r in by_source.iter_rows(named=True)
         ],
     )
@@ -83,7 +94,8 @@ def videos(lake: Lake, facts: ReportFacts) -> Section:
     lost = rows.filter(pl.col("status") != "ok").sort("reason", "uri")
     if lost.height:
         body += "<h3>Quarantined files</h3>" + table(
-            ["file", "reason", "what to do"], lost.select("uri", pl.col("reason").str.replace_all("_", " "), "detail").iter_rows()
+            ["file", "reason", "what to do"],
+            lost.select("uri", pl.col("reason").str.replace_all("_", " "), "detail").iter_rows(),
         )
     else:
         body += note("No file had to be quarantined.")
@@ -105,7 +117,11 @@ def shots(lake: Lake, facts: ReportFacts) -> Section:
         }
     )
     chart = histogram(lengths, title="length of a shot in seconds", y_title="shots")
-    return Section("shots", "Shots", body + figure(chart, "shots", f"Lengths of {count(len(lengths))} shots of {len(per_video)} videos."))
+    return Section(
+        "shots",
+        "Shots",
+        body + figure(chart, "shots", f"Lengths of {count(len(lengths))} shots of {len(per_video)} videos."),
+    )
 
 
 def questions(lake: Lake, facts: ReportFacts) -> Section:
@@ -122,7 +138,10 @@ def questions(lake: Lake, facts: ReportFacts) -> Section:
             "to evaluate on": good.filter(pl.col("split") == "evaluation").height,
             "quarantined": rows.height - good.height,
             "with known evidence": good.filter(pl.col("evidence").list.len() > 0).height,
-            "answer types": ", ".join(f"{name.replace('_', ' ')} {n}" for name, n in good.group_by("answer_type").len().sort("answer_type").iter_rows()),
+            "answer types": ", ".join(
+                f"{name.replace('_', ' ')} {n}"
+                for name, n in good.group_by("answer_type").len().sort("answer_type").iter_rows()
+            ),
         }
     )
     if by_topic.height:
@@ -133,5 +152,7 @@ def questions(lake: Lake, facts: ReportFacts) -> Section:
     lost = rows.filter(pl.col("status") != "ok")
     if lost.height:
         reasons = lost.group_by(pl.col("reason").fill_null("no reason given")).len().sort("len", descending=True)
-        body += "<h3>Quarantined questions</h3>" + table(["reason", "questions"], ((words(reason), rows) for reason, rows in reasons.iter_rows()))
+        body += "<h3>Quarantined questions</h3>" + table(
+            ["reason", "questions"], ((words(reason), rows) for reason, rows in reasons.iter_rows())
+        )
     return Section("questions", "Questions", body)

@@ -8,7 +8,7 @@ from eval.bootstrap import estimate
 from eval.charts import bars, dots, histogram, horizontal_steps
 from eval.report.facts import ReportFacts
 from eval.report.html import Section, count, figure, interval, note, number, share, table, words
-from tables.lake import Lake
+from videozoomer.lake.lake import Lake
 
 RATES = ((0, 1), (1, 2), (2, 4), (4, 8), (8, float("inf")))
 """Bins of zoom rates in frames per second, open below and closed above; those of the paper, and one more."""
@@ -24,22 +24,36 @@ FAULTS = {
 def funnel(lake: Lake, facts: ReportFacts) -> Section:
     rows = lake.read("funnel").to_dicts()
     if not rows:
-        return Section("funnel", "Funnel", note("No rule was run."), ["The rules were not run, so nothing was kept or dropped."])
+        return Section(
+            "funnel", "Funnel", note("No rule was run."), ["The rules were not run, so nothing was kept or dropped."]
+        )
     body = "<p>From all that was asked to what is kept. <em>Failed</em> could not be done and may be tried again; <em>rejected</em> was looked at and found wanting.</p>"
     for kind in sorted({row["kind"] for row in rows}, key=lambda name: (name != "question", name)):
         steps, adds_up = funnel_steps([row for row in rows if row["kind"] == kind])
-        asked, kept = (sum(r["rows"] for r in rows if r["kind"] == kind and r["stage"] == stage) for stage in ("asked", "kept"))
-        caption = f"{kind.capitalize()}s: {count(kept)} of {count(asked)} kept" + (f" ({share(kept / asked)})." if asked else ".")
+        asked, kept = (
+            sum(r["rows"] for r in rows if r["kind"] == kind and r["stage"] == stage) for stage in ("asked", "kept")
+        )
+        caption = f"{kind.capitalize()}s: {count(kept)} of {count(asked)} kept" + (
+            f" ({share(kept / asked)})." if asked else "."
+        )
         if not adds_up:
-            caption += " One may be dropped for several reasons at once, so the reasons add up to more than was dropped."
-        body += f"<h3>{kind.capitalize()}s</h3>" + figure(horizontal_steps(steps, f"{kind}s"), f"funnel-{kind}", caption)
+            caption += (
+                " One may be dropped for several reasons at once, so the reasons add up to more than was dropped."
+            )
+        body += f"<h3>{kind.capitalize()}s</h3>" + figure(
+            horizontal_steps(steps, f"{kind}s"), f"funnel-{kind}", caption
+        )
     return Section("funnel", "Funnel", body + _rules_table({row["reason"] for row in rows}))
 
 
 def _rules_table(reasons: set[str]) -> str:
     from filters.rules import load_rules
 
-    listed = [(words(rule.name), rule.drops.replace("`", ""), rule.why.replace("`", "")) for rule in load_rules() if rule.name in reasons]
+    listed = [
+        (words(rule.name), rule.drops.replace("`", ""), rule.why.replace("`", ""))
+        for rule in load_rules()
+        if rule.name in reasons
+    ]
     return "<h3>What the rules drop, and why</h3>" + table(["reason", "drops", "why"], listed) if listed else ""
 
 
@@ -57,25 +71,50 @@ def funnel_steps(rows: list[dict]) -> tuple[list[dict], bool]:
     for row in dropped:
         lower = max(0, left - row["rows"])
         label = words(row["reason"] or row["stage"])
-        steps.append({"label": label, "from": lower, "to": left, "end": left, "text": f"−{count(row['rows'])}", "role": row["stage"]})
+        steps.append(
+            {
+                "label": label,
+                "from": lower,
+                "to": left,
+                "end": left,
+                "text": f"−{count(row['rows'])}",
+                "role": row["stage"],
+            }
+        )
         left = lower if adds_up else asked
     return [*steps, {"label": "kept", "from": 0, "to": kept, "end": kept, "text": count(kept), "role": "kept"}], adds_up
 
 
 def pass_rates(lake: Lake, facts: ReportFacts) -> Section:
-    stats = lake.read("question_stats", columns=["question_id", "video_id", "samples", "valid", "correct", "pass_rate"]).filter(pl.col("samples") > 0)
+    stats = lake.read(
+        "question_stats", columns=["question_id", "video_id", "samples", "valid", "correct", "pass_rate"]
+    ).filter(pl.col("samples") > 0)
     title = "Pass rates of the teacher"
     if not stats.height:
         return Section("pass", title, note("No question has graded exemplars."), ["No exemplar was graded."])
     topics = lake.scan("questions", columns=["question_id", "topic"]).unique("question_id").collect()
-    rows = stats.join(topics, on="question_id", how="left").with_columns(pl.col("topic").fill_null("no topic").str.replace_all("_", " "))
+    rows = stats.join(topics, on="question_id", how="left").with_columns(
+        pl.col("topic").fill_null("no topic").str.replace_all("_", " ")
+    )
     drawn, listed = [], []
-    for name, group in [("all", rows), *((key[0], part) for key, part in sorted(rows.group_by("topic"), key=lambda pair: pair[0]))]:
+    for name, group in [
+        ("all", rows),
+        *((key[0], part) for key, part in sorted(rows.group_by("topic"), key=lambda pair: pair[0])),
+    ]:
         videos = dict(group.select("question_id", "video_id").iter_rows())
         found = estimate(dict(group.select("question_id", "pass_rate").iter_rows()), videos, within=(0.0, 1.0))
         if found.value is not None:
             drawn.append({"topic": name, "who": "teacher", "value": found.value, "low": found.low, "high": found.high})
-        listed.append((name, group.height, group["valid"].sum(), group["correct"].sum(), share(found.value), interval(found.low, found.high)))
+        listed.append(
+            (
+                name,
+                group.height,
+                group["valid"].sum(),
+                group["correct"].sum(),
+                share(found.value),
+                interval(found.low, found.high),
+            )
+        )
     body = ""
     if drawn:
         body += figure(
@@ -86,7 +125,11 @@ def pass_rates(lake: Lake, facts: ReportFacts) -> Section:
     known = rows["pass_rate"].drop_nulls().to_list()
     if known:
         chart = histogram(known, title="pass rate of a question", y_title="questions", bins=10, limits=(0, 1))
-        body += figure(chart, "pass-histogram", "How hard the questions are: questions at the far left or right teach little by themselves.")
+        body += figure(
+            chart,
+            "pass-histogram",
+            "How hard the questions are: questions at the far left or right teach little by themselves.",
+        )
     return Section("pass", title, body)
 
 
@@ -103,11 +146,21 @@ def calls(lake: Lake, facts: ReportFacts) -> Section:
     )  # fmt: skip
     absent = [] if facts.calls else ["Counts of calls, replays and retries were not given."]
     if not rows.height:
-        return Section("calls", "Calls, tokens and cost", note("No episode was played."), ["No episode was played.", *absent])
+        return Section(
+            "calls", "Calls, tokens and cost", note("No episode was played."), ["No episode was played.", *absent]
+        )
     body = table(
         ["kind", "player", "episodes", "failed", "input tokens", "output tokens", "cost"],
         [
-            (r["kind"], r["player"], r["episodes"], r["failed"], r["input_tokens"], r["output_tokens"], f"${r['cost_usd']:,.4f}")
+            (
+                r["kind"],
+                r["player"],
+                r["episodes"],
+                r["failed"],
+                r["input_tokens"],
+                r["output_tokens"],
+                f"${r['cost_usd']:,.4f}",
+            )
             for r in rows.iter_rows(named=True)
         ],
         "Episodes as the tables hold them; cost at the recipe's prices, whether paid now or replayed",
@@ -133,7 +186,11 @@ def zooms(lake: Lake, facts: ReportFacts) -> Section:
     rates = [_rate_bin(fps) for fps in zoomed["fps"]]
     labels = [_rate_label(pair) for pair in RATES]
     by_rate = [{"rate": label, "share": rates.count(label) / len(rates)} for label in labels]
-    by_kind = zoomed.group_by("kind").agg(pl.len(), pl.col("fps").median(), (pl.col("end_s") - pl.col("start_s")).median().alias("length")).sort("kind")
+    by_kind = (
+        zoomed.group_by("kind")
+        .agg(pl.len(), pl.col("fps").median(), (pl.col("end_s") - pl.col("start_s")).median().alias("length"))
+        .sort("kind")
+    )
     durations = dict(lake.read("videos", columns=["video_id", "duration_s"]).drop_nulls().iter_rows())
     places = [
         (row["start_s"] + row["end_s"]) / 2 / durations[row["video_id"]]
@@ -148,7 +205,11 @@ def zooms(lake: Lake, facts: ReportFacts) -> Section:
         f"Rates asked for, over {count(len(rates))} zooms of all kinds. The paper's policy: 25%, 66%, 8%, 1%, and none above 8.",
     )  # fmt: skip
     lengths = (zoomed["end_s"] - zoomed["start_s"]).to_list()
-    body += figure(histogram(lengths, title="length of the window in seconds", y_title="zooms"), "lengths", "How long the windows are.")
+    body += figure(
+        histogram(lengths, title="length of the window in seconds", y_title="zooms"),
+        "lengths",
+        "How long the windows are.",
+    )
     if places:
         chart = histogram(places, title="middle of the window, as a share of the video", y_title="zooms", limits=(0, 1))
         body += figure(chart, "places", "Where in the video zooms fall, from its start (0) to its end (1).")

@@ -12,7 +12,7 @@ from eval.metrics import ALL
 from eval.report import inputs, making, results
 from eval.report.facts import ReportFacts
 from eval.report.html import Section, count, escape, figures, interval, share
-from tables.lake import Lake
+from videozoomer.lake.lake import Lake
 
 SECTIONS = (
     inputs.what_ran, inputs.videos, inputs.shots, inputs.questions,
@@ -36,7 +36,11 @@ def write_report(lake: Lake, facts: ReportFacts, target: Path) -> Path:
 
 
 def write_page(
-    target: Path, name: str, first: Sequence[tuple[str, str, str]], sections: Sequence[Section], trajectories: str | None = None
+    target: Path,
+    name: str,
+    first: Sequence[tuple[str, str, str]],
+    sections: Sequence[Section],
+    trajectories: str | None = None,
 ) -> Path:
     """One HTML file that needs nothing else. `first`: the figures at the top, as (what, how much, small print)."""
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -51,7 +55,9 @@ def headline(lake: Lake) -> list[tuple[str, str, str]]:
     videos = lake.scan("videos", columns=["status"]).collect()["status"]
     questions = lake.scan("questions", columns=["status"]).collect()["status"]
     verdicts = lake.scan("verdicts", columns=["outcome"]).collect()["outcome"]
-    taken, fit, kept = ((column == good).sum() for column, good in ((videos, "ok"), (questions, "ok"), (verdicts, "kept")))
+    taken, fit, kept = (
+        (column == good).sum() for column, good in ((videos, "ok"), (questions, "ok"), (verdicts, "kept"))
+    )
     out = [
         ("videos", count(taken), f"{count(len(videos) - taken)} quarantined"),
         ("questions", count(fit), f"{count(len(questions) - fit)} quarantined"),
@@ -61,7 +67,9 @@ def headline(lake: Lake) -> list[tuple[str, str, str]]:
     for (player,), rows in sorted(scored.group_by("player"), key=lambda pair: pair[0]):
         by_setting = {row["setting"]: row for row in rows.iter_rows(named=True)}
         first = by_setting.get("zoom") or next(iter(by_setting.values()))
-        small = [f"with zoom, {count(first['questions'])} questions" if first["setting"] == "zoom" else first["setting"]]
+        small = [
+            f"with zoom, {count(first['questions'])} questions" if first["setting"] == "zoom" else first["setting"]
+        ]
         if first["low"] is not None:
             small.append(f"95% interval {interval(first['low'], first['high'])}")
         if "overview" in by_setting and first["setting"] == "zoom":
@@ -70,7 +78,9 @@ def headline(lake: Lake) -> list[tuple[str, str, str]]:
     return out
 
 
-def _page(name: str, first: Sequence[tuple[str, str, str]], sections: Sequence[Section], trajectories: str | None) -> str:
+def _page(
+    name: str, first: Sequence[tuple[str, str, str]], sections: Sequence[Section], trajectories: str | None
+) -> str:
     links = "".join(f'<li><a href="#{section.id}">{escape(section.title)}</a></li>' for section in sections)
     body = "".join(
         f'<section id="{section.id}" aria-labelledby="{section.id}-title"><h2 id="{section.id}-title">{escape(section.title)}</h2>{section.body}</section>'

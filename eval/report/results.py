@@ -12,7 +12,7 @@ from eval.metrics import ALL, GAIN, MEANINGS
 from eval.report.facts import ReportFacts, read_json, read_json_lines
 from eval.report.html import Raw, Section, escape, facts_list, figure, interval, note, number, share, size, table, words
 from eval.settings import SETTINGS
-from tables.lake import Lake
+from videozoomer.lake.lake import Lake
 
 SHARES = ("accuracy", "hit_rate", "zoomed", "well_formed", "unanswered", GAIN)
 """Metrics written in percent."""
@@ -21,7 +21,7 @@ STAGES = (("sft", "supervised fine-tuning"), ("rl", "reinforcement learning"), (
 
 
 def shards(lake: Lake, facts: ReportFacts) -> Section:
-    from shards.manifest import FILE, read_manifest
+    from videozoomer.shards.manifest import FILE, read_manifest
 
     rows, absent = [], []
     for kind in dict.fromkeys([*(kind for kind, _ in STAGES), *facts.shard_folders]):
@@ -30,9 +30,19 @@ def shards(lake: Lake, facts: ReportFacts) -> Section:
             absent.append(f"The {kind} data set was not written.")
             continue
         manifest = read_manifest(folder)
-        counts = ", ".join(f"{words(name.rpartition(':')[2])} {value:,}" for name, value in manifest.counts.items() if name not in ("rows", "frames"))
-        rows.append((kind, manifest.rows, manifest.frames, len(manifest.files), size(manifest.bytes), counts, str(folder)))
-    body = table(["data set", "rows", "frames", "files", "size", "counts", "folder"], rows) if rows else note("No data set was written.")
+        counts = ", ".join(
+            f"{words(name.rpartition(':')[2])} {value:,}"
+            for name, value in manifest.counts.items()
+            if name not in ("rows", "frames")
+        )
+        rows.append(
+            (kind, manifest.rows, manifest.frames, len(manifest.files), size(manifest.bytes), counts, str(folder))
+        )
+    body = (
+        table(["data set", "rows", "frames", "files", "size", "counts", "folder"], rows)
+        if rows
+        else note("No data set was written.")
+    )
     return Section("shards", "Data sets", body, absent)
 
 
@@ -45,7 +55,9 @@ def training(lake: Lake, facts: ReportFacts) -> Section:
     body, absent = "", []
     if summary:
         first = {name: summary[name] for name in ("loss_before", "loss_after") if name in summary}
-        rest = {name: value for name, value in summary.items() if name not in first and isinstance(value, int | float | str)}
+        rest = {
+            name: value for name, value in summary.items() if name not in first and isinstance(value, int | float | str)
+        }
         body += facts_list(first | rest)
     else:
         absent.append("There is no summary.json of a training run.")
@@ -65,7 +77,12 @@ def reinforcement(lake: Lake, facts: ReportFacts) -> Section:
     body = facts_list({name: value for name, value in summary.items() if isinstance(value, int | float | str)})
     metrics = read_json_lines(facts.rl_folder / "metrics.jsonl") or []
     if not has_values(metrics):
-        return Section("reinforcement", title, body, ["There is no metrics.jsonl of the reinforcement learning, or it holds no figure."])
+        return Section(
+            "reinforcement",
+            title,
+            body,
+            ["There is no metrics.jsonl of the reinforcement learning, or it holds no figure."],
+        )
     caption = f"Over {len(metrics)} rounds of play. " + note_of_figures(metrics[0], metrics[-1])
     return Section("reinforcement", title, body + figure(curves(metrics, RL_CURVES), "rl-curves", caption))
 
@@ -74,7 +91,8 @@ def note_of_figures(first: dict, last: dict) -> str:
     """The plots in words, for who cannot see them."""
     told = [
         f"{words(name)} {first[name]:.3g} at first, {last[name]:.3g} at last"
-        for name in ("reward", "accuracy", "zoom_rate", "hit_rate") if first.get(name) is not None and last.get(name) is not None
+        for name in ("reward", "accuracy", "zoom_rate", "hit_rate")
+        if first.get(name) is not None and last.get(name) is not None
     ]
     return "; ".join(told) + "." if told else ""
 
@@ -111,7 +129,9 @@ def evaluations(lake: Lake, facts: ReportFacts) -> Section:
     if any(row["slice"] != ALL for row in rows):
         body += "<h3>Accuracy by topic</h3>" + _by_topic([row for row in rows if row["slice"] != ALL])
     played = {row["setting"] for row in rows}
-    absent = [f"The setting '{name}' ({what}) was not evaluated." for name, what in SETTINGS.items() if name not in played]
+    absent = [
+        f"The setting '{name}' ({what}) was not evaluated." for name, what in SETTINGS.items() if name not in played
+    ]
     return Section("evaluations", "Evaluations", body, absent)
 
 
@@ -133,21 +153,32 @@ def _by_setting(rows: Sequence[dict]) -> str:
 def _by_topic(rows: Sequence[dict]) -> str:
     """One row for each player and topic, one column for each setting and one for what zooming adds."""
     found = {(row["player"], row["slice"], row["metric"], row["setting"]): row for row in rows}
-    columns = [("accuracy", setting, setting) for setting in SETTINGS if any(key[2:] == ("accuracy", setting) for key in found)]
+    columns = [
+        ("accuracy", setting, setting) for setting in SETTINGS if any(key[2:] == ("accuracy", setting) for key in found)
+    ]
     columns += [(GAIN, "zoom", "gain by zooming")] if any(key[2] == GAIN for key in found) else []
 
     def cell(row: dict | None) -> str | None:
         if row is None:
             return None
         write = _signed if row["metric"] == GAIN else share
-        small = [f"{row['questions']} question{'' if row['questions'] == 1 else 's'}"] + ([interval(row["low"], row["high"], write)] if row["low"] is not None else [])
+        small = [f"{row['questions']} question{'' if row['questions'] == 1 else 's'}"] + (
+            [interval(row["low"], row["high"], write)] if row["low"] is not None else []
+        )
         small += [f"{row['unknown']} unknown"] if row["unknown"] else []
         return Raw(f"{write(row['value'])}<br><small>{escape('; '.join(small))}</small>")
 
     pairs = dict.fromkeys((row["player"], row["slice"]) for row in rows)
     return table(
         ["player", "topic", *(title for _, _, title in columns)],
-        [(player, words(topic), *(cell(found.get((player, topic, metric, setting))) for metric, setting, _ in columns)) for player, topic in pairs],
+        [
+            (
+                player,
+                words(topic),
+                *(cell(found.get((player, topic, metric, setting))) for metric, setting, _ in columns),
+            )
+            for player, topic in pairs
+        ],
     )
 
 
@@ -174,15 +205,27 @@ def _signed(value: float | None) -> str:
 def leaks(lake: Lake, facts: ReportFacts) -> Section:
     title = "Leaks between training and evaluation"
     if not lake.partitions("leaks"):
-        return Section("leaks", title, note("Leaks were not looked for."), ["Training data was not checked against the evaluation sets."])
+        return Section(
+            "leaks",
+            title,
+            note("Leaks were not looked for."),
+            ["Training data was not checked against the evaluation sets."],
+        )
     rows = lake.read("leaks").sort("kind", "train_id", "evaluation_id")
     if not rows.height:
-        return Section("leaks", title, note("Training videos and questions were held against every evaluation set; none was found in one."))
+        return Section(
+            "leaks",
+            title,
+            note("Training videos and questions were held against every evaluation set; none was found in one."),
+        )
     counted = rows.group_by("kind").agg(pl.len(), pl.col("train_id").n_unique().alias("items")).sort("kind")
     body = table(["kind", "pairs", "training items"], ((words(k), n, m) for k, n, m in counted.iter_rows()))
     body += "<p>What was found on both sides is left out of the training data.</p>" + table(
         ["kind", "training side", "evaluation side", "likeness"],
-        ((words(r["kind"]), r["train_id"], r["evaluation_id"], f"{r['score']:.2f}") for r in rows.iter_rows(named=True)),
+        (
+            (words(r["kind"]), r["train_id"], r["evaluation_id"], f"{r['score']:.2f}")
+            for r in rows.iter_rows(named=True)
+        ),
     )
     return Section("leaks", title, body)
 

@@ -21,7 +21,24 @@ _TOKEN = re.compile(rf"(?P<figure>{_FIGURE.pattern})|(?P<word>[^\W\d_]+)|(?P<per
 _FORMULA = re.compile(r"[\d\s.,+\-*/^(){}\\a-z]{1,60}")
 _HEDGE = re.compile(r"\b(?:or|to|between)\b|\d\s*-\s*\d", re.I)
 _NEGATIVE = {"minus", "negative"}
-_NO_UNIT = {"and", "or", "to", "in", "of", "at", "on", "is", "are", "per", "times", "time", "with", "for", "then", "but"}
+_NO_UNIT = {
+    "and",
+    "or",
+    "to",
+    "in",
+    "of",
+    "at",
+    "on",
+    "is",
+    "are",
+    "per",
+    "times",
+    "time",
+    "with",
+    "for",
+    "then",
+    "but",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +138,11 @@ def _formula(text: str) -> Fraction | None:
     from math_verify import LatexExtractionConfig, parse
 
     body = text.strip().strip("$").strip()
-    if not _FORMULA.fullmatch(body) or body.count("^") > 1 or not re.fullmatch(r"[^^]*(\^\{?-?\d{1,2}\}?(?!\d)[^^]*)?", body):
+    if (
+        not _FORMULA.fullmatch(body)
+        or body.count("^") > 1
+        or not re.fullmatch(r"[^^]*(\^\{?-?\d{1,2}\}?(?!\d)[^^]*)?", body)
+    ):
         return None
     logging.getLogger("math_verify.parser").setLevel(logging.ERROR)
     parsed = parse(f"${body}$", extraction_config=[LatexExtractionConfig()], parsing_timeout=None)

@@ -47,7 +47,10 @@ def _items(answer: str, wanted: int | None, options: Sequence[str]) -> list[str]
 
 
 def _cut(separator: re.Pattern[str], body: str) -> list[str]:
-    parts = [re.sub(r"^(?:and|then|first|finally|lastly)\s+", "", part.strip(" ,.;"), flags=re.I) for part in separator.split(body)]
+    parts = [
+        re.sub(r"^(?:and|then|first|finally|lastly)\s+", "", part.strip(" ,.;"), flags=re.I)
+        for part in separator.split(body)
+    ]
     return [part.strip() for part in parts if part.strip()]
 
 

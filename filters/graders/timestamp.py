@@ -32,7 +32,9 @@ def compare(question: dict[str, Any], answer: str) -> Grade:
         return graded("unknown", NAME, f"the question's own answer {question['answer']!r} is not one time")
     right = expected[0]
     if not given:
-        return graded("unknown" if _words_only(answer) else "wrong", NAME, f"{answer!r} holds no time; expected {right:g} s")
+        return graded(
+            "unknown" if _words_only(answer) else "wrong", NAME, f"{answer!r} holds no time; expected {right:g} s"
+        )
     fits = [_near(time_s, right, question.get("evidence") or ()) for time_s in given]
     detail = f"{', '.join(f'{time_s:g}' for time_s in given)} s, expected {right:g} s"
     if all(fits):

@@ -29,16 +29,38 @@ class BatchServer(ChatServer):
             name = f"file-{len(self.files)}"
             self.files[name] = part.split(b"\r\n\r\n", 1)[1].removesuffix(b"\r\n")
             self.counts["files"] += 1
-            return _json(200, {"id": name, "object": "file", "bytes": len(self.files[name]), "created_at": 0, "filename": "x", "purpose": "batch", "status": "processed"})
-        return 200, {"content-type": "application/octet-stream"}, self.files[re.search(r"/files/([^/]+)/content", path)[1]]
+            return _json(
+                200,
+                {
+                    "id": name,
+                    "object": "file",
+                    "bytes": len(self.files[name]),
+                    "created_at": 0,
+                    "filename": "x",
+                    "purpose": "batch",
+                    "status": "processed",
+                },
+            )
+        return (
+            200,
+            {"content-type": "application/octet-stream"},
+            self.files[re.search(r"/files/([^/]+)/content", path)[1]],
+        )
 
     async def _batches(self, method: str, path: str, body: bytes):
         if method == "POST":
             asked = json.loads(body)
             name = f"batch-{len(self.batches)}"
             self.batches[name] = {
-                "id": name, "object": "batch", "endpoint": asked["endpoint"], "input_file_id": asked["input_file_id"], "created_at": 0,
-                "completion_window": "24h", "status": "in_progress", "metadata": asked.get("metadata"), "looks": 0,
+                "id": name,
+                "object": "batch",
+                "endpoint": asked["endpoint"],
+                "input_file_id": asked["input_file_id"],
+                "created_at": 0,
+                "completion_window": "24h",
+                "status": "in_progress",
+                "metadata": asked.get("metadata"),
+                "looks": 0,
             }
             self.counts["batches"] += 1
             return _json(200, self.batches[name])
@@ -54,8 +76,16 @@ class BatchServer(ChatServer):
         lines = [json.loads(line) for line in self.files[batch["input_file_id"]].splitlines()]
         out = []
         for line in lines[: len(lines) - self.lose]:
-            answer = await super()._answer("POST", "/v1/chat/completions", json.dumps(line["body"], separators=(",", ":")).encode())
-            out.append({"custom_id": line["custom_id"], "response": {"status_code": answer[0], "body": json.loads(answer[2])}, "error": None})
+            answer = await super()._answer(
+                "POST", "/v1/chat/completions", json.dumps(line["body"], separators=(",", ":")).encode()
+            )
+            out.append(
+                {
+                    "custom_id": line["custom_id"],
+                    "response": {"status_code": answer[0], "body": json.loads(answer[2])},
+                    "error": None,
+                }
+            )
         name = f"file-{len(self.files)}"
         self.files[name] = "\n".join(map(json.dumps, out)).encode()
         batch |= {"status": "expired" if self.lose else "completed", "output_file_id": name}

@@ -21,7 +21,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-from zoom.parsing import STOP
+from videozoomer.protocol.parsing import STOP
 
 STORM = {"429": 0.10, "500": 0.05, "hang": 0.05, "cut": 0.03, "malformed": 0.02, "close": 0.01}
 _SEED, _QUESTION = re.compile(rb'"seed":(-?\d+)'), re.compile(rb"Question: ([^\\\"]*)")
@@ -30,9 +30,18 @@ _DURATION = re.compile(rb"The video lasts ([\d.]+) seconds")
 
 class ChatServer:
     def __init__(
-        self, *, latency_s: float = 0.0, storm: dict[str, float] | None = None, seed: int = 0, refuses: tuple[str, ...] = (),
-        behave: Callable[[int, bytes], str | tuple | None] | None = None, zooms: int = 1, keep: bool = True,
-        swallow_stop: bool = True, port: int = 0, tls: ssl.SSLContext | None = None,
+        self,
+        *,
+        latency_s: float = 0.0,
+        storm: dict[str, float] | None = None,
+        seed: int = 0,
+        refuses: tuple[str, ...] = (),
+        behave: Callable[[int, bytes], str | tuple | None] | None = None,
+        zooms: int = 1,
+        keep: bool = True,
+        swallow_stop: bool = True,
+        port: int = 0,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         """`behave(number, body)` may return a misbehaviour's name, a whole (status, headers, body), or None to answer by
         rule. `keep=False` forgets bodies, for long runs."""
@@ -86,7 +95,12 @@ class ChatServer:
                     break
                 status, headers, content = answer
                 lines = {"content-type": "application/json", "content-length": str(len(content))} | headers
-                writer.write(f"HTTP/1.1 {status} X\r\n".encode() + "".join(f"{k}: {v}\r\n" for k, v in lines.items()).encode() + b"\r\n" + content)
+                writer.write(
+                    f"HTTP/1.1 {status} X\r\n".encode()
+                    + "".join(f"{k}: {v}\r\n" for k, v in lines.items()).encode()
+                    + b"\r\n"
+                    + content
+                )
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             pass
@@ -96,9 +110,16 @@ class ChatServer:
     async def _answer(self, method: str, path: str, body: bytes) -> tuple[int, dict, bytes] | None:
         if path.endswith("/models"):
             self.counts["models"] += 1
-            return _json(200, {"object": "list", "data": [{"id": "rule-player", "object": "model", "created": 0, "owned_by": "us"}]})
+            return _json(
+                200,
+                {"object": "list", "data": [{"id": "rule-player", "object": "model", "created": 0, "owned_by": "us"}]},
+            )
         if path.endswith("/stats"):
-            return _json(200, dict(self.counts) | {"at_once": self.at_once, "most_at_once": self.most_at_once, "cpu_s": time.process_time()})
+            return _json(
+                200,
+                dict(self.counts)
+                | {"at_once": self.at_once, "most_at_once": self.most_at_once, "cpu_s": time.process_time()},
+            )
         number = self.counts["calls"]
         self.counts["calls"] += 1
         if self.keep:
@@ -143,7 +164,15 @@ class ChatServer:
         if how == "filtered":
             return _json(200, self.completion(None, reason="content_filter"))
         if how == "overflow":
-            return _json(400, {"error": {"message": "This model's maximum context length is 8192 tokens", "code": "context_length_exceeded"}})
+            return _json(
+                400,
+                {
+                    "error": {
+                        "message": "This model's maximum context length is 8192 tokens",
+                        "code": "context_length_exceeded",
+                    }
+                },
+            )
         headers = {"retry-after-ms": "20"} if how == "429" else {}
         return int(how), headers, json.dumps({"error": {"message": f"ordered to fail with {how}"}}).encode()
 
@@ -163,7 +192,10 @@ class ChatServer:
 
     def completion(self, text: str | None, reason: str = "stop") -> dict:
         return {
-            "id": "x", "object": "chat.completion", "created": 0, "model": "rule-player",
+            "id": "x",
+            "object": "chat.completion",
+            "created": 0,
+            "model": "rule-player",
             "choices": [{"index": 0, "finish_reason": reason, "message": {"role": "assistant", "content": text}}],
             "usage": {"prompt_tokens": 1000, "completion_tokens": 50, "total_tokens": 1050},
         }
@@ -180,5 +212,11 @@ if __name__ == "__main__":
     parser.add_argument("--zooms", type=int, default=1)
     parser.add_argument("--port", type=int, default=0)
     chosen = parser.parse_args()
-    server = ChatServer(latency_s=chosen.latency, storm=STORM if chosen.storm else None, zooms=chosen.zooms, keep=False, port=chosen.port)
+    server = ChatServer(
+        latency_s=chosen.latency,
+        storm=STORM if chosen.storm else None,
+        zooms=chosen.zooms,
+        keep=False,
+        port=chosen.port,
+    )
     asyncio.run(server._serve())

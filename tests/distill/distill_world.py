@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageDraw
 
-from distill.frames import FrameStore
 from distill.items import QuestionItem
-from video.types import Frame
-from zoom import FrameRef
+from distill.storage.frames import FrameStore
+from videozoomer.protocol import FrameRef
+from videozoomer.video.types import Frame
 
 
 def make_frame(uri: str, time_s: float, size: tuple[int, int] = (56, 42)) -> Frame:
@@ -29,7 +29,9 @@ def frames_at(uri: str, times_s: Sequence[float]) -> list[Frame]:
     return [make_frame(uri, time_s) for time_s in times_s]
 
 
-def make_items(store: FrameStore, count: int, *, videos: int = 2, overview: int = 4, duration_s: float = 60.0) -> list[QuestionItem]:
+def make_items(
+    store: FrameStore, count: int, *, videos: int = 2, overview: int = 4, duration_s: float = 60.0
+) -> list[QuestionItem]:
     shown = {}
     for video in range(videos):
         times = [duration_s * index / overview for index in range(overview)]
@@ -38,9 +40,15 @@ def make_items(store: FrameStore, count: int, *, videos: int = 2, overview: int 
         shown[video] = tuple(FrameRef(frame.frame_id, frame.time_s) for frame in frames)
     return [
         QuestionItem(
-            question_id=f"q{index:05d}", video_id=f"v{index % videos}", video_uri=f"video{index % videos}", batch="demo-0000",
-            question=f"What is number {index}?", options=("a circle", "a square"), answer_type="choice",
-            duration_s=duration_s, overview=shown[index % videos],
+            question_id=f"q{index:05d}",
+            video_id=f"v{index % videos}",
+            video_uri=f"video{index % videos}",
+            batch="demo-0000",
+            question=f"What is number {index}?",
+            options=("a circle", "a square"),
+            answer_type="choice",
+            duration_s=duration_s,
+            overview=shown[index % videos],
         )
         for index in range(count)
     ]

@@ -4,17 +4,17 @@ import pytest
 from batch_server import BatchServer
 from distill_world import frames_at, make_items
 
-from distill.batches import answer_in_batches, first_turns, judge_calls
-from distill.budget import Budget
-from distill.chat import ChatPlayer
+from distill.client.batches import answer_in_batches, first_turns, judge_calls
+from distill.client.chat import ChatPlayer
 from distill.errors import EndpointDown
 from distill.exemplars import exemplar_jobs, play_exemplars
-from distill.frames import FrameStore
 from distill.judge import Case, judge_cases
-from distill.ledger import Ledger, read_entries
 from distill.rollouts import play_all
-from recipes.model import DistillSettings, Endpoint, Prices
-from zoom import Protocol, load_prompts
+from distill.storage.budget import Budget
+from distill.storage.frames import FrameStore
+from distill.storage.ledger import Ledger, read_entries
+from videozoomer.protocol import Protocol, load_prompts
+from videozoomer.settings.model import DistillSettings, Endpoint, Prices
 
 PROTOCOL, PROMPTS = Protocol(), load_prompts("v1")
 
@@ -26,12 +26,16 @@ def store(tmp_path):
 
 
 def endpoint(server):
-    return Endpoint(base_url=server.url, identity="test", prices=Prices(input_per_million=2, output_per_million=10), max_tokens=100)
+    return Endpoint(
+        base_url=server.url, identity="test", prices=Prices(input_per_million=2, output_per_million=10), max_tokens=100
+    )
 
 
 def batched(server, store, path, jobs, **fields):
     with Ledger(path) as ledger:
-        return answer_in_batches(first_turns(jobs, PROTOCOL, PROMPTS), endpoint(server), ledger, store, poll_s=0.01, **fields)
+        return answer_in_batches(
+            first_turns(jobs, PROTOCOL, PROMPTS), endpoint(server), ledger, store, poll_s=0.01, **fields
+        )
 
 
 def test_first_turns_are_answered_by_batches_and_replayed(store, tmp_path):
@@ -48,7 +52,9 @@ def test_first_turns_are_answered_by_batches_and_replayed(store, tmp_path):
             live = play_all(jobs, ChatPlayer(endpoint(server), ledger, store), frames_at, store, PROTOCOL, PROMPTS)
     assert calls["replayed"] == 10 and calls["made"] == 10
     full = (1000 * 2 + 50 * 10) / 1e6
-    assert {row["cost_usd"] for row in rows} == {rows[0]["cost_usd"]} and rows[0]["cost_usd"] == pytest.approx(1.5 * full)
+    assert {row["cost_usd"] for row in rows} == {rows[0]["cost_usd"]} and rows[0]["cost_usd"] == pytest.approx(
+        1.5 * full
+    )
     assert [row | {"cost_usd": 0} for row in rows] == [row | {"cost_usd": 0} for row in live]
 
 
@@ -93,7 +99,10 @@ def test_judges_go_by_batches_too(store, tmp_path):
     cases = [Case(str(index), f"q{index}", "a", "b") for index in range(3)]
     with BatchServer() as server, Ledger(tmp_path / "l.sqlite") as ledger:
         chosen = endpoint(server)
-        assert answer_in_batches(judge_calls(cases, PROMPTS), chosen, ledger, store, purpose="judge", poll_s=0.01).answered == 3
+        assert (
+            answer_in_batches(judge_calls(cases, PROMPTS), chosen, ledger, store, purpose="judge", poll_s=0.01).answered
+            == 3
+        )
         judged = judge_cases(cases, ChatPlayer(chosen, ledger, store, purpose="judge"), PROMPTS)
         assert len(judged) == 3 and server.counts["calls"] == 3
 
@@ -108,7 +117,9 @@ def test_a_server_without_batches_says_so(store, tmp_path):
 
 @pytest.mark.parametrize("enough", [None, 1])
 def test_a_recipe_that_says_so_plays_first_turns_by_batch(store, tmp_path, enough, monkeypatch):
-    monkeypatch.setattr("distill.batches.answer_in_batches.__kwdefaults__", answer_in_batches.__kwdefaults__ | {"poll_s": 0.01})
+    monkeypatch.setattr(
+        "distill.client.batches.answer_in_batches.__kwdefaults__", answer_in_batches.__kwdefaults__ | {"poll_s": 0.01}
+    )
     items, settings = make_items(store, 3), DistillSettings(samples=2, enough_correct=enough)
     with BatchServer() as server, Ledger(tmp_path / "l.sqlite") as ledger:
         chosen = endpoint(server).model_copy(update={"batch": True})

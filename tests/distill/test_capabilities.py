@@ -8,18 +8,18 @@ from distill_world import frames_at, make_items
 from typer.testing import CliRunner
 
 from assets.workspace import Workspace
-from distill.capabilities import find_capabilities
-from distill.chat import ChatPlayer
+from distill.client.capabilities import find_capabilities
+from distill.client.chat import ChatPlayer
 from distill.errors import EndpointDown
 from distill.estimate import Assumed, estimate_run
 from distill.exemplars import exemplar_jobs
-from distill.frames import FrameStore
-from distill.ledger import Ledger, read_entries
 from distill.rollouts import play_all
+from distill.storage.frames import FrameStore
+from distill.storage.ledger import Ledger, read_entries
 from pipelines.cli_ledger import app
-from recipes import load_recipe
-from recipes.model import DistillSettings, Endpoint, FilterSettings, Prices, Recipe
-from zoom import Protocol, load_prompts
+from videozoomer.protocol import Protocol, load_prompts
+from videozoomer.settings import load_recipe
+from videozoomer.settings.model import DistillSettings, Endpoint, FilterSettings, Prices, Recipe
 
 NUMBERS = "1 2 3 4 5 6 7 8 9 10 11 12"
 
@@ -37,7 +37,11 @@ def server_with(*, refuses=(), images=128, honours_stop=True, includes=False, co
         text = NUMBERS
         if honours_stop and asked.get("stop"):
             text = text.split(asked["stop"][0])[0] + (asked["stop"][0] if includes else "")
-        choice = {"finish_reason": "stop", "message": {"content": text}, "logprobs": {"content": [{}]} if asked.get("logprobs") else None}
+        choice = {
+            "finish_reason": "stop",
+            "message": {"content": text},
+            "logprobs": {"content": [{}]} if asked.get("logprobs") else None,
+        }
         usage = {"prompt_tokens": 5, "completion_tokens": 5} if counts else None
         return 200, {}, json.dumps({"choices": [choice] * asked.get("n", 1), "usage": usage}).encode()
 
@@ -51,22 +55,51 @@ def found(tmp_path, server, **fields):
 
 def test_a_server_that_can_do_all(tmp_path):
     can = found(tmp_path, server_with())
-    assert (can.images, can.most_images, can.stop, can.stop_included, can.seed, can.several, can.logprobs, can.usage) == (
-        True, 128, True, False, True, True, True, True,
+    assert (
+        can.images,
+        can.most_images,
+        can.stop,
+        can.stop_included,
+        can.seed,
+        can.several,
+        can.logprobs,
+        can.usage,
+    ) == (
+        True,
+        128,
+        True,
+        False,
+        True,
+        True,
+        True,
+        True,
     )
 
 
 @pytest.mark.parametrize(
     ("server", "field", "value"),
-    [({"images": 0}, "images", False), ({"images": 20}, "most_images", 20), ({"images": 127}, "most_images", 127), ({"images": 1}, "most_images", 1), ({"honours_stop": False}, "stop", False), ({"includes": True}, "stop_included", True),
-     ({"refuses": ("n",)}, "several", False), ({"refuses": ("logprobs",)}, "logprobs", False), ({"counts": False}, "usage", False)],
+    [
+        ({"images": 0}, "images", False),
+        ({"images": 20}, "most_images", 20),
+        ({"images": 127}, "most_images", 127),
+        ({"images": 1}, "most_images", 1),
+        ({"honours_stop": False}, "stop", False),
+        ({"includes": True}, "stop_included", True),
+        ({"refuses": ("n",)}, "several", False),
+        ({"refuses": ("logprobs",)}, "logprobs", False),
+        ({"counts": False}, "usage", False),
+    ],
 )
 def test_what_a_server_cannot_do_is_found(tmp_path, server, field, value):
     assert getattr(found(tmp_path, server_with(**server)), field) == value
 
 
 def test_what_is_refused_is_left_out_of_the_run(tmp_path):
-    with ChatServer(refuses=("seed", "stop")) as server, FrameStore(tmp_path / "f.sqlite") as store, Ledger(tmp_path / "l.sqlite") as ledger:
+    with (
+        ChatServer(refuses=("seed", "stop")) as server,
+        FrameStore(tmp_path / "f.sqlite") as store,
+        Ledger(tmp_path / "l.sqlite") as ledger,
+    ):
         chosen = Endpoint(base_url=server.url, identity="test")
         can = find_capabilities(chosen, ledger)
         assert (can.seed, can.stop) == (False, False)
@@ -91,7 +124,11 @@ def test_an_episode_with_too_many_frames_is_told_before_it_is_sent(tmp_path):
 
 
 def test_a_model_without_eyes_is_not_asked(tmp_path):
-    with server_with(images=0) as server, FrameStore(tmp_path / "f.sqlite") as store, Ledger(tmp_path / "l.sqlite") as ledger:
+    with (
+        server_with(images=0) as server,
+        FrameStore(tmp_path / "f.sqlite") as store,
+        Ledger(tmp_path / "l.sqlite") as ledger,
+    ):
         chosen = Endpoint(base_url=server.url, identity="test", model="m")
         find_capabilities(chosen, ledger)
         with pytest.raises(EndpointDown, match="takes no images"):
@@ -104,7 +141,9 @@ def test_a_server_that_refuses_everything_says_so(tmp_path):
 
 
 def recipe(**fields):
-    teacher = Endpoint(base_url="http://x", model="m", max_tokens=300, prices=Prices(input_per_million=1, output_per_million=4))
+    teacher = Endpoint(
+        base_url="http://x", model="m", max_tokens=300, prices=Prices(input_per_million=1, output_per_million=4)
+    )
     source = {"name": "s", "videos": "v", "questions": "q"}
     return Recipe(**({"name": "r", "home": "h", "sources": [source], "teacher": teacher} | fields))
 
@@ -113,7 +152,12 @@ def test_an_estimate_holds_what_a_run_spends(tmp_path):
     chosen = recipe(distill=DistillSettings(samples=2), filters=FilterSettings(probe_samples=2))
     prompts = load_prompts("v1")
     guess = Assumed(zooms=1, zoom_frames=4)
-    stages = {stage.stage: stage for stage in estimate_run(chosen, Protocol(), prompts, train_questions=10, evaluation_questions=4, overview_frames=4, assumed=guess)}
+    stages = {
+        stage.stage: stage
+        for stage in estimate_run(
+            chosen, Protocol(), prompts, train_questions=10, evaluation_questions=4, overview_frames=4, assumed=guess
+        )
+    }
     assert list(stages) == ["probes", "exemplars", "reflections", "evaluation (zoom)", "evaluation (overview)"]
     assert stages["probes"].calls == 20 and stages["exemplars"].calls == 40 and stages["exemplars"].most_calls == 100
     assert all(0 < stage.cost_usd <= stage.most_cost_usd for stage in stages.values())
@@ -126,7 +170,9 @@ def test_an_estimate_holds_what_a_run_spends(tmp_path):
 
 def test_a_judge_and_more_teachers_have_rows_of_their_own():
     other = Endpoint(base_url="http://y", model="other", prices=Prices(input_per_million=2))
-    chosen = recipe(distill=DistillSettings(more_teachers=({"endpoint": other, "share": 3},)), filters=FilterSettings(judge=other))
+    chosen = recipe(
+        distill=DistillSettings(more_teachers=({"endpoint": other, "share": 3},)), filters=FilterSettings(judge=other)
+    )
     stages = estimate_run(chosen, Protocol(), load_prompts("v1"), train_questions=100, evaluation_questions=0)
     exemplars = [stage for stage in stages if stage.stage == "exemplars"]
     assert [stage.episodes for stage in exemplars] == [100, 300] and stages[-1].stage == "judge"
@@ -137,7 +183,11 @@ def test_a_batch_takes_its_share_off_the_first_turns_alone():
         base = recipe()
         teacher = base.teacher.model_copy(update=fields)
         stages = estimate_run(
-            base.model_copy(update={"teacher": teacher}), Protocol(), load_prompts("v1"), train_questions=100, evaluation_questions=0,
+            base.model_copy(update={"teacher": teacher}),
+            Protocol(),
+            load_prompts("v1"),
+            train_questions=100,
+            evaluation_questions=0,
             assumed=Assumed(zooms=zooms),
         )
         return next(stage.cost_usd for stage in stages if stage.stage == "exemplars")
@@ -151,7 +201,9 @@ def test_what_a_probe_finds_is_known_to_the_run(tmp_path):
     with server_with(refuses=("stop",), images=9) as server:
         teacher = {"base_url": server.url, "model": "m"}
         sources = [{"name": "films", "videos": str(tmp_path), "questions": str(tmp_path / "q.jsonl")}]
-        written.write_text(json.dumps({"name": "probed", "home": str(tmp_path / "run"), "sources": sources, "teacher": teacher}))
+        written.write_text(
+            json.dumps({"name": "probed", "home": str(tmp_path / "run"), "sources": sources, "teacher": teacher})
+        )
         result = CliRunner().invoke(app, ["probe", "--recipe", str(written)])
     assert result.exit_code == 0 and "servers.sqlite" in result.output, result.output
     workspace = Workspace(load_recipe(written))

@@ -12,17 +12,17 @@ import pytest
 from chat_server import ChatServer
 from distill_world import frames_at, make_items
 
-from distill.chat import ChatPlayer
-from distill.encoding import ImageCache
+from distill.client.chat import ChatPlayer
+from distill.client.encoding import ImageCache
 from distill.errors import CallFailed, EndpointDown, StepStopped
 from distill.exemplars import exemplar_jobs
-from distill.frames import FrameStore
 from distill.items import EpisodeJob
-from distill.ledger import Ledger, read_entries
 from distill.rollouts import play_all
-from recipes.model import DistillSettings, Endpoint, Prices
-from tables.catalog import CATALOG
-from zoom import Message, Protocol, Text, load_prompts
+from distill.storage.frames import FrameStore
+from distill.storage.ledger import Ledger, read_entries
+from videozoomer.lake.catalog import CATALOG
+from videozoomer.protocol import Message, Protocol, Text, load_prompts
+from videozoomer.settings.model import DistillSettings, Endpoint, Prices
 
 PROTOCOL, PROMPTS = Protocol(), load_prompts("v1")
 ASK = (Message("system", (Text("be brief"),)), Message("user", (Text("Question: why?"),)))
@@ -63,7 +63,9 @@ def test_episodes_are_played_and_replayed(store, tmp_path):
         rows, calls = run(server, store, tmp_path / "l.sqlite", jobs)
         assert CATALOG["trajectories"].conform(rows).height == 18
         assert [(row["question_id"], row["sample"]) for row in rows] == [(j.item.question_id, j.sample) for j in jobs]
-        assert {row["status"] for row in rows} == {"answered"} and all(row["well_formed"] and row["zooms"] == 1 for row in rows)
+        assert {row["status"] for row in rows} == {"answered"} and all(
+            row["well_formed"] and row["zooms"] == 1 for row in rows
+        )
         assert calls["made"] == server.counts["calls"] == 36 and server.counts["models"] == 1
         assert {row["player"] for row in rows} == {"rule-player"}
         again, calls = run(server, store, tmp_path / "l.sqlite", jobs)
@@ -77,9 +79,13 @@ def test_frames_are_sent_byte_for_byte(store, tmp_path):
         (row,), _ = run(server, store, tmp_path / "l.sqlite", exemplar_jobs(items, DistillSettings(samples=1)))
         last = server.bodies()[-1]
     sent = [
-        hashlib.sha256(base64.b64decode(part["image_url"]["url"].removeprefix("data:image/jpeg;base64,"))).hexdigest()[:32]
-        for message in last["messages"] if isinstance(message["content"], list)
-        for part in message["content"] if part["type"] == "image_url"
+        hashlib.sha256(base64.b64decode(part["image_url"]["url"].removeprefix("data:image/jpeg;base64,"))).hexdigest()[
+            :32
+        ]
+        for message in last["messages"]
+        if isinstance(message["content"], list)
+        for part in message["content"]
+        if part["type"] == "image_url"
     ]
     shown = [part["frame_id"] for message in row["messages"] for part in message["parts"] if part["type"] == "image"]
     assert sent == shown and len(sent) == 8
@@ -111,12 +117,25 @@ def test_passing_failures_are_tried_again(store, tmp_path, how):
         reply = ask_once(server, store, tmp_path / "l.sqlite")
         assert reply.text and server.counts[how] == 2
     kinds = [(entry.outcome, entry.final) for entry in read_entries(tmp_path / "l.sqlite")]
-    named = {"429": "rate_limited", "500": "server_error", "503": "overloaded", "malformed": "malformed", "close": "connection"}
+    named = {
+        "429": "rate_limited",
+        "500": "server_error",
+        "503": "overloaded",
+        "malformed": "malformed",
+        "close": "connection",
+    }
     assert kinds == [(named[how], False)] * 2 + [("ok", True)]
 
 
 @pytest.mark.parametrize(
-    ("how", "kind"), [("cut", "cut_off"), ("empty", "empty_reply"), ("filtered", "refused"), ("overflow", "context_overflow"), ("400", "bad_request")]
+    ("how", "kind"),
+    [
+        ("cut", "cut_off"),
+        ("empty", "empty_reply"),
+        ("filtered", "refused"),
+        ("overflow", "context_overflow"),
+        ("400", "bad_request"),
+    ],
 )
 def test_final_failures_are_paid_once_and_named(store, tmp_path, how, kind):
     with ChatServer(behave=lambda number, body: how) as server:
@@ -154,7 +173,9 @@ def test_a_refused_parameter_is_dropped_once_and_remembered(store, tmp_path, nam
         run(server, store, tmp_path / "l.sqlite", jobs, top_p=0.9, temperature=1.0)
         refused = [entry for entry in read_entries(tmp_path / "l.sqlite") if entry.outcome == "bad_request"]
         assert 1 <= len(refused) <= 2
-        assert all(name in entry.dropped.split(",") for entry in read_entries(tmp_path / "l.sqlite") if entry.outcome == "ok")
+        assert all(
+            name in entry.dropped.split(",") for entry in read_entries(tmp_path / "l.sqlite") if entry.outcome == "ok"
+        )
 
 
 def test_a_dead_endpoint_stops_the_step_with_a_sentence(store, tmp_path):
@@ -202,14 +223,18 @@ def test_calls_that_wait_for_the_same_frames_have_them_encoded_once(store, tmp_p
     monkeypatch.setattr(ImageCache, "_make", slow)
     items = make_items(store, 8, videos=2)
     with ChatServer() as server:
-        rows, _ = run(server, store, tmp_path / "l.sqlite", [EpisodeJob(item, "exemplar", max_zooms=0) for item in items])
+        rows, _ = run(
+            server, store, tmp_path / "l.sqlite", [EpisodeJob(item, "exemplar", max_zooms=0) for item in items]
+        )
     assert [row["status"] for row in rows] == ["answered"] * 8
     assert sorted(made) == sorted({tuple(frame.frame_id for frame in item.overview) for item in items})
 
 
 def test_a_run_that_replays_all_looks_at_no_picture(store, tmp_path, monkeypatch):
     looked, real = [], ImageCache._make
-    monkeypatch.setattr(ImageCache, "_make", lambda cache, frame_ids: looked.append(frame_ids) or real(cache, frame_ids))
+    monkeypatch.setattr(
+        ImageCache, "_make", lambda cache, frame_ids: looked.append(frame_ids) or real(cache, frame_ids)
+    )
     jobs = [EpisodeJob(item, "exemplar") for item in make_items(store, 4, videos=2)]
     with ChatServer() as server:
         first, _ = run(server, store, tmp_path / "l.sqlite", jobs)
@@ -229,4 +254,6 @@ def test_costs_follow_the_prices(store, tmp_path):
 def test_importing_the_room_loads_no_client_and_no_model_library():
     heavy = {"openai", "aiohttp", "torch", "transformers", "dagster", "polars"}
     code = f"import sys, distill.chat, distill.batches, distill.judge, distill.journal; print(sorted({heavy!r} & set(sys.modules)))"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    )

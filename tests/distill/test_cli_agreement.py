@@ -9,12 +9,23 @@ from typer.testing import CliRunner
 
 from pipelines.cli_ledger import app
 
-YES = json.dumps({"choices": [{"finish_reason": "stop", "message": {"content": "YES"}}], "usage": {"prompt_tokens": 5, "completion_tokens": 1}}).encode()
+YES = json.dumps(
+    {
+        "choices": [{"finish_reason": "stop", "message": {"content": "YES"}}],
+        "usage": {"prompt_tokens": 5, "completion_tokens": 1},
+    }
+).encode()
 
 
 def recipe(home, **filters):
     source = {"name": "s", "videos": "v", "questions": "q.jsonl"}
-    text = {"name": "r", "home": str(home), "sources": [source], "teacher": {"base_url": "http://127.0.0.1:9/v1"}, "filters": filters}
+    text = {
+        "name": "r",
+        "home": str(home),
+        "sources": [source],
+        "teacher": {"base_url": "http://127.0.0.1:9/v1"},
+        "filters": filters,
+    }
     path = home / "recipe.yaml"
     path.write_text(yaml.safe_dump(text))
     return str(path)

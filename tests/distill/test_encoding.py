@@ -11,23 +11,27 @@ from distill_world import frames_at, make_items
 from hypothesis import given
 from hypothesis import strategies as st
 
-import distill.keys
-from distill.dialect import Dialect
-from distill.encoding import ImageCache, encode_request
-from distill.frames import FrameMissing, FrameStore, read_key
+from distill.client.dialect import Dialect
+from distill.client.encoding import ImageCache, encode_request
+from distill.client.replies import clean_text, close_zoom, read_completion, read_refusal
 from distill.items import EpisodeJob
-from distill.ledger import Ledger
-from distill.replies import clean_text, close_zoom, read_completion, read_refusal
 from distill.rollouts import begin
-from recipes.model import Endpoint
-from zoom import Image, Message, Protocol, Text, load_prompts
-from zoom.parsing import STOP
+from distill.storage import keys
+from distill.storage.frames import FrameMissing, FrameStore, read_key
+from distill.storage.ledger import Ledger
+from videozoomer.protocol import Image, Message, Protocol, Text, load_prompts
+from videozoomer.protocol.parsing import STOP
+from videozoomer.settings.model import Endpoint
 
 PROMPTS = load_prompts("v1")
 TEXTS = st.text(max_size=30).map(clean_text)
 FRAMES = st.sampled_from(["f0", "f1", "f2"])
 PARTS = st.one_of(st.builds(Text, TEXTS), st.builds(Image, FRAMES, st.just(0.0)))
-MESSAGES = st.lists(st.builds(Message, st.sampled_from(["system", "user", "assistant"]), st.lists(PARTS, max_size=4).map(tuple)), min_size=1, max_size=4)
+MESSAGES = st.lists(
+    st.builds(Message, st.sampled_from(["system", "user", "assistant"]), st.lists(PARTS, max_size=4).map(tuple)),
+    min_size=1,
+    max_size=4,
+)
 
 
 class Few:
@@ -58,18 +62,20 @@ def test_a_body_is_the_json_of_the_conversation(messages):
     assert body.text_bytes <= len(content) and (images or body.text_bytes == len(content)) and text
 
 
-@given(one=MESSAGES, two=MESSAGES, sampling=st.dictionaries(st.sampled_from(["seed", "temperature"]), st.integers(0, 3)))
+@given(
+    one=MESSAGES, two=MESSAGES, sampling=st.dictionaries(st.sampled_from(["seed", "temperature"]), st.integers(0, 3))
+)
 def test_keys_are_equal_only_for_equal_calls(one, two, sampling):
     said = [[m.role, [p.text if isinstance(p, Text) else (p.frame_id,) for p in m.parts]] for m in one]
     other = [[m.role, [p.text if isinstance(p, Text) else (p.frame_id,) for p in m.parts]] for m in two]
-    key = distill.keys.call_key("e", "m", sampling, one)
+    key = keys.call_key("e", "m", sampling, one)
     framed = [[m.role, [p.text if isinstance(p, Text) else {"frame": p.frame_id} for p in m.parts]] for m in one]
-    whole = {"protocol": distill.keys.VERSION, "endpoint": "e", "model": "m", "sampling": sampling, "messages": framed}
+    whole = {"protocol": keys.VERSION, "endpoint": "e", "model": "m", "sampling": sampling, "messages": framed}
     canonical = json.dumps(whole, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     assert key == hashlib.sha256(canonical.encode()).hexdigest()[:32]
-    assert (key == distill.keys.call_key("e", "m", sampling, two)) == (said == other)
-    assert key != distill.keys.call_key("e", "m", sampling | {"seed": 9}, one)
-    assert key != distill.keys.call_key("e2", "m", sampling, one) and key != distill.keys.call_key("e", "m2", sampling, one)
+    assert (key == keys.call_key("e", "m", sampling, two)) == (said == other)
+    assert key != keys.call_key("e", "m", sampling | {"seed": 9}, one)
+    assert key != keys.call_key("e2", "m", sampling, one) and key != keys.call_key("e", "m2", sampling, one)
 
 
 @pytest.fixture
@@ -83,13 +89,21 @@ def test_what_changes_a_call_changes_its_key(world, monkeypatch):
     item = make_items(store, 2)[0]
     messages = begin(EpisodeJob(item, "exemplar"), Protocol(), PROMPTS).messages
     key = dialect.key(dialect.sampling(0, 1.0), messages)
-    assert key == dialect.key(dialect.sampling(0, 1.0), begin(EpisodeJob(make_items(store, 5)[0], "exemplar"), Protocol(), PROMPTS).messages)
+    assert key == dialect.key(
+        dialect.sampling(0, 1.0), begin(EpisodeJob(make_items(store, 5)[0], "exemplar"), Protocol(), PROMPTS).messages
+    )
     others = {
-        dialect.key(dialect.sampling(1, 1.0), messages), dialect.key(dialect.sampling(0, 0.9), messages),
-        dialect.key(dialect.sampling(0, 1.0), begin(EpisodeJob(item, "exemplar"), Protocol(max_zooms=2), PROMPTS).messages),
-        dialect.key(dialect.sampling(0, 1.0), begin(EpisodeJob(make_items(store, 2, overview=5)[0], "exemplar"), Protocol(), PROMPTS).messages),
+        dialect.key(dialect.sampling(1, 1.0), messages),
+        dialect.key(dialect.sampling(0, 0.9), messages),
+        dialect.key(
+            dialect.sampling(0, 1.0), begin(EpisodeJob(item, "exemplar"), Protocol(max_zooms=2), PROMPTS).messages
+        ),
+        dialect.key(
+            dialect.sampling(0, 1.0),
+            begin(EpisodeJob(make_items(store, 2, overview=5)[0], "exemplar"), Protocol(), PROMPTS).messages,
+        ),
     }
-    monkeypatch.setattr(distill.keys, "VERSION", "next")
+    monkeypatch.setattr(keys, "VERSION", "next")
     others.add(dialect.key(dialect.sampling(0, 1.0), messages))
     assert len(others) == 5 and key not in others
 
@@ -120,7 +134,10 @@ def test_the_cache_keeps_to_its_bound_and_encodes_a_frame_once(world):
     cache = ImageCache(store, max_bytes=10_000)
     for start in range(0, 50, 5):
         run = cache.run(tuple(frame.frame_id for frame in frames[start : start + 5]))
-        assert [base64.b64encode(frame.jpeg) in json for frame, json in zip(frames[start : start + 5], run.json, strict=True)] == [True] * 5
+        assert [
+            base64.b64encode(frame.jpeg) in json
+            for frame, json in zip(frames[start : start + 5], run.json, strict=True)
+        ] == [True] * 5
         overlapping = cache.run(tuple(frame.frame_id for frame in frames[start + 2 : start + 6]))
         assert all(one is other for one, other in zip(run.json[2:], overlapping.json, strict=False))
         assert cache._bytes == sum(run.size for run in cache._runs.values()) <= 10_000
@@ -150,7 +167,12 @@ def test_threads_that_want_the_same_frames_have_them_encoded_once_or_all_learn_w
 
 def test_a_read_is_named_by_all_that_decides_its_frames():
     base = ("v", [1.0, 2.0], 10, 20)
-    changed = [("w", [1.0, 2.0], 10, 20), ("v", [1.0, 2.5], 10, 20), ("v", [1.0, 2.0], 11, 20), ("v", [1.0, 2.0], 10, 21)]
+    changed = [
+        ("w", [1.0, 2.0], 10, 20),
+        ("v", [1.0, 2.5], 10, 20),
+        ("v", [1.0, 2.0], 11, 20),
+        ("v", [1.0, 2.0], 10, 21),
+    ]
     assert len({read_key(*base), *(read_key(*other) for other in changed)}) == 5 and read_key(*base) == read_key(*base)
 
 
@@ -164,11 +186,18 @@ def test_a_closing_tag_is_put_back_once(text):
 @pytest.mark.parametrize(
     ("status", "body", "kind", "final"),
     [
-        (429, "slow down", "rate_limited", False), (429, '{"code": "insufficient_quota"}', "stopped", False), (529, "", "overloaded", False),
-        (500, "", "server_error", False), (408, "", "timeout", False), (413, "", "too_large", True), (401, "", "stopped", False),
+        (429, "slow down", "rate_limited", False),
+        (429, '{"code": "insufficient_quota"}', "stopped", False),
+        (529, "", "overloaded", False),
+        (500, "", "server_error", False),
+        (408, "", "timeout", False),
+        (413, "", "too_large", True),
+        (401, "", "stopped", False),
         (400, "This model's maximum context length is 4096 tokens", "context_overflow", True),
-        (400, "flagged by our content management policy", "refused", True), (400, "messages must not be empty", "bad_request", True),
-        (404, "no such model", "stopped", False), (422, "Unexpected keys in the request: {'seed'}", "bad_request", False),
+        (400, "flagged by our content management policy", "refused", True),
+        (400, "messages must not be empty", "bad_request", True),
+        (404, "no such model", "stopped", False),
+        (422, "Unexpected keys in the request: {'seed'}", "bad_request", False),
     ],
 )
 def test_refusals_are_told_apart(status, body, kind, final):

@@ -7,13 +7,13 @@ import pytest
 from distill_world import frames_at, make_items
 
 from distill.exemplars import exemplar_jobs, play_exemplars
-from distill.frames import FrameStore
 from distill.player import Reply
 from distill.probes import overview_probe_jobs
 from distill.rollouts import play_all
+from distill.storage.frames import FrameStore
 from distill.teachers import Teachers
-from recipes.model import DistillSettings
-from zoom import Protocol, load_prompts
+from videozoomer.protocol import Protocol, load_prompts
+from videozoomer.settings.model import DistillSettings
 
 PROTOCOL, PROMPTS = Protocol(), load_prompts("v1")
 
@@ -43,13 +43,19 @@ def store(tmp_path):
 
 
 def exemplars(items, settings, player, store, **kw):
-    return play_exemplars(items, settings, player, frames_at, store, PROTOCOL, PROMPTS, is_correct=lambda row: row["answer"] == "A", **kw)
+    return play_exemplars(
+        items, settings, player, frames_at, store, PROTOCOL, PROMPTS, is_correct=lambda row: row["answer"] == "A", **kw
+    )
 
 
 def test_a_question_is_asked_until_enough_are_right(store):
     items, done = make_items(store, 4), []
-    rows = exemplars(items, DistillSettings(samples=4, enough_correct=2), Fixed(), store, concurrency=3, on_done=done.append)
-    asked = {item.question_id: [row["sample"] for row in rows if row["question_id"] == item.question_id] for item in items}
+    rows = exemplars(
+        items, DistillSettings(samples=4, enough_correct=2), Fixed(), store, concurrency=3, on_done=done.append
+    )
+    asked = {
+        item.question_id: [row["sample"] for row in rows if row["question_id"] == item.question_id] for item in items
+    }
     assert list(asked.values()) == [[0, 1], [0, 1, 2], [0, 1, 2, 3], [0, 1, 2, 3]]
     assert [row["sample"] for row in rows] == sorted(row["sample"] for row in rows) and len(done) == len(rows)
 
@@ -61,7 +67,13 @@ def test_without_a_limit_all_are_asked(store):
 
 def test_what_cannot_be_judged_is_not_enough(store):
     rows = play_exemplars(
-        make_items(store, 1), DistillSettings(samples=3, enough_correct=1), Fixed(), frames_at, store, PROTOCOL, PROMPTS,
+        make_items(store, 1),
+        DistillSettings(samples=3, enough_correct=1),
+        Fixed(),
+        frames_at,
+        store,
+        PROTOCOL,
+        PROMPTS,
         is_correct=lambda row: None,
     )
     assert len(rows) == 3
@@ -70,7 +82,12 @@ def test_what_cannot_be_judged_is_not_enough(store):
 def test_temperatures_climb_the_ladder(store):
     items, player = make_items(store, 1), Fixed()
     rows = exemplars(items, DistillSettings(samples=4, temperatures=(0.2, 0.7)), player, store)
-    assert [row["temperature"] for row in rows] == [0.2, 0.7, 0.7, 0.7] and sorted(player.temperatures) == [(0, 0.2), (1, 0.7), (2, 0.7), (3, 0.7)]
+    assert [row["temperature"] for row in rows] == [0.2, 0.7, 0.7, 0.7] and sorted(player.temperatures) == [
+        (0, 0.2),
+        (1, 0.7),
+        (2, 0.7),
+        (3, 0.7),
+    ]
     assert {job.temperature for job in exemplar_jobs(items, DistillSettings(), temperature=0.4)} == {0.4}
 
 

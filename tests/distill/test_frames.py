@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from distill_world import frames_at
 
-from distill.frames import FrameMissing, FrameStore
-from zoom import FrameRef
+from distill.storage.frames import FrameMissing, FrameStore
+from videozoomer.protocol import FrameRef
 
 FRAMES = frames_at("video", [1.0, 1.5, 2.0])
 REFS = [FrameRef(frame.frame_id, frame.time_s) for frame in FRAMES]
@@ -21,10 +21,16 @@ def test_frames_kept_can_be_had_before_they_are_written(tmp_path):
     with FrameStore(tmp_path / "f.sqlite") as store:
         with store._writing:  # Nothing can be written meanwhile.
             store.keep(FRAMES, "v", "read")
-            assert store.recall("read") == REFS and store.pictures(IDS) == PICTURES and store.jpeg(IDS[1]) == FRAMES[1].jpeg
+            assert (
+                store.recall("read") == REFS
+                and store.pictures(IDS) == PICTURES
+                and store.jpeg(IDS[1]) == FRAMES[1].jpeg
+            )
             assert store._reader.execute("select count(*) from frames").fetchone() == (0,)
         # Rows are those of the file, so they wait for it.
-        assert [(row["frame_id"], row["video_id"], row["jpeg"]) for row in store.rows(IDS)] == [(f.frame_id, "v", f.jpeg) for f in FRAMES]
+        assert [(row["frame_id"], row["video_id"], row["jpeg"]) for row in store.rows(IDS)] == [
+            (f.frame_id, "v", f.jpeg) for f in FRAMES
+        ]
         assert store.recall("read") == REFS and store.pictures(IDS) == PICTURES
         assert not store._unwritten and not store._unwritten_reads
 
@@ -49,7 +55,12 @@ def test_a_killed_process_notes_no_read_without_its_frames(tmp_path):
     )
     path = tmp_path / "f.sqlite"
     # The search path of this process, since the tests' helpers are on it.
-    assert subprocess.run([sys.executable, "-c", f"import sys; sys.path[:0] = {sys.path!r}\n{code}", str(path)], check=False).returncode == 9
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", f"import sys; sys.path[:0] = {sys.path!r}\n{code}", str(path)], check=False
+        ).returncode
+        == 9
+    )
     with FrameStore(path) as store:
         noted = [refs for number in range(200) if (refs := store.recall(f"read{number}")) is not None]
         assert all(store.pictures([ref.frame_id for ref in refs]) for refs in noted)
@@ -72,6 +83,8 @@ def test_what_cannot_be_written_is_said_and_no_read_is_noted_without_its_frames(
 def test_a_missing_frame_is_named(tmp_path):
     with FrameStore(tmp_path / "f.sqlite") as store:
         store.put(FRAMES[:2], "v")
-        with pytest.raises(FrameMissing, match=f"{IDS[2]} is not in {Path(tmp_path, 'f.sqlite')}; put the overview's frames"):
+        with pytest.raises(
+            FrameMissing, match=f"{IDS[2]} is not in {Path(tmp_path, 'f.sqlite')}; put the overview's frames"
+        ):
             store.pictures(IDS)
         assert store.recall("none") is None

@@ -8,17 +8,35 @@ import pytest
 from chat_server import ChatServer
 from typer.testing import CliRunner
 
-from distill.journal import export, find_ledgers, grep, prune, summarise
-from distill.ledger import Entry, Ledger, LedgerError, read_entries
+from distill.storage.ledger import Entry, Ledger, LedgerError, read_entries
+from distill.storage.ledger_queries import export, find_ledgers, grep, prune, summarise
 from pipelines.cli_ledger import app
 
 
 def entry(key, attempt=0, outcome="ok", final=True, **fields):
     return Entry(
-        **({"key": key, "attempt": attempt, "at": 100.0 + attempt, "purpose": "episode", "endpoint": "e", "model": "m", "sample": 0,
-            "temperature": 1.0, "request_digest": "d", "outcome": outcome, "final": final, "input_tokens": 10, "output_tokens": 2,
-            "cost_usd": 0.5, "latency_s": 0.1 * (attempt + 1), "reply": f"reply of {key}" if outcome == "ok" else None,
-            "excerpt": "What is it?"} | fields)
+        **(
+            {
+                "key": key,
+                "attempt": attempt,
+                "at": 100.0 + attempt,
+                "purpose": "episode",
+                "endpoint": "e",
+                "model": "m",
+                "sample": 0,
+                "temperature": 1.0,
+                "request_digest": "d",
+                "outcome": outcome,
+                "final": final,
+                "input_tokens": 10,
+                "output_tokens": 2,
+                "cost_usd": 0.5,
+                "latency_s": 0.1 * (attempt + 1),
+                "reply": f"reply of {key}" if outcome == "ok" else None,
+                "excerpt": "What is it?",
+            }
+            | fields
+        )
     )
 
 
@@ -38,7 +56,11 @@ def test_ledgers_are_found_and_summed_up(home):
     assert [path.name for path in paths] == ["b1.sqlite", "b2.sqlite"]
     groups = {group.outcome: group for group in summarise(paths)}
     assert {name: group.attempts for name, group in groups.items()} == {"ok": 2, "timeout": 2, "cut_off": 2}
-    assert groups["ok"].cost_usd == 1.0 and groups["ok"].input_tokens == 20 and groups["ok"].slowest_s == pytest.approx(0.2)
+    assert (
+        groups["ok"].cost_usd == 1.0
+        and groups["ok"].input_tokens == 20
+        and groups["ok"].slowest_s == pytest.approx(0.2)
+    )
     with pytest.raises(LedgerError, match="no ledger at"):
         find_ledgers(home / "nowhere")
 
@@ -77,7 +99,11 @@ def test_pruning_keeps_what_was_answered(home):
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
-    [(["summary"], "$2.0000"), (["grep", "late", "--outcome", "timeout"], "came:  late"), (["prune", "--dry-run"], "would delete 2")],
+    [
+        (["summary"], "$2.0000"),
+        (["grep", "late", "--outcome", "timeout"], "came:  late"),
+        (["prune", "--dry-run"], "would delete 2"),
+    ],
 )
 def test_the_command_line(home, arguments, said):
     result = CliRunner().invoke(app, [arguments[0], str(home), *arguments[1:]], env={"COLUMNS": "200"})
@@ -116,7 +142,9 @@ def test_a_server_is_probed_from_the_command_line():
 def test_what_is_written_together_is_looked_up_again(tmp_path):
     async def write(ledger):
         numbered = [entry(f"k{index}") for index in range(1200)]
-        await asyncio.gather(ledger.write(entry("again", outcome="timeout", final=False)), *(ledger.write(one) for one in numbered))
+        await asyncio.gather(
+            ledger.write(entry("again", outcome="timeout", final=False)), *(ledger.write(one) for one in numbered)
+        )
 
     with Ledger(tmp_path / "l.sqlite") as ledger:
         assert ledger.look_up("k7") == (None, 0)

@@ -6,16 +6,16 @@ from distill_world import frames_at, make_items
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distill.budget import Budget
-from distill.chat import ChatPlayer
-from distill.costs import cost_usd, frame_tokens, upper_bound
+from distill.client.chat import ChatPlayer
+from distill.client.costs import cost_usd, frame_tokens, upper_bound
 from distill.errors import BudgetSpent, EndpointDown
 from distill.exemplars import exemplar_jobs
-from distill.frames import FrameStore
-from distill.ledger import Ledger, read_entries
 from distill.rollouts import play_all
-from recipes.model import DistillSettings, Endpoint, Prices
-from zoom import Protocol, load_prompts
+from distill.storage.budget import Budget
+from distill.storage.frames import FrameStore
+from distill.storage.ledger import Ledger, read_entries
+from videozoomer.protocol import Protocol, load_prompts
+from videozoomer.settings.model import DistillSettings, Endpoint, Prices
 
 PRICES = Prices(input_per_million=2, output_per_million=10, image_tokens=100)
 
@@ -27,10 +27,20 @@ def store(tmp_path):
 
 
 def run(server, store, home, cap, jobs, **fields):
-    chosen = Endpoint(base_url=server.url, identity="test", prices=PRICES, max_tokens=100, concurrency=8, timeout_s=1, **fields)
+    chosen = Endpoint(
+        base_url=server.url, identity="test", prices=PRICES, max_tokens=100, concurrency=8, timeout_s=1, **fields
+    )
     with Ledger(home / "ledger.sqlite") as ledger, Budget(home / "budget.sqlite", cap) as budget:
         try:
-            return play_all(jobs, ChatPlayer(chosen, ledger, store, budget=budget), frames_at, store, Protocol(), load_prompts("v1"), concurrency=8)
+            return play_all(
+                jobs,
+                ChatPlayer(chosen, ledger, store, budget=budget),
+                frames_at,
+                store,
+                Protocol(),
+                load_prompts("v1"),
+                concurrency=8,
+            )
         finally:
             run.balance = budget.balance()
 
@@ -93,7 +103,12 @@ def test_what_a_killed_process_had_set_aside_is_told_from_what_it_journalled(sto
 
 def test_two_processes_share_one_cap(store, tmp_path):
     path = tmp_path / "budget.sqlite"
-    with Ledger(tmp_path / "a.sqlite") as one, Ledger(tmp_path / "b.sqlite") as two, Budget(path, 1.0) as first, Budget(path, 1.0) as second:
+    with (
+        Ledger(tmp_path / "a.sqlite") as one,
+        Ledger(tmp_path / "b.sqlite") as two,
+        Budget(path, 1.0) as first,
+        Budget(path, 1.0) as second,
+    ):
         assert first.set_aside(one, "k", 0, 0.7) and not second.set_aside(two, "k", 0, 0.7)
         first.settle(one, "k", 0, 0.2)
         assert second.set_aside(two, "k", 0, 0.7) and second.balance().free_usd == pytest.approx(0.1)
@@ -109,7 +124,14 @@ def test_the_bound_is_never_below_the_cost(text, images, output):
 
 @pytest.mark.parametrize(
     ("rule", "size", "tokens"),
-    [("fixed", (420, 236), 258), ("qwen", (420, 224), 15 * 8 + 2), ("gemini", (420, 236), 258), ("gemini", (320, 240), 258), ("openai", (420, 236), 255), ("openai", (1920, 1080), 1105)],
+    [
+        ("fixed", (420, 236), 258),
+        ("qwen", (420, 224), 15 * 8 + 2),
+        ("gemini", (420, 236), 258),
+        ("gemini", (320, 240), 258),
+        ("openai", (420, 236), 255),
+        ("openai", (1920, 1080), 1105),
+    ],
 )
 def test_frames_count_by_the_providers_rule(rule, size, tokens):
     assert frame_tokens(Prices(image_rule=rule), *size) == tokens
@@ -124,7 +146,9 @@ def test_a_reply_without_a_count_is_priced_at_its_bound(store, tmp_path):
     import json
 
     jobs = list(exemplar_jobs(make_items(store, 1), DistillSettings(samples=1)))
-    silent = json.dumps({"choices": [{"finish_reason": "stop", "message": {"content": "<think>x</think><answer>A</answer>"}}]}).encode()
+    silent = json.dumps(
+        {"choices": [{"finish_reason": "stop", "message": {"content": "<think>x</think><answer>A</answer>"}}]}
+    ).encode()
     with ChatServer(behave=lambda number, body: (200, {}, silent)) as server:
         (row,) = run(server, store, tmp_path, 1.0, jobs)
     assert row["cost_usd"] >= (4 * 100 * 2 + 100 * 10) / 1e6

@@ -7,15 +7,15 @@ import pytest
 from chat_server import STORM, ChatServer
 from distill_world import frames_at, make_items
 
-from distill.chat import ChatPlayer
+from distill.client.chat import ChatPlayer
+from distill.client.rate import Gate, Pace
 from distill.errors import EPISODE_KINDS, FINAL_KINDS, PASSING_KINDS, EndpointDown
 from distill.exemplars import exemplar_jobs
-from distill.frames import FrameStore
-from distill.ledger import Ledger, read_entries
-from distill.rate import Gate, Pace
 from distill.rollouts import play_all
-from recipes.model import DistillSettings, Endpoint
-from zoom import Protocol, load_prompts
+from distill.storage.frames import FrameStore
+from distill.storage.ledger import Ledger, read_entries
+from videozoomer.protocol import Protocol, load_prompts
+from videozoomer.settings.model import DistillSettings, Endpoint
 
 
 @pytest.fixture
@@ -43,7 +43,14 @@ def test_a_storm_loses_no_episode(store, tmp_path):
         assert row["failure"] in {None, *FINAL_KINDS, *PASSING_KINDS, *EPISODE_KINDS}
     entries = list(read_entries(tmp_path / "l.sqlite"))
     assert len(entries) == counts["calls"] == player.statistics()["made"]
-    named = {"429": "rate_limited", "500": "server_error", "hang": "timeout", "cut": "cut_off", "malformed": "malformed", "close": "connection"}
+    named = {
+        "429": "rate_limited",
+        "500": "server_error",
+        "hang": "timeout",
+        "cut": "cut_off",
+        "malformed": "malformed",
+        "close": "connection",
+    }
     for how, kind in named.items():
         assert sum(entry.outcome == kind for entry in entries) == counts[how]
     assert sum(row["failure"] == "cut_off" for row in rows) == counts["cut"]

@@ -12,20 +12,20 @@ from pathlib import Path
 import pytest
 from chat_server import ChatServer
 
-from distill.ledger import Ledger, LedgerError, read_entries
+from distill.storage.ledger import Ledger, LedgerError, read_entries
 
 HERE = Path(__file__).parent
 RUN = """
 import json, sys
 sys.path.insert(0, {here!r})
 from distill_world import frames_at, make_items
-from distill.chat import ChatPlayer
+from distill.client.chat import ChatPlayer
 from distill.exemplars import exemplar_jobs
-from distill.frames import FrameStore
-from distill.ledger import Ledger
+from distill.storage.frames import FrameStore
+from distill.storage.ledger import Ledger
 from distill.rollouts import play_all
-from recipes.model import DistillSettings, Endpoint
-from zoom import Protocol, load_prompts
+from videozoomer.settings.model import DistillSettings, Endpoint
+from videozoomer.protocol import Protocol, load_prompts
 home, url = sys.argv[1:]
 with FrameStore(home + "/frames.sqlite") as store, Ledger(home + "/ledger.sqlite") as ledger:
     jobs = exemplar_jobs(make_items(store, 20), DistillSettings(samples=2))

@@ -7,17 +7,17 @@ import pytest
 from distill_world import frames_at, make_items
 
 from distill.exemplars import exemplar_jobs
-from distill.frames import FrameStore
 from distill.items import EpisodeJob
 from distill.player import Reply
 from distill.probes import probe_jobs
 from distill.records import RecordError, to_episode
 from distill.reflections import chosen_openings, reflection_jobs
 from distill.rollouts import _AHEAD, play_all
-from recipes.model import DistillSettings, FilterSettings
-from tables.catalog import CATALOG
-from video.types import FrameError
-from zoom import Protocol, load_prompts
+from distill.storage.frames import FrameStore
+from videozoomer.lake.catalog import CATALOG
+from videozoomer.protocol import Protocol, load_prompts
+from videozoomer.settings.model import DistillSettings, FilterSettings
+from videozoomer.video.types import FrameError
 
 PROTOCOL, PROMPTS = Protocol(), load_prompts("v1")
 ZOOM = '<think>look</think><video_zoom>{"segment": [4, 6], "fps": 2}</video_zoom>'
@@ -51,12 +51,24 @@ def play(jobs, player, store, reader=frames_at, **kw):
 
 def test_a_row_holds_the_episode(store):
     done = []
-    (row,) = play(exemplar_jobs(make_items(store, 1), DistillSettings(samples=1)), Scripted(ZOOM, ANSWER), store, on_done=done.append)
+    (row,) = play(
+        exemplar_jobs(make_items(store, 1), DistillSettings(samples=1)),
+        Scripted(ZOOM, ANSWER),
+        store,
+        on_done=done.append,
+    )
     assert done == [row]
     assert (row["status"], row["answer"], row["zooms"], row["frames_shown"]) == ("answered", "A", 1, 8)
     assert (row["input_tokens"], row["output_tokens"], row["cost_usd"]) == (20, 10, 0.5)
-    assert [turn["author"] for turn in row["turns"]] == ["teacher"] * 2 and row["turns"][0]["frame_times_s"] == [4, 4.5, 5, 5.5]
-    assert {frame["frame_id"] for frame in store.rows(row["turns"][0]["frame_ids"])} == set(row["turns"][0]["frame_ids"])
+    assert [turn["author"] for turn in row["turns"]] == ["teacher"] * 2 and row["turns"][0]["frame_times_s"] == [
+        4,
+        4.5,
+        5,
+        5.5,
+    ]
+    assert {frame["frame_id"] for frame in store.rows(row["turns"][0]["frame_ids"])} == set(
+        row["turns"][0]["frame_ids"]
+    )
 
 
 def test_a_frame_that_cannot_be_read_fails_its_episode_alone(store):
@@ -107,7 +119,9 @@ def test_probes_are_blind_and_differ_in_id_from_other_plays(store):
     item = make_items(store, 1)[0]
     player = Scripted(ANSWER)
     rows = play(probe_jobs([item], FilterSettings(probe_samples=2)), player, store)
-    assert [row["frames_shown"] for row in rows] == [0, 0] and not any(m.frame_ids for asked in player.asked for m in asked)
+    assert [row["frames_shown"] for row in rows] == [0, 0] and not any(
+        m.frame_ids for asked in player.asked for m in asked
+    )
     assert {row["max_zooms"] for row in rows} == {0}
     assert not list(probe_jobs([item], FilterSettings(probe_without_video=False)))
     jobs = [EpisodeJob(item, "evaluation", max_zooms=zooms) for zooms in (0, 4)]
@@ -123,12 +137,20 @@ def test_reflections_take_up_the_failure_without_its_answer(store):
     rows = play(jobs, player, store)
     assert CATALOG["trajectories"].conform(rows).height == 4
     for row, job in zip(rows, jobs, strict=True):
-        assert row["parent_id"] == job.parent_row["trajectory_id"] and row["kind"] == "reflection" and row["answer"] == "B"
+        assert (
+            row["parent_id"] == job.parent_row["trajectory_id"] and row["kind"] == "reflection" and row["answer"] == "B"
+        )
         assert [turn["author"] for turn in row["turns"]] == ["student", "teacher", "teacher"]
-        assert [message["train"] for message in row["messages"] if message["role"] == "assistant"] == [False, True, True]
+        assert [message["train"] for message in row["messages"] if message["role"] == "assistant"] == [
+            False,
+            True,
+            True,
+        ]
         said = "".join(part["text"] or "" for message in row["messages"] for part in message["parts"])
         assert job.opening not in said and "<answer>A</answer>" not in said
-    assert all(job.opening in asked[-1].text for job, asked in zip(jobs, [a for a in player.asked if len(a) == 4], strict=True))
+    assert all(
+        job.opening in asked[-1].text for job, asked in zip(jobs, [a for a in player.asked if len(a) == 4], strict=True)
+    )
 
 
 def test_reflections_pass_over_what_did_not_zoom_and_keep_to_the_cap(store):
@@ -143,8 +165,17 @@ def test_reflections_pass_over_what_did_not_zoom_and_keep_to_the_cap(store):
 def test_a_parent_without_a_round_left_is_a_row_with_its_reason(store):
     items = make_items(store, 1)
     protocol = Protocol(max_zooms=1)
-    (failed,) = play_all(exemplar_jobs(items, DistillSettings(samples=1)), Scripted(ZOOM, ANSWER), frames_at, store, protocol, PROMPTS)
-    rows = play_all(reflection_jobs(items, [failed], DistillSettings(), PROMPTS), Scripted(ANSWER), frames_at, store, protocol, PROMPTS)
+    (failed,) = play_all(
+        exemplar_jobs(items, DistillSettings(samples=1)), Scripted(ZOOM, ANSWER), frames_at, store, protocol, PROMPTS
+    )
+    rows = play_all(
+        reflection_jobs(items, [failed], DistillSettings(), PROMPTS),
+        Scripted(ANSWER),
+        frames_at,
+        store,
+        protocol,
+        PROMPTS,
+    )
     assert [row["failure"] for row in rows] == ["parent_unusable"]
     assert CATALOG["trajectories"].conform(rows).height == 1
 
@@ -152,7 +183,10 @@ def test_a_parent_without_a_round_left_is_a_row_with_its_reason(store):
 def test_openings_are_the_same_in_every_run_and_vary():
     drawn = {chosen_openings(f"t{index}", PROMPTS, 1)[0] for index in range(60)}
     assert len(drawn) == len(PROMPTS.openings)
-    assert chosen_openings("t1", PROMPTS, 3) == chosen_openings("t1", PROMPTS, 3) and len(set(chosen_openings("t1", PROMPTS, 3))) == 3
+    assert (
+        chosen_openings("t1", PROMPTS, 3) == chosen_openings("t1", PROMPTS, 3)
+        and len(set(chosen_openings("t1", PROMPTS, 3))) == 3
+    )
 
 
 def test_a_stored_row_plays_again(store):

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 
 import pytest
 
-from distill.threads import Flusher, helpers
+from distill.storage.threads import Flusher, helpers
 
 
 @pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="only Linux has it")

@@ -12,15 +12,15 @@ import urllib.request
 import pytest
 from distill_world import frames_at, make_items
 
-from distill.capabilities import find_capabilities
-from distill.chat import ChatPlayer
+from distill.client.capabilities import find_capabilities
+from distill.client.chat import ChatPlayer
 from distill.exemplars import exemplar_jobs
-from distill.frames import FrameStore
-from distill.ledger import Ledger, read_entries
 from distill.rollouts import play_all
-from recipes.model import DistillSettings, Endpoint, TinyModel
-from tables.catalog import CATALOG
-from zoom import Protocol, load_prompts
+from distill.storage.frames import FrameStore
+from distill.storage.ledger import Ledger, read_entries
+from videozoomer.lake.catalog import CATALOG
+from videozoomer.protocol import Protocol, load_prompts
+from videozoomer.settings.model import DistillSettings, Endpoint, TinyModel
 
 PROMPTS = load_prompts("v1")
 PROCESSOR = '''
@@ -47,12 +47,19 @@ class FrameProcessor(Qwen2_5_VLProcessor):
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
     """Address and model of a running server."""
-    from train.tiny import build_tiny
+    from train.policy.tiny import build_tiny
 
     folder = tmp_path_factory.mktemp("served")
     checkpoint = folder / "tiny"
     settings = TinyModel(hidden_size=64, layers=2, vision_hidden_size=32, vocabulary=512)
-    build_tiny(settings, [PROMPTS.system, PROMPTS.question, "<frame0_time0.00s>"], checkpoint, min_pixels=28 * 28, max_pixels=56 * 56, seed=0)
+    build_tiny(
+        settings,
+        [PROMPTS.system, PROMPTS.question, "<frame0_time0.00s>"],
+        checkpoint,
+        min_pixels=28 * 28,
+        max_pixels=56 * 56,
+        seed=0,
+    )
     (checkpoint / "frame_processor.py").write_text(PROCESSOR)
     auto = {"processor_class": "FrameProcessor", "auto_map": {"AutoProcessor": "frame_processor.FrameProcessor"}}
     (checkpoint / "processor_config.json").write_text(json.dumps(auto))
@@ -60,8 +67,16 @@ def served(tmp_path_factory):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [
-        os.path.join(os.path.dirname(sys.executable), "transformers"), "serve", str(checkpoint), "--host", "127.0.0.1", "--port", str(port),
-        "--device", "cpu", "--trust-remote-code",
+        os.path.join(os.path.dirname(sys.executable), "transformers"),
+        "serve",
+        str(checkpoint),
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--device",
+        "cpu",
+        "--trust-remote-code",
     ]
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(folder / "hub"), "OMP_NUM_THREADS": "1"}
     log = (folder / "server.log").open("wb")
@@ -73,7 +88,9 @@ def served(tmp_path_factory):
                 with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2):
                     break
             except (urllib.error.URLError, ConnectionError, TimeoutError):
-                assert process.poll() is None and time.monotonic() < deadline, (folder / "server.log").read_text()[-3000:]
+                assert process.poll() is None and time.monotonic() < deadline, (folder / "server.log").read_text()[
+                    -3000:
+                ]
                 time.sleep(0.3)
         yield f"http://127.0.0.1:{port}/v1", str(checkpoint)
     finally:
@@ -84,7 +101,9 @@ def served(tmp_path_factory):
 
 def test_whole_episodes_are_played_against_it(served, tmp_path):
     url, model = served
-    chosen = Endpoint(base_url=url, model=model, identity="transformers serve", max_tokens=16, concurrency=2, timeout_s=120)
+    chosen = Endpoint(
+        base_url=url, model=model, identity="transformers serve", max_tokens=16, concurrency=2, timeout_s=120
+    )
     with FrameStore(tmp_path / "f.sqlite") as store, Ledger(tmp_path / "l.sqlite") as ledger:
         jobs = list(exemplar_jobs(make_items(store, 2, overview=3), DistillSettings(samples=1)))
         protocol = Protocol(max_zooms=1)

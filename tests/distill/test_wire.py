@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from chat_server import ChatServer
 
-from distill.connection import proxy_of
-from distill.wire import Wire
-from recipes.model import Endpoint
+from distill.client.connection import proxy_of
+from distill.client.wire import Wire
+from videozoomer.settings.model import Endpoint
 
 CERTIFICATE = Path(__file__).with_name("localhost.pem")
 
@@ -78,9 +78,15 @@ def test_a_body_goes_over_tls_to_a_server_whose_certificate_is_known():
         "asyncio.run(ask())"
     )
     with ChatServer(tls=context) as server:
+
         def asked(**more):
             path = os.pathsep.join([str(CERTIFICATE.parent), *sys.path])
-            return subprocess.run([sys.executable, "-c", code, server.url], env=os.environ | {"PYTHONPATH": path} | more, capture_output=True, text=True)
+            return subprocess.run(
+                [sys.executable, "-c", code, server.url],
+                env=os.environ | {"PYTHONPATH": path} | more,
+                capture_output=True,
+                text=True,
+            )
 
         assert asked(SSL_CERT_FILE=str(CERTIFICATE)).stdout.strip() == "ok"
         assert server.calls == [b"".join(pieces_of(400))]

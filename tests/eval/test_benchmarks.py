@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from eval.benchmarks import BENCHMARKS, BenchmarkError, read_benchmark, write_questions
-from sources.questions import question_rows, read_questions
+from videozoomer.sources.questions import question_rows, read_questions
 
 LVB = {"id": "abc_0", "video_id": "abc", "video_path": "abc.mp4", "question": "What is on the desk?", "correct_choice": 1,
        "question_category": "S2O", "duration_group": 600, "subtitle_path": "abc.json", "duration": 512.0}  # fmt: skip
@@ -22,9 +22,28 @@ def write(root, name: str) -> None:
     elif name == "mlvu":
         folder = root / "MLVU" / "json"
         folder.mkdir(parents=True)
-        choice = {"video": "movie_1.mp4", "duration": 480.0, "question": "What colour is the car?", "candidates": ["Red", "Blue"], "answer": "Blue", "question_type": "plotQA"}
+        choice = {
+            "video": "movie_1.mp4",
+            "duration": 480.0,
+            "question": "What colour is the car?",
+            "candidates": ["Red", "Blue"],
+            "answer": "Blue",
+            "question_type": "plotQA",
+        }
         (folder / "1_plotQA.json").write_text(json.dumps([choice, choice | {"question": "Which one?"}]))
-        (folder / "9_summary.json").write_text(json.dumps([{"video": "movie_2.mp4", "duration": 60.0, "question": "Sum up.", "answer": "A man walks.", "question_type": "summary"}]))
+        (folder / "9_summary.json").write_text(
+            json.dumps(
+                [
+                    {
+                        "video": "movie_2.mp4",
+                        "duration": 60.0,
+                        "question": "Sum up.",
+                        "answer": "A man walks.",
+                        "question_type": "summary",
+                    }
+                ]
+            )
+        )
     elif name == "longvideobench":
         (root / "lvb_val.json").write_text(json.dumps([LVB | {"candidates": ["a cup", "a lamp", "a cat"]}]))
     elif name == "lvbench":
@@ -37,7 +56,9 @@ def write(root, name: str) -> None:
         good = {"problem_id": 0, "problem": "Why does he run?\nA. To win\nB. To flee\nC. For fun\nD. To eat", "data_type": "video", "problem_type": "goal",
                 "reasoning": "...", "videos": "longvila_videos/q1.webm", "answer": "<answer>B</answer>"}  # fmt: skip
         broken = good | {"problem": "Why?\nA. To win\nC. For fun", "problem_id": 1}
-        (root / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in (good, broken, good | {"answer": "<answer>F</answer>"})))
+        (root / "test.jsonl").write_text(
+            "".join(json.dumps(row) + "\n" for row in (good, broken, good | {"answer": "<answer>F</answer>"}))
+        )
 
 
 FIRST = {
@@ -57,18 +78,26 @@ def test_published_files_become_usable_questions(name, tmp_path):
     first = found.questions[0]
     assert (first["video"], first["options"], first["answer"], first["topic"]) == FIRST[name]
     assert "\n" not in first["question"] and not first["question"].endswith("(A)")
-    rows = question_rows(read_questions(str(write_questions(found.questions, tmp_path / "out" / "q.jsonl"))), name, "evaluation", VIDEOS)
+    rows = question_rows(
+        read_questions(str(write_questions(found.questions, tmp_path / "out" / "q.jsonl"))), name, "evaluation", VIDEOS
+    )
     assert [row["status"] for row in rows] == ["ok"] * len(found.questions), [row["reason"] for row in rows]
     assert rows[0]["answer"] == FIRST[name][2] and rows[0]["answer_type"] == "choice"
     assert len({row["question_id"] for row in rows}) == len(rows)
 
 
 def test_what_cannot_be_used_is_named(tmp_path):
-    for name, said in (("mlvu", ["9_summary-0: summary asks for free text"]), ("lvbench", ["video_info.meta-2: its options"]), ("longvideo_reason", ["test-1: its options are not lines", "test-2: its answer 'F'"])):
+    for name, said in (
+        ("mlvu", ["9_summary-0: summary asks for free text"]),
+        ("lvbench", ["video_info.meta-2: its options"]),
+        ("longvideo_reason", ["test-1: its options are not lines", "test-2: its answer 'F'"]),
+    ):
         (tmp_path / name).mkdir()
         write(tmp_path / name, name)
         left_out = read_benchmark(name, tmp_path / name).left_out
-        assert len(left_out) == len(said) and all(line.startswith(start) for line, start in zip(left_out, said, strict=True))
+        assert len(left_out) == len(said) and all(
+            line.startswith(start) for line, start in zip(left_out, said, strict=True)
+        )
 
 
 def test_lvbench_time_references_are_evidence_in_seconds(tmp_path):
@@ -80,7 +109,9 @@ def test_longvideobench_in_parquet_and_without_answers(tmp_path):
     options = {f"option{n}": text for n, text in enumerate(["a cup", "a lamp", "a cat", "N/A", "N/A"])}
     pl.DataFrame([LVB | options]).write_parquet(tmp_path / "validation-00000-of-00001.parquet")
     assert read_benchmark("longvideobench", tmp_path).questions[0]["options"] == ["a cup", "a lamp", "a cat"]
-    (tmp_path / "lvb_test_wo_gt.json").write_text(json.dumps([{k: v for k, v in LVB.items() if k != "correct_choice"} | {"candidates": ["x", "y"]}]))
+    (tmp_path / "lvb_test_wo_gt.json").write_text(
+        json.dumps([{k: v for k, v in LVB.items() if k != "correct_choice"} | {"candidates": ["x", "y"]}])
+    )
     found = read_benchmark("longvideobench", tmp_path / "lvb_test_wo_gt.json")
     assert found.questions == [] and "not public" in found.left_out[0]
 

@@ -56,7 +56,9 @@ def test_funnel_markdown_goes_from_asked_to_kept():
 
 def test_curves_draw_only_what_has_values():
     rounds = [{"step": n, "reward": 0.1 * n, "accuracy": None, "hit_rate": None if n < 2 else 0.5} for n in range(1, 5)]
-    one, two = (Image.open(io.BytesIO(curves_png(rounds, names))) for names in (["reward"], ["reward", "hit_rate", "accuracy"]))
+    one, two = (
+        Image.open(io.BytesIO(curves_png(rounds, names))) for names in (["reward"], ["reward", "hit_rate", "accuracy"])
+    )
     assert one.format == "PNG" and one.width < two.width < 2.5 * one.width, "a second plot, and no third"
     with pytest.raises(ValueError, match="accuracy"):
         curves_png(rounds, ["accuracy"])

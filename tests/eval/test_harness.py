@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from distill.errors import CallFailed
-from distill.frames import FrameStore
 from distill.items import QuestionItem
 from distill.player import Reply
+from distill.storage.frames import FrameStore
 from eval.harness import draw, evaluate, evaluation_jobs
 from eval.metrics import GAIN
-from recipes.model import EvalSettings
-from tables.catalog import CATALOG
-from video.types import Frame, frame_id
-from zoom import FrameRef, Message, Protocol, load_prompts
+from videozoomer.lake.catalog import CATALOG
+from videozoomer.protocol import FrameRef, Message, Protocol, load_prompts
+from videozoomer.settings.model import EvalSettings
+from videozoomer.video.types import Frame, frame_id
 
 EVIDENCE_S = 37.0
 
@@ -35,7 +35,17 @@ def frames_at(uri: str, times_s: Sequence[float]) -> list[Frame]:
 
 def item(number: int, overview: Sequence[Frame]) -> QuestionItem:
     refs = tuple(FrameRef(f.frame_id, f.time_s) for f in overview)
-    return QuestionItem(f"q{number}", f"v{number % 3}", f"v{number % 3}.mp4", "b-0000", f"Question {number}?", ("red", "blue"), "choice", 60.0, refs)
+    return QuestionItem(
+        f"q{number}",
+        f"v{number % 3}",
+        f"v{number % 3}.mp4",
+        "b-0000",
+        f"Question {number}?",
+        ("red", "blue"),
+        "choice",
+        60.0,
+        refs,
+    )
 
 
 def question(number: int) -> dict:
@@ -85,7 +95,9 @@ def test_settings_differ_in_what_is_shown_and_figures_follow(tmp_path):
     of = {(r["setting"], r["metric"]): r for r in figures if r["slice"] == "all"}
     assert len(found.trajectories) == len(done) == 18
     assert [of[s, "accuracy"]["value"] for s in ("zoom", "overview", "blind")] == [4 / 5, 0.0, 0.0]
-    assert [(of[s, "accuracy"]["questions"], of[s, "accuracy"]["unknown"]) for s in ("zoom", "overview", "blind")] == [(5, 1)] * 3
+    assert [(of[s, "accuracy"]["questions"], of[s, "accuracy"]["unknown"]) for s in ("zoom", "overview", "blind")] == [
+        (5, 1)
+    ] * 3
     assert (of["zoom", GAIN]["value"], of["zoom", GAIN]["questions"]) == (4 / 5, 5)
     assert of["zoom", "hit_rate"]["value"] == of["zoom", "zoomed"]["value"] == 4 / 5
     assert [of[s, "frames"]["value"] for s in ("overview", "blind")] == [6, 0]

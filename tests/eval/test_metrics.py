@@ -5,10 +5,12 @@ from hypothesis import strategies as st
 
 from eval.bootstrap import estimate
 from eval.metrics import GAIN, MEANINGS, summarise
-from tables.catalog import CATALOG
+from videozoomer.lake.catalog import CATALOG
 
 
-def trajectory(question: int, *, video: str, setting: str = "zoom", status: str = "answered", player: str = "p", **more) -> dict:
+def trajectory(
+    question: int, *, video: str, setting: str = "zoom", status: str = "answered", player: str = "p", **more
+) -> dict:
     return {
         "trajectory_id": f"{player}-{setting}-{question}-{more.get('sample', 0)}", "question_id": f"q{question}",
         "video_id": video, "kind": "evaluation", "player": player, "status": status,
@@ -18,7 +20,11 @@ def trajectory(question: int, *, video: str, setting: str = "zoom", status: str 
 
 
 def question(number: int, topic: str | None = None, evidence: bool = True) -> dict:
-    return {"question_id": f"q{number}", "topic": topic, "evidence": [{"start_s": 1.0, "end_s": 2.0}] if evidence else []}
+    return {
+        "question_id": f"q{number}",
+        "topic": topic,
+        "evidence": [{"start_s": 1.0, "end_s": 2.0}] if evidence else [],
+    }
 
 
 def grade(row: dict, verdict: str, hit: bool | None = None) -> dict:
@@ -31,7 +37,13 @@ def figure(rows: list[dict], metric: str, setting: str = "zoom", topic: str = "a
 
 
 def test_hand_computed_figures():
-    questions = [question(0, "which"), question(1, "which"), question(2, "count", evidence=False), question(3, "count"), question(4)]
+    questions = [
+        question(0, "which"),
+        question(1, "which"),
+        question(2, "count", evidence=False),
+        question(3, "count"),
+        question(4),
+    ]
     zoomed = [
         trajectory(0, video="a"),
         trajectory(1, video="a", zooms=2, frames_shown=40),
@@ -68,7 +80,10 @@ def test_hand_computed_figures():
 def test_samples_of_one_question_are_one_question():
     rows = [trajectory(0, video="a", sample=n) for n in range(3)] + [trajectory(1, video="b")]
     verdicts = ["correct", "correct", "unknown", "wrong"]
-    found = figure(summarise(rows, [grade(r, v) for r, v in zip(rows, verdicts, strict=True)], [question(0), question(1)]), "accuracy")
+    found = figure(
+        summarise(rows, [grade(r, v) for r, v in zip(rows, verdicts, strict=True)], [question(0), question(1)]),
+        "accuracy",
+    )
     assert (found["value"], found["questions"], found["unknown"]) == (0.5, 2, 0)
 
 
@@ -77,7 +92,9 @@ def test_players_settings_and_other_kinds_stay_apart():
         trajectory(0, video="a"), trajectory(0, video="a", setting="blind"), trajectory(0, video="a", player="other"),
         trajectory(0, video="a", sample=7) | {"kind": "exemplar"},
     ]  # fmt: skip
-    found = summarise(rows, [grade(r, "wrong" if r["player"] == "other" else "correct") for r in rows], [question(0, "all")])
+    found = summarise(
+        rows, [grade(r, "wrong" if r["player"] == "other" else "correct") for r in rows], [question(0, "all")]
+    )
     accuracy = {(r["player"], r["setting"], r["slice"]): r["value"] for r in found if r["metric"] == "accuracy"}
     assert accuracy[("p", "zoom", "all")] == accuracy[("p", "blind", "all")] == 1.0
     assert accuracy[("other", "zoom", "all")] == 0.0

@@ -10,10 +10,25 @@ from eval.report import ReportFacts, write_report
 from eval.report.facts import FactsError
 from eval.report.making import funnel_steps
 from eval.report.page import SECTIONS, headline
-from tables.lake import Lake
+from videozoomer.lake.lake import Lake
 
 VOID = {"meta", "wbr", "br", "img", "hr", "link", "input"}
-IDS = ["ran", "videos", "shots", "questions", "funnel", "pass", "calls", "zooms", "shards", "training", "reinforcement", "evaluations", "leaks", "absent"]
+IDS = [
+    "ran",
+    "videos",
+    "shots",
+    "questions",
+    "funnel",
+    "pass",
+    "calls",
+    "zooms",
+    "shards",
+    "training",
+    "reinforcement",
+    "evaluations",
+    "leaks",
+    "absent",
+]
 
 
 class Checker(HTMLParser):
@@ -52,7 +67,9 @@ def check(page: str) -> Checker:
     assert not checker.open
     assert len(set(checker.ids)) == len(checker.ids)
     assert [i for i in checker.ids if i in IDS] == IDS
-    assert {a for a in checker.addresses if not a.startswith("#")} <= {"trajectories.html"}, "nothing is loaded from anywhere"
+    assert {a for a in checker.addresses if not a.startswith("#")} <= {"trajectories.html"}, (
+        "nothing is loaded from anywhere"
+    )
     assert not re.search(r"url\((?!#)|@import|<script", page)
     assert checker.unnamed_plots == 0
     return checker
@@ -74,18 +91,34 @@ def test_full_report(world, tmp_path):
     page = write_report(world.lake, facts(world), tmp_path / "deep" / "index.html").read_text()
     checker = check(page)
     assert page.count("<svg") >= 10
-    for text in ("broken.mp4", "No frame could be decoded", "wrong answer", "video_signature".replace("_", " "), "rl data set was not written", "0.521"):
+    for text in (
+        "broken.mp4",
+        "No frame could be decoded",
+        "wrong answer",
+        "video_signature".replace("_", " "),
+        "rl data set was not written",
+        "0.521",
+    ):
         assert text.replace("/", "/<wbr>") in page, text
     assert len(checker.ids) > len(SECTIONS)
     assert not list(tmp_path.glob("deep/.*")), "no temporary file is left"
     kept = (world.lake.read("verdicts")["outcome"] == "kept").sum()
-    assert ("trajectories kept", str(kept), f"of {world.lake.read('verdicts').height} candidates") in headline(world.lake)
+    assert ("trajectories kept", str(kept), f"of {world.lake.read('verdicts').height} candidates") in headline(
+        world.lake
+    )
 
 
 def test_empty_lake_says_what_was_not_run(tmp_path):
     page = write_report(Lake(tmp_path / "nothing"), ReportFacts(), tmp_path / "index.html").read_text()
     check(page)
-    for sentence in ("No video was taken in", "No player was evaluated", "The policy was not trained", "Reinforcement learning was not run", "was not checked against", "The sft data set was not written"):
+    for sentence in (
+        "No video was taken in",
+        "No player was evaluated",
+        "The policy was not trained",
+        "Reinforcement learning was not run",
+        "was not checked against",
+        "The sft data set was not written",
+    ):
         assert sentence in page.split('id="absent"')[1], sentence
 
 
@@ -93,7 +126,9 @@ def test_reinforcement_learning_is_shown_where_it_ran(world, tmp_path):
     rounds = [{"step": n, "reward": 0.2 * n, "accuracy": 0.1 * n, "kl": None} for n in (1, 2, 3)]
     (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rounds))
     (tmp_path / "summary.json").write_text(json.dumps({"rounds": 3, "last_reward": 0.6}))
-    page = write_report(world.lake, dataclasses.replace(facts(world), rl_folder=tmp_path), tmp_path / "index.html").read_text()
+    page = write_report(
+        world.lake, dataclasses.replace(facts(world), rl_folder=tmp_path), tmp_path / "index.html"
+    ).read_text()
     check(page)
     section = page.split('id="reinforcement"')[1].split("</section>")[0]
     assert "<svg" in section and "reward 0.2 at first, 0.6 at last" in section
@@ -104,8 +139,17 @@ def test_text_from_data_cannot_break_the_page(world, tmp_path):
     nasty = "<script>alert(1)</script>&\"'"
     lake = Lake(tmp_path / "lake")
     lake.write("videos", [row | {"reason": nasty, "detail": nasty} for row in world.lake.read("videos").to_dicts()])
-    lake.write("funnel", [row | {"reason": nasty if row["reason"] == "wrong_answer" else row["reason"]} for row in world.lake.read("funnel").to_dicts()])
-    lake.write("evaluations", [row | {"player": nasty} for row in world.lake.read("evaluations").to_dicts() if row["player"] == "policy"])
+    lake.write(
+        "funnel",
+        [
+            row | {"reason": nasty if row["reason"] == "wrong_answer" else row["reason"]}
+            for row in world.lake.read("funnel").to_dicts()
+        ],
+    )
+    lake.write(
+        "evaluations",
+        [row | {"player": nasty} for row in world.lake.read("evaluations").to_dicts() if row["player"] == "policy"],
+    )
     lake.write("questions", [row | {"topic": nasty} for row in world.lake.read("questions").to_dicts()])
     lake.write("question_stats", world.lake.read("question_stats"))
     page = write_report(lake, dataclasses.replace(facts(world), recipe_name=nasty), tmp_path / "index.html").read_text()
@@ -120,9 +164,24 @@ def test_a_broken_training_file_is_named(world, tmp_path):
 
 
 def test_funnel_steps_fall_from_asked_to_kept():
-    rows = [{"stage": s, "reason": r, "rows": n} for s, r, n in (("asked", "", 10), ("failed", "timeout", 1), ("rejected", "a", 2), ("rejected", "b", 3), ("kept", "", 4))]
+    rows = [
+        {"stage": s, "reason": r, "rows": n}
+        for s, r, n in (
+            ("asked", "", 10),
+            ("failed", "timeout", 1),
+            ("rejected", "a", 2),
+            ("rejected", "b", 3),
+            ("kept", "", 4),
+        )
+    ]
     steps, adds_up = funnel_steps(rows)
     assert adds_up
-    assert [(s["label"], s["from"], s["to"]) for s in steps] == [("asked", 0, 10), ("timeout", 9, 10), ("b", 6, 9), ("a", 4, 6), ("kept", 0, 4)]
+    assert [(s["label"], s["from"], s["to"]) for s in steps] == [
+        ("asked", 0, 10),
+        ("timeout", 9, 10),
+        ("b", 6, 9),
+        ("a", 4, 6),
+        ("kept", 0, 4),
+    ]
     steps, adds_up = funnel_steps([*rows, {"stage": "rejected", "reason": "c", "rows": 5}])
     assert not adds_up and [s["to"] - s["from"] for s in steps] == [10, 1, 5, 3, 2, 4]

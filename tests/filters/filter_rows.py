@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from filters.rules import RuleResult, load_rules, run_rules
-from recipes.model import FilterSettings
-from tables import CATALOG, Lake
+from videozoomer.lake import CATALOG, Lake
+from videozoomer.settings.model import FilterSettings
 
 
 class Rows:
@@ -26,51 +26,116 @@ class Rows:
     def video(self, video_id: str = "v1", *, uri: str | None = None, status: str = "ok", signature: Any = None) -> dict:
         known = video_id if status == "ok" else None
         return self._add(
-            "videos", uri=uri or f"{video_id}.mp4", video_id=known, source="s", batch="s-0001", status=status, signature=signature
+            "videos",
+            uri=uri or f"{video_id}.mp4",
+            video_id=known,
+            source="s",
+            batch="s-0001",
+            status=status,
+            signature=signature,
         )
 
     def question(
-        self, question_id: str = "q1", video_id: str = "v1", text: str | None = None, *, answer: str = "red", answer_type: str = "text",
-        options: tuple[str, ...] = (), split: str = "train", evidence: tuple[tuple[float, float], ...] = (), status: str = "ok",
+        self,
+        question_id: str = "q1",
+        video_id: str = "v1",
+        text: str | None = None,
+        *,
+        answer: str = "red",
+        answer_type: str = "text",
+        options: tuple[str, ...] = (),
+        split: str = "train",
+        evidence: tuple[tuple[float, float], ...] = (),
+        status: str = "ok",
     ) -> dict:
         return self._add(
-            "questions", question_id=question_id, source="s", video_uri=f"{video_id}.mp4", split=split,
-            question=text or f"What is seen in {question_id}?", options=list(options), answer=answer, answer_type=answer_type,
-            evidence=[{"start_s": start, "end_s": end} for start, end in evidence], status=status,
+            "questions",
+            question_id=question_id,
+            source="s",
+            video_uri=f"{video_id}.mp4",
+            split=split,
+            question=text or f"What is seen in {question_id}?",
+            options=list(options),
+            answer=answer,
+            answer_type=answer_type,
+            evidence=[{"start_s": start, "end_s": end} for start, end in evidence],
+            status=status,
         )
 
     def overview(self, *times_s: float, video_id: str = "v1") -> None:
         for index, time_s in enumerate(times_s):
             self._add(
-                "overviews", video_id=video_id, index=index, requested_s=time_s, time_s=time_s, frame_id=f"f{index}", policy="uniform"
+                "overviews",
+                video_id=video_id,
+                index=index,
+                requested_s=time_s,
+                time_s=time_s,
+                frame_id=f"f{index}",
+                policy="uniform",
             )
 
     def leak(self, kind: str, train_id: str, evaluation_id: str = "e1") -> None:
         self._add("leaks", kind=kind, train_id=train_id, evaluation_id=evaluation_id, score=1.0)
 
     def trajectory(
-        self, trajectory_id: str, question_id: str = "q1", *, kind: str = "exemplar", verdict: str | None = "correct", hit: bool | None = None,
-        status: str = "answered", failure: str | None = None, well_formed: bool = True, zooms: int = 1, frames_shown: int = 20,
-        max_zooms: int = 4, output_tokens: int = 100, sample: int = 0, turns: tuple[dict, ...] = (), video_id: str = "v1",
+        self,
+        trajectory_id: str,
+        question_id: str = "q1",
+        *,
+        kind: str = "exemplar",
+        verdict: str | None = "correct",
+        hit: bool | None = None,
+        status: str = "answered",
+        failure: str | None = None,
+        well_formed: bool = True,
+        zooms: int = 1,
+        frames_shown: int = 20,
+        max_zooms: int = 4,
+        output_tokens: int = 100,
+        sample: int = 0,
+        turns: tuple[dict, ...] = (),
+        video_id: str = "v1",
     ) -> dict:
         """`turns` are made by `zoom` and `said`; a reflection needs them, for others `zooms` is enough."""
         if turns:
             zooms = sum(turn["action"] == "zoom" for turn in turns)
         if verdict is not None and status != "failed":
             self._add(
-                "grades", trajectory_id=trajectory_id, question_id=question_id, batch="s-0001", verdict=verdict, grader="text-1", hit=hit
+                "grades",
+                trajectory_id=trajectory_id,
+                question_id=question_id,
+                batch="s-0001",
+                verdict=verdict,
+                grader="text-1",
+                hit=hit,
             )
         return self._add(
-            "trajectories", trajectory_id=trajectory_id, question_id=question_id, video_id=video_id, batch="s-0001", kind=kind,
-            player="teacher", sample=sample, temperature=1.0, max_zooms=max_zooms, status=status, failure=failure,
+            "trajectories",
+            trajectory_id=trajectory_id,
+            question_id=question_id,
+            video_id=video_id,
+            batch="s-0001",
+            kind=kind,
+            player="teacher",
+            sample=sample,
+            temperature=1.0,
+            max_zooms=max_zooms,
+            status=status,
+            failure=failure,
             answer="red" if status == "answered" else None,
             turns=[{name: value for name, value in turn.items() if name != "train"} for turn in turns],
             messages=[
                 {"role": "user", "train": True, "parts": []},
                 *({"role": "assistant", "train": turn["train"], "parts": []} for turn in turns),
             ],
-            zooms=zooms, frames_shown=frames_shown, well_formed=well_formed, input_tokens=1, output_tokens=output_tokens,
-            cost_usd=0.0, protocol_version="1", prompt_version="v1",
+            zooms=zooms,
+            frames_shown=frames_shown,
+            well_formed=well_formed,
+            input_tokens=1,
+            output_tokens=output_tokens,
+            cost_usd=0.0,
+            protocol_version="1",
+            prompt_version="v1",
         )
 
     def save(self) -> Lake:
@@ -98,9 +163,17 @@ class Judged:
         return dict(self.result.verdicts.select("trajectory_id", "outcome").iter_rows())
 
 
-def zoom(start_s: float, end_s: float, fps: float = 2.0, *, train: bool = True, reply: str = "<think>I look.</think>") -> dict:
+def zoom(
+    start_s: float, end_s: float, fps: float = 2.0, *, train: bool = True, reply: str = "<think>I look.</think>"
+) -> dict:
     times = [start_s, (start_s + end_s) / 2]
-    return _turn("zoom", reply, train) | {"start_s": start_s, "end_s": end_s, "fps": fps, "frame_times_s": times, "frame_ids": ["a", "b"]}
+    return _turn("zoom", reply, train) | {
+        "start_s": start_s,
+        "end_s": end_s,
+        "fps": fps,
+        "frame_times_s": times,
+        "frame_ids": ["a", "b"],
+    }
 
 
 def said(reply: str = "<think>I see it.</think><answer>red</answer>", *, train: bool = True) -> dict:
@@ -110,6 +183,11 @@ def said(reply: str = "<think>I see it.</think><answer>red</answer>", *, train: 
 def _turn(action: str, reply: str, train: bool) -> dict:
     names = ("start_s", "end_s", "fps", "answer", "fault", "fault_text", "finish_reason", "call_key")
     return dict.fromkeys(names) | {
-        "reply": reply, "author": "teacher" if train else "student", "action": action, "well_formed": True, "train": train,
-        "frame_ids": [], "frame_times_s": [],
+        "reply": reply,
+        "author": "teacher" if train else "student",
+        "action": action,
+        "well_formed": True,
+        "train": train,
+        "frame_ids": [],
+        "frame_times_s": [],
     }

@@ -5,7 +5,7 @@ import pytest
 
 from filters.contamination import find_leaks
 from filters.signatures import find_copies
-from recipes.model import FilterSettings
+from videozoomer.settings.model import FilterSettings
 
 LONG = "When the man in the yellow coat has crossed the wooden bridge twice, what does he put on the table beside the lamp?"
 

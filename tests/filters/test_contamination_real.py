@@ -5,10 +5,10 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 
+from examples.world import make_world
 from filters.signatures import find_copies
-from recipes.model import FilterSettings
-from samples.world import make_world
-from video.ingest import IngestSettings, ingest_many
+from videozoomer.settings.model import FilterSettings
+from videozoomer.video.ingest import IngestSettings, ingest_many
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,9 @@ def signatures(tmp_path_factory):
         "cut": ffmpeg.input(str(original), ss=6.4, t=18).filter("scale", 480, 270),
     }
     for name, stream in copies.items():
-        output = ffmpeg.output(stream, str(folder / f"{name}.mp4"), vcodec="libx264", crf=30, preset="veryfast", pix_fmt="yuv420p")
+        output = ffmpeg.output(
+            stream, str(folder / f"{name}.mp4"), vcodec="libx264", crf=30, preset="veryfast", pix_fmt="yuv420p"
+        )
         output.run(cmd=imageio_ffmpeg.get_ffmpeg_exe(), quiet=True)
     files = [*world.train_videos.glob("[tu]*.mp4"), original, *folder.glob("*.mp4")]
     settings = IngestSettings(overview_frames=2, detectors=("threshold",))
@@ -35,7 +37,10 @@ def test_copies_of_a_real_video_are_found_and_no_others(signatures):
     train = {name: hashes for name, hashes in signatures.items() if name != "reel-01.mp4"}
     assert set(train) == {"tape-01.mp4", "tape-02.mp4", "upload-03.mp4", "smaller.mp4", "cut.mp4"}
     found = find_copies(
-        train, {"reel-01.mp4": signatures["reel-01.mp4"]}, distance=settings.signature_distance, share=settings.signature_share
+        train,
+        {"reel-01.mp4": signatures["reel-01.mp4"]},
+        distance=settings.signature_distance,
+        share=settings.signature_share,
     )
     assert {copy.left for copy in found} == {"upload-03.mp4", "smaller.mp4", "cut.mp4"}
 
@@ -45,4 +50,6 @@ def test_different_videos_of_one_style_lie_far_below_the_threshold(signatures):
     for one in names:
         for other in names:
             if one < other:
-                assert not list(find_copies({one: signatures[one]}, {other: signatures[other]}, distance=18, share=0.35))
+                assert not list(
+                    find_copies({one: signatures[one]}, {other: signatures[other]}, distance=18, share=0.35)
+                )

@@ -16,7 +16,9 @@ questions = st.fixed_dictionaries(
         "video_id": st.sampled_from(["v1", "v2", "unreadable", "missing"]),
         "split": st.sampled_from(["train", "train", "evaluation"]),
         "status": st.sampled_from(["ok", "ok", "quarantined"]),
-        "text": st.sampled_from(["What is shown at the end?", "What is shown at the end of it?", "How many are there?"]),
+        "text": st.sampled_from(
+            ["What is shown at the end?", "What is shown at the end of it?", "How many are there?"]
+        ),
         "evidence": st.sampled_from([(), ((4.0, 5.0),), ((10.0, 11.0),)]),
     }
 )
@@ -92,7 +94,9 @@ def test_the_funnel_adds_up(some_questions, some_trajectories, chosen):
             assert verdict["reasons"] == sorted(verdict["reasons"], key=rules.index)
     for kind in ("exemplar", "reflection"):
         for outcome in ("rejected", "failed"):
-            first = result.verdicts.filter((pl.col("kind") == kind) & (pl.col("outcome") == outcome))["reasons"].list.first()
+            first = result.verdicts.filter((pl.col("kind") == kind) & (pl.col("outcome") == outcome))[
+                "reasons"
+            ].list.first()
             counted = result.funnel.filter((pl.col("kind") == kind) & (pl.col("stage") == outcome))
             assert dict(counted.select("reason", "rows").iter_rows()) == dict(first.value_counts().iter_rows())
 

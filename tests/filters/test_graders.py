@@ -30,7 +30,20 @@ def test_choice_takes_the_letter_or_the_text_in_any_usual_form(said):
 
 @pytest.mark.parametrize(
     "said",
-    ["A man walks by", "B", "green square", "D", "A or B", "A, B", "A/C", "A. green square", "a green square is not it", "", "no idea", "Banana"],
+    [
+        "A man walks by",
+        "B",
+        "green square",
+        "D",
+        "A or B",
+        "A, B",
+        "A/C",
+        "A. green square",
+        "a green square is not it",
+        "",
+        "no idea",
+        "Banana",
+    ],
 )
 def test_choice_finds_no_letter_by_luck(said):
     assert verdict("choice", "A", said, OPTIONS) == "wrong"
@@ -78,7 +91,20 @@ def test_number_tells_any_two_integers_apart(expected, said):
 
 
 @pytest.mark.parametrize(
-    "said", ["83", "83 s", "1:23", "0:01:23", "1 min 23 s", "1m23s", "1 minute and 23 seconds", "82", "84.0", "at about 83.9 seconds", "82 to 83.5 s"]
+    "said",
+    [
+        "83",
+        "83 s",
+        "1:23",
+        "0:01:23",
+        "1 min 23 s",
+        "1m23s",
+        "1 minute and 23 seconds",
+        "82",
+        "84.0",
+        "at about 83.9 seconds",
+        "82 to 83.5 s",
+    ],
 )
 def test_time_takes_seconds_clock_and_units(said):
     assert verdict("time", "83", said) == "correct"
@@ -119,7 +145,13 @@ def test_order_in_any_usual_form(said):
 
 @pytest.mark.parametrize(
     ("said", "is_"),
-    [("blue, red, dark green", "wrong"), ("red, blue", "wrong"), ("red, blue, dark green, red", "wrong"), ("red, blue, green", "unknown"), ("", "wrong")],
+    [
+        ("blue, red, dark green", "wrong"),
+        ("red, blue", "wrong"),
+        ("red, blue, dark green, red", "wrong"),
+        ("red, blue, green", "unknown"),
+        ("", "wrong"),
+    ],
 )
 def test_order_needs_every_item_in_its_place(said, is_):
     assert verdict("order", "red, blue, dark green", said) == is_

@@ -4,7 +4,7 @@ import pytest
 from filter_rows import said, zoom
 
 from filters.grading import GradingError, best_iou, grade_rows, hit
-from tables import CATALOG
+from videozoomer.lake import CATALOG
 
 EVIDENCE = [{"start_s": 10.0, "end_s": 10.4}, {"start_s": 50.0, "end_s": 52.0}]
 

@@ -63,7 +63,9 @@ def test_duplicate_exact_keeps_the_first(rows):
     rows.question("a", text="Which colour is the flag?", answer="A", options=RED, answer_type="choice")
     rows.question("b", text="Which colour is the flag ?", answer="B", options=("green", "red"), answer_type="choice")
     rows.question("c", text="Which colour is the flag?", answer="B", options=RED, answer_type="choice")
-    rows.question("d", text="Which colour is the flag?", answer="A", options=RED, answer_type="choice", split="evaluation")
+    rows.question(
+        "d", text="Which colour is the flag?", answer="A", options=RED, answer_type="choice", split="evaluation"
+    )
     rows.question("e", "v2", text="Which colour is the flag?", answer="A", options=RED, answer_type="choice")
     assert rows.judge().named("duplicate_exact") == {"b"}
 
@@ -83,8 +85,12 @@ def test_duplicate_near_needs_the_same_words_or_the_same_evidence(rows):
     rows.question("d", text="How many times does the red disc flash in the harbour, then?", answer="4")
     seen = {"text": "What is painted on the gate that is opened at the end?", "evidence": ((10.0, 12.0),)}
     rows.question("e", **seen)
-    rows.question("f", **seen | {"text": "What is drawn on the gate that is opened at the end?", "evidence": ((11.0, 13.0),)})
-    rows.question("g", **seen | {"text": "What is drawn on the gate that is opened at an end?", "evidence": ((50.0, 53.0),)})
+    rows.question(
+        "f", **seen | {"text": "What is drawn on the gate that is opened at the end?", "evidence": ((11.0, 13.0),)}
+    )
+    rows.question(
+        "g", **seen | {"text": "What is drawn on the gate that is opened at an end?", "evidence": ((50.0, 53.0),)}
+    )
     judged = rows.judge(duplicate_ratio=90)
     assert judged.named("duplicate_near") == {"b", "f"}
     assert rows.judge(duplicate_ratio=100).named("duplicate_near") == set()
@@ -116,7 +122,12 @@ def test_pass_rate_is_over_what_was_judged(rows):
     for question, verdicts in {"half": "cwu", "quarter": "cwww", "unjudged": "uu"}.items():
         rows.question(question)
         for index, letter in enumerate(verdicts):
-            rows.trajectory(f"{question}{index}", question, verdict={"c": "correct", "w": "wrong", "u": "unknown"}[letter], sample=index)
+            rows.trajectory(
+                f"{question}{index}",
+                question,
+                verdict={"c": "correct", "w": "wrong", "u": "unknown"}[letter],
+                sample=index,
+            )
     rows.trajectory("broken", "half", status="failed", failure="timeout")
     judged = rows.judge(min_pass_rate=0.4)
     assert judged.named("pass_rate_too_low") == {"quarter"}
@@ -206,13 +217,18 @@ def test_reflection_same_window(rows):
     rows.question()
     failed = zoom(10, 20, 1.0, train=False)
     new = {
-        "same": zoom(10, 20, 1.0), "nearly": zoom(10.5, 20.5, 1.05), "moved": zoom(15, 25, 1.0), "faster": zoom(10, 20, 1.5),
+        "same": zoom(10, 20, 1.0),
+        "nearly": zoom(10.5, 20.5, 1.05),
+        "moved": zoom(15, 25, 1.0),
+        "faster": zoom(10, 20, 1.5),
         "inside": zoom(12, 16, 1.0),
     }
     for name, turn in new.items():
         rows.trajectory(name, kind="reflection", turns=(failed, turn, said()))
     rows.trajectory("again_later", kind="reflection", turns=(failed, zoom(60, 70, 1.0), zoom(10, 20, 1.0), said()))
-    rows.trajectory("first_failure", kind="reflection", turns=(zoom(30, 40, 1.0, train=False), failed, zoom(30, 40, 1.0), said()))
+    rows.trajectory(
+        "first_failure", kind="reflection", turns=(zoom(30, 40, 1.0, train=False), failed, zoom(30, 40, 1.0), said())
+    )
     rows.trajectory("exemplar", turns=(zoom(10, 20, 1.0), zoom(10, 20, 1.0), said()))
     assert rows.judge().named("reflection_same_window") == {"same", "nearly", "first_failure"}
 

@@ -9,12 +9,12 @@ import pytest
 from graph_fixture import Recorder, write_recipe
 
 from pipelines.run import Outcome, run
-from recipes import Recipe, load_recipe
+from videozoomer.settings import Recipe, load_recipe
 
 
 @pytest.fixture(scope="session")
 def world(tmp_path_factory) -> Path:
-    from samples.world import make_world
+    from examples.world import make_world
 
     target = tmp_path_factory.mktemp("world")
     make_world(target, size="small")
@@ -23,7 +23,7 @@ def world(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def teacher():
-    from samples.teacher import serve
+    from examples.teacher import serve
 
     with serve(port=0) as server:
         yield server

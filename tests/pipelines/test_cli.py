@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from assets.workspace import Workspace
 from pipelines.cli import app
-from recipes import load_recipe
+from videozoomer.settings import load_recipe
 
 runner = CliRunner()
 
@@ -22,7 +22,9 @@ def plain(text: str) -> str:
     return re.sub(r"\s+", " ", re.sub(r"\x1b\[[0-9;]*m", "", text))
 
 
-@pytest.mark.parametrize("command", ["run", "status", "init", "ui", "sources add", "sources list", "trajectories show", "trajectories list"])
+@pytest.mark.parametrize(
+    "command", ["run", "status", "init", "ui", "sources add", "sources list", "trajectories show", "trajectories list"]
+)
 def test_help_of_every_command_has_an_example(command):
     result = call(*command.split(), "--help")
     assert result.exit_code == 0
@@ -45,9 +47,15 @@ def test_sources_add_keeps_comments_and_says_what_is_unusable(tmp_path):
     videos.mkdir()
     (videos / "a.mp4").write_bytes(b"x")
     questions = tmp_path / "q.jsonl"
-    questions.write_text("\n".join(json.dumps(row) for row in (
-        {"video": "a.mp4", "question": "what?", "answer": "this"}, {"video": "b.mp4", "question": "what?", "answer": "that"},
-    )))
+    questions.write_text(
+        "\n".join(
+            json.dumps(row)
+            for row in (
+                {"video": "a.mp4", "question": "what?", "answer": "this"},
+                {"video": "b.mp4", "question": "what?", "answer": "that"},
+            )
+        )
+    )
     result = call("sources", "add", "clips", "--videos", videos, "--questions", questions, "-r", path)
     assert result.exit_code == 0
     assert "1 videos, 2 questions, 1 of them unusable" in plain(result.output) and "unknown_video" in result.output

@@ -5,7 +5,7 @@ import pytest
 
 from pipelines.build import build_defs
 from pipelines.run import open_instance
-from recipes import RecipeError
+from videozoomer.settings import RecipeError
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,9 @@ def test_every_asset_is_described_grouped_and_versioned(definitions):
 
 
 def test_jobs_schedules_and_sensor_resolve(definitions):
-    assert {"list_sources", "process_batch", "curate_and_train"} <= {job.name for job in definitions.resolve_all_job_defs()}
+    assert {"list_sources", "process_batch", "curate_and_train"} <= {
+        job.name for job in definitions.resolve_all_job_defs()
+    }
     repository = definitions.get_repository_def()
     assert {schedule.name for schedule in repository.schedule_defs} == {"nightly_listing", "weekly_curation"}
     (sensor,) = repository.sensor_defs
@@ -41,7 +43,9 @@ def test_jobs_schedules_and_sensor_resolve(definitions):
 def test_the_sensor_asks_for_what_was_listed_and_is_not_processed(finished, definitions):
     (sensor,) = definitions.get_repository_def().sensor_defs
     with open_instance(finished.recipe) as instance:
-        told = sensor.evaluate_tick(dg.build_sensor_context(instance=instance, repository_def=definitions.get_repository_def()))
+        told = sensor.evaluate_tick(
+            dg.build_sensor_context(instance=instance, repository_def=definitions.get_repository_def())
+        )
     assert not told.run_requests and "processed" in told.skip_message
 
 
@@ -50,7 +54,9 @@ def test_a_rerun_of_a_batch_from_the_ui_replays_every_call(finished, definitions
     batch = "world-0001"
     with open_instance(finished.recipe) as instance:
         result = definitions.resolve_job_def("process_batch").execute_in_process(
-            instance=instance, partition_key=batch, asset_selection=[dg.AssetKey("exemplars"), dg.AssetKey("exemplar_grades")],
+            instance=instance,
+            partition_key=batch,
+            asset_selection=[dg.AssetKey("exemplars"), dg.AssetKey("exemplar_grades")],
         )
     assert result.success
     assert len(finished.recorder.requests) == asked

@@ -9,9 +9,9 @@ from assets.items import playable, protocol_of
 from assets.workspace import Workspace
 from pipelines.build import build_defs
 from pipelines.run import run
-from shards.read import ShardSet
-from zoom import Episode, load_prompts
-from zoom.messages import from_rows
+from videozoomer.protocol import Episode, load_prompts
+from videozoomer.protocol.messages import from_rows
+from videozoomer.shards.read import ShardSet
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,9 @@ def workspace(finished) -> Workspace:
 def test_every_asset_is_made_and_none_twice(finished):
     made = finished.outcome.materialized
     assert len(made) == len(set(made))
-    assert {name for name, _ in made} == {key.to_user_string() for key in build_defs(finished.recipe).resolve_asset_graph().get_all_asset_keys()}
+    assert {name for name, _ in made} == {
+        key.to_user_string() for key in build_defs(finished.recipe).resolve_asset_graph().get_all_asset_keys()
+    }
     assert not finished.outcome.current
 
 
@@ -59,8 +61,12 @@ def test_one_question_from_file_to_shard_with_the_very_bytes_that_were_sent(fini
 def test_nothing_but_question_options_and_overview_opens_a_conversation(workspace):
     """Each stored conversation begins with just what follows from an item, and an item has no field for the truth."""
     prompts, protocol = load_prompts("v1"), protocol_of(workspace.recipe.protocol)
-    items = {item.question_id: item for batch in workspace.batches() for item in playable(workspace.lake, batch, "train")}
-    assert not {"answer", "evidence", "truth"} & {field.name for item in items.values() for field in dataclasses.fields(item)}
+    items = {
+        item.question_id: item for batch in workspace.batches() for item in playable(workspace.lake, batch, "train")
+    }
+    assert not {"answer", "evidence", "truth"} & {
+        field.name for item in items.values() for field in dataclasses.fields(item)
+    }
     rows = workspace.lake.read("trajectories").filter(pl.col("kind").is_in(["exemplar", "reflection"]))
     assert rows.height
     for row in rows.iter_rows(named=True):
@@ -72,7 +78,10 @@ def test_nothing_but_question_options_and_overview_opens_a_conversation(workspac
 def test_the_funnel_adds_up_and_the_shard_holds_what_it_says(workspace):
     funnel, verdicts = workspace.lake.read("funnel"), workspace.lake.read("verdicts")
     kept = verdicts.filter(pl.col("outcome") == "kept").height
-    assert funnel.filter((pl.col("stage") == "kept") & pl.col("kind").is_in(["exemplar", "reflection"]))["rows"].sum() == kept
+    assert (
+        funnel.filter((pl.col("stage") == "kept") & pl.col("kind").is_in(["exemplar", "reflection"]))["rows"].sum()
+        == kept
+    )
     shard_rows = list(ShardSet(workspace.shards("sft")).rows())
     assert {row["id"] for row in shard_rows} == set(verdicts.filter(pl.col("outcome") == "kept")["trajectory_id"])
 

@@ -16,7 +16,7 @@ from assets.workspace import Workspace, is_current
 from pipelines.build import build_assets
 from pipelines.plan import Plan
 from pipelines.run import RunFailed, run
-from recipes import load_recipe
+from videozoomer.settings import load_recipe
 
 CONCURRENCY = 4
 PLAYED = ("sources", "questions", "videos", "shots", "overviews", "exemplars")
@@ -35,8 +35,18 @@ def answered(home: Path) -> int:
 def test_kill_in_the_middle_of_the_teacher_step_pays_nothing_twice(tmp_path, world, teacher):
     with Recorder(teacher.base_url.removesuffix("/v1")) as recorder:
         recipe_path = write_recipe(tmp_path / "recipe.yaml", world, recorder.url)
-        command = [sys.executable, "-m", "pipelines.cli", "run", "-r", str(recipe_path), *(f"--only={name}" for name in PLAYED)]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        command = [
+            sys.executable,
+            "-m",
+            "pipelines.cli",
+            "run",
+            "-r",
+            str(recipe_path),
+            *(f"--only={name}" for name in PLAYED),
+        ]
+        process = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
         while answered(tmp_path / "run") < 5:
             assert process.poll() is None, "the run ended before it could be interrupted"
             time.sleep(0.02)
@@ -63,18 +73,30 @@ def stale_assets(recipe) -> set[str]:
     workspace = Workspace(recipe)
     plan = Plan(build_assets(recipe), workspace)
     return {
-        key.to_user_string() for level in plan.levels for part in plan.partitions(level) for key in level.keys
+        key.to_user_string()
+        for level in plan.levels
+        for part in plan.partitions(level)
+        for key in level.keys
         if plan.source_changed(key) or not is_current(workspace, plan.definition_of[key], key, part)
     }
 
 
 def test_a_setting_makes_stale_what_depends_on_it_and_nothing_else(finished, copy_of_finished, tmp_path, world):
     def stale_with(**changes):
-        return stale_assets(load_recipe(write_recipe(tmp_path / "recipe.yaml", world, finished.recorder.url, **changes)))
+        return stale_assets(
+            load_recipe(write_recipe(tmp_path / "recipe.yaml", world, finished.recorder.url, **changes))
+        )
 
-    teacher = {"base_url": f"{finished.recorder.url}/v1", "identity": "local-teacher", "concurrency": 4, "max_tokens": 512}
+    teacher = {
+        "base_url": f"{finished.recorder.url}/v1",
+        "identity": "local-teacher",
+        "concurrency": 4,
+        "max_tokens": 512,
+    }
     assert stale_with() == set()
-    assert stale_with(teacher={**teacher, "base_url": "http://127.0.0.1:1/v1", "concurrency": 9, "timeout_s": 5}) == set()
+    assert (
+        stale_with(teacher={**teacher, "base_url": "http://127.0.0.1:1/v1", "concurrency": 9, "timeout_s": 5}) == set()
+    )
     assert stale_with(filters={"max_trajectories": 1}) == {"leaks", "verdicts", "question_stats", "funnel"}
     hotter = stale_with(teacher={**teacher, "temperature": 0.5})
     assert hotter == {"probes", "exemplars", "reflections", "teacher_evaluation"}

@@ -11,19 +11,29 @@ from safetensors.torch import load_file
 
 from assets.workspace import Workspace
 from pipelines.run import run
-from recipes import load_recipe
-from shards.manifest import FILE, Manifest
-from shards.read import ShardSet
+from videozoomer.settings import load_recipe
+from videozoomer.shards.manifest import FILE, Manifest
+from videozoomer.shards.read import ShardSet
 
 TINY = {
-    "enabled": True, "steps": 1, "prompts": 2, "group": 2, "mini_batch": 2, "redraws": 0, "max_new_tokens": 8,
-    "zero_stage": 0, "bf16": False, "overview_budgets": [8],
+    "enabled": True,
+    "steps": 1,
+    "prompts": 2,
+    "group": 2,
+    "mini_batch": 2,
+    "redraws": 0,
+    "max_new_tokens": 8,
+    "zero_stage": 0,
+    "bf16": False,
+    "overview_budgets": [8],
 }
 
 
 def test_rl_is_an_asset_where_the_recipe_asks_for_it(finished, tmp_path, world):
     shutil.copytree(finished.recipe.home_path, tmp_path / "run")
-    recipe = load_recipe(write_recipe(tmp_path / "recipe.yaml", world, finished.recorder.url, rl=TINY | {"harvest": {}}))
+    recipe = load_recipe(
+        write_recipe(tmp_path / "recipe.yaml", world, finished.recorder.url, rl=TINY | {"harvest": {}})
+    )
     outcome = run(recipe)
     made = {name for name, _ in outcome.materialized}
     assert made == {"rl_policy", "rl_policy_evaluation", "rft_shards", "report", "lake_views"}
@@ -37,7 +47,9 @@ def test_rl_is_an_asset_where_the_recipe_asks_for_it(finished, tmp_path, world):
     assert harvested.kind == "sft" and harvested.rows + sum(harvested.about["left_out"].values()) == 4
 
     _play_like_the_teacher(workspace, folder)
-    recipe = load_recipe(write_recipe(tmp_path / "recipe.yaml", world, finished.recorder.url, rl=TINY | {"harvest": {"train": True}}))
+    recipe = load_recipe(
+        write_recipe(tmp_path / "recipe.yaml", world, finished.recorder.url, rl=TINY | {"harvest": {"train": True}})
+    )
     made = {name for name, _ in run(recipe).materialized}
     assert {"rft_shards", "rft_policy"} <= made and "rl_policy" not in made
     harvested = Manifest.model_validate_json((workspace.shards("rft") / FILE).read_text())
@@ -54,10 +66,15 @@ def _play_like_the_teacher(workspace: Workspace, folder: Path) -> None:
     asked = {row["question_id"] for row in ShardSet(workspace.shards("rl")).rows("train")}
     right = workspace.lake.read("grades").filter(verdict="correct")["trajectory_id"]
     good = workspace.lake.read("trajectories").filter(
-        pl.col("trajectory_id").is_in(right.implode()), pl.col("question_id").is_in(asked), pl.col("zooms") > 0, kind="exemplar"
+        pl.col("trajectory_id").is_in(right.implode()),
+        pl.col("question_id").is_in(asked),
+        pl.col("zooms") > 0,
+        kind="exemplar",
     )
     rows = [
-        dict.fromkeys(written.columns) | row | {"kind": "rollout", "trajectory_id": f"rollout-{number}", "verdict": "correct", "overlap": 1.0}
+        dict.fromkeys(written.columns)
+        | row
+        | {"kind": "rollout", "trajectory_id": f"rollout-{number}", "verdict": "correct", "overlap": 1.0}
         for number, row in enumerate(good.to_dicts())
     ]
     assert rows

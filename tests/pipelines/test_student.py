@@ -7,14 +7,17 @@ from graph_fixture import write_recipe
 
 from assets.workspace import Workspace
 from pipelines.run import run
-from recipes import load_recipe
-from shards.read import ShardSet
+from videozoomer.settings import load_recipe
+from videozoomer.shards.read import ShardSet
 
 
 def test_a_student_is_trained_served_and_its_failures_are_what_is_reflected_on(finished, tmp_path, world):
     shutil.copytree(finished.recipe.home_path, tmp_path / "run")
     path = write_recipe(
-        tmp_path / "recipe.yaml", world, finished.recorder.url, student={"samples": 1},
+        tmp_path / "recipe.yaml",
+        world,
+        finished.recorder.url,
+        student={"samples": 1},
         evaluation={"max_questions": 2, "policy_questions": 2, "max_new_tokens": 8, "bootstrap": 100},
     )
     recipe = load_recipe(path)

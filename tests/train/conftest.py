@@ -10,10 +10,10 @@ import pytest
 from PIL import Image as Picture
 from training_runs import tiny
 
-from shards.read import ShardSet
-from shards.write import write_dataset
-from zoom import Episode, FrameRef, Protocol, Task, load_prompts
-from zoom.messages import to_rows
+from videozoomer.protocol import Episode, FrameRef, Protocol, Task, load_prompts
+from videozoomer.protocol.messages import to_rows
+from videozoomer.shards.read import ShardSet
+from videozoomer.shards.write import write_dataset
 
 ARCHITECTURES = ("qwen2_5_vl", "qwen3_vl")
 ZOOM = '<think>Red begins at {at}.00 s.</think><video_zoom>{{"segment": [{at}, {end}], "fps": 1}}</video_zoom>'
@@ -27,13 +27,20 @@ def a_frame(video_id: str, seed: int, time_s: float, size: tuple[int, int] = (84
     picture.save(out, "JPEG")
     jpeg = out.getvalue()
     return {
-        "frame_id": hashlib.sha256(jpeg).hexdigest()[:32], "video_id": video_id, "time_s": time_s, "width": size[0], "height": size[1], "jpeg": jpeg
+        "frame_id": hashlib.sha256(jpeg).hexdigest()[:32],
+        "video_id": video_id,
+        "time_s": time_s,
+        "width": size[0],
+        "height": size[1],
+        "jpeg": jpeg,
     }
 
 
 def an_episode(frames: list[dict], number: int) -> Episode:
     refs = [FrameRef(frame["frame_id"], frame["time_s"]) for frame in frames]
-    episode = Episode(Task("Which colour?", ("red", "blue"), "choice", 12.0), refs[:4], Protocol(), load_prompts(), author="student")
+    episode = Episode(
+        Task("Which colour?", ("red", "blue"), "choice", 12.0), refs[:4], Protocol(), load_prompts(), author="student"
+    )
     episode.step(ZOOM.format(at=number % 4, end=number % 4 + 2))
     episode.show(refs[4:6])
     episode.step(ANSWER.format(word=("red", "blue")[number % 2], letter="AB"[number % 2]))
@@ -61,8 +68,16 @@ def shards(tmp_path_factory) -> ShardSet:
         shown = {ref for message in played.transcript for ref in message.frame_ids}
         frames |= {frame["frame_id"]: frame for frame in own if frame["frame_id"] in shown}
         rows.append(
-            {"id": f"t{number:02d}", "question_id": f"q{number}", "video_id": video, "kind": kind,
-             "split": "validation" if number >= 9 else "train", "messages": to_rows(played.transcript), "zooms": played.zooms, "answer": played.answer}
+            {
+                "id": f"t{number:02d}",
+                "question_id": f"q{number}",
+                "video_id": video,
+                "kind": kind,
+                "split": "validation" if number >= 9 else "train",
+                "messages": to_rows(played.transcript),
+                "zooms": played.zooms,
+                "answer": played.answer,
+            }
         )
     write_dataset("sft", target, rows, frames.values(), about={}, max_rows=100)
     return ShardSet(target)
@@ -79,7 +94,20 @@ def checkpoint(shards, tmp_path_factory):
 
 
 def _build(architecture, shards, tmp_path_factory):
-    from train.tiny import build_tiny
+    from train.policy.tiny import build_tiny
 
-    texts = [part["text"] for row in shards.rows() for message in row["messages"] for part in message["parts"] if part["text"]]
-    return build_tiny(tiny(architecture), texts, tmp_path_factory.mktemp(architecture) / "model", min_pixels=784, max_pixels=8000, seed=0)
+    texts = [
+        part["text"]
+        for row in shards.rows()
+        for message in row["messages"]
+        for part in message["parts"]
+        if part["text"]
+    ]
+    return build_tiny(
+        tiny(architecture),
+        texts,
+        tmp_path_factory.mktemp(architecture) / "model",
+        min_pixels=784,
+        max_pixels=8000,
+        seed=0,
+    )

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from train.collate import DataError, Sample, collate, prepare, weighted_loss
-from train.pixels import FramePixels
-from train.policy import load_policy
-from train.tokens import Tokens, TurnWeights
+from train.policy.collate import DataError, Sample, collate, prepare, weighted_loss
+from train.policy.pixels import FramePixels
+from train.policy.policy import load_policy
+from train.policy.tokens import Tokens, TurnWeights
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,9 @@ def pixels(policy, shards) -> FramePixels:
 
 @pytest.fixture(scope="module")
 def samples(policy, pixels, shards) -> list[Sample]:
-    return prepare(shards.rows(), policy.chat, pixels, shards.size, max_tokens=10_000, turn_weights=TurnWeights(failed=0.5)).samples
+    return prepare(
+        shards.rows(), policy.chat, pixels, shards.size, max_tokens=10_000, turn_weights=TurnWeights(failed=0.5)
+    ).samples
 
 
 def test_loss_is_that_of_the_model_on_each_trajectory_alone(policy, pixels, samples):
@@ -33,14 +35,18 @@ def test_loss_is_that_of_the_model_on_each_trajectory_alone(policy, pixels, samp
         alone = 0.0
         for sample in chosen:
             inputs = collate([sample], policy, pixels).inputs | {"logits_to_keep": 0}
-            losses = torch.nn.functional.cross_entropy(policy.model(**inputs).logits[0, :-1], inputs["input_ids"][0, 1:], reduction="none")
+            losses = torch.nn.functional.cross_entropy(
+                policy.model(**inputs).logits[0, :-1], inputs["input_ids"][0, 1:], reduction="none"
+            )
             alone += float((losses * torch.tensor(sample.tokens.weights[1:])).sum())
     assert together == pytest.approx(alone, rel=1e-4)
 
 
 def test_frames_have_three_axis_positions(policy, pixels, samples):
     seen = []
-    hook = policy.model.model.language_model.register_forward_pre_hook(lambda module, args, kwargs: seen.append(kwargs["position_ids"]), with_kwargs=True)
+    hook = policy.model.model.language_model.register_forward_pre_hook(
+        lambda module, args, kwargs: seen.append(kwargs["position_ids"]), with_kwargs=True
+    )
     inputs = collate(samples[:1], policy, pixels).inputs
     with torch.no_grad():
         policy.model(**inputs)
@@ -82,10 +88,17 @@ def test_pixels_are_the_same_from_a_small_memory(policy, shards, samples):
 
 def test_a_kind_of_rows_has_a_weight_of_its_own(policy, pixels, shards):
     plain, doubled = (
-        {sample.row_id: sample.weight for sample in prepare(shards.rows(), policy.chat, pixels, shards.size, max_tokens=10_000, kind_weights=kinds).samples}
+        {
+            sample.row_id: sample.weight
+            for sample in prepare(
+                shards.rows(), policy.chat, pixels, shards.size, max_tokens=10_000, kind_weights=kinds
+            ).samples
+        }
         for kinds in (None, {"reflection": 2.0})
     )
     kinds = {row["id"]: row["kind"] for row in shards.rows()}
     assert doubled == {name: weight * (2 if kinds[name] == "reflection" else 1) for name, weight in plain.items()}
-    without = prepare(shards.rows(), policy.chat, pixels, shards.size, max_tokens=10_000, kind_weights={"reflection": 0.0})
+    without = prepare(
+        shards.rows(), policy.chat, pixels, shards.size, max_tokens=10_000, kind_weights={"reflection": 0.0}
+    )
     assert sorted(without.untrained) == sorted(name for name, kind in kinds.items() if kind == "reflection")

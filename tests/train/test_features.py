@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from train.collate import collate, prepare, weighted_loss
-from train.features import FrameFeatures
-from train.pixels import FramePixels
-from train.policy import freeze_vision, load_policy
+from train.policy.collate import collate, prepare, weighted_loss
+from train.policy.features import FrameFeatures
+from train.policy.pixels import FramePixels
+from train.policy.policy import freeze_vision, load_policy
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def loss_and_gradient(policy, batch) -> tuple[float, torch.Tensor]:
 @pytest.mark.parametrize("packed", [False, True])
 def test_the_loss_is_that_of_the_pixels(any_checkpoint, policy, pixels, samples, packed):
     if packed:
-        from train.packing import attend_within_trajectories
+        from train.sft.packing import attend_within_trajectories
 
         policy = load_policy(any_checkpoint)
         attend_within_trajectories(policy.model)
@@ -60,7 +60,10 @@ def test_each_frame_is_seen_once(policy, pixels, samples):
 def test_a_small_memory_holds_no_more_and_stays_right(policy, pixels, samples):
     whole, cramped = (FrameFeatures(policy.model.model.visual, pixels, memory_bytes=size) for size in (2**20, 4000))
     for sample in samples:
-        expected, got = (kept.inputs(sample.tokens.frame_ids)[0]["mm_encoder_outputs"]["image"].pooler_output[0] for kept in (whole, cramped))
+        expected, got = (
+            kept.inputs(sample.tokens.frame_ids)[0]["mm_encoder_outputs"]["image"].pooler_output[0]
+            for kept in (whole, cramped)
+        )
         torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-6)
     assert cramped._bytes <= 4000 < whole._bytes and cramped.computed > whole.computed
 

@@ -5,11 +5,11 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from train.collate import collate, prepare, weighted_loss
-from train.flops import LanguageFlops, TowerFlops
-from train.measure import Clock
-from train.pixels import FramePixels
-from train.policy import freeze_vision, load_policy, with_lora
+from train.policy.collate import collate, prepare, weighted_loss
+from train.policy.pixels import FramePixels
+from train.policy.policy import freeze_vision, load_policy, with_lora
+from train.run.flops import LanguageFlops, TowerFlops
+from train.run.measure import Clock
 
 
 @pytest.mark.parametrize("trained", ["language", "everything", "adapters"])
@@ -28,7 +28,11 @@ def test_equal_to_what_torch_counts(any_checkpoint, shards, trained):
         weighted_loss(model(**batch.inputs, use_cache=False).logits, batch).backward()
     language = LanguageFlops.of(model)
     unneeded = language.pair * (len(sample) ** 2 - len(sample) * (len(sample) + 1) / 2)
-    ours = language.of_samples([sample]) + unneeded + TowerFlops.of(model).of_grids(batch.inputs["image_grid_thw"].tolist())
+    ours = (
+        language.of_samples([sample])
+        + unneeded
+        + TowerFlops.of(model).of_grids(batch.inputs["image_grid_thw"].tolist())
+    )
     # Adapters: nothing asks for the gradient of the first layer's input. A tower's last layers merge, windows are cut.
     assert ours == pytest.approx(counter.get_total_flops(), rel=0.02)
 

@@ -7,8 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recipes.model import RlSettings
-from train.grpo_loss import group_advantages, policy_loss
+from train.rl.grpo_loss import group_advantages, policy_loss
+from videozoomer.settings.model import RlSettings
 
 SETTINGS = RlSettings(clip_low=0.2, clip_high=0.27, kl=0.0, entropy=0.0)
 
@@ -16,15 +16,29 @@ SETTINGS = RlSettings(clip_low=0.2, clip_high=0.27, kl=0.0, entropy=0.0)
 def loss_of(ratio: float, advantage: float, sampled: torch.Tensor | None = None, **more) -> float:
     settings = SETTINGS.model_copy(update=more)
     logprob = torch.tensor([[math.log(0.5 * ratio)]])
-    parts = policy_loss(logprob, torch.tensor([[0.7]]), torch.tensor([[math.log(0.5)]]), sampled, torch.tensor([[math.log(0.4)]]), torch.tensor([advantage]), torch.ones(1, 1), settings)
+    parts = policy_loss(
+        logprob,
+        torch.tensor([[0.7]]),
+        torch.tensor([[math.log(0.5)]]),
+        sampled,
+        torch.tensor([[math.log(0.4)]]),
+        torch.tensor([advantage]),
+        torch.ones(1, 1),
+        settings,
+    )
     return float(parts.loss)
 
 
 @pytest.mark.parametrize(
     ("ratio", "advantage", "loss"),
     [
-        (1.0, 2.0, -2.0), (1.2, 2.0, -2.4), (1.5, 2.0, -2.54), (0.5, 2.0, -1.0),
-        (1.5, -2.0, 3.0), (0.9, -2.0, 1.8), (0.5, -2.0, 1.6),
+        (1.0, 2.0, -2.0),
+        (1.2, 2.0, -2.4),
+        (1.5, 2.0, -2.54),
+        (0.5, 2.0, -1.0),
+        (1.5, -2.0, 3.0),
+        (0.9, -2.0, 1.8),
+        (0.5, -2.0, 1.6),
     ],
 )
 def test_the_clip_is_higher_above_and_holds_only_where_it_would_pay(ratio, advantage, loss):
@@ -65,4 +79,6 @@ def test_advantages_have_no_mean_and_keep_the_order(rewards):
     advantages = group_advantages(rewards, 1e-4)
     if advantages is not None:
         assert abs(sum(advantages)) < 1e-6
-        assert sorted(range(len(rewards)), key=rewards.__getitem__) == sorted(range(len(rewards)), key=advantages.__getitem__)
+        assert sorted(range(len(rewards)), key=rewards.__getitem__) == sorted(
+            range(len(rewards)), key=advantages.__getitem__
+        )

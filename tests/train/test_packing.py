@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from train.collate import Sample, collate, prepare, weighted_loss
-from train.packing import attend_within_trajectories
-from train.pixels import FramePixels
-from train.policy import Policy, freeze_vision, load_policy
+from train.policy.collate import Sample, collate, prepare, weighted_loss
+from train.policy.pixels import FramePixels
+from train.policy.policy import Policy, freeze_vision, load_policy
+from train.sft.packing import attend_within_trajectories
 
 
 @pytest.fixture
@@ -26,7 +26,9 @@ def loss_and_gradients(policy, batch) -> tuple[float, dict[str, torch.Tensor]]:
     policy.model.zero_grad()
     loss = weighted_loss(policy.model(**batch.inputs, use_cache=False).logits, batch)
     loss.backward()
-    return loss.item(), {name: value.grad.clone() for name, value in policy.model.named_parameters() if value.grad is not None}
+    return loss.item(), {
+        name: value.grad.clone() for name, value in policy.model.named_parameters() if value.grad is not None
+    }
 
 
 @pytest.mark.parametrize("checkpointing", [False, True])
@@ -54,7 +56,9 @@ def test_a_changed_neighbour_changes_nothing(policy, shards):
     pixels, samples = some_samples(policy, shards)
     attend_within_trajectories(policy.model)
     first, second, third = samples
-    strangers = [token + 1 if weight else token for token, weight in zip(first.tokens.ids, first.tokens.weights, strict=True)]
+    strangers = [
+        token + 1 if weight else token for token, weight in zip(first.tokens.ids, first.tokens.weights, strict=True)
+    ]
     changed = Sample("changed", replace(first.tokens, ids=strangers))
     with torch.no_grad():
         one, other = (
@@ -69,7 +73,10 @@ def test_a_changed_neighbour_changes_nothing(policy, shards):
 def test_positions_begin_anew_in_all_axes(policy, shards):
     pixels, samples = some_samples(policy, shards)
     row = collate(samples, policy, pixels, packed=True).inputs
-    assert row["input_ids"].shape == (1, sum(map(len, samples))) and row["position_ids"].shape == (4, *row["input_ids"].shape)
+    assert row["input_ids"].shape == (1, sum(map(len, samples))) and row["position_ids"].shape == (
+        4,
+        *row["input_ids"].shape,
+    )
     start = 0
     for sample in samples:
         own = collate([sample], policy, pixels).inputs

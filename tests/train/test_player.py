@@ -5,14 +5,14 @@ import asyncio
 import pytest
 import torch
 
-from train import generate as generation
-from train.collate import Sample, collate
-from train.generate import Prompt, generate
-from train.pixels import FramePixels
-from train.player import LocalPolicy
-from train.policy import load_policy
-from train.tokens import Tokens
-from zoom.messages import from_rows
+from train.policy import generate as generation
+from train.policy.collate import Sample, collate
+from train.policy.generate import Prompt, generate
+from train.policy.pixels import FramePixels
+from train.policy.policy import load_policy
+from train.policy.tokens import Tokens
+from train.serving.player import LocalPolicy
+from videozoomer.protocol.messages import from_rows
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,10 @@ def ask(player: LocalPolicy, conversations: list, temperature: float = 0.0):
         await player.start()
         try:
             return await asyncio.gather(
-                *(player.reply(messages, sample=index, temperature=temperature) for index, messages in enumerate(conversations))
+                *(
+                    player.reply(messages, sample=index, temperature=temperature)
+                    for index, messages in enumerate(conversations)
+                )
             )
         finally:
             await player.finish()
@@ -105,7 +108,14 @@ def test_special_tokens_are_never_written(player, conversations):
 def test_a_conversation_that_leaves_no_room_fails_alone(player, shards, conversations, monkeypatch):
     from distill.player import CallFailed
 
-    lengths = [len(player.policy.chat.encode(messages, FramePixels(player.policy.image_processor, shards.jpeg).tokens, prompt=True).ids) for messages in conversations]
+    lengths = [
+        len(
+            player.policy.chat.encode(
+                messages, FramePixels(player.policy.image_processor, shards.jpeg).tokens, prompt=True
+            ).ids
+        )
+        for messages in conversations
+    ]
     room = (min(lengths) + max(lengths)) // 2 + 12
     monkeypatch.setattr(player.policy.model.config.get_text_config(), "max_position_embeddings", room)
     assert min(lengths) + 12 <= room < max(lengths) + 12
@@ -126,6 +136,6 @@ def test_an_error_reaches_everyone_who_waits(player, conversations, monkeypatch)
     def broken(*_):
         raise MemoryError("no room")
 
-    monkeypatch.setattr("train.batching.generate", broken)
+    monkeypatch.setattr("train.serving.batching.generate", broken)
     with pytest.raises(MemoryError):
         ask(player, conversations)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from recipes.model import RlSettings
-from train.rewards import Window, evidence_reward, group_rewards, paper_reward
-from zoom import Episode, FrameRef, Protocol, Task, load_prompts
+from train.rl.rewards import Window, evidence_reward, group_rewards, paper_reward
+from videozoomer.protocol import Episode, FrameRef, Protocol, Task, load_prompts
+from videozoomer.settings.model import RlSettings
 
 EVIDENCE = (Window(5.0, 6.0),)
 

@@ -15,18 +15,18 @@ import pytest
 import torch
 from train_runs_rl import SCRIPT, a_rl_recipe
 
-from distill.serving import ChatServer, completion
-from recipes.rl import HarvestSettings, RolloutServer
-from shards.read import ShardSet
-from shards.write import write_dataset
-from tables.catalog import CATALOG
-from tables.lake import Lake
-from train import rl
-from train.harvest import harvest
-from train.policy import load_policy
-from train.records import EXTRA
-from train.state import weights_hash
-from video.reader import ReaderPool
+from distill.chat_server import ChatServer, completion
+from train.policy.policy import load_policy
+from train.rl import training as rl
+from train.rl.harvest import harvest
+from train.rl.records import EXTRA
+from train.run.state import weights_hash
+from videozoomer.lake.catalog import CATALOG
+from videozoomer.lake.lake import Lake
+from videozoomer.settings.rl import HarvestSettings, RolloutServer
+from videozoomer.shards.read import ShardSet
+from videozoomer.shards.write import write_dataset
+from videozoomer.video.reader import ReaderPool
 
 
 @pytest.fixture(scope="module")
@@ -46,21 +46,45 @@ def rl_shards(tmp_path_factory) -> ShardSet:
     with ReaderPool(784, 8000) as readers:
         overview = readers.frames_at(uri, [0.0, 3.0, 6.0, 9.0])
     frames = {
-        frame.frame_id: {"frame_id": frame.frame_id, "video_id": "v", "time_s": frame.time_s, "width": frame.width, "height": frame.height, "jpeg": frame.jpeg}
+        frame.frame_id: {
+            "frame_id": frame.frame_id,
+            "video_id": "v",
+            "time_s": frame.time_s,
+            "width": frame.width,
+            "height": frame.height,
+            "jpeg": frame.jpeg,
+        }
         for frame in overview
     }
     rows = [
-        {"question_id": f"q{index}", "video_id": "v", "video_uri": uri, "duration_s": 12.0, "batch": "b", "split": "train", "question": text,
-         "options": ["red", "blue"], "answer": "A", "answer_type": "choice", "topic": None, "evidence": [{"start_s": 1.5, "end_s": 2.5}],
-         "overview_frame_ids": [frame.frame_id for frame in overview], "overview_times_s": [frame.time_s for frame in overview],
-         "pass_rate": 0.5, "valid": 2, "correct": 1}
+        {
+            "question_id": f"q{index}",
+            "video_id": "v",
+            "video_uri": uri,
+            "duration_s": 12.0,
+            "batch": "b",
+            "split": "train",
+            "question": text,
+            "options": ["red", "blue"],
+            "answer": "A",
+            "answer_type": "choice",
+            "topic": None,
+            "evidence": [{"start_s": 1.5, "end_s": 2.5}],
+            "overview_frame_ids": [frame.frame_id for frame in overview],
+            "overview_times_s": [frame.time_s for frame in overview],
+            "pass_rate": 0.5,
+            "valid": 2,
+            "correct": 1,
+        }
         for index, text in enumerate(("Which colour?", "Which one?"))
     ]
     write_dataset("rl", folder / "shards", rows, frames.values(), about={}, max_rows=10)
     return ShardSet(folder / "shards")
 
 
-def run(shards: ShardSet, checkpoint: Path, out: Path, *, die_at: int = 0, processes: int = 1, zero_stage: int = 0) -> subprocess.CompletedProcess:
+def run(
+    shards: ShardSet, checkpoint: Path, out: Path, *, die_at: int = 0, processes: int = 1, zero_stage: int = 0
+) -> subprocess.CompletedProcess:
     """`die_at`: the pass of training at which the process is killed."""
     out.mkdir(parents=True, exist_ok=True)
     (out / "recipe.json").write_text(a_rl_recipe(zero_stage).model_dump_json())
@@ -68,13 +92,22 @@ def run(shards: ShardSet, checkpoint: Path, out: Path, *, die_at: int = 0, proce
     return start(out, arguments, die_at=die_at, processes=processes)
 
 
-def start(folder: Path, arguments: list, *, die_at: int = 0, processes: int = 1, several: str = "no") -> subprocess.CompletedProcess:
+def start(
+    folder: Path, arguments: list, *, die_at: int = 0, processes: int = 1, several: str = "no"
+) -> subprocess.CompletedProcess:
     (folder / "script.py").write_text(SCRIPT)
     bare = {
-        "HOME": str(folder), "PATH": os.path.dirname(sys.executable), "TORCH_EXTENSIONS_DIR": str(folder / "extensions"), "OMP_NUM_THREADS": "1",
-        "DIE_AT": str(die_at), "SEVERAL": several, "PYTHONPATH": str(Path(rl.__file__).parents[1]),
+        "HOME": str(folder),
+        "PATH": os.path.dirname(sys.executable),
+        "TORCH_EXTENSIONS_DIR": str(folder / "extensions"),
+        "OMP_NUM_THREADS": "1",
+        "DIE_AT": str(die_at),
+        "SEVERAL": several,
+        "PYTHONPATH": str(Path(rl.__file__).parents[2]),
     }
-    launcher = [] if processes == 1 else ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}"]
+    launcher = (
+        [] if processes == 1 else ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}"]
+    )
     command = [sys.executable, *launcher, folder / "script.py", *arguments]
     return subprocess.run(list(map(str, command)), env=bare, capture_output=True, text=True, timeout=600, cwd=folder)
 
@@ -94,22 +127,45 @@ def runs(rl_shards, checkpoint, tmp_path_factory) -> tuple[Path, list[tuple[str,
 
     def answer(body) -> dict:
         looked = any(message["role"] == "assistant" for message in body["messages"])
-        text = f"<think>b</think><answer>{'AB'[next(turns) % 2]}</answer><|im_end|>" if looked else '<think>a</think><video_zoom>{"segment": [1, 3], "fps": 2}</video_zoom>'
+        text = (
+            f"<think>b</think><answer>{'AB'[next(turns) % 2]}</answer><|im_end|>"
+            if looked
+            else '<think>a</think><video_zoom>{"segment": [1, 3], "fps": 2}</video_zoom>'
+        )
         ids = tokenizer(text)["input_ids"]
-        reply = completion(identity="1", model="policy", text=text, finish_reason="stop", stop=None, prompt_tokens=1, completion_tokens=len(ids))
+        reply = completion(
+            identity="1",
+            model="policy",
+            text=text,
+            finish_reason="stop",
+            stop=None,
+            prompt_tokens=1,
+            completion_tokens=len(ids),
+        )
         # The same for every token, so that each of them is corrected.
-        reply["choices"][0] |= {"token_ids": ids, "logprobs": {"content": [{"token": "", "logprob": -7.0} for _ in ids]}}
+        reply["choices"][0] |= {
+            "token_ids": ids,
+            "logprobs": {"content": [{"token": "", "logprob": -7.0} for _ in ids]},
+        }
         return reply
 
     def take(body) -> dict:
         sent.append((body["method"], weights_hash(Path(body["kwargs"]["weights_path"]))))
         return {"results": [None]}
 
-    with ChatServer(answer, {"id": "policy"}, more={"/collective_rpc": take, "/reset_prefix_cache": lambda _: {}}) as server:
+    with ChatServer(
+        answer, {"id": "policy"}, more={"/collective_rpc": take, "/reset_prefix_cache": lambda _: {}}
+    ) as server:
         server.start()
         given = {
-            "finished": {}, "full": {"steps": 2}, "limited": {"steps": 1, "redraws": 0},
-            "served": {"steps": 2, "engine": "server", "server": RolloutServer(base_url=server.base_url, model="policy")},
+            "finished": {},
+            "full": {"steps": 2},
+            "limited": {"steps": 1, "redraws": 0},
+            "served": {
+                "steps": 2,
+                "engine": "server",
+                "server": RolloutServer(base_url=server.base_url, model="policy"),
+            },
         }
         for name, more in given.items():
             (folder / name).mkdir()
@@ -135,16 +191,22 @@ def test_a_round_says_what_happened(finished):
         assert facts["reward"] == pytest.approx((1.5 + 0.1) / 2)
         assert facts["sampling_gap"] < 1e-3 and facts["clip_share"] == 0.0
     assert rounds[0]["kl"] == pytest.approx(0, abs=1e-6) and rounds[-1]["kl"] > 0
-    assert {path.name for path in finished.iterdir()} >= {"summary.json", "checkpoint", "trajectories"} and not (finished / "state").exists()
+    assert {path.name for path in finished.iterdir()} >= {"summary.json", "checkpoint", "trajectories"} and not (
+        finished / "state"
+    ).exists()
 
 
 def test_what_was_rewarded_has_become_likelier(finished, checkpoint, rl_shards):
-    from train.collate import Sample, collate
-    from train.pixels import FramePixels
-    from zoom.messages import from_rows
+    from train.policy.collate import Sample, collate
+    from train.policy.pixels import FramePixels
+    from videozoomer.protocol.messages import from_rows
 
     rows = pl.read_parquet(finished / "trajectories" / "round-00001.parquet").to_dicts()
-    messages = {row["answer"]: from_rows(row["messages"])[:2] + from_rows(row["messages"])[-1:] for row in rows if row["question_id"] == "q0"}
+    messages = {
+        row["answer"]: from_rows(row["messages"])[:2] + from_rows(row["messages"])[-1:]
+        for row in rows
+        if row["question_id"] == "q0"
+    }
 
     def margin(folder: Path) -> float:
         policy = load_policy(folder)
@@ -227,9 +289,19 @@ def test_good_rollouts_are_harvested_once(rl_shards, finished, tmp_path):
     with ReaderPool(784, 8000) as readers:
         left_out = harvest(finished, rl_shards, lake, readers, HarvestSettings(min_overlap=0.4))
         rows = lake.read("trajectories")
-        assert sorted(rows["question_id"]) == ["q0", "q1"] and set(rows["kind"]) == {"rollout"} and set(rows["answer"]) == {"A"}
-        assert {name: count for name, count in left_out.items() if count} == {"wrong answer": 20, "looked where another one did": 18}
-        assert set(lake.read("grades")["verdict"]) == {"correct"} and lake.read("grades")["best_iou"].to_list() == [0.5, 0.5]
+        assert (
+            sorted(rows["question_id"]) == ["q0", "q1"]
+            and set(rows["kind"]) == {"rollout"}
+            and set(rows["answer"]) == {"A"}
+        )
+        assert {name: count for name, count in left_out.items() if count} == {
+            "wrong answer": 20,
+            "looked where another one did": 18,
+        }
+        assert set(lake.read("grades")["verdict"]) == {"correct"} and lake.read("grades")["best_iou"].to_list() == [
+            0.5,
+            0.5,
+        ]
         zoomed = {frame for row in rows.to_dicts() for turn in row["turns"] for frame in turn["frame_ids"]}
         assert set(lake.read("frames")["frame_id"]) == zoomed
         # The zoom of two seconds overlaps the evidence of one by half.

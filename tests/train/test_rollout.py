@@ -3,14 +3,14 @@
 import pytest
 import torch
 
-from train import rollout as rollouts
-from train.collate import Sample, collate
-from train.pixels import FramePixels
-from train.policy import load_policy
-from train.rollout import play_groups
-from train.seat import Limits
-from video.types import FrameError
-from zoom import Episode, FrameRef, Message, Protocol, Task, Text, load_prompts
+from train.policy.collate import Sample, collate
+from train.policy.episode_tokens import Limits
+from train.policy.pixels import FramePixels
+from train.policy.policy import load_policy
+from train.rl import local_engine as rollouts
+from train.rl.local_engine import play_groups
+from videozoomer.protocol import Episode, FrameRef, Message, Protocol, Task, Text, load_prompts
+from videozoomer.video.types import FrameError
 
 LIMITS = Limits(temperature=1.0, max_new_tokens=40, max_tokens=4000)
 
@@ -28,14 +28,19 @@ def pixels(policy, shards):
 @pytest.fixture(scope="module")
 def frames(shards) -> list[FrameRef]:
     rows = shards.rows()
-    parts = [part for row in rows for message in row["messages"] for part in message["parts"] if part["type"] == "image"]
+    parts = [
+        part for row in rows for message in row["messages"] for part in message["parts"] if part["type"] == "image"
+    ]
     return [FrameRef(part["frame_id"], part["time_s"]) for part in parts]
 
 
 def groups_of(frames, size: int) -> list[list[Episode]]:
     """Two groups, whose overviews differ in length."""
     return [
-        [Episode(Task(text, ("red", "blue"), "choice", 12.0), frames[:count], Protocol(), load_prompts()) for _ in range(size)]
+        [
+            Episode(Task(text, ("red", "blue"), "choice", 12.0), frames[:count], Protocol(), load_prompts())
+            for _ in range(size)
+        ]
         for text, count in (("Which?", 4), ("Which colour was the other one?", 2))
     ]
 
@@ -58,7 +63,15 @@ def play(policy, pixels, frames, monkeypatch, scripts, limits=LIMITS, size=2):
         return drawn
 
     monkeypatch.setattr(rollouts, "choose", choose)
-    return play_groups(policy, pixels, groups_of(frames, size), ["v", "w"], seeds, lambda uri, times: frames[5 : 5 + len(times)], limits)
+    return play_groups(
+        policy,
+        pixels,
+        groups_of(frames, size),
+        ["v", "w"],
+        seeds,
+        lambda uri, times: frames[5 : 5 + len(times)],
+        limits,
+    )
 
 
 ZOOM = '<think>a</think><video_zoom>{"segment": [1, 3], "fps": 1}</video_zoom>'
@@ -96,7 +109,9 @@ def test_positions_of_playing_are_those_of_training(policy, pixels, frames, monk
         place = 0
         # Blocks of both episodes are mixed: one is this episode's where its tokens come next and its positions fit.
         for block, positions in fed:
-            if tuple(ids[place : place + len(block)]) == block and torch.equal(positions, whole[:, place : place + len(block)]):
+            if tuple(ids[place : place + len(block)]) == block and torch.equal(
+                positions, whole[:, place : place + len(block)]
+            ):
                 place += len(block)
         # The last token that was drawn is never fed.
         assert len(ids) - place == 1
@@ -104,7 +119,9 @@ def test_positions_of_playing_are_those_of_training(policy, pixels, frames, monk
 
 def test_tokens_spell_the_transcript(policy, pixels, frames, monkeypatch):
     one = play(policy, pixels, frames, monkeypatch, SCRIPTS)[0][0]
-    own = policy.tokenizer.decode([token for token, weight in zip(one.tokens.ids, one.tokens.weights, strict=True) if weight])
+    own = policy.tokenizer.decode(
+        [token for token, weight in zip(one.tokens.ids, one.tokens.weights, strict=True) if weight]
+    )
     assert own.replace("<|im_end|>", "") == "".join(turn.reply for turn in one.episode.turns)
     again = policy.chat.encode(one.episode.transcript, pixels.tokens)
     spelled = policy.tokenizer.decode(one.tokens.ids).removesuffix("<|im_end|>")
@@ -128,16 +145,21 @@ def test_a_frame_that_cannot_be_read_fails_its_episode_alone(policy, pixels, fra
 
     def choose(logits, temperatures, generators, never):
         drawn = real(logits, temperatures, generators, never)
-        return [(waiting.pop(0), 0.0) if generator.initial_seed() == 1 and waiting else one for one, generator in zip(drawn, generators, strict=True)]
+        return [
+            (waiting.pop(0), 0.0) if generator.initial_seed() == 1 and waiting else one
+            for one, generator in zip(drawn, generators, strict=True)
+        ]
 
     monkeypatch.setattr(rollouts, "choose", choose)
-    (first, second), _ = play_groups(policy, pixels, groups_of(frames, 2), ["v", "w"], [[1, 2], [3, 4]], unreadable, LIMITS)
+    (first, second), _ = play_groups(
+        policy, pixels, groups_of(frames, 2), ["v", "w"], [[1, 2], [3, 4]], unreadable, LIMITS
+    )
     assert "broken" in first.failure and first.episode.running
     assert second.failure is None
 
 
 def test_features_of_a_frozen_tower_play_the_same(policy, pixels, frames, monkeypatch):
-    from train.features import FrameFeatures
+    from train.policy.features import FrameFeatures
 
     seen = FrameFeatures(policy.model.model.visual, pixels, memory_bytes=2**20)
     one, other = (play(policy, source, frames, monkeypatch, SCRIPTS)[0][0] for source in (pixels, seen))
@@ -146,7 +168,10 @@ def test_features_of_a_frozen_tower_play_the_same(policy, pixels, frames, monkey
 
 
 def test_a_row_that_ended_with_all_its_columns_full_does_not_disturb_the_others(policy, pixels):
-    table_of, prompt = rollouts._Table, policy.chat.encode([Message("user", (Text("Which?"),))], pixels.tokens, prompt=True)
+    table_of, prompt = (
+        rollouts._Table,
+        policy.chat.encode([Message("user", (Text("Which?"),))], pixels.tokens, prompt=True),
+    )
     full, alone = table_of(policy, pixels, 2), table_of(policy, pixels, 2)
     token = prompt.ids[-1]
     with torch.no_grad():

@@ -8,16 +8,16 @@ import urllib.request
 
 import pytest
 
-from distill.chat import ChatPlayer
-from distill.frames import FrameStore
+from distill.client.chat import ChatPlayer
 from distill.items import EpisodeJob, QuestionItem
-from distill.ledger import Ledger
 from distill.rollouts import play_all
-from recipes.model import Endpoint
-from train.player import LocalPolicy
-from train.serve import ServeError, serve
-from video.types import Frame
-from zoom import FrameRef, Protocol, load_prompts
+from distill.storage.frames import FrameStore
+from distill.storage.ledger import Ledger
+from train.serving.player import LocalPolicy
+from train.serving.server import ServeError, serve
+from videozoomer.protocol import FrameRef, Protocol, load_prompts
+from videozoomer.settings.model import Endpoint
+from videozoomer.video.types import Frame
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,9 @@ def server(checkpoint):
 
 
 def post(server, body: dict) -> tuple[int, dict]:
-    request = urllib.request.Request(f"{server.base_url}/chat/completions", json.dumps(body).encode(), {"Content-Type": "application/json"})
+    request = urllib.request.Request(
+        f"{server.base_url}/chat/completions", json.dumps(body).encode(), {"Content-Type": "application/json"}
+    )
     try:
         with urllib.request.urlopen(request, timeout=60) as answer:
             return answer.status, json.load(answer)
@@ -39,8 +41,15 @@ def test_episodes_over_http_are_those_of_the_local_policy(server, checkpoint, sh
     frames = shards.rows()[0]["messages"][1]["parts"]
     shown = [FrameRef(part["frame_id"], part["time_s"]) for part in frames if part["type"] == "image"]
     item = QuestionItem(
-        question_id="q", video_id="v", video_uri="v", batch="b", question="Which colour?", options=("red", "blue"), answer_type="choice",
-        duration_s=12.0, overview=tuple(shown),
+        question_id="q",
+        video_id="v",
+        video_uri="v",
+        batch="b",
+        question="Which colour?",
+        options=("red", "blue"),
+        answer_type="choice",
+        duration_s=12.0,
+        overview=tuple(shown),
     )
     jobs = [EpisodeJob(item, "evaluation", sample, 0.0, 1) for sample in range(2)]
 
@@ -48,9 +57,14 @@ def test_episodes_over_http_are_those_of_the_local_policy(server, checkpoint, sh
         return [Frame(shown[0].frame_id, time_s, time_s, 84, 56, shards.jpeg(shown[0].frame_id)) for time_s in times_s]
 
     with FrameStore(tmp_path / "frames.sqlite") as store, Ledger(tmp_path / "ledger.sqlite") as ledger:
-        store.put([Frame(ref.frame_id, ref.time_s, ref.time_s, 84, 56, shards.jpeg(ref.frame_id)) for ref in shown], "v")
+        store.put(
+            [Frame(ref.frame_id, ref.time_s, ref.time_s, 84, 56, shards.jpeg(ref.frame_id)) for ref in shown], "v"
+        )
         endpoint = Endpoint(base_url=server.base_url, model="student", max_tokens=12, temperature=0.0)
-        players = (ChatPlayer(endpoint, ledger, store, cut_off="play"), LocalPolicy(checkpoint, store, 12, name="student"))
+        players = (
+            ChatPlayer(endpoint, ledger, store, cut_off="play"),
+            LocalPolicy(checkpoint, store, 12, name="student"),
+        )
         served, local = (play_all(jobs, player, frames_at, store, Protocol(), load_prompts()) for player in players)
     for one, other in zip(served, local, strict=True):
         assert one["status"] != "failed" and one["messages"] == other["messages"]
@@ -58,7 +72,13 @@ def test_episodes_over_http_are_those_of_the_local_policy(server, checkpoint, sh
 
 
 def test_stop_strings_seeds_and_limits(server):
-    ask = {"model": "student", "messages": [{"role": "user", "content": "red or blue?"}], "temperature": 1.0, "max_tokens": 8, "seed": 3}
+    ask = {
+        "model": "student",
+        "messages": [{"role": "user", "content": "red or blue?"}],
+        "temperature": 1.0,
+        "max_tokens": 8,
+        "seed": 3,
+    }
     (_, first), (_, again), (_, other) = post(server, ask), post(server, ask), post(server, ask | {"seed": 4})
     text = first["choices"][0]["message"]["content"]
     assert again["choices"] == first["choices"] and other["choices"] != first["choices"]
@@ -75,10 +95,34 @@ def test_stop_strings_seeds_and_limits(server):
         ({"model": "gpt"}, 404, "student"),
         ({"messages": []}, 400, "messages"),
         ({"stream": True}, 400, "stream"),
-        ({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://example.org/a.jpg"}}]}]}, 400, "data URL"),
         (
-            {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": f"data:image/jpeg;base64,{base64.b64encode(b'no').decode()}"}}]}]},
-            400, "picture",
+            {
+                "messages": [
+                    {
+                        "role": "user",
+                        "content": [{"type": "image_url", "image_url": {"url": "https://example.org/a.jpg"}}],
+                    }
+                ]
+            },
+            400,
+            "data URL",
+        ),
+        (
+            {
+                "messages": [
+                    {
+                        "role": "user",
+                        "content": [
+                            {
+                                "type": "image_url",
+                                "image_url": {"url": f"data:image/jpeg;base64,{base64.b64encode(b'no').decode()}"},
+                            }
+                        ],
+                    }
+                ]
+            },
+            400,
+            "picture",
         ),
         ({"messages": [{"role": "user", "content": "a " * 40_000}]}, 400, "fit"),
     ],

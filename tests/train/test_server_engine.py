@@ -5,16 +5,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from distill.serving import ChatServer, completion
-from recipes.rl import RlSettings, RolloutServer
-from train.grpo_loss import policy_loss
-from train.pixels import FramePixels
-from train.policy import load_policy, save_policy
-from train.remote import RemotePlayer, ServerFailed
-from train.seat import Limits
-from train.serve import serve
-from train.shared_prefix import SharedPrefix, collate_group
-from zoom import Episode, FrameRef, Protocol, Task, load_prompts
+from distill.chat_server import ChatServer, completion
+from train.policy.episode_tokens import Limits
+from train.policy.pixels import FramePixels
+from train.policy.policy import load_policy, save_policy
+from train.rl.grpo_loss import policy_loss
+from train.rl.server_engine import RemotePlayer, ServerFailed
+from train.rl.shared_prefix import SharedPrefix, collate_group
+from train.serving.server import serve
+from videozoomer.protocol import Episode, FrameRef, Protocol, Task, load_prompts
+from videozoomer.settings.rl import RlSettings, RolloutServer
 
 LIMITS = Limits(temperature=1.0, max_new_tokens=12, max_tokens=4000)
 ZOOM = '<think>a</think><video_zoom>{"segment": [1, 3], "fps": 1}</video_zoom>'
@@ -22,7 +22,13 @@ ZOOM = '<think>a</think><video_zoom>{"segment": [1, 3], "fps": 1}</video_zoom>'
 
 @pytest.fixture(scope="module")
 def frames(shards) -> list[FrameRef]:
-    parts = [part for row in shards.rows() for message in row["messages"] for part in message["parts"] if part["type"] == "image"]
+    parts = [
+        part
+        for row in shards.rows()
+        for message in row["messages"]
+        for part in message["parts"]
+        if part["type"] == "image"
+    ]
     return [FrameRef(part["frame_id"], part["time_s"]) for part in parts]
 
 
@@ -30,7 +36,9 @@ def looked(frames) -> list[Episode]:
     """Two episodes that have zoomed once already, so that tool frames stand before what is written now."""
     group = []
     for _ in range(2):
-        episode = Episode(Task("Which?", ("red", "blue"), "choice", 12.0), frames[:4], Protocol(max_zooms=1), load_prompts())
+        episode = Episode(
+            Task("Which?", ("red", "blue"), "choice", 12.0), frames[:4], Protocol(max_zooms=1), load_prompts()
+        )
         episode.step(ZOOM)
         episode.show(frames[5:7])
         group.append(episode)
@@ -44,10 +52,15 @@ def test_weights_of_the_server_and_of_the_trainer(checkpoint, shards, frames, tm
 
     def played(player: RemotePlayer) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         rollouts = player.play_groups([looked(frames)], ["v"], [[1, 2]], lambda uri, times: [], LIMITS)[0]
-        assert all(len(one.tokens.frame_ids) == 6 and len(one.logprobs) == sum(one.tokens.weights) > 0 and not one.failure for one in rollouts)
+        assert all(
+            len(one.tokens.frame_ids) == 6 and len(one.logprobs) == sum(one.tokens.weights) > 0 and not one.failure
+            for one in rollouts
+        )
         batch = collate_group([one.tokens for one in rollouts], policy, pixels)
         with torch.no_grad():
-            trainer, _ = SharedPrefix(policy.model)(batch.prefix, batch.endings, batch.targets, policy.chat.never_sampled, 1.0)
+            trainer, _ = SharedPrefix(policy.model)(
+                batch.prefix, batch.endings, batch.targets, policy.chat.never_sampled, 1.0
+            )
         drawn = torch.zeros_like(batch.mask)
         for row, one in enumerate(rollouts):
             drawn[row, : len(one.logprobs)] = torch.tensor(one.logprobs)
@@ -59,7 +72,9 @@ def test_weights_of_the_server_and_of_the_trainer(checkpoint, shards, frames, tm
 
     def correction(found) -> float:
         trainer, drawn, mask = found
-        return policy_loss(trainer, mask, trainer, drawn, None, torch.tensor([1.0, -1.0]), mask, RlSettings()).correction / float(mask.sum())
+        return policy_loss(
+            trainer, mask, trainer, drawn, None, torch.tensor([1.0, -1.0]), mask, RlSettings()
+        ).correction / float(mask.sum())
 
     with serve(checkpoint, take_weights=True) as server:
         player = RemotePlayer(RolloutServer(base_url=server.base_url, model=server.model), policy, pixels)
@@ -77,17 +92,23 @@ def test_weights_of_the_server_and_of_the_trainer(checkpoint, shards, frames, tm
             player.load_weights(tmp_path / "nothing")
 
 
-@pytest.mark.parametrize(("tokens", "sentence"), [(None, "0 token ids and 0 log-probabilities"), ([5, 6], "2 token ids and 0")])
+@pytest.mark.parametrize(
+    ("tokens", "sentence"), [(None, "0 token ids and 0 log-probabilities"), ([5, 6], "2 token ids and 0")]
+)
 def test_a_server_that_does_not_say_what_it_drew_is_refused(checkpoint, shards, frames, tokens, sentence):
     def answer(body) -> dict:
-        reply = completion(identity="1", model="m", text="a", finish_reason="stop", stop=None, prompt_tokens=1, completion_tokens=1)
+        reply = completion(
+            identity="1", model="m", text="a", finish_reason="stop", stop=None, prompt_tokens=1, completion_tokens=1
+        )
         reply["choices"][0]["token_ids"] = tokens
         return reply
 
     policy = load_policy(checkpoint)
     with ChatServer(answer, {"id": "m"}) as server:
         server.start()
-        player = RemotePlayer(RolloutServer(base_url=server.base_url, model="m"), policy, FramePixels(policy.image_processor, shards.jpeg))
+        player = RemotePlayer(
+            RolloutServer(base_url=server.base_url, model="m"), policy, FramePixels(policy.image_processor, shards.jpeg)
+        )
         with pytest.raises(ServerFailed, match=sentence):
             player.play_groups([looked(frames)], ["v"], [[1, 2]], lambda uri, times: [], LIMITS)
         with pytest.raises(ServerFailed, match=r"/collective_rpc does not answer as it should"):

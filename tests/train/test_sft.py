@@ -8,17 +8,18 @@ import torch
 from safetensors.torch import load_file
 from training_runs import a_recipe, kill_sft, run_sft
 
-from shards.read import ShardSet
-from shards.schema import frame_ids
-from shards.write import write_dataset
-from train.collate import collate, prepare, weighted_loss
-from train.measure import PHASES
-from train.pixels import FramePixels
-from train.policy import load_policy
+from train.policy.collate import collate, prepare, weighted_loss
+from train.policy.pixels import FramePixels
+from train.policy.policy import load_policy
+from train.run.measure import PHASES
+from videozoomer.shards.read import ShardSet
+from videozoomer.shards.schema import frame_ids
+from videozoomer.shards.write import write_dataset
 
 KILLED_AFTER_STEP_5 = """
 import os, sys
-from train import journal, sft
+from train.run import metrics_log as journal
+from train.sft import training as sft
 real = journal.Journal.step
 def step(self, facts, *rest, **more):
     real(self, facts, *rest, **more)
@@ -58,7 +59,11 @@ def finished(shards, tmp_path_factory):
 
 def test_the_loss_falls_on_held_out_rows(finished):
     summary = summary_of(finished)
-    assert summary["loss_rows"] == "validation" and summary["watched"] == 3 and summary["steps"] == summary["kept_step"] == STEPS
+    assert (
+        summary["loss_rows"] == "validation"
+        and summary["watched"] == 3
+        and summary["steps"] == summary["kept_step"] == STEPS
+    )
     assert summary["loss_after"] < summary["loss_before"] - 0.5
     assert losses(finished)[-1] < losses(finished)[0]
     assert not (finished / "state").exists()
@@ -68,7 +73,11 @@ def test_only_the_language_model_is_changed_and_transformers_reads_it(finished):
     from transformers import AutoModelForImageTextToText, AutoTokenizer
 
     before, after = (AutoModelForImageTextToText.from_pretrained(finished / name) for name in ("start", "checkpoint"))
-    changed = {name for (name, one), other in zip(before.named_parameters(), after.parameters(), strict=True) if not torch.equal(one, other)}
+    changed = {
+        name
+        for (name, one), other in zip(before.named_parameters(), after.parameters(), strict=True)
+        if not torch.equal(one, other)
+    }
     assert changed == {name for name, _ in before.named_parameters() if "visual" not in name}
     assert AutoTokenizer.from_pretrained(finished / "checkpoint")("<think>red</think>")["input_ids"]
 
@@ -89,7 +98,9 @@ def test_a_run_killed_in_mid_epoch_goes_on_to_the_same_losses_and_weights(shards
 
 def test_the_best_weights_are_kept_over_a_kill(shards, tmp_path):
     """A rate that rises to far too much: the held-out loss is least at step 2, whose weights outlive the first process."""
-    recipe = a_recipe(max_steps=8, learning_rate=1.0, warmup_share=1.0, validation_steps=2, keep="best", checkpoint_steps=4)
+    recipe = a_recipe(
+        max_steps=8, learning_rate=1.0, warmup_share=1.0, validation_steps=2, keep="best", checkpoint_steps=4
+    )
     killed = run_sft(shards, tmp_path, recipe, launcher=("-c", KILLED_AFTER_STEP_5))
     assert killed.returncode == 9, killed.stderr[-3000:]
     done = run_sft(shards, tmp_path, recipe)
@@ -111,7 +122,17 @@ def test_the_best_weights_are_kept_over_a_kill(shards, tmp_path):
 def test_the_best_cannot_be_told_without_held_out_rows(shards, tmp_path):
     rows = [row | {"split": "train"} for row in shards.rows()]
     frames = {ref for row in rows for ref in frame_ids("sft", row)}
-    pictures = [{"frame_id": name, "video_id": "v", "time_s": 0.0, "width": shards.size(name)[0], "height": shards.size(name)[1], "jpeg": shards.jpeg(name)} for name in sorted(frames)]
+    pictures = [
+        {
+            "frame_id": name,
+            "video_id": "v",
+            "time_s": 0.0,
+            "width": shards.size(name)[0],
+            "height": shards.size(name)[1],
+            "jpeg": shards.jpeg(name),
+        }
+        for name in sorted(frames)
+    ]
     write_dataset("sft", tmp_path / "data", rows, pictures, about={}, max_rows=100)
     done = run_sft(ShardSet(tmp_path / "data"), tmp_path / "out", a_recipe(validation_steps=2, keep="best"))
     assert done.returncode != 0 and "no held-out row" in done.stderr
@@ -125,9 +146,13 @@ def test_tensorboard_holds_what_the_journal_holds(finished):
     lines = metrics_of(finished)
     assert all(line["gradient_norm"] > 0 for line in lines)
     for name in ("loss", "learning_rate", "tokens_per_second", "gradient_norm"):
-        assert [(event.step, event.value) for event in board.Scalars(f"sft/{name}")] == [(line["step"], pytest.approx(line[name])) for line in lines]
+        assert [(event.step, event.value) for event in board.Scalars(f"sft/{name}")] == [
+            (line["step"], pytest.approx(line[name])) for line in lines
+        ]
     watched = [(line["step"], pytest.approx(line["validation_loss"])) for line in lines if "validation_loss" in line]
-    assert [(event.step, event.value) for event in board.Scalars("sft/validation_loss")] == watched and len(watched) == 3
+    assert [(event.step, event.value) for event in board.Scalars("sft/validation_loss")] == watched and len(
+        watched
+    ) == 3
 
 
 def test_the_summary_says_what_the_steps_cost(finished):
@@ -143,7 +168,9 @@ def test_the_summary_says_what_the_steps_cost(finished):
 def test_two_processes_with_zero_3_and_packed_rows_take_the_same_steps(shards, finished, tmp_path):
     launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "-m", "train.sft")
     longest = max(line["tokens"] for line in metrics_of(finished))
-    done = run_sft(shards, tmp_path, a_recipe(max_steps=STEPS, zero_stage=3, packing=True, max_tokens=longest), launcher=launcher)
+    done = run_sft(
+        shards, tmp_path, a_recipe(max_steps=STEPS, zero_stage=3, packing=True, max_tokens=longest), launcher=launcher
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     assert losses(tmp_path) == pytest.approx(losses(finished), rel=1e-3)
     one, other = summary_of(tmp_path), summary_of(finished)
@@ -161,7 +188,13 @@ def test_adapters_are_merged_into_a_plain_checkpoint(shards, tmp_path):
     done = run_sft(shards, tmp_path, recipe)
     assert done.returncode == 0, done.stderr[-3000:]
     before, after = (AutoModelForImageTextToText.from_pretrained(tmp_path / name) for name in ("start", "checkpoint"))
-    changed = {name for (name, one), other in zip(before.named_parameters(), after.parameters(), strict=True) if not torch.equal(one, other)}
-    assert changed == {name for name, _ in before.named_parameters() if "language_model.layers" in name and "_proj.weight" in name}
+    changed = {
+        name
+        for (name, one), other in zip(before.named_parameters(), after.parameters(), strict=True)
+        if not torch.equal(one, other)
+    }
+    assert changed == {
+        name for name, _ in before.named_parameters() if "language_model.layers" in name and "_proj.weight" in name
+    }
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert summary["trained_parameters"] < summary["parameters"] / 4

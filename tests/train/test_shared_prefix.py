@@ -7,12 +7,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from train.collate import Sample, collate
-from train.pixels import FramePixels
-from train.policy import load_policy
-from train.shared_prefix import MOST_PADDING, SharedPrefix, chunks_of_like_length, collate_group, token_logprobs
-from train.tokens import Tokens, TurnWeights
-from zoom.messages import from_rows
+from train.policy.collate import Sample, collate
+from train.policy.pixels import FramePixels
+from train.policy.policy import load_policy
+from train.policy.tokens import Tokens, TurnWeights
+from train.rl.shared_prefix import MOST_PADDING, SharedPrefix, chunks_of_like_length, collate_group, token_logprobs
+from videozoomer.protocol.messages import from_rows
 
 
 @pytest.fixture(scope="module")
@@ -47,11 +47,15 @@ def test_equal_to_computing_every_rollout_whole(policy, pixels, rollouts):
             batch = collate_group(rollouts, policy, pixels)
             assert len(batch.endings) > 1, "rollouts of like length go together, the others apart"
             mask = batch.mask
-            logprobs, entropy = SharedPrefix(policy.model)(batch.prefix, batch.endings, batch.targets, policy.chat.never_sampled, 0.9)
+            logprobs, entropy = SharedPrefix(policy.model)(
+                batch.prefix, batch.endings, batch.targets, policy.chat.never_sampled, 0.9
+            )
         else:
             plain = collate([Sample(str(i), tokens) for i, tokens in enumerate(rollouts)], policy, pixels)
             mask = plain.weights
-            logprobs, entropy = token_logprobs(policy.model(**plain.inputs).logits, plain.targets, policy.chat.never_sampled, 0.9)
+            logprobs, entropy = token_logprobs(
+                policy.model(**plain.inputs).logits, plain.targets, policy.chat.never_sampled, 0.9
+            )
         ((logprobs * factors + 0.1 * entropy) * mask).sum().backward()
         gradients = {name: p.grad.clone() for name, p in policy.model.named_parameters() if p.grad is not None}
         found.append(((logprobs * mask).detach(), gradients))
@@ -59,7 +63,9 @@ def test_equal_to_computing_every_rollout_whole(policy, pixels, rollouts):
     torch.testing.assert_close(split, whole, rtol=0, atol=1e-4)
     assert split_gradients.keys() == whole_gradients.keys()
     for name, gradient in whole_gradients.items():
-        torch.testing.assert_close(split_gradients[name], gradient, rtol=1e-3, atol=1e-4 * float(gradient.abs().max()) + 1e-7, msg=name)
+        torch.testing.assert_close(
+            split_gradients[name], gradient, rtol=1e-3, atol=1e-4 * float(gradient.abs().max()) + 1e-7, msg=name
+        )
 
 
 def test_rollouts_that_begin_differently_are_refused(policy, pixels, shards, rollouts):
@@ -71,7 +77,9 @@ def test_rollouts_that_begin_differently_are_refused(policy, pixels, shards, rol
 def test_entropy_is_over_what_can_be_drawn():
     logits = torch.zeros(1, 1, 6)
     logprobs, entropy = token_logprobs(logits, torch.tensor([[1]]), [4, 5], 1.0)
-    assert entropy.item() == pytest.approx(torch.tensor(4.0).log().item()) and logprobs.item() == pytest.approx(-entropy.item())
+    assert entropy.item() == pytest.approx(torch.tensor(4.0).log().item()) and logprobs.item() == pytest.approx(
+        -entropy.item()
+    )
 
 
 @given(st.lists(st.integers(1, 900), min_size=1, max_size=16))

@@ -2,10 +2,10 @@
 
 import pytest
 
-from train.policy import load_policy
-from train.tokens import Chat, TurnWeights
-from zoom import Image, Message, Text
-from zoom.messages import from_rows
+from train.policy.policy import load_policy
+from train.policy.tokens import Chat, TurnWeights
+from videozoomer.protocol import Image, Message, Text
+from videozoomer.protocol.messages import from_rows
 
 
 @pytest.fixture(scope="module")
@@ -14,7 +14,9 @@ def chat(checkpoint) -> Chat:
 
 
 def trained_text(chat: Chat, tokens, weight: float = 1.0) -> str:
-    return chat.tokenizer.decode([token for token, own in zip(tokens.ids, tokens.weights, strict=True) if own == weight])
+    return chat.tokenizer.decode(
+        [token for token, own in zip(tokens.ids, tokens.weights, strict=True) if own == weight]
+    )
 
 
 @pytest.mark.parametrize("kind", ["exemplar", "reflection"])
@@ -24,7 +26,9 @@ def test_exactly_the_turns_of_the_policy_are_trained(chat, shards, kind):
     own = [message for message in messages if message.role == "assistant" and message.train]
     failed = [message for message in messages if message.role == "assistant" and not message.train]
     assert len(failed) == (kind == "reflection")
-    assert trained_text(chat, chat.encode(messages, lambda frame: 3)) == "".join(f"{message.text}<|im_end|>" for message in own)
+    assert trained_text(chat, chat.encode(messages, lambda frame: 3)) == "".join(
+        f"{message.text}<|im_end|>" for message in own
+    )
     weighted = chat.encode(messages, lambda frame: 3, turn_weights=TurnWeights(failed=0.25))
     assert trained_text(chat, weighted, 0.25) == "".join(f"{message.text}<|im_end|>" for message in failed)
 
@@ -41,12 +45,23 @@ def test_ids_are_those_of_the_checkpoint_s_own_template(chat, shards):
     for row in shards.rows():
         messages = from_rows(row["messages"])
         plain = [
-            {"role": message.role, "content": [{"type": "text", "text": part.text} if isinstance(part, Text) else {"type": "image"} for part in message.parts]}
+            {
+                "role": message.role,
+                "content": [
+                    {"type": "text", "text": part.text} if isinstance(part, Text) else {"type": "image"}
+                    for part in message.parts
+                ],
+            }
             for message in messages
         ]
-        assert chat.encode(messages, lambda frame: 1).ids == chat.tokenizer.apply_chat_template(plain, tokenize=True)["input_ids"]
+        assert (
+            chat.encode(messages, lambda frame: 1).ids
+            == chat.tokenizer.apply_chat_template(plain, tokenize=True)["input_ids"]
+        )
     opening = chat.encode(messages[:2], lambda frame: 1, prompt=True).ids
-    assert opening == chat.tokenizer.apply_chat_template(plain[:2], tokenize=True, add_generation_prompt=True)["input_ids"]
+    assert (
+        opening == chat.tokenizer.apply_chat_template(plain[:2], tokenize=True, add_generation_prompt=True)["input_ids"]
+    )
 
 
 def test_text_cannot_open_a_turn_or_stand_for_a_picture(chat):
@@ -58,4 +73,8 @@ def test_text_cannot_open_a_turn_or_stand_for_a_picture(chat):
 
 
 def test_a_time_tag_takes_few_tokens(chat):
-    assert len(chat.encode([Message("user", (Text("<frame3_time6.00s>"),))], len).ids) - len(chat.encode([Message("user", ())], len).ids) <= 8
+    assert (
+        len(chat.encode([Message("user", (Text("<frame3_time6.00s>"),))], len).ids)
+        - len(chat.encode([Message("user", ())], len).ids)
+        <= 8
+    )

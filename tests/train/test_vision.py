@@ -4,12 +4,14 @@ import pytest
 import torch
 from transformers import AutoModelForImageTextToText
 
-from train.vision import batch_vision_attention
+from train.policy.vision_attention import batch_vision_attention
 
 
 @pytest.mark.parametrize("grids", [[(4, 6)] * 5, [(4, 6), (2, 2), (12, 20), (4, 6)]], ids=["equal", "mixed"])
 def test_equal_to_the_original_with_gradients(any_checkpoint, grids):
-    slow, fast = (AutoModelForImageTextToText.from_pretrained(any_checkpoint, dtype=torch.float32).model.visual for _ in range(2))
+    slow, fast = (
+        AutoModelForImageTextToText.from_pretrained(any_checkpoint, dtype=torch.float32).model.visual for _ in range(2)
+    )
     assert batch_vision_attention(fast) == 2
     patch = slow.config.patch_size
     grid = torch.tensor([(1, *pair) for pair in grids])

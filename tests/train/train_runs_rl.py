@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from training_runs import a_recipe
 
-from recipes.model import ProtocolSettings, Recipe, RlSettings
+from videozoomer.settings.model import ProtocolSettings, Recipe, RlSettings
 
-SCRIPT = '''
+SCRIPT = """
 import os, signal, sys
-from train import learning, rl, rollout, rounds
+from train.rl import learning
+from train.rl import training as rl
+from train.rl import local_engine as rollout
+from train.rl import rounds
 
 ZOOM = '<think>a</think><video_zoom>{"segment": [1, 3], "fps": 2}</video_zoom>'
 ANSWERS = ["<think>b</think><answer>%s</answer><|im_end|>" % letter for letter in "AB"]
@@ -45,19 +48,32 @@ if os.environ["SEVERAL"] == "no":
 else:
     # Several runs by one process, which spends most of its time on imports.
     from pathlib import Path
-    from recipes.model import Recipe
-    from shards.read import ShardSet
-    from train.engine import take_place
+    from videozoomer.settings.model import Recipe
+    from videozoomer.shards.read import ShardSet
+    from train.run.engine import take_place
     place, (shards, policy, *outs) = take_place(False), sys.argv[1:]
     for out in map(Path, outs):
         os.environ["ALIKE"] = "" if out.name in ("finished", "served") else "Which one?"
         rl.train(ShardSet(Path(shards)), policy, out, Recipe.model_validate_json((out / "recipe.json").read_text()), place)
-'''
+"""
 
 
 def a_rl_recipe(zero_stage: int, **more) -> Recipe:
     settings = RlSettings(
-        steps=5, learning_rate=1e-3, prompts=2, group=4, mini_batch=2, kl=0.01, max_new_tokens=60, max_tokens=4000, overview_budgets=(2, 4),
-        episodes_at_once=8, forward_at_once=3, zero_stage=zero_stage, bf16=False, checkpoint_steps=2, seed=1,
+        steps=5,
+        learning_rate=1e-3,
+        prompts=2,
+        group=4,
+        mini_batch=2,
+        kl=0.01,
+        max_new_tokens=60,
+        max_tokens=4000,
+        overview_budgets=(2, 4),
+        episodes_at_once=8,
+        forward_at_once=3,
+        zero_stage=zero_stage,
+        bf16=False,
+        checkpoint_steps=2,
+        seed=1,
     ).model_copy(update=more)
     return a_recipe().model_copy(update={"rl": settings, "protocol": ProtocolSettings(min_pixels=784, max_pixels=8000)})

@@ -1,0 +1,120 @@
+"""How a call to one model of one server is written down, sent and priced; shared by live calls and batches."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from distill.client.costs import cost_usd, frame_tokens, upper_bound
+from distill.client.encoding import Body, ImageCache, encode_request
+from distill.client.replies import Outcome
+from distill.storage.frames import FrameStore
+from distill.storage.keys import call_key
+from distill.storage.ledger import Entry, Ledger
+from videozoomer.protocol import Message
+from videozoomer.protocol.parsing import STOP
+from videozoomer.settings.model import Endpoint
+
+
+class Dialect:
+    """One endpoint, one model, and what the server was found to refuse."""
+
+    def __init__(
+        self, endpoint: Endpoint, model: str, ledger: Ledger, store: FrameStore, purpose: str, cache_bytes: int
+    ) -> None:
+        self.endpoint = endpoint
+        self.identity = identity_of(endpoint)
+        self.model = model
+        self.purpose = purpose
+        self._ledger = ledger
+        self.images = ImageCache(
+            store, tokens_of=lambda width, height: frame_tokens(endpoint.prices, width, height), max_bytes=cache_bytes
+        )
+        known = ledger.fact(self.identity, f"refuses:{model}")
+        self.dropped: tuple[str, ...] = tuple(known.split(",")) if known else ()
+
+    def sampling(self, sample: int, temperature: float) -> dict:
+        """What is meant to be sent: part of the key, whatever the server then refuses."""
+        seed = self.endpoint.seed
+        return {
+            "temperature": temperature,
+            "top_p": self.endpoint.top_p,
+            "max_tokens": self.endpoint.max_tokens,
+            "seed": None if seed is None else seed + sample,
+            "sample": sample,
+            "stop": STOP,
+        }
+
+    def key(self, sampling: dict, messages: Sequence[Message]) -> str:
+        return call_key(self.identity, self.model, sampling, messages)
+
+    def parameters(self, sampling: dict) -> dict:
+        """What is sent."""
+        asked = {name: value for name, value in sampling.items() if name != "sample" and value is not None}
+        asked["stop"] = [STOP]
+        if asked["top_p"] == 1.0:
+            del asked["top_p"]
+        if "max_tokens" in self.dropped:
+            asked["max_completion_tokens"] = asked["max_tokens"]
+        return {"model": self.model} | {name: value for name, value in asked.items() if name not in self.dropped}
+
+    def encode(self, parameters: dict, messages: Sequence[Message]) -> Body:
+        return encode_request(parameters, messages, self.images)
+
+    def drop(self, name: str) -> None:
+        """Remember that the server refuses a parameter. Blocks until it is on disk."""
+        if name not in self.dropped:
+            self.dropped = (*self.dropped, name)
+            self._ledger.learn(self.identity, f"refuses:{self.model}", ",".join(self.dropped))
+
+    def entry(
+        self,
+        key: str,
+        attempt: int,
+        sampling: dict,
+        excerpt: str,
+        body: Body,
+        outcome: Outcome,
+        *,
+        latency_s: float,
+        price_share: float = 1.0,
+    ) -> Entry:
+        """What is journalled of an attempt; `price_share` is below 1 for a batched call."""
+        prices = self.endpoint.prices
+        if outcome.uncounted:
+            # A reply without a count is priced at the most that it can have cost, so that a cap holds.
+            cost = upper_bound(self.endpoint, body.text_bytes, body.image_tokens).cost_usd
+        else:
+            cost = cost_usd(prices, outcome.input_tokens, outcome.cached_tokens, outcome.output_tokens)
+        return Entry(
+            key=key,
+            attempt=attempt,
+            at=time.time(),
+            purpose=self.purpose,
+            endpoint=self.identity,
+            model=self.model,
+            sample=sampling["sample"],
+            temperature=sampling["temperature"],
+            request_digest=body.digest,
+            outcome=outcome.kind,
+            final=outcome.final,
+            reply=outcome.text,
+            finish_reason=outcome.finish_reason,
+            input_tokens=outcome.input_tokens,
+            cached_tokens=outcome.cached_tokens,
+            output_tokens=outcome.output_tokens,
+            cost_usd=cost * price_share,
+            latency_s=latency_s,
+            error=outcome.error,
+            dropped=",".join(self.dropped),
+            excerpt=excerpt,
+        )
+
+
+def excerpt_of(messages: Sequence[Message]) -> str:
+    """End of the text that is sent last."""
+    return messages[-1].text[-400:]
+
+
+def identity_of(endpoint: Endpoint) -> str:
+    return endpoint.identity or endpoint.base_url

@@ -1,0 +1,201 @@
+"""Where frames lie between reader, teacher and shards: each JPEG once, in one SQLite file, so memory stays flat."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from distill.storage.database import connect
+from distill.storage.threads import Flusher
+from videozoomer.protocol import FrameRef
+
+if TYPE_CHECKING:
+    from videozoomer.video.types import Frame
+
+T = TypeVar("T")
+_Read = tuple["list[Frame]", str, str]
+"""Frames, video and key of a read."""
+_MOST_READS = 64
+_GATHER_S = 0.02
+"""How long the frames of a read wait for those of others."""
+_SCHEMA = """
+create table if not exists frames (
+    frame_id text primary key, video_id text not null, time_s real not null,
+    width integer not null, height integer not null, jpeg blob not null
+);
+create table if not exists reads (read_key text primary key, frames text not null) without rowid;
+"""
+
+
+class FrameMissing(KeyError):
+    """A frame was named that the store does not hold."""
+
+    def __init__(self, frame_id: str, path: Path) -> None:
+        super().__init__(frame_id)
+        self.frame_id = frame_id
+        self.path = path
+
+    def __str__(self) -> str:
+        return f"frame {self.frame_id} is not in {self.path}; put the overview's frames there before playing"
+
+
+class FrameStore:
+    """Thread-safe. A killed process loses nothing that `put` returned from."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._writing, self._reading, self._keeping = threading.Lock(), threading.Lock(), threading.Lock()
+        # After a crash of the machine the last frames can be read again.
+        self._writer = connect(self.path, synchronous="normal")
+        self._writer.executescript(_SCHEMA)
+        self._reader = connect(self.path, synchronous="normal")
+        # To learn from SQLite that a read is new, a thread gives Python's lock away, and a busy event loop is slow to return it.
+        self._reads = {key for (key,) in self._reader.execute("select read_key from reads")}
+        self._unwritten_reads: dict[str, list[Frame]] = {}
+        self._unwritten: dict[str, Frame] = {}
+        self._flusher: Flusher[_Read] | None = None
+        self._last: Future | None = None
+        self._failure: Exception | None = None
+
+    def put(self, frames: Iterable[Frame], video_id: str) -> None:
+        """Keep frames that are already there to be shown, such as those of an overview."""
+        self._insert([(frame, video_id) for frame in frames])
+
+    def keep(self, frames: Iterable[Frame], video_id: str, read_key: str) -> None:
+        """Keep the frames that a read of the video returned, and that it returned them, so that a rerun need not decode
+        it again. They can be had at once, and are written soon, those of many reads in one go: a killed process may lose the
+        last, which are then read again.
+
+        Raises:
+            sqlite3.Error: those of an earlier read could not be written.
+        """
+        if self._failure is not None:
+            raise self._failure
+        frames = list(frames)
+        self._unwritten.update((frame.frame_id, frame) for frame in frames)
+        self._unwritten_reads[read_key] = frames
+        with self._keeping:
+            if self._flusher is None:
+                self._flusher = Flusher(self._write, "frames-kept", most=_MOST_READS, gather_s=_GATHER_S)
+            self._last = Future()
+            self._flusher.put((frames, video_id, read_key), self._last)
+
+    def jpeg(self, frame_id: str) -> bytes:
+        """The bytes of a frame.
+
+        Raises:
+            FrameMissing: no such frame was put.
+        """
+        return self.pictures([frame_id])[frame_id][0]
+
+    def pictures(self, frame_ids: Sequence[str]) -> dict[str, tuple[bytes, int, int]]:
+        """JPEG, width and height of several frames in one query; the same error as `jpeg`."""
+        wanted = list(dict.fromkeys(frame_ids))
+        unwritten = {frame_id: frame for frame_id in wanted if (frame := self._unwritten.get(frame_id)) is not None}
+        found = {frame_id: (frame.jpeg, frame.width, frame.height) for frame_id, frame in unwritten.items()}
+        for part in _chunks([frame_id for frame_id in wanted if frame_id not in found]):
+            # One row with all of them: Python takes its lock anew for each row, and a busy event loop is slow to give it up.
+            query = (
+                "select json_group_array(json_array(frame_id, length(jpeg), width, height)), cast(group_concat(jpeg, '') as blob) "
+                f"from frames where frame_id in ({_marks(part)})"
+            )
+            with self._reading:
+                listed, jpegs = self._reader.execute(query, part).fetchone()
+            start = 0
+            for frame_id, length, width, height in json.loads(listed):
+                found[frame_id] = (jpegs[start : (start := start + length)], width, height)
+        for frame_id in wanted:
+            if frame_id not in found:
+                raise FrameMissing(frame_id, self.path)
+        return found
+
+    def rows(self, frame_ids: Iterable[str]) -> Iterator[dict]:
+        """Rows of table `frames`, each once, in the order of first mention; the errors of `jpeg` and `keep`."""
+        if self._last is not None:
+            self._last.result()
+        if self._failure is not None:
+            raise self._failure
+        columns = ("frame_id", "video_id", "time_s", "width", "height", "jpeg")
+        for part in _chunks(list(dict.fromkeys(frame_ids))):
+            query = f"select {', '.join(columns)} from frames where frame_id in ({_marks(part)})"
+            with self._reading:
+                found = {row[0]: row for row in self._reader.execute(query, part)}
+            for frame_id in part:
+                if frame_id not in found:
+                    raise FrameMissing(frame_id, self.path)
+                yield dict(zip(columns, found[frame_id], strict=True))
+
+    def recall(self, read_key: str) -> list[FrameRef] | None:
+        """The frames of an earlier read, or None where there was none."""
+        if (frames := self._unwritten_reads.get(read_key)) is not None:
+            return [FrameRef(frame.frame_id, frame.time_s) for frame in frames]
+        if read_key not in self._reads:
+            return None
+        with self._reading:
+            (listed,) = self._reader.execute("select frames from reads where read_key = ?", (read_key,)).fetchone()
+        return [FrameRef(frame_id, time_s) for frame_id, time_s in json.loads(listed)]
+
+    def close(self) -> None:
+        """Write what waits and let go of the file."""
+        if self._flusher is not None:
+            self._flusher.close()
+        with self._reading, self._writing:
+            self._reader.close()
+            self._writer.close()
+
+    def _write(self, reads: Sequence[_Read]) -> None:
+        try:
+            self._insert([(frame, video_id) for frames, video_id, _ in reads for frame in frames])
+            values = [
+                value
+                for frames, _, key in reads
+                for value in (key, json.dumps([[frame.frame_id, frame.time_s] for frame in frames]))
+            ]
+            marks = ",".join(["(?, ?)"] * len(reads))
+            # Noted last, so that a killed process never leaves a read whose frames are not all there.
+            with self._writing:
+                self._writer.execute(f"insert or replace into reads values {marks}", values)
+        except Exception as error:
+            self._failure = error  # Nobody waits for a flush, so the next who keeps or asks for rows is told.
+            raise
+        self._reads.update(key for _, _, key in reads)
+        for frames, _, key in reads:
+            self._unwritten_reads.pop(key, None)
+            for frame in frames:
+                self._unwritten.pop(frame.frame_id, None)
+
+    def _insert(self, frames: Sequence[tuple[Frame, str]]) -> None:
+        for part in _chunks(frames):
+            values = [
+                value for f, video_id in part for value in (f.frame_id, video_id, f.time_s, f.width, f.height, f.jpeg)
+            ]
+            marks = ",".join(["(?, ?, ?, ?, ?, ?)"] * len(part))
+            with self._writing:
+                self._writer.execute(f"insert or ignore into frames values {marks}", values)
+
+    def __enter__(self) -> FrameStore:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def read_key(video_id: str, times_s: Sequence[float], min_pixels: int, max_pixels: int) -> str:
+    """Names one read: the content, the times and the size of the frames decide what comes back."""
+    text = json.dumps([video_id, list(times_s), min_pixels, max_pixels])
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _chunks(items: Sequence[T], size: int = 200) -> Iterator[Sequence[T]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def _marks(ids: Sequence[str]) -> str:
+    return ",".join("?" * len(ids))

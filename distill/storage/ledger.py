@@ -1,0 +1,254 @@
+"""The journal of every call. A reply is on disk before the episode moves on, so nothing answered is paid twice.
+
+One SQLite file a batch and one writing process at a time. Calls of one moment share a flush: a writer thread takes
+all that waits, commits it in one transaction, and only then lets the callers go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, fields
+from operator import attrgetter
+from pathlib import Path
+from typing import IO
+
+from distill.storage.database import connect
+from distill.storage.threads import Flusher
+
+
+class LedgerError(Exception):
+    """The journal cannot be used; the message says which file and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One attempt at one call."""
+
+    key: str
+    """What was asked of whom; see `distill.storage.keys`."""
+    attempt: int
+    """Counts from 0 over all runs; a key has at most one final attempt."""
+    at: float
+    """When the attempt ended, in seconds since 1970."""
+    purpose: str
+    """`episode` or `judge`."""
+    endpoint: str
+    model: str
+    sample: int
+    temperature: float
+    request_digest: str
+    """Hash of the body as it was sent, image bytes and all."""
+    outcome: str
+    """`ok`, or the error class."""
+    final: bool
+    """Whether a rerun replays it; False for what may differ next time."""
+    reply: str | None = None
+    finish_reason: str | None = None
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    """Input tokens that the provider had cached; part of `input_tokens`."""
+    output_tokens: int = 0
+    cost_usd: float = 0.0
+    latency_s: float = 0.0
+    error: str | None = None
+    """The failure in a sentence."""
+    dropped: str = ""
+    """Parameters that the server refused and that were therefore not sent, separated by commas."""
+    excerpt: str = ""
+    """End of the text that was sent last, for searching."""
+
+
+_COLUMNS = tuple(field.name for field in fields(Entry))
+_values = attrgetter(*_COLUMNS)
+_MOST_AT_ONCE = 500
+"""Entries of one flush; SQLite takes some 32,000 values in a statement."""
+_SCHEMA = """
+create table if not exists calls (
+    key text not null, attempt integer not null, at real not null, purpose text not null, endpoint text not null,
+    model text not null, sample integer not null, temperature real not null, request_digest text not null,
+    outcome text not null, final integer not null, reply text, finish_reason text, input_tokens integer not null,
+    cached_tokens integer not null, output_tokens integer not null, cost_usd real not null, latency_s real not null,
+    error text, dropped text not null, excerpt text not null,
+    primary key (key, attempt)
+) without rowid;
+create table if not exists facts (endpoint text not null, name text not null, value text not null, primary key (endpoint, name));
+"""
+
+
+class Ledger:
+    """Open for writing. Usable from any thread and, through `write`, from an event loop without blocking it."""
+
+    def __init__(self, path: str | Path) -> None:
+        """Raises LedgerError when another process writes to the same file."""
+        self.path = Path(path)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._held = _hold(self.path)
+        self._writer = connect(self.path, synchronous="full")
+        self._writer.executescript(_SCHEMA)
+        self._reader = connect(self.path, synchronous="full")
+        self._reading = threading.Lock()
+        # Most calls of a run are new. To learn that from SQLite, Python gives its lock away, and waits to have it back.
+        self._keys = {key for (key,) in self._reader.execute("select distinct key from calls")}
+        self._flusher = Flusher(self._write, "ledger", most=_MOST_AT_ONCE)
+
+    def replay(self, key: str) -> Entry | None:
+        """The final attempt at a call, or None where it has yet to be made."""
+        found = self._read(f"select {', '.join(_COLUMNS)} from calls where key = ? and final", (key,))
+        return _entry(found[0]) if found else None
+
+    def look_up(self, key: str) -> tuple[Entry | None, int]:
+        """The final attempt at a call, and the number of the next one."""
+        if key not in self._keys:
+            return None, 0
+        found = self._read(f"select {', '.join(_COLUMNS)} from calls where key = ? order by attempt", (key,))
+        entries = [_entry(row) for row in found]
+        return next((entry for entry in entries if entry.final), None), entries[-1].attempt + 1 if entries else 0
+
+    def next_attempt(self, key: str) -> int:
+        return self._read("select coalesce(max(attempt) + 1, 0) from calls where key = ?", (key,))[0][0]
+
+    def has(self, key: str, attempt: int) -> bool:
+        return bool(self._read("select 1 from calls where key = ? and attempt = ?", (key, attempt)))
+
+    def paid_usd(self) -> float:
+        """Cost of all calls in this file."""
+        return self._read("select coalesce(sum(cost_usd), 0.0) from calls", ())[0][0]
+
+    def append(self, entry: Entry) -> None:
+        """Journal an attempt; returns once it is on disk."""
+        self._keys.add(entry.key)
+        self._put(_INSERT, _values(entry)).result()
+
+    async def write(self, entry: Entry) -> None:
+        """The same from an event loop. A cancelled caller's entry is written all the same."""
+        self._keys.add(entry.key)
+        written = asyncio.get_running_loop().create_future()
+        self._flusher.put((_INSERT, _values(entry)), written)
+        await written
+
+    def fact(self, endpoint: str, name: str) -> str | None:
+        """Something learnt about a server in an earlier call, such as a parameter that it refuses."""
+        found = self._read("select value from facts where endpoint = ? and name = ?", (endpoint, name))
+        return found[0][0] if found else None
+
+    def facts(self, endpoint: str, prefix: str) -> dict[str, str]:
+        """All facts whose name begins so."""
+        rows = self._read(
+            "select name, value from facts where endpoint = ? and substr(name, 1, ?) = ?",
+            (endpoint, len(prefix), prefix),
+        )
+        return dict(rows)
+
+    def learn(self, endpoint: str, name: str, value: str) -> None:
+        self._put("insert or replace into facts values (?, ?, ?)", (endpoint, name, value)).result()
+
+    def unlearn(self, endpoint: str, name: str) -> None:
+        self._put("delete from facts where endpoint = ? and name = ?", (endpoint, name)).result()
+
+    def adopt(self, other: Path) -> None:
+        """Take over what another ledger learnt about servers; what this one found itself stays."""
+        connection = sqlite3.connect(f"file:{other}?mode=ro", uri=True, timeout=60)
+        try:
+            rows = connection.execute("select endpoint, name, value from facts").fetchall()
+        finally:
+            connection.close()
+        for row in rows:
+            self._put("insert or ignore into facts values (?, ?, ?)", row).result()
+
+    def forget(self, endpoint: str) -> None:
+        """Drop what was learnt about a server, so that it is asked anew."""
+        self._put("delete from facts where endpoint = ?", (endpoint,)).result()
+
+    def delete(self, where: str, values: tuple) -> None:
+        """Delete entries by an SQL condition, and give the space back."""
+        self._put(f"delete from calls where {where}", values).result()
+        with self._reading:
+            self._reader.execute("vacuum")
+
+    def entries(self) -> Iterator[Entry]:
+        return read_entries(self.path)
+
+    def close(self) -> None:
+        """Write what waits and let go of the file."""
+        if self._held.closed:
+            return
+        self._flusher.close()
+        self._reader.close()
+        self._writer.close()
+        self._held.close()
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _read(self, query: str, values: tuple) -> list[tuple]:
+        with self._reading:
+            return self._reader.execute(query, values).fetchall()
+
+    def _put(self, statement: str, values: tuple) -> Future:
+        done: Future = Future()
+        done.set_running_or_notify_cancel()
+        self._flusher.put((statement, values), done)
+        return done
+
+    def _write(self, items: Sequence[tuple[str, tuple]]) -> None:
+        try:
+            if all(statement == _INSERT for statement, _ in items):
+                # One statement is a transaction by itself: one visit to SQLite, without Python's lock, for all of them.
+                statement = _INSERT + f", {_ROW}" * (len(items) - 1)
+                self._writer.execute(statement, [value for _, values in items for value in values])
+            else:
+                self._writer.execute("begin")
+                for statement, values in items:
+                    self._writer.execute(statement, values)
+                self._writer.execute("commit")
+        except sqlite3.Error as error:
+            if self._writer.in_transaction:
+                self._writer.execute("rollback")
+            raise LedgerError(f"{self.path}: {error}; free space or mend the file, then run again") from error
+
+
+_ROW = f"({', '.join('?' * len(_COLUMNS))})"
+_INSERT = f"insert or replace into calls ({', '.join(_COLUMNS)}) values {_ROW}"
+
+
+def read_entries(path: str | Path, where: str = "true", values: tuple = ()) -> Iterator[Entry]:
+    """Entries of a ledger that may be in use, in the order in which they were made.
+
+    Raises:
+        LedgerError: there is no such file.
+    """
+    if not Path(path).is_file():
+        raise LedgerError(f"there is no ledger {path}; a run writes one for each batch")
+    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=60)
+    try:
+        query = f"select {', '.join(_COLUMNS)} from calls where {where} order by at, key, attempt"
+        for row in connection.execute(query, values):
+            yield _entry(row)
+    finally:
+        connection.close()
+
+
+def _entry(row: tuple) -> Entry:
+    values = dict(zip(_COLUMNS, row, strict=True))
+    return Entry(**(values | {"final": bool(values["final"])}))
+
+
+def _hold(path: Path) -> IO[bytes]:
+    """A lock that the system lets go of when its process ends, however it ends."""
+    handle = path.with_name(path.name + ".lock").open("wb")
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        handle.close()
+        raise LedgerError(
+            f"{path} is being written by another process; wait for it, or stop it, then run again"
+        ) from error
+    return handle

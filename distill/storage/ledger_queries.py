@@ -1,0 +1,136 @@
+"""What can be asked of ledgers once they are written: sums, searches, exports, pruning. Reading needs no lock."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from distill.storage.ledger import Entry, Ledger, LedgerError, read_entries
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Calls of one model that came out the same way."""
+
+    purpose: str
+    endpoint: str
+    model: str
+    outcome: str
+    attempts: int
+    input_tokens: int
+    cached_tokens: int
+    output_tokens: int
+    cost_usd: float
+    median_latency_s: float
+    slowest_s: float
+
+
+def find_ledgers(path: str | Path) -> list[Path]:
+    """The ledger at this path, or all below this folder, in order of name.
+
+    Raises:
+        LedgerError: there is none.
+    """
+    path = Path(path)
+    found = [path] if path.is_file() else sorted(path.rglob("*.sqlite"))
+    found = [file for file in found if _is_ledger(file)]
+    if not found:
+        raise LedgerError(f"there is no ledger at {path}; a run writes them to the folder `ledger` of its home")
+    return found
+
+
+def summarise(paths: Iterable[Path]) -> list[Group]:
+    """Sums over all ledgers, one for each purpose, endpoint, model and outcome."""
+    sums: dict[tuple, list] = {}
+    for path in paths:
+        for entry in read_entries(path):
+            key = (entry.purpose, entry.endpoint, entry.model, entry.outcome)
+            total = sums.setdefault(key, [0, 0, 0, 0, 0.0, []])
+            for index, value in enumerate(
+                (1, entry.input_tokens, entry.cached_tokens, entry.output_tokens, entry.cost_usd)
+            ):
+                total[index] += value
+            total[5].append(entry.latency_s)
+    return [
+        Group(*key, *total[:5], median_latency_s=sorted(total[5])[len(total[5]) // 2], slowest_s=max(total[5]))
+        for key, total in sorted(sums.items())
+    ]
+
+
+def grep(paths: Iterable[Path], pattern: str, *, outcome: str | None = None) -> Iterator[tuple[Path, Entry]]:
+    """Entries whose key, reply, error or last text sent matches a regular expression (case does not matter).
+
+    Raises:
+        LedgerError: the pattern is no regular expression.
+    """
+    try:
+        wanted = re.compile(pattern, re.I)
+    except re.error as error:
+        raise LedgerError(f"{pattern!r} is no regular expression: {error}") from error
+    for path in paths:
+        for entry in read_entries(path, "outcome = ? or ? is null", (outcome, outcome)):
+            if any(wanted.search(text) for text in (entry.key, entry.reply or "", entry.error or "", entry.excerpt)):
+                yield path, entry
+
+
+def export(paths: Iterable[Path], target: str | Path) -> int:
+    """Write all entries to a .jsonl or .parquet file; returns how many.
+
+    Raises:
+        LedgerError: the name ends in neither.
+    """
+    target = Path(target)
+    rows = ({"ledger": str(path), **asdict(entry)} for path in paths for entry in read_entries(path))
+    if target.suffix == ".jsonl":
+        count = 0
+        with target.open("w") as handle:
+            for row in rows:
+                count += 1
+                handle.write(json.dumps(row, ensure_ascii=False) + "\n")
+        return count
+    if target.suffix == ".parquet":
+        import polars as pl
+
+        frame = pl.DataFrame(list(rows), infer_schema_length=None)
+        frame.write_parquet(target)
+        return frame.height
+    raise LedgerError(f"{target} must end in .jsonl or .parquet")
+
+
+def prune(
+    paths: Iterable[Path], *, outcomes: Iterable[str] = (), before: float | None = None, dry_run: bool = False
+) -> int:
+    """Delete entries and return how many. Without `outcomes`, only attempts that a later one replaced or that will be made
+    again, which changes nothing for a rerun. With `outcomes` (such as `cut_off`), those too: they will be asked and paid
+    again. `before` (seconds since 1970) leaves younger entries alone.
+
+    Raises:
+        LedgerError: a ledger is in use, or `ok` is named (delete the file to forget what was answered).
+    """
+    outcomes = tuple(outcomes)
+    if "ok" in outcomes:
+        raise LedgerError("answers are not pruned: they would be paid again; delete the ledger's file if that is meant")
+    marks = ",".join("?" * len(outcomes))
+    where = f"(not final or outcome in ({marks})) and (? is null or at < ?)"
+    count = 0
+    for path in paths:
+        with Ledger(path) as ledger:
+            count += sum(1 for _ in read_entries(path, where, (*outcomes, before, before)))
+            if not dry_run:
+                ledger.delete(where, (*outcomes, before, before))
+    return count
+
+
+def _is_ledger(path: Path) -> bool:
+    try:
+        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        try:
+            return bool(connection.execute("select 1 from sqlite_master where name = 'calls'").fetchone())
+        finally:
+            connection.close()
+    except sqlite3.DatabaseError:
+        return False

@@ -1,0 +1,98 @@
+"""The trajectory browser: one HTML file with data, pictures, style and script inside. Opens from disk, offline."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from eval.viewer import data
+from eval.viewer.select import choose, summaries
+from videozoomer.lake.lake import Lake
+
+FOLDER = Path(__file__).parent
+KINDS = ("exemplar", "student", "reflection", "probe", "evaluation", "rollout")
+"""In the order in which they are made."""
+MAX_TRAJECTORIES = 240
+MAX_BYTES = 48_000_000
+"""Of pictures, as base64: about what a browser opens from disk without a pause."""
+
+
+def write_viewer(
+    lake: Lake,
+    target: Path,
+    *,
+    max_trajectories: int = MAX_TRAJECTORIES,
+    max_bytes: int = MAX_BYTES,
+    prefer: Sequence[str] = (),
+) -> Path:
+    """Write the page to `target` in one rename and return it.
+
+    Where not all trajectories fit, `prefer` names what comes first (ids, kinds, verdicts, outcomes, reasons; see
+    `eval.viewer.select.choose`), and the page says how many were left out.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    temporary.write_text(render(gather(lake, max_trajectories, max_bytes, prefer)), encoding="utf-8")
+    temporary.replace(target)
+    return target
+
+
+def gather(lake: Lake, max_trajectories: int, max_bytes: int, prefer: Sequence[str]) -> dict[str, Any]:
+    """Everything that the page shows, as JSON values."""
+    known = summaries(lake)
+    shown = data.trajectories(lake, choose(known, max_trajectories, prefer))
+    sizes = data.frame_sizes(lake, (frame_id for trajectory in shown for frame_id in data.frame_ids(trajectory)))
+    shown, needed = _that_fit(shown, sizes, max_bytes)
+    # Chosen as a mix, but shown with all attempts at a question side by side.
+    shown.sort(
+        key=lambda t: (t["question_id"], KINDS.index(t["kind"]), t["player"], t["setting"], t["sample"], t["id"])
+    )
+    return {
+        "trajectories": shown,
+        "questions": data.questions(lake, (t["question_id"] for t in shown)),
+        "videos": data.videos(lake, (t["video_id"] for t in shown)),
+        "frames": data.frames(lake, needed),
+        "reasons": data.reasons(reason for t in shown for reason in t["reasons"]),
+        "note": _note(known.height, len(shown), len(needed - set(sizes)), max_trajectories, max_bytes),
+    }
+
+
+def _that_fit(shown: list[dict], sizes: dict[str, int], max_bytes: int) -> tuple[list[dict], set[str]]:
+    """The first trajectories whose pictures, each counted once, stay within the limit, and the ids of those pictures."""
+    needed: set[str] = set()
+    total = 0
+    for number, trajectory in enumerate(shown):
+        new = set(data.frame_ids(trajectory)) - needed
+        total += sum(sizes.get(frame_id, 0) * 4 // 3 for frame_id in new)
+        if total > max_bytes:
+            return shown[:number], needed
+        needed |= new
+    return shown, needed
+
+
+def _note(known: int, shown: int, missing: int, max_trajectories: int, max_bytes: int) -> str:
+    parts = []
+    if shown < known:
+        parts.append(
+            f"{shown:,} of {known:,} trajectories are here; the page is kept to {max_trajectories:,} of them and to "
+            f"{max_bytes / 1e6:.0f} MB of pictures. See any other with `videozoomer trajectories show ID`, or write a larger "
+            "page with viewer.page.write_viewer(lake, target, max_trajectories=..., max_bytes=..., prefer=[...])."
+        )
+    if missing:
+        parts.append(
+            f"{missing:,} frames are named by trajectories but not stored in table frames; their places are empty."
+        )
+    return " ".join(parts)
+
+
+def render(gathered: dict[str, Any]) -> str:
+    """The page around the data. Every `<` of the data is written as an escape, so no text can end the script element."""
+    inline = json.dumps(gathered, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    inline = inline.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    page = (FOLDER / "page.html").read_text(encoding="utf-8")
+    for mark, text in (("/*style*/", "page.css"), ("/*script*/", "page.js")):
+        page = page.replace(mark, (FOLDER / text).read_text(encoding="utf-8"))
+    return page.replace("/*data*/", inline)

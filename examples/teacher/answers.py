@@ -1,0 +1,65 @@
+"""An answer in the form that was asked for: a letter, a number, yes or no, a list; and guesses where nothing was seen."""
+
+from __future__ import annotations
+
+import random
+import re
+
+from examples.palette import GLYPH_COLOURS, SHAPES
+from examples.teacher.questions import Intent, find_looks
+
+
+def to_option(value: str, options: tuple[str, ...]) -> str | None:
+    """Letter of the option that says the same, or None."""
+    wanted = _plain(value)
+    for index, option in enumerate(options):
+        if _plain(option) == wanted:
+            return chr(65 + index)
+    looks = find_looks(value.lower())
+    for index, option in enumerate(options):
+        if looks and find_looks(option.lower()) == looks:
+            return chr(65 + index)
+    number = _number(value)
+    if number is not None:
+        near = [
+            (abs(other - number), index)
+            for index, option in enumerate(options)
+            if (other := _number(option)) is not None
+        ]
+        if near:
+            return chr(65 + min(near)[1])
+    return None
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[^a-z0-9.]+", " ", text.lower()).strip(" .")
+
+
+def _number(text: str) -> float | None:
+    found = re.fullmatch(r"\D{0,3}(\d+(?:\.\d+)?)\D{0,10}", text.strip())
+    return float(found[1]) if found else None
+
+
+def guess(intent: Intent, options: tuple[str, ...], how: str, middle_s: float, luck: random.Random) -> str:
+    """Something plausible for someone who has not seen it: a letter where there are options."""
+    if options:
+        return chr(65 + luck.randrange(len(options)))
+    if intent.kind in ("exists_event", "exists_scene", "before_event") or "yes or no" in how:
+        return luck.choice(("yes", "no"))
+    if intent.kind == "order_events" and intent.glyphs:
+        names = [name for name, _ in intent.glyphs]
+        luck.shuffle(names)
+        return ", ".join(names)
+    if intent.kind in ("when_event", "when_scene") or "time in seconds" in how:
+        return f"{middle_s:.1f}"
+    if intent.kind in ("count_events", "count_scenes"):
+        return str(luck.choice((1, 2, 2, 3, 3, 4)))
+    if intent.kind == "digit" or "number" in how:
+        return str(luck.randrange(10))
+    if intent.kind == "colour":
+        return luck.choice(tuple(GLYPH_COLOURS))
+    return (
+        luck.choice(SHAPES)
+        if intent.kind in ("shape", "stays", "after_event")
+        else luck.choice(("yes", "no", "it cannot be seen"))
+    )

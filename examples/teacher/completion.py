@@ -1,0 +1,91 @@
+"""A chat request answered in the form of OpenAI's API: checks, stop strings, token limits, usage."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import re
+from typing import Any
+
+from distill.chat_server import ChatRequest, RequestError, completion, read_request
+from examples.teacher import MODEL
+from examples.teacher.conversation import BadContent, read_conversation
+from examples.teacher.mind import think
+from examples.teacher.reading import Temper
+from examples.teacher.sight import Eyes, NotAnImage
+
+CARD = (
+    "Not a language model. Classical image recognition (hue, texture spectrum, glyph templates) and a parser for plain "
+    "English questions, made for VideoZoomer's sample world. It sees the request and nothing else, and errs on purpose "
+    "by temperature and seed as a model would. Use it for the demonstration and for tests only."
+)
+_CONTEXT_TOKENS = 131_072
+_TOKEN = re.compile(r"\w{1,4}|[^\w\s]|\s+(?=\s)|\s$")
+_PIXELS_OF_A_TOKEN = 28 * 28
+
+
+def count_tokens(text: str) -> int:
+    """Tokens of a text by this server's simple count: pieces of words up to four letters long, and signs."""
+    return len(_TOKEN.findall(text))
+
+
+def complete(body: Any, eyes: Eyes) -> dict:
+    """Answer the JSON of a request to /v1/chat/completions.
+
+    Raises:
+        RequestError: it cannot be served; the sentence says why.
+    """
+    request = read_request(body, MODEL)
+    try:
+        talk = read_conversation([message.model_dump() for message in request.messages], eyes.look)
+    except (BadContent, NotAnImage) as error:
+        raise RequestError(
+            str(error), code="invalid_image" if isinstance(error, NotAnImage) else None, param="messages"
+        ) from error
+    said = "".join(
+        message.content if isinstance(message.content, str) else _texts(message.content) for message in request.messages
+    )
+    prompt_tokens = count_tokens(said) + talk.picture_pixels // _PIXELS_OF_A_TOKEN + 4 * len(request.messages)
+    if prompt_tokens > _CONTEXT_TOKENS:
+        raise RequestError(
+            f"This model's maximum context length is {_CONTEXT_TOKENS} tokens, but the request holds {prompt_tokens}.",
+            code="context_length_exceeded",
+            param="messages",
+        )
+    temperature = 1.0 if request.temperature is None else request.temperature
+    seed = random.SystemRandom().getrandbits(32) if request.seed is None else request.seed
+    text = think(talk, Temper(temperature, seed))
+    text, stop, finish = _ended(text, request)
+    tokens = count_tokens(text)
+    digest = hashlib.sha1(talk.digest + repr((seed, temperature)).encode()).hexdigest()
+    return completion(
+        identity=digest[:24],
+        model=MODEL,
+        text=text,
+        finish_reason=finish,
+        stop=stop,
+        prompt_tokens=prompt_tokens,
+        completion_tokens=tokens,
+    )
+
+
+def model_card() -> dict:
+    """The entry in /v1/models."""
+    return {"id": MODEL, "object": "model", "created": 0, "owned_by": "videozoomer-samples", "description": CARD}
+
+
+def _texts(parts: list[Any] | None) -> str:
+    return "".join(
+        part.get("text", "") for part in parts or [] if isinstance(part, dict) and isinstance(part.get("text"), str)
+    )
+
+
+def _ended(text: str, request: ChatRequest) -> tuple[str, str | None, str]:
+    """The text as far as generation would have come: (text, stop string that ended it, finish reason)."""
+    found = min(((text.find(stop), stop) for stop in request.stops if stop in text), default=None)
+    if found is not None:
+        text = text[: found[0] + (len(found[1]) if request.include_stop_str_in_output else 0)]
+    if request.limit is not None and count_tokens(text) > request.limit:
+        end = [match.end() for match in _TOKEN.finditer(text)][request.limit - 1]
+        return text[:end], None, "length"
+    return text, found[1] if found else None, "stop"

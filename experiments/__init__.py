@@ -1,0 +1,1 @@
+"""What shows that the pipeline teaches zooming. Nothing that production needs."""

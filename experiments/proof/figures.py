@@ -1,0 +1,50 @@
+"""The proof's figures: what each stage's outcomes come to, with intervals over films and over seeds."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+
+from eval.bootstrap import estimate
+from experiments.proof.play import Outcome
+
+METRICS: dict[str, Callable[[Outcome], float | None]] = {
+    "accuracy": lambda outcome: float(outcome.correct),
+    "hit_rate": lambda outcome: float(any(outcome.hits)),
+    "first_zoom_hits": lambda outcome: float(outcome.hits[0]) if outcome.hits else None,
+    "recovery": lambda outcome: None if outcome.recovered is None else float(outcome.recovered),
+    "zooms": lambda outcome: float(outcome.episode.zooms),
+    "frames": lambda outcome: float(outcome.episode.frames_shown),
+    "well_formed": lambda outcome: float(outcome.episode.well_formed),
+}
+"""Figure -> its value for one question; None where the question has none."""
+
+
+def per_question(outcomes: Sequence[Outcome]) -> dict[str, dict]:
+    """Question -> its film and figures: what a stage leaves behind, so that the report needs nothing else."""
+    return {
+        outcome.question["question_id"]: {"video_id": outcome.question["video_id"]}
+        | {name: score(outcome) for name, score in METRICS.items()}
+        for outcome in outcomes
+    }
+
+
+def summary(seeds: Mapping[int, Mapping[str, Mapping]], metric: str) -> dict | None:
+    """Mean over all seeds with its 95% interval (questions of a film are resampled together), and each seed's mean.
+
+    The same film played by several seeds is one film: its values are averaged over the seeds first.
+    """
+    values: dict[str, list[float]] = {}
+    films: dict[str, str] = {}
+    means = {}
+    for seed, questions in seeds.items():
+        known = {name: row[metric] for name, row in questions.items() if row[metric] is not None}
+        if known:
+            means[seed] = statistics.fmean(known.values())
+        for name, value in known.items():
+            values.setdefault(name, []).append(value)
+            films[name] = questions[name]["video_id"]
+    if not values:
+        return None
+    found = estimate({name: statistics.fmean(several) for name, several in values.items()}, films)
+    return {"value": found.value, "low": found.low, "high": found.high, "seeds": means}

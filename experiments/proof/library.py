@@ -1,0 +1,151 @@
+"""The proof's films as the pipeline knows them: ingested, with overviews, and every frame that was ever shown, by id."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import itertools
+import pickle
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from experiments.proof.teacher import ask
+from experiments.proof.world import GLYPH_S, Film, Scene, World, make_films
+from videozoomer.protocol import FrameRef, Message
+from videozoomer.protocol.messages import to_rows
+from videozoomer.settings.model import Recipe
+from videozoomer.shards.manifest import Manifest
+from videozoomer.shards.schema import frame_ids
+from videozoomer.shards.write import write_dataset
+from videozoomer.video.ingest import IngestSettings, ingest_many
+from videozoomer.video.overview import overview_times
+from videozoomer.video.reader import ReaderPool
+from videozoomer.video.types import Frame
+
+MAX_ROWS = 4000
+
+
+class Library:
+    """One split's films. Use it in a `with`; it holds open readers."""
+
+    def __init__(self, folder: Path, split: str, count: int, recipe: Recipe, *, seed: int, world: World) -> None:
+        self.films = make_films(folder, split, count, seed, world)
+        self.split = split
+        protocol = recipe.protocol
+        self._size = (protocol.min_pixels, protocol.max_pixels)
+        settings = IngestSettings(
+            overview_fps=protocol.overview_fps,
+            overview_frames=protocol.overview_frames,
+            min_pixels=protocol.min_pixels,
+            max_pixels=protocol.max_pixels,
+        )
+        self._frames: dict[str, dict] = {}
+        self._video_ids: dict[str, str] = {}
+        self._overviews: dict[str, list[FrameRef]] = {}
+        self.duration_s: dict[str, float] = {}
+        for uri, (video_id, duration_s, overview) in self._ingested(
+            folder / f"{split}-{count}-{seed}-{self._stamp(settings)}.pickle", settings
+        ).items():
+            self._video_ids[uri], self.duration_s[uri] = video_id, duration_s
+            self._overviews[uri] = self._kept(uri, overview)
+        self.readers = ReaderPool(*self._size)
+
+    def _stamp(self, settings: IngestSettings) -> str:
+        """Another way of reading, or films written anew, are read again."""
+        written = [(film.path.name, film.path.stat().st_size, film.path.stat().st_mtime_ns) for film in self.films]
+        return hashlib.sha256(repr((settings, written)).encode()).hexdigest()[:12]
+
+    def _ingested(self, cache: Path, settings: IngestSettings) -> dict[str, tuple[str, float, Sequence[Frame]]]:
+        """Every film's id, length and overview, read once for all seeds."""
+        if cache.is_file():
+            return pickle.loads(cache.read_bytes())
+        read = {}
+        for found in ingest_many([str(film.path) for film in self.films], settings):
+            record = found.record
+            if record.status != "ok":
+                raise RuntimeError(
+                    f"{record.uri} could not be read: {record.reason} ({record.detail}); remove it and start again"
+                )
+            read[record.uri] = (record.video_id, record.duration_s, found.overview)
+        unfinished = cache.with_suffix(".part")
+        unfinished.write_bytes(pickle.dumps(read))
+        unfinished.replace(cache)
+        return read
+
+    def __enter__(self) -> Library:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.readers.close()
+
+    def overview(self, film: Film, frames: int | None = None) -> list[FrameRef]:
+        """The ingested overview, or another number of frames spread uniformly."""
+        uri = str(film.path)
+        if frames is None:
+            return self._overviews[uri]
+        times = overview_times(self.duration_s[uri], fps=frames / self.duration_s[uri], max_frames=frames)
+        return self.frames_for(uri, times)
+
+    def frames_for(self, uri: str, times_s: Sequence[float]) -> list[FrameRef]:
+        return self._kept(uri, self.readers.frames_at(uri, times_s))
+
+    def jpeg(self, frame_id: str) -> bytes:
+        return self._frames[frame_id]["jpeg"]
+
+    def questions(self, films: Iterable[Film], *, frames: int | None = None, each: int | None = None) -> list[dict]:
+        """Rows as a data set for RL holds them; `each` takes so many scenes of every film."""
+        return [
+            self._question(film, number, scene, frames)
+            for film in films
+            for number, scene in enumerate(film.scenes[:each])
+        ]
+
+    def _question(self, film: Film, number: int, scene: Scene, frames: int | None) -> dict:
+        overview, uri = self.overview(film, frames), str(film.path)
+        return {
+            "question_id": f"{film.path.stem}-{number}",
+            "video_id": self._video_ids[uri],
+            "video_uri": uri,
+            "duration_s": self.duration_s[uri],
+            "batch": self.split,
+            "split": "evaluation" if self.split == "test" else "train",
+            "question": ask(scene.name),
+            "options": [],
+            "answer": scene.disc,
+            "answer_type": "text",
+            "topic": "glyph",
+            "pass_rate": None,
+            "valid": 0,
+            "correct": 0,
+            "evidence": [{"start_s": scene.disc_s, "end_s": scene.disc_s + GLYPH_S}],
+            "overview_frame_ids": [frame.frame_id for frame in overview],
+            "overview_times_s": [frame.time_s for frame in overview],
+        }
+
+    def conversation(
+        self, name: str, film: Film, kind: str, messages: Sequence[Message], *, zooms: int = 0, answer: str = ""
+    ) -> dict:
+        """A row of an SFT data set."""
+        return {
+            "id": name,
+            "question_id": name,
+            "video_id": self._video_ids[str(film.path)],
+            "kind": kind,
+            "split": "train",
+            "messages": to_rows(messages),
+            "zooms": zooms,
+            "answer": answer,
+        }
+
+    def write(self, kind: str, target: Path, rows: list[dict], about: dict) -> Manifest:
+        shown = dict.fromkeys(itertools.chain.from_iterable(frame_ids(kind, row) for row in rows))
+        return write_dataset(
+            kind, target, rows, (self._frames[frame_id] for frame_id in shown), about=about, max_rows=MAX_ROWS
+        )
+
+    def _kept(self, uri: str, frames: Sequence[Frame]) -> list[FrameRef]:
+        for frame in frames:
+            row = dataclasses.asdict(frame) | {"video_id": self._video_ids[uri]}
+            row.pop("requested_s")
+            self._frames.setdefault(frame.frame_id, row)
+        return [FrameRef(frame.frame_id, frame.time_s) for frame in frames]

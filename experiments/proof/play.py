@@ -1,0 +1,98 @@
+"""Episodes of the proof, played by its teacher or by a checkpoint, and what came of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from experiments.proof.library import Library
+from experiments.proof.teacher import Teacher
+from filters.grading import grade
+from videozoomer.protocol import Episode, FrameRef, Protocol, Task, load_prompts
+from videozoomer.settings.model import Recipe
+
+AT_ONCE = 100
+MAX_NEW_TOKENS = 100
+"""Of one turn; the longest of the teacher's has some 75."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    question: dict
+    episode: Episode
+    correct: bool
+    hits: tuple[bool, ...]
+    """For every zoom that returned frames: whether one of them lies in the evidence."""
+
+    @property
+    def recovered(self) -> bool | None:
+        """Right in the end after a first zoom that missed; null where the first zoom did not miss."""
+        return None if not self.hits or self.hits[0] else self.correct
+
+
+def judged(question: dict, episode: Episode) -> Outcome:
+    """An answer is right when the rule-based grader says so; running out of rounds, or a hedge, is not."""
+    windows = [(window["start_s"], window["end_s"]) for window in question["evidence"]]
+    hits = tuple(
+        any(start_s <= frame.time_s < end_s for frame in turn.frames for start_s, end_s in windows)
+        for turn in episode.turns
+        if turn.frames
+    )
+    return Outcome(question, episode, grade(question, episode.answer).verdict == "correct", hits)
+
+
+def teach(library: Library, episode: Episode, uri: str, teacher: Teacher) -> Episode:
+    """Let the teacher play an episode to its end."""
+    while episode.running:
+        if times_s := episode.step(teacher.reply(episode)):
+            episode.show(library.frames_for(uri, times_s))
+    return episode
+
+
+def an_episode(question: dict, recipe: Recipe, *, author: str, max_zooms: int | None = None) -> Episode:
+    overview = [
+        FrameRef(*pair) for pair in zip(question["overview_frame_ids"], question["overview_times_s"], strict=True)
+    ]
+    task = Task(question["question"], tuple(question["options"]), question["answer_type"], question["duration_s"])
+    settings = recipe.protocol
+    protocol = Protocol(
+        overview_fps=settings.overview_fps,
+        overview_frames=max(len(overview), settings.overview_frames),
+        zoom_frames=settings.zoom_frames,
+        max_zooms=settings.max_zooms,
+        min_pixels=settings.min_pixels,
+        max_pixels=settings.max_pixels,
+    )
+    return Episode(task, overview, protocol, load_prompts(settings.prompts), author=author, max_zooms=max_zooms)
+
+
+def play(
+    checkpoint: Path,
+    library: Library,
+    questions: Sequence[dict],
+    recipe: Recipe,
+    *,
+    temperature: float = 0.0,
+    seed: int = 0,
+    max_zooms: int | None = None,
+    max_new_tokens: int = MAX_NEW_TOKENS,
+) -> list[Outcome]:
+    """The checkpoint plays every question once."""
+    from train.policy.pixels import FramePixels
+    from train.rl.local_engine import Limits, play_groups
+    from train.serving.player import load_for_playing
+
+    policy = load_for_playing(checkpoint)
+    pixels = FramePixels(policy.image_processor, library.jpeg)
+    limits = Limits(temperature, max_new_tokens, recipe.rl.max_tokens)
+    outcomes = []
+    for start in range(0, len(questions), AT_ONCE):
+        part = questions[start : start + AT_ONCE]
+        episodes = [[an_episode(question, recipe, author="student", max_zooms=max_zooms)] for question in part]
+        seeds = [[seed * 1_000_003 + start + index] for index in range(len(part))]
+        played = play_groups(
+            policy, pixels, episodes, [question["video_uri"] for question in part], seeds, library.frames_for, limits
+        )
+        outcomes += [judged(question, rollout.episode) for question, (rollout,) in zip(part, played, strict=True)]
+    return outcomes

@@ -1,0 +1,170 @@
+"""The proof's report: a table of stages, the curve over zooms, the curves of training; as text, as JSON and as a page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from eval.charts import curves, dots, loss_curve
+from eval.report.html import Section, figure, note, table
+from eval.report.page import write_page
+from experiments.proof.figures import METRICS, summary
+from experiments.proof.plan import Plan
+from experiments.proof.stages import MAX_ZOOMS
+
+STAGES = {
+    "student": "student",
+    "sft": "SFT, reflections too",
+    "rl": "GRPO",
+    "uniform": "uniform frames, trained",
+    "uniform-teacher": "uniform frames, teacher",
+}
+"""The last two in one turn, with as many uniform frames as the last policy was shown; the teacher says what those show at all."""
+CHANCE = 1 / 8
+RL_CURVES = (
+    "reward",
+    "accuracy",
+    "hit_rate",
+    "zoom_rate",
+    "zooms",
+    "frames",
+    "loss",
+    "kl",
+    "entropy",
+    "clip_share",
+    "groups_dropped",
+    "tokens_per_second",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    text: str
+    page: Path
+
+
+def write_report(home: Path, plan: Plan, *, seconds: float) -> Report:
+    """Read what the stages left behind; nothing is computed that they did not measure.
+
+    Raises:
+        FileNotFoundError: no seed has come to its end.
+    """
+    ended = [seed for seed in plan.seeds if (home / f"seed-{seed}" / f"{plan.baselines[-1]}.json").is_file()]
+    if not ended:
+        raise FileNotFoundError(f"no seed has come to its end in {home}; run the proof again to go on")
+    stages = {
+        name: _stage(home, ended, name) for name in STAGES if name in ("student", "sft", plan.last, *plan.baselines)
+    }
+    budgets = {most: _stage(home, ended, f"at-most-{most}") for most in range(MAX_ZOOMS)} | {
+        MAX_ZOOMS: stages[plan.last]
+    }
+    (home / "results.json").write_text(
+        json.dumps({"stages": stages, "at_most_zooms": budgets, "seconds": seconds}, indent=1) + "\n"
+    )
+    gained = stages[plan.last]["accuracy"]["value"] - stages["sft"]["accuracy"]["value"]
+    ahead = {
+        name: stages[plan.last]["accuracy"]["value"] - stages[name]["accuracy"]["value"] for name in plan.baselines
+    }
+    against = ", ".join(f"{points * 100:+.1f} against {STAGES[name]}" for name, points in ahead.items())
+    facts = (
+        f"{len(ended)} of {len(plan.seeds)} seeds, {plan.test_films * plan.test_each} held-out questions on {plan.test_films} held-out films, chance {CHANCE:.1%}. "
+        + (f"GRPO adds {gained * 100:+.1f} points; " if plan.rl_rounds else "GRPO was left out; ")
+        + f"{against}."
+    )
+    first = [
+        (STAGES[name], f"{stage['accuracy']['value']:.1%}", f"95% interval {_interval(stage['accuracy'])}")
+        for name, stage in stages.items()
+    ]
+    page = write_page(
+        home / "report.html", "Learning to zoom: a tiny policy", first, _sections(home, ended, stages, budgets, facts)
+    )
+    return Report("\n".join([_text(stages, budgets), facts]), page)
+
+
+def _stage(home: Path, seeds: Sequence[int], name: str) -> dict[str, dict | None]:
+    played = {seed: json.loads((home / f"seed-{seed}" / f"{name}.json").read_text())["played"] for seed in seeds}
+    return {metric: summary(played, metric) for metric in METRICS}
+
+
+def _interval(figure: dict) -> str:
+    return "not known" if figure["low"] is None else f"{figure['low']:.1%} to {figure['high']:.1%}"
+
+
+def _rows(stages: dict[str, dict]) -> list[list[str]]:
+    rows = []
+    for name, stage in stages.items():
+        cells = [STAGES[name], f"{stage['accuracy']['value']:.1%} ({_interval(stage['accuracy'])})"]
+        for metric in ("hit_rate", "first_zoom_hits", "recovery"):
+            cells.append(
+                "–" if stage[metric] is None or name.startswith("uniform") else f"{stage[metric]['value']:.1%}"
+            )
+        cells += [f"{stage['zooms']['value']:.2f}", f"{stage['frames']['value']:.1f}", _seeds(stage["accuracy"])]
+        rows.append(cells)
+    return rows
+
+
+def _seeds(figure: dict) -> str:
+    return ", ".join(f"{value:.1%}" for value in figure["seeds"].values())
+
+
+HEAD = ("stage", "right", "zoom hit", "first zoom hit", "recovered", "zooms", "frames", "right, each seed")
+
+
+def _text(stages: dict[str, dict], budgets: dict[int, dict]) -> str:
+    lines = [list(HEAD), *_rows(stages)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(HEAD))]
+    shown = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+    curve = ", ".join(f"{most}: {stage['accuracy']['value']:.1%}" for most, stage in sorted(budgets.items()))
+    return "\n".join([*shown, f"right, the last policy, with at most so many zooms: {curve}"])
+
+
+def _sections(
+    home: Path, seeds: Sequence[int], stages: dict[str, dict], budgets: dict[int, dict], facts: str
+) -> Sequence[Section]:
+    spans = [{"label": STAGES[name], "color": "accuracy", **_span(stage["accuracy"])} for name, stage in stages.items()]
+    rising = [
+        {"label": f"at most {most} zooms", "color": "accuracy", **_span(stage["accuracy"])}
+        for most, stage in sorted(budgets.items())
+    ]
+    told = note(
+        "The warm-up (naming what a frame shows, giving a time inside a named scene, on films of its own) stands in for the pre-training of a "
+        "real model and is shared by all seeds and by the uniform baseline. The student is fine-tuned on exemplars alone. Uniform frames are as many as the last "
+        "policy was shown, in one turn: by the same network, trained on them, and by the teacher, who says what they show at all. Intervals are over films; a film's questions are resampled together. Those of the "
+        "other figures are in results.json."
+    )
+    sections = [
+        Section(
+            "stages",
+            "Stage by stage",
+            note(facts)
+            + table(HEAD, _rows(stages))
+            + figure(
+                dots(spans, label="label", color="color", title="questions answered rightly"),
+                "stages",
+                "Accuracy of each stage, with 95% intervals.",
+            )
+            + told,
+        ),
+        Section(
+            "zooms",
+            "What another zoom is worth",
+            figure(
+                dots(rising, label="label", color="color", title="questions answered rightly, the last policy"),
+                "zooms",
+                "Accuracy of the last policy when it may zoom at most so many times.",
+            ),
+        ),
+    ]
+    rounds = [(f"seed-{seed}/rl", f"GRPO, seed {seed}", RL_CURVES) for seed in seeds] if "rl" in stages else []
+    for name, title, parts in (("warm-up", "Warm-up", None), *rounds):
+        rows = [json.loads(line) for line in (home / name / "metrics.jsonl").read_text().splitlines()]
+        chart = curves(rows, parts) if parts else loss_curve(rows)
+        place = name.replace("/", "-")
+        sections.append(Section(place, title, figure(chart, place, f"{title}: {len(rows)} steps.")))
+    return sections
+
+
+def _span(figure: dict) -> dict:
+    return {"value": figure["value"], "low": figure["low"], "high": figure["high"]}

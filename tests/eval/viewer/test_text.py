@@ -1,0 +1,83 @@
+import io
+
+import polars as pl
+import pytest
+from lake_fixture import write_lake
+from rich.console import Console
+
+from eval.viewer.text import render
+
+
+def shown(*rows) -> str:
+    console = Console(file=io.StringIO(), width=120, color_system=None)
+    console.print(render(*rows))
+    return console.file.getvalue()
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory):
+    return write_lake(tmp_path_factory.mktemp("world"), width=64).lake
+
+
+def rows_of(lake, **wanted) -> tuple[dict, dict, dict | None, dict | None]:
+    row = (
+        lake.read("trajectories").filter(*(pl.col(name) == value for name, value in wanted.items())).row(0, named=True)
+    )
+    found = [
+        lake.read(table).filter(pl.col(key) == row[key]).to_dicts()
+        for table, key in (("questions", "question_id"), ("grades", "trajectory_id"), ("verdicts", "trajectory_id"))
+    ]
+    return (row, *((rows[0] if rows else None) for rows in found))
+
+
+def test_a_reflection_shows_everything_that_was_said_and_seen(lake):
+    row, question, grade, verdict = rows_of(lake, kind="reflection", zooms=2)
+    text = shown(row, question, grade, verdict)
+    for part in (
+        question["question"],
+        row["trajectory_id"],
+        grade["verdict"],
+        verdict["outcome"],
+        "not trained on",
+        "zoom 1",
+        "zoom 2",
+        "evidence",
+    ):
+        assert part in text
+    for turn in row["turns"]:
+        for time_s in turn["frame_times_s"]:
+            assert f"{time_s:.2f}" in text
+    assert text.count("→") == len(row["turns"])
+
+
+def test_zoom_stands_below_its_evidence_on_the_time_line_where_it_hit(lake):
+    hits = dict(lake.read("grades").select("trajectory_id", "hit").drop_nulls().iter_rows())
+    rows = lake.read("trajectories").filter(
+        (pl.col("kind") == "exemplar") & (pl.col("zooms") == 1) & pl.col("trajectory_id").is_in(list(hits))
+    )
+    seen = set()
+    for identifier in rows["trajectory_id"]:
+        lines = shown(*rows_of(lake, trajectory_id=identifier)).splitlines()
+        evidence, zoom = (next(line for line in lines if line.startswith(name)) for name in ("evidence ", "zoom 1 "))
+        meets = zoom.index("#") <= evidence.rindex("=") and evidence.index("=") <= zoom.rindex("#")
+        assert meets == hits[identifier]
+        seen.add(meets)
+    assert seen == {True, False}
+
+
+def test_what_is_missing_is_said(lake):
+    row, *_ = rows_of(lake, status="failed")
+    text = shown(row, None, None, None)
+    assert "not in table questions" in text and "not graded" in text and "could not be finished: timeout" in text
+
+
+def test_square_brackets_are_text(lake):
+    row, question, grade, verdict = rows_of(lake, kind="exemplar")
+    text = shown(row, question | {"question": "Is [bold]this[/bold] [/nothing] shown?"}, grade, verdict)
+    assert "Is [bold]this[/bold] [/nothing] shown?" in text
+
+
+def test_fixture_has_every_kind_of_turn(lake):
+    """The tests above prove little on a lake without faults, masked turns and failures."""
+    actions = set(lake.read("trajectories")["turns"].explode().struct.field("action").drop_nulls())
+    assert actions == {"zoom", "answer", "fault"}

@@ -1,0 +1,86 @@
+"""Listing a source, and batches that never change once they are made."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from videozoomer.lake import CATALOG
+from videozoomer.sources.files import Offered, SourceError, assign_batches, list_videos
+
+
+def names(place):
+    return [item.uri.rsplit("/", 1)[1] for item in list_videos(str(place))]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("b.mp4", "a.MKV", "notes.txt", ".hidden.mp4", "deep/c.webm"):
+        path = tmp_path / "videos" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x" * 10)
+    return tmp_path / "videos"
+
+
+def test_a_folder_gives_its_videos_sorted_and_unopened(folder):
+    assert names(folder) == ["a.MKV", "b.mp4", "c.webm"]
+    (first, *_) = list_videos(str(folder))
+    assert (first.uri, first.bytes) == (str(folder / "a.MKV"), 10) and first.modified
+
+
+def test_a_glob_takes_what_it_names(folder):
+    assert names(folder / "*.txt") == ["notes.txt"]
+    assert names(folder / "**" / "*.webm") == ["c.webm"]
+
+
+def test_one_file(folder):
+    assert names(folder / "b.mp4") == ["b.mp4"]
+
+
+def test_a_manifest_is_relative_to_itself_and_may_name_what_is_missing(folder):
+    manifest = folder / "list.txt"
+    manifest.write_text(f"# mine\n\nb.mp4\n deep/c.webm \n{folder}/a.MKV\nb.mp4\ngone.mp4\n")
+    offered = list_videos(str(manifest))
+    assert [item.uri for item in offered] == [
+        str(folder / name) for name in ("a.MKV", "b.mp4", "deep/c.webm", "gone.mp4")
+    ]
+    assert offered[-1].modified == "missing"
+
+
+@pytest.mark.parametrize(
+    ("place", "says"),
+    [("nowhere", "there is nothing"), ("empty", "holds no videos"), ("videos/*.mov", "holds no videos")],
+)
+def test_a_place_without_videos_is_named(folder, place, says):
+    (folder.parent / "empty").mkdir()
+    with pytest.raises(SourceError, match=says) as error:
+        list_videos(str(folder.parent / place))
+    assert place in str(error.value)
+
+
+def offered(*uris):
+    return [Offered(uri, 1, "now") for uri in uris]
+
+
+@given(st.lists(st.sets(st.integers(0, 30)), min_size=1, max_size=5), st.integers(1, 4))
+def test_what_has_a_batch_keeps_it_and_no_batch_grows_or_is_taken_twice(offers, size):
+    known, batch_of = [], {}
+    for offer in offers:
+        made = assign_batches("films", offered(*(f"v{n:02}.mp4" for n in sorted(offer))), known, size)
+        assert [row["uri"] for row in made] == [f"v{n:02}.mp4" for n in sorted(offer)]
+        assert CATALOG["files"].conform(made).height == len(made)
+        before = set(batch_of.values())
+        for row in made:
+            assert batch_of.setdefault(row["uri"], row["batch"]) == row["batch"]
+        fresh = [row["batch"] for row in made if row["batch"] not in before]
+        assert all(fresh.count(batch) <= size for batch in set(fresh))
+        assert all(list(batch_of.values()).count(batch) <= size for batch in batch_of.values())
+        known = [*known, *(row for row in made if row["uri"] not in {k["uri"] for k in known})]
+
+
+def test_batches_are_named_after_their_source_and_counted_on():
+    first = assign_batches("films", offered("a", "b", "c"), [], 2)
+    assert [row["batch"] for row in first] == ["films-0001", "films-0001", "films-0002"]
+    second = assign_batches("films", offered("a", "b", "c", "d"), first, 2)
+    assert [row["batch"] for row in second] == ["films-0001", "films-0001", "films-0002", "films-0003"]
+    other = assign_batches("talks", offered("a"), first, 2)
+    assert [row["batch"] for row in other] == ["talks-0001"]

@@ -1,0 +1,194 @@
+"""Question files of every format become the same rows; what cannot be used keeps its reason."""
+
+import json
+
+import polars as pl
+import pytest
+
+from filters.grading import grade
+from videozoomer.lake import CATALOG
+from videozoomer.sources.files import SourceError
+from videozoomer.sources.questions import question_rows, read_questions
+
+URIS = ["/films/a.mp4", "/films/b.mp4", "/films/one/c.mp4", "/films/two/c.mp4"]
+PLAIN = [
+    {
+        "video": "a.mp4",
+        "question": "Which colour?",
+        "answer": "B",
+        "options": ["red", "blue"],
+        "id": "1",
+        "topic": "which",
+        "evidence": [[1, 2.5], [4, 5]],
+    },
+    {"video": "b", "question": "How many?", "answer": "3", "options": [], "id": "2", "topic": None, "evidence": []},
+]
+
+
+def rows(*items, **defaults):
+    raw = [{"video": "a", "question": "What?", "answer": "red"} | defaults | item for item in items]
+    return question_rows(raw, "films", "train", URIS)
+
+
+def only(**item):
+    (row,) = rows(item)
+    return row
+
+
+def write(tmp_path, suffix):
+    path = tmp_path / f"questions{suffix}"
+    if suffix == ".jsonl":
+        path.write_text("\n".join(map(json.dumps, PLAIN)) + "\n\n")
+    elif suffix == ".json":
+        path.write_text(json.dumps({"questions": PLAIN}))
+    elif suffix == ".csv":
+        lists = ("options", "evidence")
+        pl.DataFrame([{k: json.dumps(v) if k in lists else v for k, v in row.items()} for row in PLAIN]).write_csv(path)
+    else:
+        floats = [
+            row | {"evidence": [[float(bound) for bound in window] for window in row["evidence"]]} for row in PLAIN
+        ]
+        pl.DataFrame(floats).write_parquet(path)
+    return str(path)
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".json", ".csv", ".parquet"])
+def test_every_format_gives_the_same_rows(tmp_path, suffix):
+    made = question_rows(read_questions(write(tmp_path, suffix)), "films", "train", URIS)
+    table = CATALOG["questions"].conform(made)
+    assert table["status"].to_list() == ["ok", "ok"]
+    assert table.select("question_id", "video_uri", "answer", "answer_type").rows() == [
+        ("films:1", "/films/a.mp4", "B", "choice"), ("films:2", "/films/b.mp4", "3", "number"),
+    ]  # fmt: skip
+    assert table["evidence"].to_list() == [[{"start_s": 1.0, "end_s": 2.5}, {"start_s": 4.0, "end_s": 5.0}], []]
+    assert table["options"].to_list() == [["red", "blue"], []]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("q.txt", "?", "end in .jsonl"),
+        ("q.jsonl", '{"video": "a"}\n[1]', "entry 2 is not an object"),
+        ("q.jsonl", "not json", "cannot be read"),
+        ("q.json", '{"items": []}', "list of questions"),
+        ("q.json", "[1]", "entry 1 is not an object"),
+        ("q.parquet", "no parquet", "cannot be read"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named(tmp_path, name, text, says):
+    path = tmp_path / name
+    path.write_text(text)
+    with pytest.raises(SourceError, match=says) as error:
+        read_questions(str(path))
+    assert name in str(error.value)
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(SourceError, match="there is no question file"):
+        read_questions(str(tmp_path / "none.jsonl"))
+
+
+@pytest.mark.parametrize(
+    ("item", "reason"),
+    [
+        ({"question": " "}, "no_question"),
+        ({"question": None}, "no_question"),
+        ({"answer": None}, "no_answer"),
+        ({"answer": ""}, "no_answer"),
+        ({"video": ""}, "no_video"),
+        ({"video": "z.mp4"}, "unknown_video"),
+        ({"video": "c.mp4"}, "ambiguous_video"),
+        ({"type": "sound"}, "unknown_type"),
+        ({"options": ["red", "blue"], "answer": "green"}, "answer_not_in_options"),
+        ({"options": ["red", "blue"], "answer": "C"}, "answer_not_in_options"),
+        ({"options": ["red", "blue"], "answer": "2"}, "answer_not_in_options"),
+        ({"type": "choice"}, "answer_not_in_options"),
+        ({"options": "red, blue"}, "bad_options"),
+        ({"options": {"A": "red"}}, "bad_options"),
+        ({"options": [str(n) for n in range(27)], "answer": "26"}, "bad_options"),
+        ({"evidence": [[3, 1]]}, "bad_evidence"),
+        ({"evidence": [[-1, 1]]}, "bad_evidence"),
+        ({"evidence": [[1]]}, "bad_evidence"),
+        ({"evidence": [["early", "late"]]}, "bad_evidence"),
+        ({"evidence": [[1, float("nan")]]}, "bad_evidence"),
+        ({"evidence": [[1, float("inf")]]}, "bad_evidence"),
+        ({"evidence": "soon"}, "bad_evidence"),
+    ],
+)
+def test_a_row_that_cannot_be_used_is_kept_with_its_reason(item, reason):
+    row = only(**item)
+    assert (row["status"], row["reason"]) == ("quarantined", reason)
+    assert CATALOG["questions"].conform([row]).height == 1
+
+
+def test_a_repeated_id_is_quarantined_under_another():
+    made = rows({"id": "x"}, {"id": "x", "question": "Else?"}, {"id": "y"})
+    assert [(row["question_id"], row["reason"]) for row in made] == [
+        ("films:x", None),
+        ("films:x#1", "repeated_id"),
+        ("films:y", None),
+    ]
+    assert CATALOG["questions"].conform(made).height == 3
+
+
+def test_ids_of_our_own_follow_the_question_and_nothing_else():
+    first = only()["question_id"]
+    assert only(topic="colours", answer="blue")["question_id"] == first
+    assert len({first, only(question="Else?")["question_id"], only(video="b")["question_id"]}) == 3
+
+
+@pytest.mark.parametrize("named", ["a", "a.mp4", "/films/a.mp4", "elsewhere/a.mp4"])
+def test_a_video_may_be_named_by_path_name_or_stem(named):
+    assert only(video=named)["video_uri"] == "/films/a.mp4"
+
+
+@pytest.mark.parametrize(
+    ("answer", "letter"),
+    [
+        ("B", "B"),
+        ("b", "B"),
+        ("(B)", "B"),
+        ("B.", "B"),
+        ("1", "B"),
+        (1, "B"),
+        ("Blue", "B"),
+        ("0", "A"),
+        (0, "A"),
+        ("red", "A"),
+    ],
+)
+def test_the_right_option_may_be_named_in_any_way(answer, letter):
+    row = only(options=["red", "blue"], answer=answer)
+    assert (row["status"], row["answer"], row["answer_type"]) == ("ok", letter, "choice")
+
+
+def test_an_option_that_is_a_letter_or_a_figure_is_its_text_first():
+    assert only(options=["B", "A"], answer="A")["answer"] == "B"
+    assert only(options=["1", "0", "2"], answer="0")["answer"] == "B"
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        ("Yes", "yes_no"),
+        ("no.", "yes_no"),
+        ("3", "number"),
+        ("-2.5", "number"),
+        ("red", "text"),
+        ("red, blue", "text"),
+        (3, "number"),
+    ],
+)
+def test_the_type_is_read_off_where_none_is_given(answer, kind):
+    row = only(answer=answer)
+    assert (row["status"], row["answer_type"]) == ("ok", kind)
+
+
+def test_every_usable_truth_is_right_by_its_own_grader():
+    """The rows of a file and the graders agree on what an answer is."""
+    items = [
+        {"options": ["red", "blue"], "answer": "blue"}, {"answer": "3"}, {"answer": "yes"}, {"answer": "a red disc"},
+        {"answer": "1:05", "type": "time"}, {"answer": "red, blue", "type": "order"},
+    ]  # fmt: skip
+    for row in rows(*(item | {"id": number} for number, item in enumerate(items))):
+        assert (row["status"], grade(row, row["answer"]).verdict) == ("ok", "correct"), row

@@ -1,0 +1,49 @@
+"""Colours come out as they went in, whatever matrix and range the file was encoded with."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+from pathlib import Path
+
+import imageio_ffmpeg
+import numpy as np
+import pytest
+from PIL import Image
+
+from videozoomer.video.reader import ReaderPool
+
+COLOURS = {
+    "red": (220, 30, 30),
+    "green": (30, 200, 40),
+    "blue": (40, 60, 220),
+    "grey": (128, 128, 128),
+    "white": (255, 255, 255),
+}
+
+
+@pytest.mark.parametrize("size", ["320x180", "1280x720", "120x90"])
+@pytest.mark.parametrize(
+    ("matrix", "limits"), [("bt709", "tv"), ("smpte170m", "tv"), ("bt709", "pc"), ("smpte170m", "pc")]
+)
+@pytest.mark.parametrize("pixels", ["yuv420p", "yuv444p10le"])
+def test_solid_colours(tmp_path: Path, matrix: str, limits: str, pixels: str, size: str) -> None:
+    name = {"bt709": "bt709", "smpte170m": "bt601"}[matrix]
+    sources = []
+    for red, green, blue in COLOURS.values():
+        sources += [
+            "-f",
+            "lavfi",
+            "-i",
+            f"color=0x{red:02x}{green:02x}{blue:02x}:size={size}:rate=5:duration=1,format=gbrp",
+        ]
+    joined = f"concat=n={len(COLOURS)}:v=1,scale=out_color_matrix={name}:out_range={limits},format={pixels}"
+    tags = ["-colorspace", matrix, "-color_range", limits]
+    path = tmp_path / "colours.mp4"
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", *sources, "-filter_complex", joined, *tags]
+    subprocess.run([*command, "-c:v", "libx264", "-preset", "ultrafast", "-crf", "4", str(path)], check=True)
+    with ReaderPool(25_088, 100_352) as pool:
+        frames = pool.frames_at(str(path), [index + 0.5 for index in range(len(COLOURS))])
+    for frame, colour in zip(frames, COLOURS.values(), strict=True):
+        middle = np.asarray(Image.open(io.BytesIO(frame.jpeg)))[frame.height // 2, frame.width // 2]
+        assert np.abs(middle.astype(int) - colour).max() <= 6, (middle, colour)

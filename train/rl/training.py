@@ -1,0 +1,274 @@
+"""Multi-turn GRPO: the policy plays questions in groups and learns from how its episodes differ.
+
+    python -m train.rl --shards DIR --policy CHECKPOINT --out DIR --recipe FILE
+    torchrun --nproc_per_node 8 -m train.rl ...         (or the `deepspeed` launcher: the same arguments)
+
+Writes to --out: metrics.jsonl (a line a round), trajectories/ (every rollout, with verdict, reward and advantage),
+summary.json, checkpoint/ (read by `from_pretrained`), tensorboard/, and while it runs state/, from which a killed run
+goes on. Every process plays and learns from its share of a round's questions, with the engine that it trains; or a
+server plays (`rl.engine`), which is sent the weights through engine/ before each round.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+import warnings
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from train.policy.collate import DataError
+from train.policy.pixels import FramePixels
+from train.policy.policy import Policy, freeze_vision, load_policy, quiet
+from train.rl.learning import Learner
+from train.rl.records import figures, write_rows
+from train.rl.rounds import Album, Arena, Played
+from train.rl.server_engine import RemotePlayer
+from train.rl.shared_prefix import SharedPrefix
+from train.run.engine import Place, deepspeed_config, start_engine, summed, take_place
+from train.run.flops import TowerFlops
+from train.run.measure import Clock, peak_memory_mb
+from train.run.metrics_log import Journal
+from train.run.state import drop_state, resume, save_state, save_weights, stamp_of, weights_hash
+from videozoomer.protocol import Protocol, load_prompts
+from videozoomer.settings.model import Recipe
+from videozoomer.shards.read import ShardSet
+from videozoomer.video.reader import ReaderPool
+
+if TYPE_CHECKING:
+    from train.policy.features import FrameFeatures
+
+SENTENCE = (
+    "round {step} of {of}: reward {reward:.3f}, accuracy {accuracy:.2f}, zoom rate {zoom_rate:.2f}, "
+    "{groups_dropped} of {groups} groups dropped, {seconds:.1f} s"
+)
+PHASES = ("generation", "vision", "collation", "reference", "forward", "backward", "optimiser", "sync", "rows")
+"""What a round's time goes to. `generation` is play without the vision tower: the language model and waiting for frames."""
+FEATURES_BYTES = 2**30
+"""Most memory for features of a frozen tower."""
+WATCHED = ("reward", "accuracy", "zoom_rate", "hit_rate")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="train.rl", description=__doc__.splitlines()[0])
+    parser.add_argument("--shards", type=Path, required=True, help="RL data set (folder with manifest.json)")
+    parser.add_argument("--policy", required=True, help="checkpoint to begin with, such as the fine-tuned one")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the checkpoint and all else")
+    parser.add_argument("--recipe", type=Path, required=True, help="resolved recipe as JSON")
+    parser.add_argument(
+        "--local_rank", type=int, default=None, help="set by the deepspeed launcher; read from the environment"
+    )
+    given = parser.parse_args(arguments)
+    recipe = Recipe.model_validate_json(given.recipe.read_text())
+
+    from dagster_pipes import PipesEnvVarParamsLoader, open_dagster_pipes
+
+    warnings.filterwarnings("ignore", category=FutureWarning, module="torch.distributed")
+    place = take_place(recipe.rl.bf16)
+    quiet()
+    with (
+        open_dagster_pipes() if PipesEnvVarParamsLoader().is_dagster_pipes_process() and place.first else nullcontext()
+    ):
+        train(ShardSet(given.shards), given.policy, given.out, recipe, place)
+    import torch.distributed as dist
+
+    dist.destroy_process_group()
+
+
+def train(shards: ShardSet, checkpoint: str, out: Path, recipe: Recipe, place: Place) -> dict:
+    """Play and learn for all rounds, write everything, and return the summary (on every process).
+
+    Raises:
+        DataError: there is no question, or there are more processes than questions in a round.
+        CheckpointError: the checkpoint is no Qwen-VL.
+        ServerFailed: the server that is to play cannot be used.
+    """
+    import torch
+
+    settings, began_s = recipe.rl, time.monotonic()
+    questions = shards.rows("train")
+    if not questions:
+        raise DataError(f"{shards.path} has no question to train on; see the funnel in its README.md")
+    if place.world > settings.prompts:
+        raise DataError(
+            f"{place.world} processes share {settings.prompts} questions of a round (rl.prompts); take no more processes than questions"
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(settings.seed)
+    dtype = torch.bfloat16 if place.bf16 else torch.float32
+    policy = load_policy(checkpoint, dtype=dtype)
+    if recipe.policy.freeze_vision:
+        freeze_vision(policy.model)
+    reference = load_policy(checkpoint, dtype=dtype).model.to(place.device).eval() if settings.kl else None
+    config = deepspeed_config(stage=settings.zero_stage, micro_batch_size=1, accumulation=1, bf16=place.bf16)
+    engine = start_engine(SharedPrefix(policy.model), config, settings.learning_rate)
+    stamp = stamp_of(
+        shards.manifest.content_hash,
+        str(checkpoint),
+        recipe.policy.digest(),
+        settings.digest(),
+        recipe.protocol.digest(),
+        place.bf16,
+        place.world,
+    )
+    beginning = {
+        "step": 0,
+        "position": 0,
+        "tokens": 0,
+        "seconds": 0.0,
+        "first": None,
+        "phases": dict.fromkeys(PHASES, 0.0),
+    }
+    progress = resume(engine, out, stamp, beginning)
+    journal = Journal(out, "rl", first=place.first, from_step=progress["step"])
+    journal.say(
+        f"{'going on from' if progress['step'] else 'starting at'} round {progress['step']} of {settings.steps}, {len(questions)} questions"
+    )
+
+    protocol = _protocol(recipe)
+    clock = Clock(place.device, PHASES)
+    clock.watch(policy.model.model.visual, TowerFlops.of(policy.model))
+    with ReaderPool(protocol.min_pixels, protocol.max_pixels) as readers:
+        album = Album(shards, readers.frames_at)
+        jpegs = FramePixels(policy.image_processor, album.jpeg)
+        pixels = _seen(policy, jpegs, recipe)
+        remote = RemotePlayer(settings.server, policy, jpegs) if settings.engine == "server" else None
+        arena = Arena(
+            policy, pixels, album, questions, settings, protocol, load_prompts(recipe.protocol.prompts), remote
+        )
+        learner = Learner(engine, reference, policy, pixels, settings, place, clock)
+        facts: dict = {}
+        for step in range(progress["step"], settings.steps):
+            started_s = time.monotonic()
+            policy.model.eval()
+            if remote:
+                with clock.phase("sync"):
+                    save_weights(
+                        engine,
+                        policy,
+                        out / "engine",
+                        zero_stage=settings.zero_stage,
+                        adapters=False,
+                        first=place.first,
+                    )
+                    if place.first:
+                        remote.load_weights(out / "engine")
+                    summed([0.0], place)
+            with clock.phase("generation"):
+                own, varied, progress["position"], draws = play_round(arena, progress["position"], place)
+            learnt = learner.learn(own, varied)
+            with clock.phase("rows"):
+                played = gathered(own, place)
+                if place.first:
+                    write_rows(
+                        out / "trajectories" / f"round-{step + 1:05d}.parquet", arena, played, f"rl_round_{step + 1}"
+                    )
+                album.clear()
+            tokens = summed([sum(len(rollout.tokens.ids) for group in own for rollout in group.rollouts)], place)[0]
+            seconds, (phases, _) = time.monotonic() - started_s, clock.take()
+            progress |= {
+                "step": step + 1,
+                "tokens": progress["tokens"] + tokens,
+                "seconds": progress["seconds"] + seconds,
+                "phases": {name: progress["phases"][name] + value for name, value in phases.items()},
+            }
+            if place.first:
+                facts = {
+                    "step": step + 1,
+                    **figures(played),
+                    "groups_learnt": len(varied),
+                    "groups_missing": settings.prompts - len(varied),
+                    "draws": draws,
+                    **learnt,
+                    "learning_rate": settings.learning_rate,
+                    "tokens_per_second": tokens / seconds,
+                    "seconds": seconds,
+                    **{f"{name}_share": value / seconds for name, value in phases.items()},
+                }
+                progress["first"] = progress["first"] or {name: facts[name] for name in WATCHED}
+                journal.step(facts, SENTENCE, of=settings.steps, now_s=time.monotonic())
+            if (step + 1) % settings.checkpoint_steps == 0 and step + 1 < settings.steps:
+                save_state(engine, out, stamp, progress, place)
+
+    save_weights(engine, policy, out / "checkpoint", zero_stage=settings.zero_stage, adapters=False, first=place.first)
+    summary = {
+        "rounds": settings.steps,
+        "questions_played": progress["position"],
+        "tokens": progress["tokens"],
+        "seconds": round(progress["seconds"], 2),
+        "wall_seconds": round(time.monotonic() - began_s, 2),
+        **{
+            f"{name}_share": round(value / progress["seconds"], 4)
+            for name, value in progress["phases"].items()
+            if progress["seconds"]
+        },
+        **{f"first_{name}": value for name, value in (progress["first"] or {}).items()},
+        **{f"last_{name}": facts.get(name) for name in WATCHED},
+        "peak_memory_mb": peak_memory_mb(place.device),
+        "processes": place.world,
+        "device": place.device.type,
+    }
+    if place.first:
+        summary["content_hash"] = weights_hash(out / "checkpoint")
+        (out / "summary.json").write_text(json.dumps(summary, indent=1) + "\n")
+        drop_state(out)
+    journal.close()
+    summed([0.0], place)
+    return summary
+
+
+def play_round(arena: Arena, position: int, place: Place) -> tuple[list[Played], list[int], int, int]:
+    """Play questions until the round has its number of groups whose rewards vary, or the redraws are used up.
+
+    Returns the groups that this process played, the places of all groups that vary, where the next round begins, and how
+    often questions were drawn.
+    """
+    own: list[Played] = []
+    varied: list[int] = []
+    draws = 0
+    while len(varied) < arena.settings.prompts and draws <= arena.settings.redraws:
+        missing = arena.settings.prompts - len(varied)
+        new = arena.play(range(position, position + missing)[place.rank :: place.world])
+        own += new
+        varied += sorted(gathered([group.position for group in new if group.advantages], place, everywhere=True))
+        position, draws = position + missing, draws + 1
+    return own, varied, position, draws
+
+
+def gathered(own: list, place: Place, *, everywhere: bool = False) -> list:
+    """What all processes have, in order of the questions drawn, on the first process or everywhere; elsewhere nothing."""
+    import torch.distributed as dist
+
+    if place.world == 1:
+        return own
+    found: list[list] | None = [[] for _ in range(place.world)]
+    if everywhere:
+        dist.all_gather_object(found, own)
+    else:
+        found = found if place.first else None
+        dist.gather_object(own, found)
+    everything = [one for part in found or [] for one in part]
+    return sorted(everything, key=lambda one: one.position if isinstance(one, Played) else one)
+
+
+def _protocol(recipe: Recipe) -> Protocol:
+    chosen = recipe.protocol
+    return Protocol(
+        overview_fps=chosen.overview_fps,
+        overview_frames=chosen.overview_frames,
+        zoom_frames=chosen.zoom_frames,
+        max_zooms=chosen.max_zooms,
+        min_pixels=chosen.min_pixels,
+        max_pixels=chosen.max_pixels,
+    )
+
+
+def _seen(policy: Policy, jpegs: FramePixels, recipe: Recipe) -> FramePixels | FrameFeatures:
+    """Pixels for a tower that is trained; for one that is not, its features, computed once a frame."""
+    if not recipe.policy.freeze_vision:
+        return jpegs
+    from train.policy.features import FrameFeatures
+
+    return FrameFeatures(policy.model.model.visual, jpegs, memory_bytes=FEATURES_BYTES)

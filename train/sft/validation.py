@@ -1,0 +1,38 @@
+"""The loss on rows that are not trained on, while training runs and at its ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from train.policy.collate import Batch, Sample, weighted_loss
+from train.run.engine import Place, summed
+
+if TYPE_CHECKING:
+    from deepspeed import DeepSpeedEngine
+
+WATCHED_ROWS = 64
+"""Most held-out rows on which the loss is watched."""
+
+
+def held_out_loss(
+    engine: DeepSpeedEngine,
+    passes: Sequence[Sequence[Sample]],
+    filler: Sample,
+    batch_of: Callable[[Sequence[Sample]], Batch],
+    place: Place,
+) -> float:
+    """Mean loss of a trained token. Every process makes the same number of passes, as ZeRO-3 demands; an empty one is
+    made with `filler` and not counted."""
+    import torch
+
+    total = weight = 0.0
+    engine.eval()
+    with torch.no_grad():
+        for samples in passes:
+            batch = batch_of(samples or [filler])
+            loss = weighted_loss(engine(**batch.inputs, use_cache=False).logits, batch)
+            if samples:
+                total, weight = total + loss.item(), weight + float(batch.weights.sum())
+    total, weight = summed([total, weight], place)
+    return total / weight

@@ -1,0 +1,117 @@
+"""Where tables lie on disk, and the one way to write and read them.
+
+A table is a folder of Parquet files, one for each partition (an ingest batch, or `all`). Parquet is the truth;
+DuckDB runs in memory over it, so that no process ever holds a database lock that another one waits for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from videozoomer.lake.catalog import CATALOG
+from videozoomer.lake.schema import Table
+
+ALL = "all"
+"""The partition of a table that is not written by batch."""
+
+
+@dataclass(frozen=True)
+class Lake:
+    root: Path
+    """Folder that holds one folder for each table."""
+
+    def file(self, table: str, partition: str = ALL) -> Path:
+        return self.root / CATALOG[table].name / f"{partition}.parquet"
+
+    def write(self, table: str, rows: pl.DataFrame | list[dict], partition: str = ALL) -> Path:
+        """Check rows against the declaration, sort them by key and replace the partition in one rename.
+
+        Raises:
+            SchemaError: the rows do not fit the declaration.
+        """
+        declared = CATALOG[table]
+        frame = declared.conform(rows).sort(declared.key)
+        target = self.file(table, partition)
+        return _replace(target, frame)
+
+    def exists(self, table: str, partition: str = ALL) -> bool:
+        return self.file(table, partition).exists()
+
+    def partitions(self, table: str) -> list[str]:
+        folder = self.root / CATALOG[table].name
+        return sorted(path.stem for path in folder.glob("*.parquet") if not path.name.startswith("."))
+
+    def scan(
+        self, table: str, partitions: Iterable[str] | None = None, columns: Sequence[str] | None = None
+    ) -> pl.LazyFrame:
+        names = self.partitions(table) if partitions is None else [p for p in partitions if self.exists(table, p)]
+        if not names:
+            lazy = CATALOG[table].empty().lazy()
+        else:
+            lazy = pl.scan_parquet([self.file(table, name) for name in names])
+        return lazy.select(columns) if columns else lazy
+
+    def read(
+        self, table: str, partitions: Iterable[str] | None = None, columns: Sequence[str] | None = None
+    ) -> pl.DataFrame:
+        """All rows of the named partitions (every partition by default); an unwritten table is empty, not an error."""
+        return self.scan(table, partitions, columns).collect()
+
+    def connect(self) -> duckdb.DuckDBPyConnection:
+        """An in-memory DuckDB in which every declared table is a view over its Parquet files."""
+        connection = duckdb.connect(":memory:")
+        for name, declared in CATALOG.items():
+            connection.execute(view_sql(self, declared, name))
+        return connection
+
+    def write_views(self, target: Path) -> Path:
+        """A DuckDB file of views over the Parquet files, for browsing; nothing in the pipeline reads it.
+
+        Raises:
+            duckdb.IOException: another process has the file open.
+        """
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with duckdb.connect(str(target)) as connection:
+            for name, declared in CATALOG.items():
+                connection.execute(view_sql(self, declared, name))
+        return target
+
+    def content_hash(self, table: str, partition: str = ALL) -> str:
+        """Hash of the rows (not of the file's bytes, which vary with the Parquet writer's version)."""
+        frame = self.read(table, [partition])
+        digest = hashlib.sha256(str(frame.schema).encode())
+        digest.update(frame.hash_rows(seed=0).to_numpy().tobytes())
+        return digest.hexdigest()[:32]
+
+
+def _replace(target: Path, frame: pl.DataFrame) -> Path:
+    """Write beside the target, then rename over it: a reader sees the old file or the new one, never a part."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}")
+    try:
+        frame.write_parquet(temporary, compression="zstd", row_group_size=4096)
+        with temporary.open("rb") as handle:
+            os.fsync(handle.fileno())
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return target
+
+
+def view_sql(lake: Lake, table: Table, name: str) -> str:
+    """`create view` over a table's files; an empty relation of the declared types where none is written yet."""
+    files = [str(lake.file(table.name, partition)).replace("'", "''") for partition in lake.partitions(table.name)]
+    if files:
+        listed = ", ".join(f"'{file}'" for file in files)
+        return f"create or replace view {name} as select * from read_parquet([{listed}])"
+    empty = lake.root / ".empty" / f"{table.name}.parquet"
+    _replace(empty, table.empty())
+    return f"create or replace view {name} as select * from read_parquet('{str(empty).replace(chr(39), chr(39) * 2)}')"

@@ -1,0 +1,64 @@
+"""Whether a result is current: a small JSON beside the tables says from what each one was made.
+
+A stamp holds two hashes. `inputs` is taken over the code version, the settings and the contents of all that went in;
+`content` over what came out. A result is current while its inputs hash to the same, so that a changed recipe, file or
+upstream result is noticed, and one that comes out the same again stops there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from videozoomer.lake.lake import ALL
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    inputs: str
+    content: str
+    facts: dict[str, Any] = field(default_factory=dict)
+    """Counts worth showing later without reading the result again; `retryable` > 0 makes the result stale."""
+
+
+@dataclass(frozen=True)
+class Stamps:
+    root: Path
+
+    def file(self, asset: str, partition: str = ALL) -> Path:
+        return self.root / asset / f"{partition}.json"
+
+    def read(self, asset: str, partition: str = ALL) -> Stamp | None:
+        path = self.file(asset, partition)
+        return Stamp(**json.loads(path.read_text())) if path.exists() else None
+
+    def write(self, asset: str, stamp: Stamp, partition: str = ALL) -> None:
+        path = self.file(asset, partition)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_suffix(".tmp")
+        with temporary.open("w") as handle:
+            json.dump(asdict(stamp), handle, indent=1, sort_keys=True)
+            handle.flush()
+            os.fsync(handle.fileno())
+        temporary.replace(path)
+
+    def partitions(self, asset: str) -> list[str]:
+        return sorted(path.stem for path in (self.root / asset).glob("*.json") if path.stem != ALL)
+
+    def inputs(self, code_version: str, parents: Iterable[str], partition: str = ALL) -> str:
+        """Hash of all that a result would be made from now.
+
+        Of a parent that has a stamp for this very partition only that one counts; otherwise all its stamps do.
+        """
+        digest = hashlib.sha256(code_version.encode())
+        for parent in sorted(parents):
+            names = [partition] if self.file(parent, partition).exists() else [ALL, *self.partitions(parent)]
+            for name in names:
+                stamp = self.read(parent, name)
+                digest.update(f"|{parent}/{name}={stamp.content if stamp else 'missing'}".encode())
+        return digest.hexdigest()[:32]

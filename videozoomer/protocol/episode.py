@@ -1,0 +1,291 @@
+"""The one state machine: a reply goes in; a request for frames, a final answer or a fault comes out.
+
+Nothing here knows who plays or where frames come from:
+
+    episode = Episode(task, overview, protocol, prompts)
+    while episode.running:
+        reply = ...ask any model with episode.messages...
+        request = episode.step(reply)          # a list of times when the player zoomed
+        if request:
+            episode.show(...those frames...)
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from videozoomer.protocol.messages import FrameRef, Message, Part, Text, merged, tagged
+from videozoomer.protocol.parsing import Answer, Fault, Zoom, cut_reply, parse_reply
+from videozoomer.protocol.prompts import Prompts
+from videozoomer.protocol.protocol import Protocol, frames_asked, zoom_times
+
+Status = Literal["running", "answered", "exhausted"]
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_HOW = {
+    "choice": "Answer with the letter of the right option.",
+    "number": "Answer with a number.",
+    "time": "Answer with a time in seconds.",
+    "yes_no": "Answer with yes or no.",
+    "order": "Answer with the items in order, separated by commas.",
+    "text": "Answer in a few words.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is asked, without the truth: an episode cannot leak what it does not hold."""
+
+    question: str
+    options: tuple[str, ...]
+    answer_type: str
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One generation and what came of it."""
+
+    reply: str
+    author: str
+    """`policy`, `student` or `teacher`: who wrote it (a reflection has turns of two)."""
+    action: Literal["zoom", "answer", "fault"]
+    well_formed: bool
+    start_s: float | None = None
+    end_s: float | None = None
+    fps: float | None = None
+    answer: str | None = None
+    fault: str | None = None
+    fault_text: str | None = None
+    finish_reason: str | None = None
+    call_key: str | None = None
+    """Ledger key of the call that produced the reply."""
+    frames: tuple[FrameRef, ...] = ()
+
+
+class Episode:
+    """A question being played. Deterministic: the same replies and frames give the same messages."""
+
+    def __init__(
+        self,
+        task: Task,
+        overview: Sequence[FrameRef],
+        protocol: Protocol,
+        prompts: Prompts,
+        *,
+        max_zooms: int | None = None,
+        author: str = "policy",
+    ) -> None:
+        """`max_zooms=0` plays the overview alone; an empty overview with it plays blind.
+
+        Raises:
+            ValueError: more overview frames or options than the protocol can show.
+        """
+        if len(overview) > protocol.overview_frames:
+            raise ValueError(f"{len(overview)} overview frames exceed the protocol's {protocol.overview_frames}")
+        if len(task.options) > len(LETTERS):
+            raise ValueError(f"{len(task.options)} options are more than there are letters for ({len(LETTERS)})")
+        self.task = task
+        self.overview = tuple(overview)
+        self.protocol = protocol
+        self.prompts = prompts
+        self.max_zooms = protocol.max_zooms if max_zooms is None else min(max_zooms, protocol.max_zooms)
+        self.author = author
+        self.status: Status = "running"
+        self.turns: list[Turn] = []
+        self._messages: list[Message] = [self._system(), self._ask()]
+        self._hint: str | None = None
+        self._times: list[float] | None = None
+        self._inherited = 0
+
+    @classmethod
+    def reflecting_on(cls, failed: Episode, opening: str, *, author: str = "teacher") -> Episode:
+        """A new episode that takes up a failed one before its final answer, for a player who is to repair it.
+
+        The player sees `prompts.reflect` after the last tool answer; the transcript does not hold it, so what is
+        learnt is to go on from the failure itself. The failed turns are marked as not to be trained on.
+
+        Raises:
+            ValueError: the failed episode has no zoom before its end, no round is left to repair it, or it broke off
+                before the frames of its last zoom came.
+        """
+        if failed._times is not None:
+            raise ValueError("an episode that still waits for frames cannot be reflected on")
+        kept = [turn for turn in failed.turns if turn.action != "answer"]
+        if not any(turn.action == "zoom" for turn in kept):
+            raise ValueError("only an episode that zoomed can be reflected on")
+        # A repair needs two rounds: another zoom and an answer.
+        while kept and len(kept) > failed.max_zooms - 1:
+            kept.pop()
+        if not any(turn.action == "zoom" for turn in kept):
+            raise ValueError("no round is left in which the failed zoom could be repaired")
+        episode = cls(
+            failed.task, failed.overview, failed.protocol, failed.prompts, max_zooms=failed.max_zooms, author=author
+        )
+        for turn in kept:
+            episode._record(dataclasses.replace(turn, frames=()), train=False)
+            episode._respond(turn.frames, turn.fault_text)
+            episode.turns[-1] = turn
+        episode._inherited = len(kept)
+        episode._hint = "\n" + failed.prompts.reflect.format(opening=opening)
+        return episode
+
+    @property
+    def running(self) -> bool:
+        return self.status == "running"
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """What the next call sends."""
+        if self._hint is None:
+            return tuple(self._messages)
+        last = self._messages[-1]
+        hinted = Message(last.role, merged([*last.parts, Text(self._hint)]), last.train)
+        return (*self._messages[:-1], hinted)
+
+    @property
+    def transcript(self) -> tuple[Message, ...]:
+        """The conversation as it is stored and trained on: the whole of it, without a reflection's request."""
+        return tuple(self._messages)
+
+    @property
+    def zooms(self) -> int:
+        """Zooms that returned frames."""
+        return sum(turn.action == "zoom" and bool(turn.frames) for turn in self.turns)
+
+    @property
+    def rounds_left(self) -> int:
+        return self.max_zooms + 1 - len(self.turns)
+
+    @property
+    def answer(self) -> str | None:
+        return self.turns[-1].answer if self.turns and self.status == "answered" else None
+
+    @property
+    def well_formed(self) -> bool:
+        """Whether the episode was answered and every turn kept to the format; those that a reflection took up do not count."""
+        own = self.turns[self._inherited :]
+        return self.status == "answered" and all(turn.well_formed and turn.action != "fault" for turn in own)
+
+    @property
+    def frames_shown(self) -> int:
+        return len(self.overview) + sum(len(turn.frames) for turn in self.turns)
+
+    def step(self, reply: str, *, finish_reason: str | None = None, call_key: str | None = None) -> list[float]:
+        """Take a reply. Returns the times in seconds to `show` next; empty when none are asked for.
+
+        Raises:
+            RuntimeError: the episode is over, or still waits for frames.
+        """
+        if not self.running or self._times is not None:
+            raise RuntimeError("the episode is over" if not self.running else "the episode waits for frames: call show")
+        reply = cut_reply(reply)
+        parsed = self._checked(parse_reply(reply))
+        turn = Turn(reply, self.author, "fault", False, finish_reason=finish_reason, call_key=call_key)
+        if isinstance(parsed, Answer):
+            self._record(dataclasses.replace(turn, action="answer", well_formed=parsed.well_formed, answer=parsed.text))
+            self.status = "answered"
+            return []
+        if isinstance(parsed, Fault):
+            self._record(dataclasses.replace(turn, fault=parsed.kind, fault_text=parsed.text))
+            if self.rounds_left <= 0:
+                self.status = "exhausted"
+            else:
+                self._respond((), parsed.text)
+            return []
+        self._record(
+            dataclasses.replace(
+                turn,
+                action="zoom",
+                well_formed=parsed.well_formed,
+                start_s=parsed.start_s,
+                end_s=parsed.end_s,
+                fps=parsed.fps,
+            )
+        )
+        self._times = zoom_times(parsed.start_s, parsed.end_s, parsed.fps)
+        return list(self._times)
+
+    def show(self, frames: Sequence[FrameRef]) -> None:
+        """Give the frames that `step` asked for, in order.
+
+        Raises:
+            RuntimeError: no frames were asked for.
+            ValueError: another number of frames came than was asked for.
+        """
+        if self._times is None:
+            raise RuntimeError("the episode asked for no frames")
+        if len(frames) != len(self._times):
+            raise ValueError(f"{len(self._times)} frames were asked for, {len(frames)} came")
+        self._times = None
+        self._respond(tuple(frames), None)
+
+    def _record(self, turn: Turn, *, train: bool = True) -> None:
+        self.turns.append(turn)
+        self._messages.append(Message("assistant", (Text(turn.reply),), train))
+        self._hint = None
+
+    def _respond(self, frames: tuple[FrameRef, ...], fault_text: str | None) -> None:
+        if frames:
+            self.turns[-1] = dataclasses.replace(self.turns[-1], frames=frames)
+        inside: Sequence[Part] = (
+            tagged(frames) if fault_text is None else [Text(self.prompts.fault.format(fault=fault_text))]
+        )
+        left = self.rounds_left - 1
+        after = self.prompts.go_on.format(left=left) if left > 0 else self.prompts.last_round
+        self._messages.append(
+            Message("user", merged([Text("<tool_response>"), *inside, Text("</tool_response>\n"), Text(after)]))
+        )
+
+    def _checked(self, parsed: Zoom | Answer | Fault) -> Zoom | Answer | Fault:
+        """A zoom whose numbers can be served, cut at the end of the video; or the fault that they are."""
+        if not isinstance(parsed, Zoom):
+            return parsed
+        start_s, end_s, fps, limit_s = parsed.start_s, parsed.end_s, parsed.fps, self.task.duration_s
+        budget = self.protocol.zoom_frames
+
+        def fault(kind: str, text: str) -> Fault:
+            return Fault(kind, text, parsed.thought)
+
+        if self.rounds_left <= 1:
+            return fault("no_zoom_left", "No further zoom is allowed; a final answer is due.")
+        if fps <= 0:
+            return fault("bad_rate", f"The rate must be above 0 frames per second, not {fps:g}.")
+        if end_s < start_s:
+            return fault("reversed", f"The segment [{start_s:g}, {end_s:g}] ends before it starts.")
+        if end_s == start_s:
+            return fault("empty_segment", f"The segment [{start_s:g}, {end_s:g}] is empty.")
+        if start_s < 0 or start_s >= limit_s or end_s > limit_s + self.protocol.end_tolerance_s:
+            return fault(
+                "outside",
+                f"The segment [{start_s:g}, {end_s:g}] is outside the video, which lasts from 0 to {limit_s:.2f} s.",
+            )
+        asked = frames_asked(start_s, end_s, fps)
+        if asked > budget:
+            return fault(
+                "over_budget",
+                f"The call asks for {asked} frames; at most {budget} are allowed. Shorten the segment or lower the rate.",
+            )
+        return dataclasses.replace(parsed, end_s=min(end_s, limit_s))
+
+    def _system(self) -> Message:
+        template = self.prompts.system if self.max_zooms else self.prompts.no_zoom
+        text = template.format(
+            overview_frames=self.protocol.overview_frames,
+            zoom_frames=self.protocol.zoom_frames,
+            max_zooms=self.max_zooms,
+        )
+        return Message("system", (Text(text),))
+
+    def _ask(self) -> Message:
+        options = "".join(f"{LETTERS[i]}. {option}\n" for i, option in enumerate(self.task.options))
+        text = self.prompts.question.format(
+            question=self.task.question,
+            options=options,
+            duration=f"{self.task.duration_s:.2f}",
+            how=_HOW.get(self.task.answer_type, _HOW["text"]),
+        )
+        # Frames and their tags alternate: there is nothing to merge but the question with the line before it.
+        return Message("user", (*tagged(self.overview), Text("\n" + text)) if self.overview else (Text(text),))

@@ -1,0 +1,48 @@
+"""Changing a recipe file in place without losing its comments."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import yaml
+
+from videozoomer.settings.loading import RecipeError, load_recipe
+
+
+def add_source(path: Path, *, name: str, videos: str, questions: str, split: str) -> None:
+    """Append an entry to `sources` of a recipe; the file is only replaced if the result is a valid recipe.
+
+    Relative paths are taken from the current folder and written as absolute ones.
+
+    Raises:
+        RecipeError: there is no such file, no `sources` list in block form, or the result does not fit.
+    """
+    if not path.is_file():
+        raise RecipeError(f"there is no recipe {path}; write one with `videozoomer init {path}`")
+    lines = path.read_text().splitlines()
+    start = next((i for i, line in enumerate(lines) if re.match(r"sources:\s*(#.*)?$", line)), None)
+    if start is None:
+        raise RecipeError(f"{path} has no list `sources:` in block form; add the source by hand")
+    end = next(
+        (i for i in range(start + 1, len(lines)) if lines[i] and not lines[i].startswith((" ", "-", "#"))), len(lines)
+    )
+    while end > start + 1 and (not lines[end - 1].strip() or lines[end - 1].startswith("#")):
+        end -= 1
+    first = next((line for line in lines[start + 1 : end] if line.lstrip().startswith("-")), "  -")
+    pad = first[: len(first) - len(first.lstrip())]
+
+    def absolute(place: str) -> str:
+        return place if "://" in place else str(Path(place).resolve())
+
+    entry = {"name": name, "videos": absolute(videos), "questions": absolute(questions), "split": split}
+    block = yaml.safe_dump(entry, sort_keys=False, width=1000).splitlines()
+    added = [f"{pad}{'- ' if i == 0 else '  '}{line}" for i, line in enumerate(block)]
+    candidate = path.with_name(f".{path.name}.new")
+    candidate.write_text("\n".join([*lines[:end], *added, *lines[end:]]) + "\n")
+    try:
+        load_recipe(candidate)
+    except RecipeError as error:
+        candidate.unlink()
+        raise RecipeError(str(error).replace(str(candidate), str(path))) from error
+    candidate.replace(path)

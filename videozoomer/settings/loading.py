@@ -1,0 +1,90 @@
+"""Reading a recipe: YAML, variables of the environment, overrides, and errors that name the field."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from videozoomer.settings.model import Recipe
+
+
+class RecipeError(ValueError):
+    """A recipe cannot be used; the message names the file, the field and the remedy."""
+
+
+_VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
+
+
+def _expand(value: Any, where: str) -> Any:
+    """Replace ${NAME} and ${NAME:-default} in every string of the YAML."""
+    if isinstance(value, dict):
+        return {key: _expand(item, f"{where}.{key}" if where else str(key)) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_expand(item, f"{where}[{index}]") for index, item in enumerate(value)]
+    if not isinstance(value, str):
+        return value
+
+    def look_up(match: re.Match[str]) -> str:
+        found = os.environ.get(match[1], match[2])
+        if found is None:
+            raise RecipeError(
+                f"{where}: the environment variable {match[1]} is not set; set it or write ${{{match[1]}:-default}}"
+            )
+        return found
+
+    return _VARIABLE.sub(look_up, value)
+
+
+def load_recipe(path: str | Path, overrides: dict[str, Any] | None = None) -> Recipe:
+    """Read and check a recipe. Paths in it are relative to the folder of the file.
+
+    `overrides` maps dotted fields (`teacher.base_url`) to values.
+
+    Raises:
+        RecipeError: the file is missing, is no YAML, names a variable that is not set, or a field is unknown or out of range.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise RecipeError(f"there is no recipe {path}; write one with `videozoomer init {path}`")
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path} is not valid YAML in UTF-8: {error}") from error
+    if not isinstance(raw, dict):
+        raise RecipeError(f"{path} must be a mapping of fields; write one with `videozoomer init {path}`")
+    raw = _expand(raw, "")
+    for dotted, value in (overrides or {}).items():
+        *parents, last = dotted.split(".")
+        node = raw
+        for parent in parents:
+            node = node.setdefault(parent, {}) if isinstance(node, dict) else None
+        if not isinstance(node, dict):
+            raise RecipeError(
+                f"{dotted} cannot be set over {path}: {'.'.join(parents)} is no section there; change the file"
+            )
+        node[last] = value
+    try:
+        recipe = Recipe.model_validate(raw)
+    except ValidationError as error:
+        lines = [f"  {'.'.join(map(str, e['loc'])) or 'recipe'}: {e['msg']}" for e in error.errors()]
+        raise RecipeError(f"{path} does not fit:\n" + "\n".join(lines)) from error
+    return _resolved(recipe, path.resolve().parent)
+
+
+def _resolved(recipe: Recipe, folder: Path) -> Recipe:
+    def absolute(value: str) -> str:
+        value = os.path.expanduser(value)
+        if "://" in value or Path(value).is_absolute():
+            return value
+        return str(Path(os.path.normpath(folder / value)))
+
+    sources = tuple(
+        source.model_copy(update={"videos": absolute(source.videos), "questions": absolute(source.questions)})
+        for source in recipe.sources
+    )
+    return recipe.model_copy(update={"home": absolute(recipe.home), "sources": sources})

@@ -1,0 +1,159 @@
+"""Draws SFT, RL and evaluation rows from the lake and writes them with their frames."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+
+from videozoomer.lake.lake import Lake
+from videozoomer.protocol.protocol import VERSION
+from videozoomer.settings.model import Recipe, ShardSettings
+from videozoomer.shards.frames import stream_frames
+from videozoomer.shards.manifest import Manifest, ShardError
+from videozoomer.shards.schema import frame_ids
+from videozoomer.shards.split import validation_videos
+from videozoomer.shards.write import write_dataset
+
+
+def about_recipe(recipe: Recipe) -> dict:
+    """What every data set says of the run it comes from."""
+    return {
+        "recipe": recipe.name,
+        "recipe_digest": recipe.digest(),
+        "protocol_version": VERSION,
+        "prompt_version": recipe.protocol.prompts,
+    }
+
+
+def write_shards(kind: str, lake: Lake, target: Path, recipe: Recipe) -> Manifest:
+    """Build the data set of a kind: `sft`, `rl` or `evaluation`.
+
+    Raises:
+        ShardError: a training row's video or question is in an evaluation set, or a frame is missing.
+    """
+    build = {"sft": build_sft, "rl": build_rl, "evaluation": build_evaluation}[kind]
+    return build(lake, target, recipe.shards, about_recipe(recipe))
+
+
+def build_sft(
+    lake: Lake,
+    target: Path,
+    settings: ShardSettings,
+    about: dict,
+    *,
+    verdicts: pl.DataFrame | None = None,
+    kinds: Sequence[str] = ("exemplar", "reflection"),
+) -> Manifest:
+    """Kept trajectories of these kinds, with their messages exactly as they were played.
+
+    `verdicts` are rows of that table; the lake's own by default.
+
+    Raises:
+        ShardError: a row's video or question is in an evaluation set, or a frame is missing.
+    """
+    judged = lake.scan("verdicts") if verdicts is None else verdicts.lazy()
+    kept = judged.filter((pl.col("outcome") == "kept") & pl.col("kind").is_in(list(kinds))).select("trajectory_id")
+    rows = (
+        lake.scan(
+            "trajectories",
+            columns=["trajectory_id", "question_id", "video_id", "kind", "player", "messages", "zooms", "answer"],
+        )
+        .join(kept, on="trajectory_id", how="semi")
+        .rename({"trajectory_id": "id"})
+        .collect()
+    )
+    about = about | {"players": _players(rows)}
+    return _write(lake, "sft", target, _with_split(rows.drop("player"), settings), settings, about)
+
+
+def _players(rows: pl.DataFrame) -> list[dict]:
+    """Who wrote the rows: each player's rows of each kind, and its share of that kind."""
+    counted = rows.group_by("kind", "player").len("rows").sort("kind", "player")
+    return counted.with_columns(share=(pl.col("rows") / pl.col("rows").sum().over("kind")).round(4)).to_dicts()
+
+
+def build_rl(lake: Lake, target: Path, settings: ShardSettings, about: dict) -> Manifest:
+    """Training questions that no rule drops, with the teacher's pass rate.
+
+    Raises:
+        ShardError: a question or its video is in an evaluation set, or a frame is missing.
+    """
+    stats = lake.read("question_stats", columns=["question_id", "pass_rate", "valid", "correct", "reasons"])
+    asked, left_out = _questions(lake, "train")
+    rows = asked.join(stats, on="question_id", how="inner")
+    dropped = rows.filter(pl.col("reasons").list.len() > 0).height
+    left_out |= {"dropped by a rule": dropped, "never asked": asked.height - rows.height}
+    rows = rows.filter(pl.col("reasons").list.len() == 0).drop("reasons")
+    return _write(lake, "rl", target, _with_split(rows, settings), settings, about | {"left_out": left_out})
+
+
+def build_evaluation(lake: Lake, target: Path, settings: ShardSettings, about: dict) -> Manifest:
+    """Every evaluation question whose video can be read; no rule drops any.
+
+    Raises:
+        ShardError: a frame of an overview is missing.
+    """
+    rows, left_out = _questions(lake, "evaluation")
+    rows = rows.with_columns(split=pl.lit("evaluation"))
+    return _write(lake, "evaluation", target, rows, settings, about | {"left_out": left_out})
+
+
+def _questions(lake: Lake, split: str) -> tuple[pl.DataFrame, dict[str, int]]:
+    """Questions of a split joined with their video and its overview, and how many had to be left out."""
+    asked = lake.scan("questions").filter(pl.col("split") == split).collect()
+    usable = asked.filter(pl.col("status") == "ok").drop("status", "reason", "split", "source")
+    videos = (
+        lake.scan("videos", columns=["uri", "video_id", "batch", "duration_s", "status"])
+        .filter(pl.col("status") == "ok")
+        .drop("status")
+        .rename({"uri": "video_uri"})
+        .collect()
+    )
+    overviews = (
+        lake.read("overviews", columns=["video_id", "index", "time_s", "frame_id"])
+        .unique(["video_id", "index"], keep="first", maintain_order=True)
+        .sort("video_id", "index")
+        .group_by("video_id", maintain_order=True)
+        .agg(overview_frame_ids=pl.col("frame_id"), overview_times_s=pl.col("time_s"))
+    )
+    rows = usable.join(videos, on="video_uri", how="inner").join(overviews, on="video_id", how="inner")
+    left_out = {"quarantined": asked.height - usable.height, "video cannot be read": usable.height - rows.height}
+    return rows, left_out
+
+
+def _with_split(rows: pl.DataFrame, settings: ShardSettings) -> pl.DataFrame:
+    held_back = validation_videos(rows["video_id"], settings.validation_share)
+    return rows.with_columns(
+        split=pl.when(pl.col("video_id").is_in(sorted(held_back))).then(pl.lit("validation")).otherwise(pl.lit("train"))
+    )
+
+
+def _write(lake: Lake, kind: str, target: Path, rows: pl.DataFrame, settings: ShardSettings, about: dict) -> Manifest:
+    if kind != "evaluation":
+        refuse_leaks(lake, kind, rows)
+        about = about | {"funnel": lake.read("funnel").sort("stage", "kind", "reason").to_dicts()}
+    wanted = {frame for row in rows.iter_rows(named=True) for frame in frame_ids(kind, row)}
+    return write_dataset(kind, target, rows, stream_frames(lake, wanted), about=about, max_rows=settings.max_rows)
+
+
+def refuse_leaks(lake: Lake, kind: str, rows: pl.DataFrame) -> None:
+    """The last guard: no training row may show a video, or ask a question, that evaluation holds.
+
+    Raises:
+        ShardError: one does, or a row's question is not of the train split.
+    """
+    questions = lake.read("questions", columns=["question_id", "video_uri", "split"])
+    uris = questions.filter(pl.col("split") == "evaluation")
+    videos = lake.read("videos", columns=["uri", "video_id"])
+    tested = set(videos.filter(pl.col("uri").is_in(uris["video_uri"].to_list()))["video_id"]) - {None}
+    leaks = lake.read("leaks", columns=["kind", "train_id"])
+    leaked_videos = tested | set(leaks.filter(pl.col("kind") != "question_text")["train_id"])
+    leaked_questions = set(uris["question_id"]) | set(leaks.filter(pl.col("kind") == "question_text")["train_id"])
+    for column, forbidden in (("video_id", leaked_videos), ("question_id", leaked_questions)):
+        if hits := sorted(set(rows[column]) & forbidden):
+            raise ShardError(
+                f"{len(hits)} {column}s of the {kind} rows are in an evaluation set (such as {hits[0]}); "
+                "run the decontamination rules again, or take them out of the evaluation sources"
+            )

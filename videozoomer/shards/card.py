@@ -1,0 +1,72 @@
+"""README.md of a data set: what it is, how it came about, what was dropped and why, how to load it."""
+
+from __future__ import annotations
+
+from videozoomer.shards.manifest import Manifest
+from videozoomer.shards.schema import ROWS
+
+_TITLES = {
+    "sft": "Zoom trajectories to imitate",
+    "rl": "Questions to play episodes on",
+    "evaluation": "Questions to be tested on",
+}
+
+
+def render_card(manifest: Manifest) -> str:
+    about, declared = manifest.about, ROWS[manifest.kind]
+    size = sum(file.bytes for file in manifest.files)
+    parts = [
+        _front_matter(manifest),
+        f"# {_TITLES[manifest.kind]} ({manifest.kind})\n",
+        f"A row is {declared.meaning}. Frames are JPEGs, each stored once and named by the hash of its bytes; "
+        "they are, byte for byte, what the player was shown.\n",
+        _table(("fact", "value"), [*((key, value) for key, value in manifest.counts.items()), ("bytes", size)]),
+        "## Where it comes from\n",
+        _table(("fact", "value"), [(key, value) for key, value in about.items() if not isinstance(value, dict | list)]),
+    ]
+    if players := about.get("players"):
+        parts += [
+            "## Who wrote it\n\nReflections take up a student's failed turns; the player named is the one who repaired them.\n",
+            _table(
+                ("kind", "player", "rows", "share"),
+                [(p["kind"], p["player"], p["rows"], f"{p['share']:.1%}") for p in players],
+            ),
+        ]
+    if left_out := about.get("left_out"):
+        parts += ["## Left out here\n", _table(("reason", "rows"), sorted(left_out.items()))]
+    if funnel := about.get("funnel"):
+        parts += [
+            "## Funnel\n\nEvery trajectory and question asked for, and what became of it; an item may have several reasons.\n",
+            _table(
+                ("stage", "kind", "reason", "rows"), [(f["stage"], f["kind"], f["reason"], f["rows"]) for f in funnel]
+            ),
+        ]
+    parts += [
+        "## Columns\n",
+        _table(
+            ("column", "type", "meaning"),
+            [(c.name, f"`{manifest.columns[c.name]}`", c.meaning) for c in declared.columns],
+        ),
+        "## Loading\n\n```python\nfrom datasets import load_dataset\n\n"
+        'rows = load_dataset("path/to/this/folder")\nframes = load_dataset("path/to/this/folder", "frames")\n```\n\n'
+        "`manifest.json` has the SHA-256 of every file.\n",
+    ]
+    return "\n".join(parts)
+
+
+def _front_matter(manifest: Manifest) -> str:
+    """The YAML head that tells `datasets` which files are which split."""
+    splits = list(dict.fromkeys(file.split for file in manifest.of_role("rows")))
+    lines = ["---", "configs:"]
+    if splits:
+        lines += ["- config_name: rows", "  default: true", "  data_files:"]
+        for split in splits:
+            lines += [f"  - split: {split}", f"    path: data-{split}-*.parquet"]
+    if manifest.of_role("frames"):
+        lines += ["- config_name: frames", "  data_files:", "  - split: frames", "    path: frames-*.parquet"]
+    return "\n".join([*lines, "---", ""]) if len(lines) > 2 else ""
+
+
+def _table(head: tuple[str, ...], rows: list[tuple]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines) + "\n"

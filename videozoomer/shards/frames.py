@@ -1,0 +1,38 @@
+"""Frames of the lake, streamed into a data set with bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pyarrow as pa
+
+from videozoomer.lake.lake import Lake
+
+QUERY = Path(__file__).with_name("frames.sql")
+MEMORY_LIMIT = "512MB"
+"""What DuckDB may hold while it sorts; the rest spills to a temporary folder."""
+BATCH_FRAMES = 256
+
+
+def stream_frames(lake: Lake, wanted: Iterable[str]) -> Iterator[dict]:
+    """Rows of table `frames` for the wanted ids, each once, ordered by video and time.
+
+    Ids that the lake does not hold are simply not returned: `write_dataset` refuses to go on without them.
+    """
+    import duckdb
+
+    files = [lake.file("frames", partition) for partition in lake.partitions("frames")]
+    ids = pa.table({"frame_id": pa.array(sorted(set(wanted)), pa.string())})
+    if not files or not ids.num_rows:
+        return
+    listed = ", ".join("'" + str(file).replace("'", "''") + "'" for file in files)
+    with TemporaryDirectory(prefix="frames-") as spill, duckdb.connect(":memory:") as connection:
+        connection.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
+        connection.execute(f"set temp_directory = '{spill}'")
+        connection.execute("set threads = 2")
+        connection.register("wanted", ids)
+        reader = connection.sql(QUERY.read_text().replace("{files}", listed)).to_arrow_reader(BATCH_FRAMES)
+        for batch in reader:
+            yield from batch.to_pylist()

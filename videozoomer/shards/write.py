@@ -1,0 +1,146 @@
+"""Writes a data set: checked, checksummed, and in place only when it is whole."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import uuid
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from videozoomer.shards.card import render_card
+from videozoomer.shards.manifest import FILE, Manifest, ShardError, ShardFile, sha256_of
+from videozoomer.shards.schema import FRAME_ROWS, ROWS, SPLITS, frame_ids
+
+FRAMES_PER_GROUP = 64
+"""Frames of one Parquet row group: what is read from disk to get at one frame, some 700 kB."""
+FRAMES_PER_FILE = 16_384
+"""Frames of one file, some 170 MB at protocol size."""
+_FRAME_SCHEMA = pa.schema(
+    [
+        ("frame_id", pa.string()),
+        ("video_id", pa.string()),
+        ("time_s", pa.float64()),
+        ("width", pa.int64()),
+        ("height", pa.int64()),
+        ("jpeg", pa.binary()),
+    ]
+)
+
+
+def write_dataset(
+    kind: str, target: Path, rows: pl.DataFrame | list[dict], frame_rows: Iterable[dict], *, about: dict, max_rows: int
+) -> Manifest:
+    """Write rows and the frames they show; the folder appears in one rename and replaces what stood there.
+
+    The same rows and frames in the same order give the same bytes. `frame_rows` is read once, as a stream.
+
+    Raises:
+        SchemaError: the rows do not fit their declaration in videozoomer/shards/schema.py.
+        ShardError: a row shows a frame that did not come, a frame came twice, is shown by no row or is not what its
+            id says, or a split is unknown.
+    """
+    declared = ROWS[kind]
+    table = declared.conform(rows).sort(declared.key)
+    if unknown := sorted(set(table["split"].unique()) - set(SPLITS[kind])):
+        raise ShardError(f"{kind} rows have the splits {unknown}; allowed are {list(SPLITS[kind])}")
+    wanted = {frame for row in table.iter_rows(named=True) for frame in frame_ids(kind, row)}
+    target.parent.mkdir(parents=True, exist_ok=True)
+    for leftover in target.parent.glob(f".{target.name}.*"):
+        shutil.rmtree(leftover)
+    folder = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}")
+    folder.mkdir()
+    try:
+        files = [*_write_rows(folder, table, SPLITS[kind], max_rows), *_write_frames(folder, frame_rows, wanted)]
+        manifest = Manifest(
+            kind=kind,
+            about=about,
+            counts=_counts(table, len(wanted)),
+            columns={name: str(dtype) for name, dtype in table.schema.items()},
+            files=tuple(files),
+        )
+        (folder / FILE).write_text(manifest.model_dump_json(indent=2) + "\n")
+        (folder / "README.md").write_text(render_card(manifest))
+    except BaseException:
+        shutil.rmtree(folder)
+        raise
+    _replace(folder, target)
+    return manifest
+
+
+def _write_rows(folder: Path, table: pl.DataFrame, splits: tuple[str, ...], max_rows: int) -> Iterator[ShardFile]:
+    for split in splits:
+        part = table.filter(pl.col("split") == split)
+        for index, start in enumerate(range(0, part.height, max_rows)):
+            path = folder / f"data-{split}-{index:05d}.parquet"
+            piece = part.slice(start, max_rows)
+            piece.write_parquet(path, compression="zstd", row_group_size=256)
+            yield _described(path, "rows", split, piece.height)
+
+
+def _write_frames(folder: Path, frame_rows: Iterable[dict], wanted: set[str]) -> Iterator[ShardFile]:
+    missing = set(wanted)
+    rows = iter(frame_rows)
+    index, more = 0, True
+    while more:
+        path, written = folder / f"frames-{index:05d}.parquet", 0
+        with pq.ParquetWriter(path, _FRAME_SCHEMA, compression="none") as writer:
+            while more and written < FRAMES_PER_FILE:
+                group = [_checked(row, wanted, missing) for _, row in zip(range(FRAMES_PER_GROUP), rows, strict=False)]
+                more = len(group) == FRAMES_PER_GROUP
+                if group:
+                    writer.write_table(pa.Table.from_pylist(group, _FRAME_SCHEMA), row_group_size=FRAMES_PER_GROUP)
+                    written += len(group)
+        if written:
+            yield _described(path, "frames", None, written)
+        else:
+            path.unlink()
+        index += 1
+    if missing:
+        some = ", ".join(sorted(missing)[:3])
+        raise ShardError(
+            f"rows show {len(missing)} frames that are not in table frames (such as {some}); "
+            "materialise the frames of their batches again"
+        )
+
+
+def _checked(row: dict, wanted: set[str], missing: set[str]) -> dict:
+    frame_id = row["frame_id"]
+    if frame_id not in wanted:
+        raise ShardError(f"frame {frame_id} is shown by no row; give only the frames that rows show")
+    if frame_id not in missing:
+        raise ShardError(f"frame {frame_id} came twice; give each frame once")
+    if hashlib.sha256(row["jpeg"]).hexdigest()[:32] != frame_id:
+        raise ShardError(f"frame {frame_id} does not hold the bytes its id was made from; read its video again")
+    missing.discard(frame_id)
+    return {name: row[name] for name in FRAME_ROWS.schema}
+
+
+def _described(path: Path, role: str, split: str | None, rows: int) -> ShardFile:
+    return ShardFile(
+        name=path.name, role=role, split=split, rows=rows, bytes=path.stat().st_size, sha256=sha256_of(path)
+    )
+
+
+def _counts(table: pl.DataFrame, frames: int) -> dict[str, int]:
+    counts = {"rows": table.height, "videos": table["video_id"].n_unique(), "frames": frames}
+    by = [name for name in ("split", "kind") if name in table.columns]
+    for name in by:
+        counts |= {f"{name}:{value}": rows for value, rows in sorted(Counter(table[name]).items())}
+    return counts
+
+
+def _replace(folder: Path, target: Path) -> None:
+    """A folder cannot be renamed onto a full one, so the old one steps aside first; the next write sweeps it up."""
+    if target.exists():
+        aside = target.with_name(f".{target.name}.old-{uuid.uuid4().hex[:8]}")
+        target.rename(aside)
+        folder.rename(target)
+        shutil.rmtree(aside)
+    else:
+        folder.rename(target)

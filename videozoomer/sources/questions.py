@@ -1,0 +1,200 @@
+"""Reading question files (.jsonl, .json, .csv, .parquet) into rows of table `questions`; a bad row is kept with its reason."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import polars as pl
+
+from videozoomer.sources.files import SourceError
+
+ANSWER_TYPES = ("choice", "number", "time", "yes_no", "order", "text")
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+COLUMNS = {
+    "video": "path, URL or file name of the video (required)",
+    "question": "the question (required)",
+    "answer": "the right answer; for options a letter, a 0-based index or the option's own text (required)",
+    "options": "list of options; absent or empty for an open question",
+    "id": "your own id; by default a hash",
+    "type": f"one of {', '.join(ANSWER_TYPES)}; by default read off options and answer",
+    "topic": "kind of question, for breakdowns",
+    "evidence": "list of [start_s, end_s] windows in which the answer is seen",
+}
+"""Columns of a question file; others are ignored."""
+
+
+def read_questions(place: str) -> list[dict[str, Any]]:
+    """Rows of a question file as they stand.
+
+    Raises:
+        SourceError: the file is missing, of another format, or a line of it is no JSON object.
+    """
+    suffix = Path(place).suffix.lower()
+    try:
+        with fsspec.open(place, "rb") as handle:
+            raw = handle.read()
+    except FileNotFoundError as error:
+        raise SourceError(f"there is no question file {place}") from error
+    try:
+        if suffix == ".jsonl":
+            return [
+                _object(json.loads(line), place, n)
+                for n, line in enumerate(raw.decode().splitlines(), 1)
+                if line.strip()
+            ]
+        if suffix == ".json":
+            loaded = json.loads(raw)
+            listed = loaded.get("questions") if isinstance(loaded, dict) else loaded
+            if not isinstance(listed, list):
+                raise SourceError(f"{place} must be a list of questions, or an object with a list under 'questions'")
+            return [_object(item, place, n) for n, item in enumerate(listed, 1)]
+        if suffix == ".csv":
+            return pl.read_csv(raw, infer_schema=False).to_dicts()
+        if suffix == ".parquet":
+            return pl.read_parquet(raw).to_dicts()
+    except (ValueError, pl.exceptions.PolarsError) as error:
+        raise error if isinstance(error, SourceError) else SourceError(f"{place} cannot be read: {error}") from error
+    raise SourceError(f"{place}: question files end in .jsonl, .json, .csv or .parquet")
+
+
+def _object(item: Any, place: str, line: int) -> dict[str, Any]:
+    if not isinstance(item, dict):
+        raise SourceError(f"{place}: entry {line} is not an object with columns {', '.join(COLUMNS)}")
+    return item
+
+
+def question_rows(raw: Sequence[Mapping[str, Any]], source: str, split: str, uris: Sequence[str]) -> list[dict]:
+    """Rows of table `questions` from rows of a file; `uris` are the source's videos.
+
+    A row that cannot be used has status `quarantined` and its reason: `no_question`, `no_answer`, `no_video`
+    (none named), `unknown_video` (not among the source's), `ambiguous_video` (several of that name),
+    `unknown_type`, `answer_not_in_options`, `bad_options`, `bad_evidence`, `repeated_id`.
+    """
+    by_name: dict[str, list[str]] = {}
+    for uri in uris:
+        for name in {uri, Path(uri).name, Path(uri).stem}:
+            by_name.setdefault(name, []).append(uri)
+    rows, seen = [], set()
+    for index, item in enumerate(raw):
+        row = _row(item, source, split, by_name)
+        if row["question_id"] in seen:
+            row |= {"question_id": f"{row['question_id']}#{index}", "status": "quarantined", "reason": "repeated_id"}
+        seen.add(row["question_id"])
+        rows.append(row)
+    return rows
+
+
+def _row(item: Mapping[str, Any], source: str, split: str, by_name: Mapping[str, list[str]]) -> dict:
+    problems: list[str] = []
+    question = str(item.get("question") or "").strip()
+    named = str(item.get("video") or "").strip()
+    options = _listed(item.get("options"), problems, "bad_options")
+    options = [str(option).strip() for option in options]
+    if len(options) > len(LETTERS):
+        problems.append("bad_options")
+        options = []
+    answer = item.get("answer")
+    answer = "" if answer is None else str(answer).strip()
+    found = by_name.get(named) or by_name.get(Path(named).name) or [] if named else []
+    kind = str(item.get("type") or "").strip() or _kind(options, answer)
+    if not question:
+        problems.append("no_question")
+    if not answer:
+        problems.append("no_answer")
+    if not named:
+        problems.append("no_video")
+    elif not found:
+        problems.append("unknown_video")
+    elif len(set(found)) > 1:
+        problems.append("ambiguous_video")
+    if kind not in ANSWER_TYPES:
+        problems.append("unknown_type")
+    if kind == "choice" and answer:
+        letter = _letter(answer, options)
+        if letter is None:
+            problems.append("answer_not_in_options")
+        else:
+            answer = letter
+    evidence = _evidence(item.get("evidence"), problems)
+    identity = json.dumps([source, named, question, options], ensure_ascii=False)
+    given = item.get("id", item.get("question_id"))
+    return {
+        "question_id": f"{source}:{given}"
+        if given not in (None, "")
+        else f"{source}:{hashlib.sha256(identity.encode()).hexdigest()[:16]}",
+        "source": source,
+        "video_uri": found[0] if len(set(found)) == 1 else named,
+        "split": split,
+        "question": question,
+        "options": options,
+        "answer": answer,
+        "answer_type": kind,
+        "topic": str(item["topic"]) if item.get("topic") else None,
+        "evidence": evidence,
+        "status": "quarantined" if problems else "ok",
+        "reason": problems[0] if problems else None,
+    }
+
+
+def _listed(value: Any, problems: list[str], reason: str) -> list:
+    """A list as it is, or from its JSON text (as a CSV file holds it)."""
+    if value in (None, ""):
+        return []
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            problems.append(reason)
+            return []
+    if not isinstance(value, list):
+        problems.append(reason)
+        return []
+    return value
+
+
+def _kind(options: list[str], answer: str) -> str:
+    if options:
+        return "choice"
+    if answer.lower().rstrip(".") in ("yes", "no"):
+        return "yes_no"
+    try:
+        float(answer)
+    except ValueError:
+        return "text"
+    return "number"
+
+
+def _letter(answer: str, options: list[str]) -> str | None:
+    """The letter of the right option, from a letter, a 0-based index or the option's text."""
+    bare = answer.strip("(). ")
+    folded = [option.casefold() for option in options]
+    if answer.casefold() in folded:
+        return LETTERS[folded.index(answer.casefold())]
+    if len(bare) == 1 and bare.upper() in LETTERS[: len(options)]:
+        return bare.upper()
+    if bare.isdigit() and int(bare) < len(options):
+        return LETTERS[int(bare)]
+    return None
+
+
+def _evidence(value: Any, problems: list[str]) -> list[dict]:
+    windows = []
+    for window in _listed(value, problems, "bad_evidence"):
+        if isinstance(window, dict):
+            window = [window.get("start_s"), window.get("end_s")]
+        try:
+            start_s, end_s = (float(bound) for bound in window)
+        except (TypeError, ValueError):
+            problems.append("bad_evidence")
+            return []
+        if not 0 <= start_s <= end_s < math.inf:
+            problems.append("bad_evidence")
+            return []
+        windows.append({"start_s": start_s, "end_s": end_s})
+    return windows

@@ -1,0 +1,146 @@
+"""From a decoded frame to the bytes that everyone sees. There is this one way, so equal frames are equal bytes."""
+
+from __future__ import annotations
+
+import math
+import struct
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from videozoomer.video.types import frame_id
+
+if TYPE_CHECKING:
+    import av
+    import numpy as np
+
+JPEG_QUALITY = 85
+ENCODING = f"swscale bilinear, jpeg q{JPEG_QUALITY} 4:2:0"
+"""Recorded beside stored frames: another encoding makes other bytes."""
+
+
+@lru_cache(maxsize=64)
+def protocol_size(width: float, height: float, min_pixels: int, max_pixels: int) -> tuple[int, int]:
+    """The size, in whole pixels, at which a picture of this shape is shown: within the limits, else as it is.
+
+    A picture so thin that one side would vanish keeps that side at one pixel.
+
+    Raises:
+        ValueError: a size or a limit that is not above 0.
+    """
+    if not (width > 0 and height > 0 and 0 < min_pixels <= max_pixels):
+        raise ValueError(f"cannot fit a picture of {width} x {height} between {min_pixels} and {max_pixels} pixels")
+    aspect = width / height
+    area = min(max(width * height, min_pixels), max_pixels)
+    wide, high = math.sqrt(area * aspect), math.sqrt(area / aspect)
+    candidates = {
+        (max(1, across), max(1, down))
+        for across in (math.floor(wide), round(wide), math.ceil(wide))
+        for down in (math.floor(high), round(high), math.ceil(high))
+    }
+    inside = [size for size in candidates if min_pixels <= size[0] * size[1] <= max_pixels]
+    if inside:
+        return min(inside, key=lambda size: (abs(math.log(size[0] / size[1] / aspect)), -size[0] * size[1]))
+    # No whole-pixel size of this shape fits (limits very close together, or a very thin picture): keep to the upper one.
+    if wide >= high:
+        down = max(1, math.floor(high))
+        return max(1, min(round(wide), max_pixels // down)), down
+    across = max(1, math.floor(wide))
+    return across, max(1, min(round(high), max_pixels // across))
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    frame_id: str
+    width: int
+    height: int
+    jpeg: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """How a stored picture is turned to stand upright: first mirrored left to right, then quarter turns to the left."""
+
+    quarters: int = 0
+    mirrored: bool = False
+
+    @property
+    def swaps_sides(self) -> bool:
+        return self.quarters % 2 == 1
+
+    def apply(self, pixels: np.ndarray) -> np.ndarray:
+        import numpy as np
+
+        if not self.mirrored and not self.quarters:
+            return pixels
+        return np.ascontiguousarray(np.rot90(pixels[:, ::-1] if self.mirrored else pixels, self.quarters))
+
+
+UPRIGHT = Turn()
+
+
+def turn_of(frame: av.VideoFrame) -> Turn:
+    """The turn that the file's display matrix asks for, as a multiple of 90 degrees (others are not turned).
+
+    Asked of a video's first frame only: a frame that was asked for its side data is kept in memory until Python's
+    garbage collector comes by.
+    """
+    for data in frame.side_data:
+        if data.type.name == "DISPLAYMATRIX":
+            return _turn(struct.unpack("<9i", bytes(data)[:36]))
+    return Turn()
+
+
+def _turn(matrix: tuple[int, ...]) -> Turn:
+    a, b, c, d = (value / 65536 for value in (matrix[0], matrix[1], matrix[3], matrix[4]))
+    if abs(a * d - b * c) < 1e-9:
+        return Turn()
+    mirrored = a * d - b * c < 0
+    if mirrored:
+        a, b = -a, -b
+    # The matrix maps (x, y) to (a x + c y, b x + d y) with y pointing down, so a positive b turns to the right.
+    degrees_left = math.degrees(math.atan2(-b, a))
+    quarters = round(degrees_left / 90)
+    if abs(degrees_left - quarters * 90) > 1:
+        return Turn()
+    return Turn(quarters % 4, mirrored)
+
+
+def display_size(frame: av.VideoFrame, aspect: float, turn: Turn) -> tuple[float, float]:
+    """Width and height on a screen with square pixels. `aspect` is the width of one stored pixel over its height."""
+    wide, high = frame.width * aspect, frame.height
+    return (high, wide) if turn.swaps_sides else (wide, high)
+
+
+class PictureMaker:
+    """Scales, turns and encodes frames. Not thread-safe: one for each decoder."""
+
+    def __init__(self, min_pixels: int, max_pixels: int) -> None:
+        from av.video.reformatter import VideoReformatter
+
+        self.min_pixels, self.max_pixels = min_pixels, max_pixels
+        self._scaler = VideoReformatter()
+
+    def encode(self, frame: av.VideoFrame, aspect: float, turn: Turn = UPRIGHT) -> Encoded:
+        """`aspect` is the width of a stored pixel over its height; `turn` comes from the video's first frame."""
+        import cv2
+        import numpy as np
+
+        width, height = protocol_size(*display_size(frame, aspect, turn), self.min_pixels, self.max_pixels)
+        across, down = (height, width) if turn.swaps_sides else (width, height)
+        # Four bytes a pixel, of which the last is idle, are written faster than three. But where nothing is scaled
+        # FFmpeg then forgets the last pixels of a row that is no multiple of eight.
+        packing, channels = ("bgr24", 3) if across % 8 and across == frame.width else ("bgr0", 4)
+        scaled = self._scaler.reformat(
+            frame, width=across, height=down, format=packing, interpolation="BILINEAR", threads=1
+        )
+        plane = scaled.planes[0]
+        rows = np.frombuffer(plane, np.uint8).reshape(down, plane.line_size)[:, : across * channels]
+        pixels = turn.apply(rows.reshape(down, across, channels))
+        quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+        sampling = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420]
+        encoded, buffer = cv2.imencode(".jpg", pixels, quality + sampling)
+        if not encoded:
+            raise ValueError(f"a picture of {width} x {height} pixels cannot be written as JPEG")
+        jpeg = buffer.tobytes()
+        return Encoded(frame_id(jpeg), width, height, jpeg)

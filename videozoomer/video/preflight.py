@@ -1,0 +1,274 @@
+"""What can be told of a file before it is decoded, and why a file is left out.
+
+Nothing here trusts a file: it may be a pipe, a playlist that names other files, or declare sizes and lengths that it
+does not have. What is only found by decoding (damage, wrong lengths) is found by `videozoomer.video.onepass`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import stat
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from videozoomer.video.clock import Clock
+from videozoomer.video.opening import open_container, video_stream
+from videozoomer.video.types import Quarantine
+
+if TYPE_CHECKING:
+    import av
+    import numpy as np
+
+REASONS: dict[str, str] = {
+    "missing": "there is no such file",
+    "unreadable": "the file is there but reading it failed (permission, disk or network)",
+    "not_a_file": "a directory, named pipe, socket or device",
+    "empty": "a file of no bytes",
+    "playlist": "a text that names other files; nothing else is ever opened on its behalf",
+    "not_a_video": "no container that is read here, whatever its name says",
+    "no_video_stream": "a container without moving pictures (audio only, or a cover picture)",
+    "unsupported_codec": "no decoder for the video stream",
+    "too_large": "a declared picture beyond the limit",
+    "no_times": "frames without presentation times, so that no time can be looked up",
+    "times_not_increasing": "frames whose times run backwards or stand still",
+    "truncated": "the pictures end well before the length that the file declares",
+    "damaged": "a header, index or picture that cannot be read; frames would be missing or wrong",
+    "no_frames": "a video stream without a frame that can be shown",
+    "timeout": "reading took longer than the limit",
+    "out_of_memory": "reading took more memory than the limit",
+    "decoder_crashed": "the process that read the file died",
+}
+"""Reason -> what it means. A quarantined video has one of these."""
+
+MAX_PICTURE_PIXELS = 8192 * 8192
+"""Largest declared picture that is tried; a frame of it takes some 100 MB."""
+HASH_BLOCK_BYTES = 1 << 20
+LOST_S = 1.0
+"""A video that ends this much (and LOST_SHARE of its length) before its declared end is truncated."""
+LOST_SHARE = 0.02
+PLAYLIST_MARKS = (b"#EXTM3U", b"ffconcat", b"<MPD", b"<?xml", b"[playlist]", b"<smil", b"<asx")
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Times of every packet, read without decoding. In units of `time_base` seconds, sorted."""
+
+    time_base: Fraction
+    pts: np.ndarray
+    """Presentation times of the frames that are not hidden (by an edit list, for example)."""
+    keyframes: np.ndarray
+    last_duration: int
+    hidden: int
+    """Packets that are decoded but never shown."""
+    container_end_s: float | None
+    """Latest end of any packet of any stream, in seconds on the container's clock."""
+    broken: str | None
+    """What the container's reader said where it gave up before the end."""
+    packets: int
+    """Video packets found, hidden ones too."""
+    packets_promised: int
+    """Video packets that the container's index lists; 0 where it lists none."""
+
+
+def check_file(path: Path) -> int:
+    """Size in bytes of a local file, without opening anything that could block.
+
+    Raises:
+        Quarantine: missing, unreadable, not_a_file, empty, playlist.
+    """
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise Quarantine("not_a_file", "it is not a regular file; give the path of a video file")
+        if status.st_size == 0:
+            raise Quarantine("empty", "the file has no bytes; copy or download it again")
+        with path.open("rb") as handle:
+            head = handle.read(4096)
+    except FileNotFoundError:
+        raise Quarantine("missing", "there is no such file; check the path") from None
+    except (OSError, ValueError) as error:
+        raise Quarantine("unreadable", f"{error}; check permissions and the disk") from None
+    start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
+    if start[:16].lower().startswith(tuple(mark.lower() for mark in PLAYLIST_MARKS)):
+        raise Quarantine("playlist", "it lists other files; give the video files themselves")
+    return status.st_size
+
+
+def content_hash(path: Path) -> str:
+    """Id of a video: the first half of the SHA-256 of its bytes, in hex."""
+    digest = hashlib.sha256()
+    with path.open("rb") as handle:
+        while block := handle.read(HASH_BLOCK_BYTES):
+            digest.update(block)
+    return digest.hexdigest()[:32]
+
+
+def open_checked(source: Path) -> tuple[av.container.InputContainer, av.video.stream.VideoStream]:
+    """Open a local file and choose its video stream.
+
+    Raises:
+        Quarantine: not_a_video, no_video_stream, unsupported_codec, too_large.
+    """
+    import av
+
+    try:
+        container = open_container(str(source))
+    except MemoryError:
+        raise
+    except (av.error.FFmpegError, ValueError) as error:
+        looks_like = _container_by_first_bytes(source)
+        if looks_like:
+            detail = f"it begins like {looks_like} but its header or index cannot be read; get the whole file again"
+            raise Quarantine("damaged", detail) from None
+        raise Quarantine("not_a_video", f"{_short(error)}; convert it to MP4 or Matroska, or leave it out") from None
+    if len(container.streams) == 0:
+        container.close()
+        raise Quarantine("damaged", "its header describes no stream at all; get the whole file again")
+    stream = video_stream(container)
+    if stream is None:
+        container.close()
+        raise Quarantine("no_video_stream", "it holds no moving pictures; leave it out")
+    context = stream.codec_context
+    if context is None:
+        container.close()
+        raise Quarantine("unsupported_codec", "no decoder for its video; convert it to H.264")
+    if context.width * context.height > MAX_PICTURE_PIXELS:
+        size = f"{context.width} x {context.height}"
+        container.close()
+        raise Quarantine("too_large", f"it declares pictures of {size} pixels; scale it down")
+    return container, stream
+
+
+def read_timeline(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> Timeline:
+    """Go through all packets once (reading, not decoding).
+
+    Raises:
+        Quarantine: no_times, no_frames.
+    """
+    import av
+    import numpy as np
+
+    shown: list[int] = []
+    keyframes: list[int] = []
+    hidden = timeless = 0
+    last, last_duration, end_s, broken = None, 0, None, None
+    entry, entered, packets = None, False, 0
+    # An MP4's index is whole before its data is read (a fragmented one's grows, so it promises little).
+    promised = len(stream.index_entries) if container.format.name.startswith("mov") else 0
+    try:
+        for packet in container.demux():
+            if packet.size == 0:
+                continue
+            begin = packet.pts if packet.pts is not None else packet.dts
+            if begin is not None and packet.time_base is not None and not packet.is_discard:
+                packet_end_s = float((begin + (packet.duration or 0)) * packet.time_base)
+                end_s = packet_end_s if end_s is None else max(end_s, packet_end_s)
+            if packet.stream_index != stream.index:
+                continue
+            packets += 1
+            if entry is None and packet.is_keyframe:
+                entry = packet.pts
+                entered = True
+            if not entered or (entry is not None and packet.pts is not None and packet.pts < entry):
+                continue  # Not decodable, see `videozoomer.video.packets`.
+            if packet.is_discard:
+                hidden += 1
+            elif packet.pts is None:
+                timeless += 1
+            else:
+                shown.append(packet.pts)
+                if packet.is_keyframe:
+                    keyframes.append(packet.pts)
+                if last is None or packet.pts >= last:
+                    last, last_duration = packet.pts, packet.duration or 0
+    except MemoryError:
+        raise
+    except av.error.FFmpegError as error:
+        broken = _short(error)
+    if not shown:
+        if timeless:
+            raise Quarantine("no_times", "its frames have no presentation times; remux it, for example to MP4")
+        raise Quarantine("no_frames", "its video stream is empty; leave it out")
+    pts = np.sort(np.asarray(shown, dtype=np.int64))
+    if last_duration <= 0:
+        last_duration = int(np.median(np.diff(pts))) if len(pts) > 1 else 0
+    return Timeline(
+        time_base=stream.time_base,
+        pts=pts,
+        keyframes=np.sort(np.asarray(keyframes, dtype=np.int64)),
+        last_duration=last_duration,
+        hidden=hidden,
+        container_end_s=end_s,
+        broken=broken,
+        packets=packets,
+        packets_promised=promised,
+    )
+
+
+def check_timeline(
+    timeline: Timeline, container: av.container.InputContainer, stream: av.video.stream.VideoStream
+) -> None:
+    """Hold the packets that were found against what the container declares.
+
+    Raises:
+        Quarantine: truncated, damaged.
+    """
+    import av
+
+    if container.duration is not None and timeline.container_end_s is not None:
+        declared_s = (container.duration + (container.start_time or 0)) / av.time_base
+        _check_end("it", declared_s, timeline.container_end_s)
+    if stream.duration is not None:
+        declared_s = float((stream.duration + (stream.start_time or 0)) * timeline.time_base)
+        found_s = float((int(timeline.pts[-1]) + timeline.last_duration) * timeline.time_base)
+        _check_end("its video", declared_s, found_s)
+    if timeline.packets < timeline.packets_promised:
+        detail = (
+            f"{timeline.packets} of {timeline.packets_promised} pictures in its index are there; get the whole file"
+        )
+        raise Quarantine("truncated", detail)
+    if timeline.broken:
+        raise Quarantine(
+            "damaged", f"the container breaks off ({timeline.broken}); get the whole file, or re-encode it"
+        )
+
+
+def _check_end(what: str, declared_s: float, found_s: float) -> None:
+    if declared_s - found_s > max(LOST_S, LOST_SHARE * declared_s):
+        detail = f"{what} should end at {declared_s:.1f} s but stops at {found_s:.1f} s; get the whole file"
+        raise Quarantine("truncated", detail)
+
+
+def check_decoded(clock: Clock, timeline: Timeline, duration_s: float) -> None:
+    """Hold the frames that were decoded against the packets.
+
+    Raises:
+        Quarantine: truncated.
+    """
+    promised_s = clock.seconds(int(timeline.pts[-1]))
+    if promised_s - duration_s > LOST_S:
+        detail = f"frames are promised to {promised_s:.1f} s but end at {duration_s:.1f} s; get the whole file"
+        raise Quarantine("truncated", detail)
+
+
+def _container_by_first_bytes(path: Path) -> str | None:
+    with path.open("rb") as handle:
+        head = handle.read(200)
+    if head[4:8] in (b"ftyp", b"moov", b"mdat", b"free", b"wide", b"skip"):
+        return "MP4"
+    if len(head) > 188 and head[0] == head[188] == 0x47:
+        return "MPEG-TS"
+    marks = {
+        b"\x1aE\xdf\xa3": "Matroska",
+        b"RIFF": "AVI",
+        b"OggS": "Ogg",
+        b"FLV\x01": "FLV",
+        b"\x30\x26\xb2\x75": "ASF",
+    }
+    return marks.get(head[:4])
+
+
+def _short(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or error)

@@ -1,0 +1,87 @@
+"""What reading a video yields: frames, shots, the record of a file, and the errors that say what could not be read.
+
+Time zero is the first frame that the video stream presents. Every time is in seconds from there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One picture as it is sent, trained on and shown: upright, square pixels, 8 bits, at the protocol's size."""
+
+    frame_id: str
+    """Hash of the JPEG's bytes, so that equal ids mean equal pictures."""
+    time_s: float
+    """Presentation time of the frame itself."""
+    requested_s: float
+    """The time that was asked for; the frame is the one on the screen then."""
+    width: int
+    height: int
+    jpeg: bytes
+
+
+def frame_id(jpeg: bytes) -> str:
+    """Id of a frame: the first half of its SHA-256, in hex."""
+    return hashlib.sha256(jpeg).hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    index: int
+    start_s: float
+    """Time of the shot's first frame."""
+    end_s: float
+    """Time of the next shot's first frame, or the end of the video."""
+    score: float | None = None
+    """What the detector measured at the cut that begins the shot; None where it tells nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class VideoRecord:
+    """A row of the table `videos` (without source and batch), whether the file could be read or not."""
+
+    uri: str
+    status: str
+    """`ok` or `quarantined`."""
+    video_id: str | None = None
+    reason: str | None = None
+    detail: str | None = None
+    container: str | None = None
+    codec: str | None = None
+    width: int | None = None
+    """Displayed size: upright, square pixels."""
+    height: int | None = None
+    duration_s: float | None = None
+    average_fps: float | None = None
+    variable_rate: bool | None = None
+    frames: int | None = None
+    bytes: int | None = None
+    has_audio: bool | None = None
+    keyframes_s: tuple[float, ...] | None = None
+    signature: tuple[int, ...] | None = None
+
+
+class FrameError(Exception):
+    """A frame that cannot be shown. Nothing ever stands in for it."""
+
+    def __init__(self, uri: str, time_s: float, reason: str) -> None:
+        super().__init__(f"no frame at {time_s:g} s of {uri}: {reason}")
+        self.uri, self.time_s, self.reason = uri, time_s, reason
+
+    def __reduce__(self) -> tuple:
+        return type(self), (self.uri, self.time_s, self.reason)
+
+
+class Quarantine(Exception):
+    """A file that is left out. `reason` is a key of `videozoomer.video.preflight.REASONS`; `detail` a sentence with what to do."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason, self.detail = reason, detail
+
+    def __reduce__(self) -> tuple:
+        return type(self), (self.reason, self.detail)
