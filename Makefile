@@ -56,6 +56,8 @@ bench: $(READY) ## speed, as ratios against named alternatives (a quarter of an 
 
 docs: $(READY) ## write the tables of docs/ from the declarations and the rules
 	@$(BIN)/python -m videozoomer.lake.document > docs/tables.md
+	@$(BIN)/python -m videozoomer.lake.typed_rows videozoomer/lake/rows.py
+	@$(BIN)/python -m videozoomer.shards.typed_rows videozoomer/shards/rows.py
 	@$(BIN)/python -m filters.document docs/filters.md
 	@$(BIN)/python -m pipelines.document ARCHITECTURE.md
 

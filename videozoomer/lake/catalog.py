@@ -4,32 +4,62 @@ from __future__ import annotations
 
 import polars as pl
 
-from videozoomer.lake.schema import Column, Table
+from videozoomer.lake.schema import Column, Struct, Table
 
 TEXT, INT, FLOAT, BOOL, BYTES = pl.String, pl.Int64, pl.Float64, pl.Boolean, pl.Binary
 TEXTS = pl.List(pl.String)
 
-PART = pl.Struct({"type": TEXT, "text": TEXT, "frame_id": TEXT, "time_s": FLOAT})
-MESSAGE = pl.Struct({"role": TEXT, "parts": pl.List(PART), "train": BOOL})
-TURN = pl.Struct(
-    {
-        "reply": TEXT,
-        "author": TEXT,
-        "action": TEXT,
-        "start_s": FLOAT,
-        "end_s": FLOAT,
-        "fps": FLOAT,
-        "answer": TEXT,
-        "fault": TEXT,
-        "fault_text": TEXT,
-        "well_formed": BOOL,
-        "finish_reason": TEXT,
-        "frame_ids": TEXTS,
-        "frame_times_s": pl.List(FLOAT),
-        "call_key": TEXT,
-    }
+PARTS = Struct(
+    "part",
+    "a piece of a message: a text, or a frame",
+    (
+        Column("type", TEXT, "`text` or `image`", values=("text", "image")),
+        Column("text", TEXT, "the text; null for an image", required=False),
+        Column("frame_id", TEXT, "the frame; null for a text", required=False),
+        Column("time_s", FLOAT, "presentation time of the frame in seconds; null for a text", required=False),
+    ),
 )
-WINDOW = pl.Struct({"start_s": FLOAT, "end_s": FLOAT})
+PART = PARTS.dtype
+MESSAGES = Struct(
+    "message",
+    "one message of a conversation",
+    (
+        Column("role", TEXT, "`system`, `user` or `assistant`", values=("system", "user", "assistant")),
+        Column("parts", pl.List(PART), "its texts and frames, in order"),
+        Column("train", BOOL, "for an assistant message: whether the loss is taken on it"),
+    ),
+)
+MESSAGE = MESSAGES.dtype
+TURNS = Struct(
+    "turn",
+    "one generation and its result",
+    (
+        Column("reply", TEXT, "the reply, up to and including its first closing zoom tag"),
+        Column("author", TEXT, "`policy`, `student` or `teacher`; a reflection has turns of two authors"),
+        Column("action", TEXT, "`zoom`, `answer` or `fault`", values=("zoom", "answer", "fault")),
+        Column("start_s", FLOAT, "start of the zoomed segment in seconds", required=False),
+        Column("end_s", FLOAT, "end of the zoomed segment in seconds, cut at the end of the video", required=False),
+        Column("fps", FLOAT, "rate of the zoom in frames per second", required=False),
+        Column("answer", TEXT, "the final answer, where the turn gives one", required=False),
+        Column("fault", TEXT, "kind of fault, from the list in videozoomer/protocol/parsing.py", required=False),
+        Column("fault_text", TEXT, "the sentence about the fault that the player reads", required=False),
+        Column("well_formed", BOOL, "whether the reply follows the format exactly"),
+        Column("finish_reason", TEXT, "why generation ended, as the server reports it", required=False),
+        Column("frame_ids", TEXTS, "frames that the zoom returned, in order"),
+        Column("frame_times_s", pl.List(FLOAT), "their presentation times in seconds"),
+        Column("call_key", TEXT, "ledger key of the call that produced the reply", required=False),
+    ),
+)
+TURN = TURNS.dtype
+WINDOWS = Struct(
+    "window",
+    "a span of a video",
+    (Column("start_s", FLOAT, "start in seconds"), Column("end_s", FLOAT, "end in seconds")),
+)
+WINDOW = WINDOWS.dtype
+
+STRUCTS: tuple[Struct, ...] = (PARTS, MESSAGES, TURNS, WINDOWS)
+"""Nested values of columns; each comes after those it contains."""
 
 FILES = Table(
     "files",
@@ -166,6 +196,7 @@ TRAJECTORIES = Table(
         Column("protocol_version", TEXT, "version of the zoom protocol"),
         Column("prompt_version", TEXT, "version of the prompt files"),
     ),
+    row="trajectory",
 )
 GRADES = Table(
     "grades",
@@ -228,6 +259,7 @@ QUESTION_STATS = Table(
         ),
         Column("reasons", TEXTS, "names of the rules that drop the question; empty where kept"),
     ),
+    row="question_stats",
 )
 FUNNEL = Table(
     "funnel",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +31,7 @@ class Lake:
     def file(self, table: str, partition: str = ALL) -> Path:
         return self.root / CATALOG[table].name / f"{partition}.parquet"
 
-    def write(self, table: str, rows: pl.DataFrame | list[dict], partition: str = ALL) -> Path:
+    def write(self, table: str, rows: pl.DataFrame | Sequence[Mapping[str, object]], partition: str = ALL) -> Path:
         """Check rows against the declaration, sort them by key and replace the partition in one rename.
 
         Raises:

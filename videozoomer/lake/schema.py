@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -19,6 +20,22 @@ class Column:
     """One sentence, with the unit where there is one."""
     required: bool = True
     """Whether null is refused."""
+    values: tuple[str, ...] = ()
+    """The only values a text may have, for the typed rows; empty where any text will do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Struct:
+    """A nested value: what several columns contain, alone or in lists."""
+
+    name: str
+    """Singular: `window`."""
+    meaning: str
+    columns: tuple[Column, ...]
+
+    @property
+    def dtype(self) -> pl.Struct:
+        return pl.Struct({column.name: column.dtype for column in self.columns})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +45,8 @@ class Table:
     """What one row is."""
     key: tuple[str, ...]
     columns: tuple[Column, ...]
+    row: str = ""
+    """Singular of the name, where that is not the name without its last `s`."""
 
     @property
     def schema(self) -> pl.Schema:
@@ -36,7 +55,7 @@ class Table:
     def empty(self) -> pl.DataFrame:
         return pl.DataFrame(schema=self.schema)
 
-    def conform(self, rows: pl.DataFrame | list[dict]) -> pl.DataFrame:
+    def conform(self, rows: pl.DataFrame | Sequence[Mapping[str, object]]) -> pl.DataFrame:
         """Rows with exactly the declared columns, in order and cast to the declared types.
 
         Raises:
@@ -65,7 +84,7 @@ class Table:
         except pl.exceptions.PolarsError as error:
             raise SchemaError(f"table {self.name}: a value of {column.name} is no {column.dtype}: {error}") from error
 
-    def _from_dicts(self, rows: list[dict]) -> pl.DataFrame:
+    def _from_dicts(self, rows: Sequence[Mapping[str, object]]) -> pl.DataFrame:
         declared = {column.name for column in self.columns}
         for index, row in enumerate(rows):
             if row.keys() == declared:
@@ -80,7 +99,7 @@ class Table:
             )
         return pl.DataFrame([self._series(rows, column) for column in self.columns])
 
-    def _series(self, rows: list[dict], column: Column) -> pl.Series:
+    def _series(self, rows: Sequence[Mapping[str, object]], column: Column) -> pl.Series:
         """Polars refuses lists in lists that mix 1 and 1.5, so nested values are built by Arrow."""
         import pyarrow as pa
 
@@ -90,6 +109,6 @@ class Table:
             if not empty.dtype.is_nested():
                 return pl.Series(column.name, values, dtype=column.dtype, strict=True)
             built = pa.array(values, type=empty.to_arrow(compat_level=pl.CompatLevel.oldest()).type)
-            return pl.from_arrow(built).rename(column.name).cast(column.dtype, strict=True)
+            return pl.Series(column.name, built).cast(column.dtype, strict=True)
         except (pl.exceptions.PolarsError, pa.ArrowException, TypeError, ValueError, OverflowError) as error:
             raise SchemaError(f"table {self.name}: a value of {column.name} is no {column.dtype}: {error}") from error

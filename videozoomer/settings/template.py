@@ -35,7 +35,7 @@ def _lines(model: type[Settings], indent: int, commented: bool = False) -> list[
         for sentence in (field.description or "").splitlines():
             lines.append(f"{pad}# {sentence.strip()}")
         nested, listed = _nested(field)
-        if listed and field.is_required():
+        if nested and listed and field.is_required():
             lines.append(f"{pad}{mark}{name}:")
             inner = _lines(nested, indent + 2, commented)
             first = next(i for i, line in enumerate(inner) if not line.lstrip().startswith("# "))

@@ -31,6 +31,7 @@ SFT = Table(
         Column("zooms", INT, "zooms that returned frames"),
         Column("answer", TEXT, "the final answer"),
     ),
+    row="sft_shard",
 )
 _QUESTION = (
     Column("question_id", TEXT, "the question"),
@@ -63,8 +64,15 @@ RL = Table(
         Column("valid", INT, "the teacher's judged episodes"),
         Column("correct", INT, "those that were right"),
     ),
+    row="rl_shard",
 )
-EVALUATION = Table("evaluation", "one question to be tested on, never trained on", ("question_id",), _QUESTION)
+EVALUATION = Table(
+    "evaluation",
+    "one question to evaluate on, never to train on",
+    ("question_id",),
+    _QUESTION,
+    row="evaluation_shard",
+)
 
 ROWS: dict[str, Table] = {"sft": SFT, "rl": RL, "evaluation": EVALUATION}
 """Kind of data set -> declaration of its rows."""

@@ -6,7 +6,7 @@ import hashlib
 import shutil
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -34,7 +34,13 @@ _FRAME_SCHEMA = pa.schema(
 
 
 def write_dataset(
-    kind: str, target: Path, rows: pl.DataFrame | list[dict], frame_rows: Iterable[dict], *, about: dict, max_rows: int
+    kind: str,
+    target: Path,
+    rows: pl.DataFrame | Sequence[Mapping[str, object]],
+    frame_rows: Iterable[dict],
+    *,
+    about: dict,
+    max_rows: int,
 ) -> Manifest:
     """Write rows and the frames they show; the folder appears in one rename and replaces what stood there.
 
