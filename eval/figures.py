@@ -1,21 +1,17 @@
-"""Pictures and small tables for asset pages: a contact sheet, a loss curve, the funnel in Markdown."""
+"""Pictures for asset pages: a contact sheet of frames, the loss curve, the curves of reinforcement learning."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
-
-STAGES = ("asked", "failed", "rejected", "kept")
 
 
 def contact_sheet(frames: Sequence[tuple[float, bytes]], columns: int, *, width: int = 160) -> bytes:
-    """A JPEG of all frames in rows, each scaled to `width` pixels with its time in seconds burnt in.
-
-    `frames` are (time_s, JPEG bytes).
+    """A JPEG grid of `frames` (time_s, JPEG bytes), each scaled to `width` pixels and labelled with its time.
 
     Raises:
-        ValueError: there is no frame, or no column to put it in.
+        ValueError: there are no frames, or no columns.
     """
     from PIL import Image, ImageDraw, ImageFont
 
@@ -43,10 +39,10 @@ def contact_sheet(frames: Sequence[tuple[float, bytes]], columns: int, *, width:
 
 
 def loss_curve_png(metrics: Sequence[Mapping[str, Any]]) -> bytes:
-    """Loss by step from the rows of metrics.jsonl; rows without a loss (an evaluation, say) are not drawn.
+    """A PNG of the loss by step from rows of metrics.jsonl; skips rows without a loss, such as evaluations.
 
     Raises:
-        ValueError: no row has a step and a loss.
+        ValueError: no row has both a step and a loss.
     """
     from eval.charts import loss_curve, to_png
 
@@ -77,14 +73,14 @@ RL_CURVES = (
     "forward_share",
     "backward_share",
 )
-"""What is drawn of a training by reinforcement, as metrics.jsonl names it."""
+"""Metrics of reinforcement learning that are plotted, by their names in metrics.jsonl."""
 
 
 def curves_png(metrics: Sequence[Mapping[str, Any]], names: Sequence[str] = RL_CURVES) -> bytes:
-    """A small plot for each name that has values, by step.
+    """A PNG with one small plot by step for each of `names` that has values.
 
     Raises:
-        ValueError: none has.
+        ValueError: none of them has values.
     """
     from eval.charts import curves, to_png
 
@@ -94,35 +90,17 @@ def curves_png(metrics: Sequence[Mapping[str, Any]], names: Sequence[str] = RL_C
 
 
 def has_values(metrics: Sequence[Mapping[str, Any]], names: Sequence[str] = RL_CURVES) -> bool:
-    """Whether there is anything to draw."""
+    """Whether any row has a value for any of `names`."""
     return any(row.get(name) is not None for row in metrics for name in names)
-
-
-def loss_curve_svg(metrics: Sequence[Mapping[str, Any]]) -> bytes:
-    """The same as an SVG."""
-    from eval.charts import loss_curve, to_svg
-
-    return to_svg(loss_curve(_with_loss(metrics)), "loss", "Loss by optimiser step").encode()
 
 
 def _with_loss(metrics: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     rows = [row for row in metrics if has_loss(row)]
     if not rows:
-        raise ValueError(f"none of the {len(metrics)} rows of the training metrics has a step and a loss")
+        raise ValueError(f"none of the {len(metrics)} rows of the training metrics has both a step and a loss")
     return rows
 
 
 def has_loss(row: Mapping[str, Any]) -> bool:
-    """Whether a row of metrics.jsonl is an optimiser step with its loss."""
+    """Whether a row of metrics.jsonl is an optimiser step with a loss."""
     return row.get("loss") is not None and row.get("step") is not None
-
-
-def funnel_markdown(rows: Iterable[Mapping[str, Any]]) -> str:
-    """Rows of table `funnel` as a Markdown table, kind by kind, from what was asked to what is kept."""
-    ordered = sorted(rows, key=lambda row: (row["kind"], STAGES.index(row["stage"]), -row["rows"], row["reason"]))
-    lines = ["| kind | stage | reason | rows |", "| --- | --- | --- | ---: |"]
-    lines += [
-        f"| {row['kind']} | {row['stage']} | {row['reason'].replace('_', ' ').replace('|', ' ')} | {row['rows']} |"
-        for row in ordered
-    ]
-    return "\n".join(lines)

@@ -1,6 +1,6 @@
-"""Plays evaluation episodes: any player, with zoom, from the overview alone, or blind.
+"""Plays evaluation episodes for any player: with zoom, from the overview alone, or blind.
 
-The episodes are those of `distill.rollouts`, so a student, a teacher and a trained policy are measured by exactly the
+The episodes come from `distill.rollouts`, so students, teachers and trained policies are measured under the same
 protocol that made the training data.
 """
 
@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from eval.conditions import CONDITIONS, Condition
 from eval.metrics import summarise
-from eval.settings import SETTINGS, Setting
 from filters.grading import grade_rows
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from distill.player import Player
     from distill.storage.frames import FrameStore
     from videozoomer.protocol import Prompts, Protocol
-    from videozoomer.settings import EvalSettings
+    from videozoomer.settings.model import EvalSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,36 +35,39 @@ class Evaluated:
 
 
 def draw(items: Sequence[QuestionItem], limit: int | None, seed: int = 0) -> list[QuestionItem]:
-    """At most `limit` questions, by a draw that depends on ids and seed alone.
+    """Draw at most `limit` questions; the draw depends only on their ids and the seed.
 
-    A smaller limit gives a subset of a larger one, and a new question moves at most one other out, so players that
-    are given different limits can still be compared on the questions they share.
+    A smaller limit draws a subset of a larger one, and a new question displaces at most one other, so players
+    evaluated with different limits can still be compared on the questions they share.
     """
     ranked = sorted(items, key=lambda item: hashlib.sha256(f"{seed}:{item.question_id}".encode()).digest())
     return ranked if limit is None else ranked[:limit]
 
 
 def evaluation_jobs(
-    items: Sequence[QuestionItem], settings: Sequence[Setting], *, max_zooms: int, temperature: float
+    items: Sequence[QuestionItem], conditions: Sequence[Condition], *, max_zooms: int, temperature: float
 ) -> Iterator[EpisodeJob]:
-    """One job for each question and setting; `max_zooms` is the protocol's.
+    """One job per question and condition; `max_zooms` is the protocol's.
 
     Raises:
-        ValueError: a setting is unknown, or `zoom` is asked for though the protocol allows no zoom.
+        ValueError: a condition is unknown, or is `zoom` although the protocol allows no zoom.
     """
     from distill.items import EpisodeJob
 
-    for setting in settings:
-        if setting not in SETTINGS:
-            raise ValueError(f"setting {setting!r} is unknown; there are {', '.join(SETTINGS)}")
-        if setting == "zoom" and max_zooms < 1:
-            raise ValueError("setting 'zoom' needs a protocol with max_zooms of at least 1; leave the setting out")
+    for condition in conditions:
+        if condition not in CONDITIONS:
+            raise ValueError(f"condition {condition!r} is unknown; choose from {', '.join(CONDITIONS)}")
+        if condition == "zoom" and max_zooms < 1:
+            raise ValueError(
+                "condition 'zoom' needs max_zooms of at least 1; raise protocol.max_zooms or remove 'zoom' from "
+                "evaluation.settings"
+            )
         for item in items:
             yield EpisodeJob(
-                item=dataclasses.replace(item, overview=()) if setting == "blind" else item,
+                item=dataclasses.replace(item, overview=()) if condition == "blind" else item,
                 kind="evaluation",
                 temperature=temperature,
-                max_zooms=max_zooms if setting == "zoom" else 0,
+                max_zooms=max_zooms if condition == "zoom" else 0,
             )
 
 
@@ -82,10 +85,10 @@ def evaluate(
     concurrency: int = 8,
     on_done: Callable[[dict], Any] | None = None,
 ) -> Evaluated:
-    """Play every question in every setting of the recipe, grade the answers, and sum up.
+    """Play every question in every condition that the recipe lists, grade the answers and compute the metrics.
 
-    The items hold no truth; `question_rows` (rows of table `questions`) do, and are used only for grading.
-    `on_done` is called with each finished trajectory row.
+    The items carry no right answer. `question_rows` (rows of table `questions`) do, and only grading reads them.
+    `on_done` receives each finished trajectory row.
     """
     from distill.rollouts import play_all
 

@@ -1,7 +1,7 @@
-"""Figures over graded evaluation episodes: one number, its interval, and how many questions it rests on.
+"""Metrics over graded evaluation episodes: a value, its interval, and the number of questions behind it.
 
-A question that could not be played or judged is *unknown*: left out of the value and counted beside it. An episode
-that used up its rounds without an answer is not unknown: the player had its chance, so the answer counts as wrong.
+A question that could not be played or judged is *unknown*: it is left out of the value and counted separately. An
+episode that used up its rounds without an answer is not unknown: the player had its chance, so it counts as wrong.
 """
 
 from __future__ import annotations
@@ -10,20 +10,21 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from eval.bootstrap import estimate
-from eval.settings import setting_of
+from eval.conditions import Condition, condition_of
+from eval.statistics import estimate
 
 ALL = "all"
 
 
 @dataclass(frozen=True, slots=True)
-class Played:
-    """One question in one setting: what each of its episodes scored, as a mean over samples; None where unknown."""
+class QuestionScores:
+    """One question played in one condition, its samples averaged."""
 
     question_id: str
     video_id: str
     topic: str | None
     scores: Mapping[str, float | None]
+    """Metric -> mean over the samples; None if unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +32,12 @@ class Metric:
     name: str
     meaning: str
     score: Callable[[dict, dict | None], float | None]
-    """Of a trajectory row and its grade row (None where ungraded): the value, or None where it is not known."""
-    settings: tuple[str, ...] = ("zoom", "overview", "blind")
+    """(trajectory row, its grade row or None if ungraded) -> the value, or None if unknown."""
+    conditions: tuple[Condition, ...] = ("zoom", "overview", "blind")
     within: tuple[float, float] = (0.0, 1.0)
-    """The range that it can have."""
+    """Range of possible values."""
     applies: Callable[[dict], bool] = lambda question: True
-    """Whether a question row can have this figure at all; others are not even counted as unknown."""
+    """Whether the metric is defined for a question row; if not, the question does not count as unknown either."""
 
 
 def _accuracy(trajectory: dict, grade: dict | None) -> float | None:
@@ -55,57 +56,57 @@ def _hit(trajectory: dict, grade: dict | None) -> float | None:
     return float(grade["hit"])
 
 
-def _of_played(value: Callable[[dict], float]) -> Callable[[dict, dict | None], float | None]:
+def _if_played(value: Callable[[dict], float]) -> Callable[[dict, dict | None], float | None]:
     return lambda trajectory, grade: None if trajectory["status"] == "failed" else float(value(trajectory))
 
 
 METRICS: tuple[Metric, ...] = (
-    Metric("accuracy", "share of questions answered rightly; running out of rounds counts as wrong", _accuracy),
+    Metric("accuracy", "share of questions answered correctly; running out of rounds counts as wrong", _accuracy),
     Metric(
         "hit_rate",
-        "share of questions, of those with known evidence, for which a zoom returned a frame inside it",
+        "share of questions with known evidence for which a zoom returned a frame inside the evidence",
         _hit,
-        settings=("zoom",),
+        conditions=("zoom",),
         applies=lambda question: bool(question["evidence"]),
     ),
     Metric(
         "zooms",
-        "zooms that returned frames, per question",
-        _of_played(lambda row: row["zooms"]),
-        settings=("zoom",),
+        "zooms per question that returned frames",
+        _if_played(lambda row: row["zooms"]),
+        conditions=("zoom",),
         within=(0.0, math.inf),
     ),
     Metric(
         "zoomed",
-        "share of questions for which the player zoomed at all",
-        _of_played(lambda row: row["zooms"] > 0),
-        settings=("zoom",),
+        "share of questions for which the player zoomed at least once",
+        _if_played(lambda row: row["zooms"] > 0),
+        conditions=("zoom",),
     ),
     Metric(
         "frames",
-        "frames shown per question, overview and zooms",
-        _of_played(lambda row: row["frames_shown"]),
+        "frames shown per question, overview and zooms together",
+        _if_played(lambda row: row["frames_shown"]),
         within=(0.0, math.inf),
     ),
     Metric(
         "well_formed",
-        "share of episodes that kept to the format to the letter",
-        _of_played(lambda row: row["well_formed"]),
+        "share of episodes that followed the format exactly",
+        _if_played(lambda row: row["well_formed"]),
     ),
     Metric(
         "unanswered",
-        "share of questions for which the rounds were used up without an answer",
-        _of_played(lambda row: row["status"] == "exhausted"),
+        "share of questions for which the rounds ran out before an answer",
+        _if_played(lambda row: row["status"] == "exhausted"),
     ),
 )
 GAIN = "accuracy_gain"
-"""Accuracy with zoom less accuracy from the overview alone, over the questions known in both; setting `zoom`."""
+"""Accuracy with zoom minus accuracy from the overview alone, over the questions known in both; condition `zoom`."""
 MEANINGS: dict[str, str] = {metric.name: metric.meaning for metric in METRICS} | {
-    GAIN: "accuracy with zoom less accuracy from the overview alone, over the questions known in both settings"
+    GAIN: "accuracy with zoom minus accuracy from the overview alone, over the questions known in both conditions"
 }
-"""Metric -> what it says."""
+"""Metric -> what it measures."""
 BY_TOPIC = ("accuracy", "hit_rate", GAIN)
-"""Metrics that are also broken down by topic."""
+"""Metrics that are also reported by topic."""
 
 
 def summarise(
@@ -116,10 +117,10 @@ def summarise(
     resamples: int = 2000,
     seed: int = 0,
 ) -> list[dict]:
-    """Rows of table `evaluations`, for every player and setting among the rows of kind `evaluation`.
+    """Rows of table `evaluations` for every player and condition among the rows of kind `evaluation`.
 
     Raises:
-        ValueError: a trajectory is about a question that is not among `questions`.
+        ValueError: the question of a trajectory is missing from `questions`.
     """
     by_question = {row["question_id"]: row for row in questions}
     by_trajectory = {row["trajectory_id"]: row for row in grades}
@@ -130,27 +131,29 @@ def summarise(
         if row["question_id"] not in by_question:
             raise ValueError(
                 f"trajectory {row['trajectory_id']} answers question {row['question_id']}, which is not among the "
-                "questions given; pass the rows of table `questions` that were played"
+                "given questions; pass the rows of table `questions` for every question that was played"
             )
-        groups.setdefault((row["player"], setting_of(row)), []).append(row)
-    played = {key: _played(rows, by_trajectory, by_question) for key, rows in groups.items()}
+        groups.setdefault((row["player"], condition_of(row)), []).append(row)
+    played = {key: _scores(rows, by_trajectory, by_question) for key, rows in groups.items()}
     out: list[dict] = []
-    for (player, setting), items in sorted(played.items()):
+    for (player, condition), items in sorted(played.items()):
         for metric in METRICS:
-            if setting in metric.settings:
+            if condition in metric.conditions:
                 applicable = [item for item in items if metric.applies(by_question[item.question_id])]
-                out += _rows(player, setting, metric.name, applicable, metric.within, resamples, seed)
-        if setting == "zoom" and (player, "overview") in played:
-            out += _rows(player, setting, GAIN, _gains(items, played[player, "overview"]), (-1.0, 1.0), resamples, seed)
+                out += _rows(player, condition, metric.name, applicable, metric.within, resamples, seed)
+        if condition == "zoom" and (player, "overview") in played:
+            out += _rows(
+                player, condition, GAIN, _gains(items, played[player, "overview"]), (-1.0, 1.0), resamples, seed
+            )
     return out
 
 
-def _played(rows: Sequence[dict], grades: Mapping[str, dict], questions: Mapping[str, dict]) -> list[Played]:
+def _scores(rows: Sequence[dict], grades: Mapping[str, dict], questions: Mapping[str, dict]) -> list[QuestionScores]:
     by_question: dict[str, list[dict]] = {}
     for row in rows:
         by_question.setdefault(row["question_id"], []).append(row)
     return [
-        Played(
+        QuestionScores(
             question_id,
             samples[0]["video_id"],
             questions[question_id]["topic"],
@@ -163,28 +166,28 @@ def _played(rows: Sequence[dict], grades: Mapping[str, dict], questions: Mapping
     ]
 
 
-def _gains(zoomed: Sequence[Played], overview: Sequence[Played]) -> list[Played]:
-    """Paired by question; only questions played in both settings take part."""
+def _gains(zoomed: Sequence[QuestionScores], overview: Sequence[QuestionScores]) -> list[QuestionScores]:
+    """Differences paired by question, over the questions played in both conditions."""
     without = {item.question_id: item.scores["accuracy"] for item in overview}
     out = []
     for item in zoomed:
         if item.question_id in without:
             after, before = item.scores["accuracy"], without[item.question_id]
             gain = None if after is None or before is None else after - before
-            out.append(Played(item.question_id, item.video_id, item.topic, {GAIN: gain}))
+            out.append(QuestionScores(item.question_id, item.video_id, item.topic, {GAIN: gain}))
     return out
 
 
 def _rows(
     player: str,
-    setting: str,
+    condition: str,
     metric: str,
-    items: Sequence[Played],
+    items: Sequence[QuestionScores],
     within: tuple[float, float],
     resamples: int,
     seed: int,
 ) -> list[dict]:
-    slices: dict[str, list[Played]] = {ALL: list(items)} if items else {}
+    slices: dict[str, list[QuestionScores]] = {ALL: list(items)} if items else {}
     if metric in BY_TOPIC:
         for item in items:
             if item.topic:
@@ -201,7 +204,7 @@ def _rows(
         rows.append(
             {
                 "player": player,
-                "setting": setting,
+                "setting": condition,
                 "metric": metric,
                 "slice": name,
                 "value": found.value,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import polars as pl
 
-from eval.bootstrap import estimate
 from eval.charts import bars, dots, histogram, horizontal_steps
 from eval.report.facts import ReportFacts
 from eval.report.html import Section, count, figure, interval, note, number, share, table, words
+from eval.statistics import estimate
 from videozoomer.lake.lake import Lake
 
 RATES = ((0, 1), (1, 2), (2, 4), (4, 8), (8, float("inf")))

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import polars as pl
 
 from eval.charts import curves, dots, loss_curve
+from eval.conditions import CONDITIONS
 from eval.figures import RL_CURVES, has_loss, has_values
 from eval.metrics import ALL, GAIN, MEANINGS
 from eval.report.facts import ReportFacts, read_json, read_json_lines
 from eval.report.html import Raw, Section, escape, facts_list, figure, interval, note, number, share, size, table, words
-from eval.settings import SETTINGS
 from videozoomer.lake.lake import Lake
 
 SHARES = ("accuracy", "hit_rate", "zoomed", "well_formed", "unanswered", GAIN)
@@ -101,10 +101,10 @@ def evaluations(lake: Lake, facts: ReportFacts) -> Section:
     rows = lake.read("evaluations").to_dicts()
     if not rows:
         return Section("evaluations", "Evaluations", note("No player was evaluated."), ["No player was evaluated."])
-    order = {name: n for n, name in enumerate(SETTINGS)}
+    order = {name: n for n, name in enumerate(CONDITIONS)}
     rows.sort(key=lambda row: (row["player"], order.get(row["setting"], len(order)), row["slice"] != ALL, row["slice"]))
     overall = [row for row in rows if row["slice"] == ALL]
-    body = "<p>" + "; ".join(f"<em>{escape(name)}</em>: {escape(what)}" for name, what in SETTINGS.items()) + ".</p>"
+    body = "<p>" + "; ".join(f"<em>{escape(name)}</em>: {escape(what)}" for name, what in CONDITIONS.items()) + ".</p>"
     if accuracy := _drawn(overall, "accuracy"):
         body += figure(
             dots(accuracy, label="player", color="setting", title="accuracy"), "accuracy",
@@ -130,7 +130,7 @@ def evaluations(lake: Lake, facts: ReportFacts) -> Section:
         body += "<h3>Accuracy by topic</h3>" + _by_topic([row for row in rows if row["slice"] != ALL])
     played = {row["setting"] for row in rows}
     absent = [
-        f"The setting '{name}' ({what}) was not evaluated." for name, what in SETTINGS.items() if name not in played
+        f"The setting '{name}' ({what}) was not evaluated." for name, what in CONDITIONS.items() if name not in played
     ]
     return Section("evaluations", "Evaluations", body, absent)
 
@@ -154,7 +154,9 @@ def _by_topic(rows: Sequence[dict]) -> str:
     """One row for each player and topic, one column for each setting and one for what zooming adds."""
     found = {(row["player"], row["slice"], row["metric"], row["setting"]): row for row in rows}
     columns = [
-        ("accuracy", setting, setting) for setting in SETTINGS if any(key[2:] == ("accuracy", setting) for key in found)
+        ("accuracy", setting, setting)
+        for setting in CONDITIONS
+        if any(key[2:] == ("accuracy", setting) for key in found)
     ]
     columns += [(GAIN, "zoom", "gain by zooming")] if any(key[2] == GAIN for key in found) else []
 

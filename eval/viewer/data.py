@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from distill.records import overview_of
-from eval.settings import setting_of
+from eval.conditions import condition_of
 from videozoomer.lake.lake import Lake
 
 PLAIN = (
@@ -58,7 +58,7 @@ def _trajectory(row: dict, grade: dict | None, verdict: dict | None) -> dict[str
     return {
         "id": row["trajectory_id"],
         **{name: row[name] for name in PLAIN},
-        "setting": setting_of(row),
+        "condition": condition_of(row),
         "overview": [[frame.frame_id, frame.time_s] for frame in overview_of(row)],
         "turns": turns,
         "verdict": grade["verdict"] if grade else None,

@@ -37,7 +37,7 @@ const FILTERS = {
   topic: (t) => [data.questions[t.question_id]?.topic ?? "no topic"],
   reason: (t) => t.reasons,
   evidence: (t) => [t.hit === null ? "not known" : t.hit ? "seen in a zoom" : "missed"],
-  setting: (t) => [t.setting],
+  condition: (t) => [t.condition],
 };
 const selects = {};
 function build_filters() {
@@ -131,7 +131,7 @@ function head(t, q) {
 function facts(t, q, video) {
   const pairs = [
     ["kind", t.kind], ["player", t.player], ["sample", t.sample], ["temperature", t.temperature],
-    ["played", { zoom: `with up to ${t.max_zooms} zooms`, overview: "from the overview alone", blind: "blind" }[t.setting]],
+    ["played", { zoom: `with up to ${t.max_zooms} zooms`, overview: "from the overview alone", blind: "blind" }[t.condition]],
     ["topic", q.topic ?? "none"], ["video", video.uri], ["frames shown", t.frames_shown],
     ["tokens", `${whole(t.input_tokens)} in, ${whole(t.output_tokens)} out`],
     ["cost", `$${t.cost_usd.toFixed(4)}`], ["best overlap (IoU)", t.best_iou === null ? "not known" : t.best_iou.toFixed(2)],

@@ -48,7 +48,7 @@ def gather(lake: Lake, max_trajectories: int, max_bytes: int, prefer: Sequence[s
     shown, needed = _that_fit(shown, sizes, max_bytes)
     # Chosen as a mix, but shown with all attempts at a question side by side.
     shown.sort(
-        key=lambda t: (t["question_id"], KINDS.index(t["kind"]), t["player"], t["setting"], t["sample"], t["id"])
+        key=lambda t: (t["question_id"], KINDS.index(t["kind"]), t["player"], t["condition"], t["sample"], t["id"])
     )
     return {
         "trajectories": shown,

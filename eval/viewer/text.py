@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from distill.records import overview_of
-from eval.settings import setting_of
+from eval.conditions import condition_of
 from videozoomer.protocol.parsing import parse_reply
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def _head(
     facts.add_row(
         "played",
         Text(
-            f"{row['kind']} by {row['player']}, sample {row['sample']}, setting {setting_of(dict(row))}, temperature {row['temperature']:g}"
+            f"{row['kind']} by {row['player']}, sample {row['sample']}, setting {condition_of(dict(row))}, temperature {row['temperature']:g}"
         ),
     )
     facts.add_row(

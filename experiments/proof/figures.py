@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 
-from eval.bootstrap import estimate
+from eval.statistics import estimate
 from experiments.proof.play import Outcome
 
 METRICS: dict[str, Callable[[Outcome], float | None]] = {

@@ -1,11 +1,10 @@
 import io
-import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from eval.figures import contact_sheet, curves_png, funnel_markdown, loss_curve_png, loss_curve_svg
+from eval.figures import contact_sheet, curves_png, loss_curve_png
 
 METRICS = [{"step": n, "loss": 3.0 - 0.05 * n} for n in range(30)] + [{"step": 30, "validation_loss": 1.4}]
 
@@ -33,25 +32,10 @@ def test_contact_sheet_of_nothing_is_an_error():
         contact_sheet([], 4)
 
 
-def test_loss_curve_as_png_and_svg():
+def test_loss_curve_is_a_png_and_needs_a_loss():
     assert Image.open(io.BytesIO(loss_curve_png(METRICS))).format == "PNG"
-    drawn = ET.fromstring(loss_curve_svg(METRICS))
-    assert drawn.get("aria-label") == "Loss by optimiser step"
-    assert b"optimiser step" in loss_curve_svg(METRICS)
     with pytest.raises(ValueError, match="none of the 1 rows"):
         loss_curve_png(METRICS[-1:])
-
-
-def test_funnel_markdown_goes_from_asked_to_kept():
-    rows = [
-        {"stage": "kept", "kind": "exemplar", "reason": "", "rows": 4},
-        {"stage": "rejected", "kind": "exemplar", "reason": "bad_format", "rows": 2},
-        {"stage": "rejected", "kind": "exemplar", "reason": "wrong_answer", "rows": 3},
-        {"stage": "asked", "kind": "exemplar", "reason": "", "rows": 9},
-    ]
-    lines = funnel_markdown(rows).splitlines()[2:]
-    assert [line.split("|")[3].strip() for line in lines] == ["", "wrong answer", "bad format", ""]
-    assert lines[0].endswith("| 9 |") and lines[-1].endswith("| 4 |")
 
 
 def test_curves_draw_only_what_has_values():

@@ -118,3 +118,9 @@ def test_a_smaller_draw_is_part_of_a_larger_one(small, large, seed):
     first, second = draw(items, min(small, large), seed), draw(list(reversed(items)), max(small, large), seed)
     assert first == second[: len(first)] and len(first) == min(20, small, large)
     assert {i.question_id for i in draw(items, None, seed)} == {i.question_id for i in items}
+
+
+def test_every_seed_draws_other_questions():
+    items = [item(n, []) for n in range(20)]
+    drawn = {tuple(i.question_id for i in draw(items, 5, seed)) for seed in range(10)}
+    assert len(drawn) == 10

@@ -52,6 +52,14 @@ def test_copies_are_found_whichever_side_is_longer(name, swapped):
     assert found[0].share >= 0.5
 
 
+def test_a_copy_half_a_second_off_matches_in_full():
+    """Pictures last two seconds, so half of the copy's frames show the picture of the next second."""
+    pictures = np.random.default_rng(4).integers(0, 2**64, 60, dtype=np.uint64)
+    original = np.repeat(pictures, 2)
+    (copy,) = find_copies({"copy": between(original)}, {"original": original}, distance=18, share=0.95)
+    assert (copy.left, copy.right, copy.share) == ("copy", "original", 1.0)
+
+
 def test_the_shift_tells_where_the_copy_lies():
     (copy,) = find_copies({"clip": ORIGINAL[30:90]}, {"whole": ORIGINAL}, distance=18, share=0.5)
     assert copy.shift_s in (29, 30) and copy.share == 1.0

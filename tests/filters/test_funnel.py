@@ -101,6 +101,18 @@ def test_the_funnel_adds_up(some_questions, some_trajectories, chosen):
             assert dict(counted.select("reason", "rows").iter_rows()) == dict(first.value_counts().iter_rows())
 
 
+def test_a_question_with_several_reasons_counts_at_its_first(rows):
+    rows.video()
+    rows.question("clean")
+    rows.question("bad", status="quarantined")
+    rows.leak("question_text", "bad")
+    result = rows.judge().result
+    reasons = dict(result.question_stats.select("question_id", "reasons").iter_rows())
+    assert reasons["bad"] == ["question_quarantined", "leaked_question"]
+    counted = result.funnel.filter(pl.col("kind") == "question").select("stage", "reason", "rows").rows()
+    assert set(counted) == {("asked", "", 2), ("rejected", "question_quarantined", 1), ("kept", "", 1)}
+
+
 def test_markdown_shows_every_step_with_the_greatest_loss_first(rows):
     rows.video()
     rows.question()

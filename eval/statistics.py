@@ -1,10 +1,10 @@
-"""An interval around a mean over questions that share videos.
+"""Confidence intervals for means over questions that share videos.
 
-Questions of one video are not independent: a dark or crowded video makes all of its questions harder. So whole videos
-are resampled, not questions. Resamples of few videos spread too little (of two videos, the extremes are the two
-themselves, and the percentile interval would hold the truth about half of the time). So the resamples give the
-standard error, and Student's t over the number of videos the width: wide where there are few, as it must be
-(Hesterberg, "What Teachers Should Know About the Bootstrap", 2015, "bootstrap t with bootstrap standard error").
+Questions about one video are not independent: a dark or crowded video makes all of its questions harder. The bootstrap
+therefore resamples whole videos. With few videos it underestimates the spread (with two, a percentile interval covers
+the true value about half of the time), so the resamples give only the standard error. The interval's width comes from
+Student's t over the number of videos (Hesterberg, "What Teachers Should Know About the Bootstrap", 2015, "bootstrap t
+with bootstrap standard error").
 """
 
 from __future__ import annotations
@@ -19,17 +19,18 @@ import numpy as np
 @dataclass(frozen=True, slots=True)
 class Estimate:
     value: float | None
-    """Mean over the questions known; None where none is."""
+    """Mean over the known questions; None if none is known."""
     low: float | None
-    """Lower end of the 95% interval; None where there is one video, or where videos do not differ:
-    resampling then says nothing, and a width of zero would be a false promise."""
+    """Lower end of the 95% interval. None for a single video and for videos that do not differ: resampling then shows
+    no spread, and an interval of width zero would mislead."""
     high: float | None
+    """Upper end of the 95% interval, or None as for `low`."""
     questions: int
-    """Questions that the value rests on."""
+    """Number of known questions."""
     unknown: int
-    """Questions left out of the value, because they could not be played or judged."""
+    """Questions left out because they could not be played or judged."""
     videos: int
-    """Videos that those questions are about."""
+    """Number of videos behind the known questions."""
 
 
 def estimate(
@@ -40,10 +41,9 @@ def estimate(
     seed: int = 0,
     within: tuple[float, float] = (-math.inf, math.inf),
 ) -> Estimate:
-    """Mean of `values` (question -> value, None where unknown) with a 95% interval, resampled by video.
+    """Mean of `values` (question -> value, None if unknown) with a 95% interval, resampled by video.
 
-    `videos` maps each question to its video; `within` is the range that the figure can have, at which the interval
-    is cut.
+    `videos` maps each question to its video. The interval is clipped to `within`, the range of possible values.
     """
     known = {question: value for question, value in values.items() if value is not None}
     unknown = len(values) - len(known)
@@ -65,7 +65,11 @@ def estimate(
 
 
 def half_width(sums: np.ndarray, counts: np.ndarray, resamples: int, seed: int) -> float:
-    """Half of a 95% interval of sum(sums) / sum(counts); both arrays have one entry a video, of which at least two."""
+    """Half the width of a 95% interval around sum(sums) / sum(counts).
+
+    Both arrays are (videos,), with at least two videos. The bootstrap divides by n where the sample variance divides by
+    n - 1, so its standard error is scaled by sqrt(n / (n - 1)).
+    """
     from scipy.stats import t
 
     videos = len(sums)
