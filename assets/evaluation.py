@@ -33,7 +33,7 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
         context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
     ) -> dg.MaterializeResult:
         from distill.client.chat import ChatPlayer
-        from distill.errors import StepStopped
+        from distill.client.errors import StepStopped
         from distill.storage.frames import FrameStore
 
         endpoint = workspace.recipe.teacher

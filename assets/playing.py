@@ -117,7 +117,7 @@ def play_stage(
     `cut_off` says whether a reply that reaches max_tokens fails the episode or is played as it stands.
     """
     from distill.client.chat import ChatPlayer
-    from distill.errors import StepStopped
+    from distill.client.errors import StepStopped
     from distill.storage.frames import FrameStore
     from distill.teachers import Teachers
     from videozoomer.protocol.prompts import load_prompts
@@ -254,7 +254,7 @@ def _judged(
     if endpoint is None:
         return grades
     from distill.client.chat import ChatPlayer
-    from distill.errors import StepStopped
+    from distill.client.errors import StepStopped
     from distill.judge import judge_rows
     from distill.storage.frames import FrameStore
     from videozoomer.protocol.prompts import load_prompts

@@ -34,7 +34,7 @@ import typer
 from PIL import Image
 
 from distill.client.chat import ChatPlayer
-from distill.errors import BudgetSpent
+from distill.client.errors import BudgetSpent
 from distill.items import EpisodeJob, QuestionItem
 from distill.rollouts import play_all, play_each
 from distill.storage.budget import Budget

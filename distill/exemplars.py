@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 
 from distill.items import EpisodeJob, QuestionItem
 from distill.player import Player
-from distill.rollouts import Chain, FramesAt, PlayerFor, PlayJob, ask_ahead, play_all, play_chains, run_blocking
+from distill.rollouts import Chain, FramesAt, PlayerFor, PlayJob, ask_ahead, play_all, play_chains
 from distill.storage.frames import FrameStore
+from distill.storage.threads import run_blocking
 from videozoomer.protocol import Prompts, Protocol
 from videozoomer.settings.model import DistillSettings
 

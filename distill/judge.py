@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from distill.errors import CallFailed
+from distill.client.calls import Call
+from distill.client.errors import CallFailed
 from distill.player import AsksAhead, Player, Session
-from distill.rollouts import run_blocking
+from distill.storage.threads import run_blocking
 from videozoomer.protocol import Message, Prompts, Text
 
 Verdict = Literal["correct", "wrong", "unknown"]
@@ -52,6 +53,11 @@ def judge_messages(case: Case, prompts: Prompts) -> tuple[Message, ...]:
     return (Message("user", (Text(text),)),)
 
 
+def judge_calls(cases: Iterable[Case], prompts: Prompts) -> Iterator[Call]:
+    for case in cases:
+        yield Call(judge_messages(case, prompts), 0, 0.0)
+
+
 def judge_cases(
     cases: Iterable[Case],
     player: Player,
@@ -67,8 +73,6 @@ def judge_cases(
     """
     cases = list(cases)
     if isinstance(player, AsksAhead) and player.endpoint.batch:
-        from distill.client.batches import judge_calls
-
         player.ask_ahead(judge_calls(cases, prompts))
 
     async def ask(case: Case, places: asyncio.Semaphore) -> Judgement:

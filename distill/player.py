@@ -1,62 +1,47 @@
-"""What plays an episode: anything that answers a conversation."""
+"""What plays an episode: anything that replies to a conversation."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
-from distill.errors import BudgetSpent, CallFailed, EndpointDown, StepStopped
+from distill.client.calls import Call, Reply
+from distill.items import EpisodeJob
 from videozoomer.protocol import Message
-
-if TYPE_CHECKING:
-    from distill.client.batches import BatchCall
-    from videozoomer.settings.model import Endpoint
-
-__all__ = [
-    "AsksAhead",
-    "BudgetSpent",
-    "CallFailed",
-    "EndpointDown",
-    "Player",
-    "Reply",
-    "Session",
-    "StepStopped",
-    "Warms",
-]
+from videozoomer.settings.model import Endpoint
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    text: str
-    finish_reason: str | None = None
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cost_usd: float = 0.0
-    call_key: str | None = None
-    """Ledger key of the call; null for a player without a ledger."""
-    replayed: bool = False
-    """Whether it came from the ledger and nothing was paid."""
-
-
+@runtime_checkable
 class Player(Protocol):
-    """Anything that can take a turn. `name` is the model's, as tables and ids hold it."""
+    """Anything that can take a turn. `name` is the model's name in tables and ids."""
 
     name: str
 
     async def reply(self, messages: Sequence[Message], *, sample: int, temperature: float) -> Reply:
-        """Answer a conversation.
+        """Reply to a conversation.
 
         Raises:
-            CallFailed: this call could not be had; the episode fails, others go on.
+            CallFailed: this call failed; the episode fails, others continue.
             StepStopped: no further call makes sense; the whole step stops.
         """
         ...
 
 
 @runtime_checkable
+class PlayerPool(Protocol):
+    """Several players that share the jobs of one step."""
+
+    @property
+    def players(self) -> Sequence[Player]: ...
+
+    def for_job(self, job: EpisodeJob) -> Player:
+        """Who plays this job; the same player in every run."""
+        ...
+
+
+@runtime_checkable
 class Session(Protocol):
-    """A player that must be opened before the first episode and closed after the last, on the same event loop."""
+    """A player that is opened before the first episode and closed after the last, on the same event loop."""
 
     async def start(self) -> None: ...
 
@@ -69,12 +54,12 @@ class AsksAhead(Protocol):
 
     endpoint: Endpoint
 
-    def ask_ahead(self, calls: Iterable[BatchCall]) -> None: ...
+    def ask_ahead(self, calls: Iterable[Call]) -> None: ...
 
 
 @runtime_checkable
 class Warms(Protocol):
-    """A player that wants frames ready before they are sent."""
+    """A player that prepares frames before it sends them."""
 
     def warm(self, frame_ids: Sequence[str]) -> None:
         """These frames are in the store and will be shown soon. Called from a helper thread; may block."""

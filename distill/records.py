@@ -6,8 +6,8 @@ import hashlib
 import json
 from dataclasses import dataclass
 
+from distill.client.calls import Reply
 from distill.items import AUTHORS, EpisodeJob
-from distill.player import Reply
 from videozoomer.protocol import Episode, FrameRef, Prompts, Protocol, Task, Text, Turn
 from videozoomer.protocol.messages import from_rows, to_rows
 from videozoomer.protocol.protocol import VERSION

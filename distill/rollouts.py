@@ -12,14 +12,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from distill.client.calls import Call
+from distill.client.errors import CallFailed, StepStopped
 from distill.client.replies import clean_text
-from distill.errors import CallFailed, StepStopped
 from distill.items import AUTHORS, EpisodeJob
 from distill.player import AsksAhead, Player, Session, Warms
 from distill.records import RecordError, Spent, to_episode, to_row
 from distill.storage.frames import FrameMissing, FrameStore, read_key
 from distill.storage.ledger import LedgerError
-from distill.storage.threads import helpers
+from distill.storage.threads import helpers, run_blocking
 from videozoomer.protocol import Episode, FrameRef, Prompts, Protocol
 
 if TYPE_CHECKING:
@@ -260,8 +261,6 @@ def ask_ahead(
     asking = [one for one in getattr(player, "players", (player,)) if isinstance(one, AsksAhead)]
     if not any(one.endpoint.batch for one in asking):
         return jobs
-    from distill.client.batches import first_turns
-
     jobs = list(jobs)
     for one in asking:
         mine = [job for job in jobs if _chosen(player, job) is one]
@@ -269,14 +268,14 @@ def ask_ahead(
     return jobs
 
 
-def run_blocking(collect: Callable[[], Awaitable[T]]) -> T:
-    """Run a coroutine function to its end, also where the caller's thread has a loop running (a notebook)."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(collect())
-    with ThreadPoolExecutor(1, thread_name_prefix="episodes") as aside:
-        return aside.submit(lambda: asyncio.run(collect())).result()
+def first_turns(jobs: Iterable[EpisodeJob], protocol: Protocol, prompts: Prompts) -> Iterator[Call]:
+    """The first call of each episode: the one that needs no reply before it."""
+    for job in jobs:
+        try:
+            messages = begin(job, protocol, prompts).messages
+        except RecordError:
+            continue  # Playing the job makes a row that says why.
+        yield Call(messages, job.sample, job.temperature)
 
 
 def begin(job: EpisodeJob, protocol: Protocol, prompts: Prompts) -> Episode:

@@ -211,8 +211,8 @@ def probe(
 
     from assets.workspace import Workspace
     from distill.client.capabilities import find_capabilities
-    from distill.client.connection import servers_of
-    from distill.errors import StepStopped
+    from distill.client.endpoints import servers_of
+    from distill.client.errors import StepStopped
     from distill.storage.ledger import Ledger, LedgerError
     from videozoomer.settings import RecipeError, load_recipe
     from videozoomer.settings.model import Endpoint
@@ -272,7 +272,7 @@ def agreement(
     from assets.playing import spending
     from assets.workspace import Workspace
     from distill.client.chat import ChatPlayer
-    from distill.errors import StepStopped
+    from distill.client.errors import StepStopped
     from distill.judge import agreement as count
     from distill.judge import agreement_rate, compare_with_rules
     from distill.storage.frames import FrameStore

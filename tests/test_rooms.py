@@ -90,6 +90,26 @@ def test_parts_of_a_room_import_only_parts_before_them(room):
         assert not runs_up(part, order, set(order[: index + 1]))
 
 
+def modules_imported_by(path: Path, ours: set[str]) -> set[str]:
+    """Our modules that a file imports, inside functions and for types too."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= (names & ours) or {node.module}
+    return (found & ours) - {module_of(path)}
+
+
+def test_no_modules_import_one_another_in_a_circle():
+    paths = {module_of(path): path for floor in FLOORS for room in floor for path in files_of(room)}
+    imports = {module: modules_imported_by(path, set(paths)) for module, path in paths.items()}
+    while leaves := {module for module, others in imports.items() if not others}:
+        imports = {module: others - leaves for module, others in imports.items() if module not in leaves}
+    assert not imports, "these modules import one another, directly or through each other"
+
+
 @pytest.mark.parametrize("module", ["pipelines.build", "pipelines.cli"])
 def test_the_code_location_loads_nothing_heavy(module):
     heavy = ("torch", "transformers", "deepspeed", "cv2", "av", "scenedetect", "altair", "openai")

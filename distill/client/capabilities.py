@@ -13,13 +13,13 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from distill.client.connection import first_model
-from distill.client.dialect import identity_of
+from distill.client.connection import first_model, open_transport
+from distill.client.endpoints import identity_of
+from distill.client.errors import EndpointDown
 from distill.client.replies import read_refusal
-from distill.client.wire import Wire
-from distill.errors import EndpointDown
-from distill.rollouts import run_blocking
+from distill.client.transport import NoReply, Transport
 from distill.storage.ledger import Ledger
+from distill.storage.threads import run_blocking
 from videozoomer.protocol.parsing import STOP
 from videozoomer.settings.model import Endpoint
 
@@ -57,12 +57,12 @@ def find_capabilities(endpoint: Endpoint, ledger: Ledger, *, frames: int = 128) 
     """
 
     async def run() -> Capabilities:
-        wire = Wire(endpoint)
+        transport = open_transport(endpoint)
         try:
-            model = endpoint.model or await first_model(wire, endpoint, ledger)
-            found = await _ask_all(_Asker(wire, model, endpoint), frames)
+            model = endpoint.model or await first_model(transport, endpoint, ledger)
+            found = await _ask_all(_Asker(transport, model, endpoint), frames)
         finally:
-            await wire.close()
+            await transport.close()
         refused = [name for name, taken in (("stop", found.stop), ("seed", found.seed)) if taken is False]
         known = [name for name in (ledger.fact(identity_of(endpoint), f"refuses:{model}") or "").split(",") if name]
         if refused:
@@ -74,9 +74,9 @@ def find_capabilities(endpoint: Endpoint, ledger: Ledger, *, frames: int = 128) 
     return run_blocking(run)
 
 
-async def refused_parameters(wire: Wire, model: str, endpoint: Endpoint) -> list[str]:
+async def refused_parameters(transport: Transport, model: str, endpoint: Endpoint) -> list[str]:
     """Which of our parameters a server fails at without a word (500), found by small plain questions."""
-    asker = _Asker(wire, model, endpoint)
+    asker = _Asker(transport, model, endpoint)
     try:
         if await asker.ask("Say yes.") is None:
             return []
@@ -118,14 +118,12 @@ async def _ask_all(asker: _Asker, frames: int) -> Capabilities:
 
 
 class _Asker:
-    def __init__(self, wire: Wire, model: str, endpoint: Endpoint) -> None:
-        self.wire, self.model, self.endpoint = wire, model, endpoint
+    def __init__(self, transport: Transport, model: str, endpoint: Endpoint) -> None:
+        self.transport, self.model, self.endpoint = transport, model, endpoint
         self.refusal = ""
 
     async def ask(self, text: str, *, images: int = 0, **parameters: Any) -> dict | None:
         """The reply, or None where the server refuses the request."""
-        import aiohttp
-
         content: Any = text
         if images:
             shown = {"type": "image_url", "image_url": {"url": _small_picture()}}
@@ -133,14 +131,12 @@ class _Asker:
         body = {"model": self.model, "max_tokens": 8, "messages": [{"role": "user", "content": content}]} | parameters
         for last in (False, True):
             try:
-                answer = await self.wire.send([json.dumps(body).encode()])
+                answer = await self.transport.post([json.dumps(body).encode()])
                 break
-            except (aiohttp.ClientError, TimeoutError) as error:
+            except NoReply as error:
                 # Servers close the connection after a failure of their own; the second one is new.
-                if last or isinstance(error, TimeoutError):
-                    raise EndpointDown(
-                        f"{self.endpoint.base_url}: {type(error).__name__}: {error}; try again later"
-                    ) from error
+                if last or error.kind == "timeout":
+                    raise EndpointDown(f"{self.endpoint.base_url}: {error}; try again later") from error
         if answer.status == 200:
             try:
                 return json.loads(answer.text)

@@ -9,27 +9,25 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
+from distill.client.batch_api import answer_in_batches
+from distill.client.calls import Call, CallResult, Reply
 from distill.client.capabilities import refused_parameters
-from distill.client.connection import first_model
+from distill.client.connection import first_model, open_transport
 from distill.client.costs import Bound, upper_bound
-from distill.client.dialect import Dialect, excerpt_of, identity_of
 from distill.client.encoding import Body, Run
+from distill.client.endpoints import identity_of
+from distill.client.errors import BudgetSpent, CallFailed, EndpointDown, StepStopped
 from distill.client.rate import Breaker, Gate, Pace
-from distill.client.replies import Outcome
-from distill.client.wire import Wire
-from distill.errors import BudgetSpent, CallFailed, EndpointDown, StepStopped
-from distill.player import Reply
+from distill.client.remote_model import RemoteModel, excerpt_of
+from distill.client.transport import Transport, ask
 from distill.storage.budget import Budget
 from distill.storage.frames import FrameStore
 from distill.storage.ledger import Entry, Ledger
 from distill.storage.threads import helpers
 from videozoomer.protocol import Message
 from videozoomer.settings.model import Endpoint
-
-if TYPE_CHECKING:
-    from distill.client.batches import BatchCall
 
 _log = logging.getLogger(__name__)
 _LONGEST_WAIT_S = 60.0
@@ -57,7 +55,7 @@ class ChatPlayer:
         self.name = endpoint.model or self.identity
         self._ledger, self._store, self._budget = ledger, store, budget
         self._purpose, self._cut_off, self._cache_bytes = purpose, cut_off, image_cache_bytes
-        self._wire: Wire | None = None
+        self._transport: Transport | None = None
         self._sending = False
         self._opened_by: asyncio.AbstractEventLoop | None = None
         self._flying: dict[str, asyncio.Future[Entry]] = {}
@@ -81,7 +79,7 @@ class ChatPlayer:
         await self._opening
 
     async def _open(self) -> None:
-        self._wire = Wire(self.endpoint)
+        self._transport = open_transport(self.endpoint)
         self._threads = helpers(2, "calls")
         self._gate = Gate(self.endpoint.concurrency)
         self._requests = Pace(self.endpoint.requests_per_minute)
@@ -91,9 +89,9 @@ class ChatPlayer:
         self._proven = False
         self._flying.clear()
         self._encoding.clear()
-        self.name = self.endpoint.model or await first_model(self._wire, self.endpoint, self._ledger)
-        self._dialect = await self._in_thread(
-            Dialect, self.endpoint, self.name, self._ledger, self._store, self._purpose, self._cache_bytes
+        self.name = self.endpoint.model or await first_model(self._transport, self.endpoint, self._ledger)
+        self._remote = await self._in_thread(
+            RemoteModel, self.endpoint, self.name, self._ledger, self._store, self._purpose, self._cache_bytes
         )
         if (known := self._ledger.fact(self.identity, f"images:{self.name}")) == "0":
             raise EndpointDown(
@@ -104,19 +102,17 @@ class ChatPlayer:
             await self._in_thread(self._budget.join, self._ledger)
 
     async def finish(self) -> None:
-        if self._wire is not None:
-            wire, self._wire, self._opened_by = self._wire, None, None
+        if self._transport is not None:
+            transport, self._transport, self._opened_by = self._transport, None, None
             self._threads.shutdown(wait=False)
-            await wire.close()
+            await transport.close()
 
-    def ask_ahead(self, calls: Iterable[BatchCall]) -> None:
+    def ask_ahead(self, calls: Iterable[Call]) -> None:
         """Where the recipe says so, have these calls answered by batches; `reply` then finds them in the ledger. Blocks.
 
         Raises:
             StepStopped: the server refuses the batch, or is not done with it within a day.
         """
-        from distill.client.batches import answer_in_batches
-
         if not self.endpoint.batch:
             return
         tally = answer_in_batches(
@@ -140,8 +136,8 @@ class ChatPlayer:
             self._opening = asyncio.ensure_future(self._open())
         await self._opening
         self._counts["asked"] += 1
-        sampling = self._dialect.sampling(sample, temperature)
-        key = self._dialect.key(sampling, messages)
+        sampling = self._remote.sampling(sample, temperature)
+        key = self._remote.key(sampling, messages)
         if key in self._flying:
             return self._told(await asyncio.shield(self._flying[key]), replayed=True)
         flight = self._flying[key] = asyncio.get_running_loop().create_future()
@@ -158,7 +154,7 @@ class ChatPlayer:
         return self._told(entry, replayed=replayed)
 
     async def _answer(self, key: str, sampling: dict, messages: Sequence[Message]) -> tuple[Entry, bool]:
-        parameters = self._dialect.parameters(sampling)
+        parameters = self._remote.parameters(sampling)
         # Microseconds, where a visit to a thread is a tenth of a millisecond and a place in two queues.
         known, attempt = self._ledger.look_up(key)
         if known is not None:
@@ -176,26 +172,26 @@ class ChatPlayer:
 
     async def _encode(self, parameters: dict, messages: Sequence[Message]) -> Body:
         """The body of a call; pictures are fetched and encoded in a thread, once for all calls that wait for them."""
-        images = self._dialect.images
+        images = self._remote.images
         for frame_ids in [message.frame_ids for message in messages if not images.holds(message.frame_ids)]:
             if (encoding := self._encoding.get(frame_ids)) is None:
                 encoding = self._encoding[frame_ids] = asyncio.ensure_future(self._in_thread(images.run, frame_ids))
                 encoding.add_done_callback(lambda _, done=frame_ids: self._encoding.pop(done, None))
             await asyncio.shield(encoding)
         if all(images.holds(message.frame_ids) for message in messages):
-            return self._dialect.encode(parameters, messages)
+            return self._remote.encode(parameters, messages)
         # The cache is so small that one run has pushed out another.
-        return await self._in_thread(self._dialect.encode, parameters, messages)
+        return await self._in_thread(self._remote.encode, parameters, messages)
 
     def warm(self, frame_ids: Sequence[str]) -> None:
         """See `Warms.warm`. As long as all is replayed, nothing is sent, and no picture is needed."""
         if self._sending:
-            self._dialect.images.run(tuple(frame_ids))
+            self._remote.images.run(tuple(frame_ids))
 
     async def _ask(
         self, key: str, attempt: int, sampling: dict, messages: Sequence[Message], sent: frozenset[str], body: Body
     ) -> Entry:
-        """Send a call until it has a final outcome or its tries are used up; every attempt is journalled."""
+        """Send a call until it has a final result or its tries are used up; every attempt is journalled."""
         tries, self._sending = 0, True
         while True:
             self._breaker.check()
@@ -203,67 +199,67 @@ class ChatPlayer:
             await self._set_aside(key, attempt, bound)
             paid_usd: float | None = None
             try:
-                outcome, latency_s = await self._send(body, sent, bound, f"{key}-{attempt}")
+                result, latency_s = await self._send(body, sent, bound, f"{key}-{attempt}")
                 self._counts["made"] += 1
                 self._counts["retried"] += tries > 0
-                entry = self._dialect.entry(
-                    key, attempt, sampling, excerpt_of(messages), body, outcome, latency_s=latency_s
+                entry = self._remote.entry(
+                    key, attempt, sampling, excerpt_of(messages), body, result, latency_s=latency_s
                 )
                 await self._ledger.write(entry)
                 self._paid_usd += entry.cost_usd
-                paid_usd = None if outcome.maybe_billed else entry.cost_usd
+                paid_usd = None if result.maybe_billed else entry.cost_usd
             except StepStopped:
                 paid_usd = 0.0  # It was stopped before it was sent.
                 raise
             finally:
                 await self._settle(key, attempt, paid_usd)
             attempt += 1
-            if outcome.final:
+            if result.final:
                 return entry
-            if outcome.refused_parameter:
-                await self._in_thread(self._dialect.drop, outcome.refused_parameter)
+            if result.refused_parameter:
+                await self._in_thread(self._remote.drop, result.refused_parameter)
             else:
                 self._breaker.check()
                 tries += 1
-                if outcome.kind == "server_error" and tries == 2:
+                if result.kind == "server_error" and tries == 2:
                     await self._suspect()
                 # Being asked to slow down is no fault of the call, so it may be tried for longer.
-                allowed = self.endpoint.retries * (4 if outcome.kind in ("rate_limited", "overloaded") else 1)
+                allowed = self.endpoint.retries * (4 if result.kind in ("rate_limited", "overloaded") else 1)
                 if tries > allowed:
-                    raise CallFailed(outcome.kind, f"{outcome.error} (tried {tries} times)", retryable=True)
-                await self._breaker.pause(_wait_s(key, tries, outcome.retry_after_s))
-            parameters = self._dialect.parameters(sampling)
+                    raise CallFailed(result.kind, f"{result.error} (tried {tries} times)", retryable=True)
+                await self._breaker.pause(_wait_s(key, tries, result.retry_after_s))
+            parameters = self._remote.parameters(sampling)
             if frozenset(parameters) != sent:
                 sent = frozenset(parameters)
                 body = await self._encode(parameters, messages)
 
-    async def _send(self, body: Body, sent: frozenset[str], bound: Bound, name: str) -> tuple[Outcome, float]:
-        """One request, once a place and the pace allow it; failures of every kind come back as an outcome."""
+    async def _send(self, body: Body, sent: frozenset[str], bound: Bound, name: str) -> tuple[CallResult, float]:
+        """One request, once a place and the pace allow it; failures of every kind come back as an result."""
         await self._requests.take()
         await self._tokens.take(bound.tokens)
         number = await self._gate.enter()
         began = time.perf_counter()
-        outcome: Outcome | None = None
+        result: CallResult | None = None
         try:
             self._breaker.check()
             self._breaker.sending()
-            outcome = await self._wire.ask(body.pieces, sent, name)
+            result = await ask(self._transport, body.pieces, sent, name)
         finally:
-            self._gate.leave(succeeded=outcome is not None and outcome.kind == "ok")
-        if outcome.input_tokens or outcome.output_tokens:
-            self._tokens.give_back(bound.tokens - outcome.input_tokens - outcome.output_tokens)
-        self._note(outcome, number)
-        return outcome, time.perf_counter() - began
+            self._gate.leave(succeeded=result is not None and result.kind == "ok")
+        if result.input_tokens or result.output_tokens:
+            self._tokens.give_back(bound.tokens - result.input_tokens - result.output_tokens)
+        self._note(result, number)
+        return result, time.perf_counter() - began
 
-    def _note(self, outcome: Outcome, number: int) -> None:
-        """What an outcome says about the server, as against the call."""
-        if outcome.kind == "stopped":
-            self._breaker.stop(f"{self.identity}: {outcome.error}; then run again")
-        elif outcome.kind in ("rate_limited", "overloaded"):
+    def _note(self, result: CallResult, number: int) -> None:
+        """What an result says about the server, as against the call."""
+        if result.kind == "stopped":
+            self._breaker.stop(f"{self.identity}: {result.error}; then run again")
+        elif result.kind in ("rate_limited", "overloaded"):
             self._gate.slow_down(number)
-            self._breaker.failed(outcome.error or "")
-        elif outcome.kind in ("server_error", "timeout", "connection", "malformed"):
-            self._breaker.failed(outcome.error or "")
+            self._breaker.failed(result.error or "")
+        elif result.kind in ("server_error", "timeout", "connection", "malformed"):
+            self._breaker.failed(result.error or "")
         else:
             self._breaker.answered()
             self._proven = True
@@ -273,8 +269,8 @@ class ChatPlayer:
         if self._proven:
             return
         self._proven = True
-        for name in await refused_parameters(self._wire, self.name, self.endpoint):
-            await self._in_thread(self._dialect.drop, name)
+        for name in await refused_parameters(self._transport, self.name, self.endpoint):
+            await self._in_thread(self._remote.drop, name)
 
     async def _set_aside(self, key: str, attempt: int, bound: Bound) -> None:
         """Wait until the cap has room for the most that a call can cost.
@@ -295,7 +291,7 @@ class ChatPlayer:
                 balance = self._budget.balance()
                 raise BudgetSpent(
                     f"the cap of ${balance.cap_usd:.2f} leaves no room for a call of at most ${bound.cost_usd:.4f}: "
-                    f"${balance.paid_usd:.4f} paid, ${balance.aside_usd:.4f} set aside for calls under way or of unknown outcome; "
+                    f"${balance.paid_usd:.4f} paid, ${balance.aside_usd:.4f} set aside for calls under way or of unknown result; "
                     f"raise distill.budget_usd and run again: what was answered is kept"
                 )
             self._settled.clear()

@@ -1,71 +1,45 @@
-"""Opening a server: the client, the key, and which model answers there."""
+"""Opening a server, and learning which model it serves."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
-from distill.client.dialect import identity_of
-from distill.errors import EndpointDown, StepStopped
+from distill.client.aiohttp_transport import AiohttpTransport
+from distill.client.endpoints import api_key_of, identity_of
+from distill.client.errors import EndpointDown
+from distill.client.transport import Transport
 from distill.storage.ledger import Ledger
-from videozoomer.settings.model import Endpoint, Recipe
+from videozoomer.settings.model import Endpoint
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
-    from distill.client.wire import Wire
+
+def open_transport(endpoint: Endpoint) -> Transport:
+    """To be opened, used and closed on one event loop; raises StepStopped when the API key's variable is not set."""
+    return AiohttpTransport(endpoint)
 
 
-def key_of(endpoint: Endpoint) -> str | None:
-    """The server's key; None where it needs none.
-
-    Raises:
-        StepStopped: the variable that holds it is not set.
-    """
-    name = endpoint.api_key_env
-    if name is None:
-        return None
-    if not (key := os.environ.get(name, "")):
-        raise StepStopped(
-            f"the environment variable {name} is not set; it must hold the key of {identity_of(endpoint)}"
-        )
-    return key
-
-
-def proxy_of(endpoint: Endpoint) -> str | None:
-    """The proxy that the environment (`https_proxy`, `no_proxy` ...) sets for a server; its URL may hold name and password."""
-    url = urlsplit(endpoint.base_url)
-    return None if proxy_bypass(url.hostname or "") else getproxies().get(url.scheme)
-
-
-def servers_of(recipe: Recipe) -> list[Endpoint]:
-    """The servers that a recipe asks: teachers and judge, each model of each server once."""
-    named = [recipe.teacher, *(teacher.endpoint for teacher in recipe.distill.more_teachers), recipe.filters.judge]
-    return list({(identity_of(one), one.model): one for one in named if one is not None}.values())
-
-
-def open_client(endpoint: Endpoint) -> AsyncOpenAI:
-    """The client for files and batches, with the same error as `key_of`."""
+def open_batch_client(endpoint: Endpoint) -> AsyncOpenAI:
+    """The client for files and batches; the same error as `open_transport`."""
     from openai import AsyncOpenAI
 
-    return AsyncOpenAI(base_url=endpoint.base_url, api_key=key_of(endpoint) or "none", timeout=endpoint.timeout_s)
+    return AsyncOpenAI(base_url=endpoint.base_url, api_key=api_key_of(endpoint) or "none", timeout=endpoint.timeout_s)
 
 
-async def first_model(wire: Wire, endpoint: Endpoint, ledger: Ledger) -> str:
-    """The first model that a server lists; where it is away, the one it listed before, which is enough to replay.
+async def first_model(transport: Transport, endpoint: Endpoint, ledger: Ledger) -> str:
+    """The first model that a server lists. If it does not respond, the one it listed before, which is enough to replay.
 
     Raises:
-        EndpointDown: it is away and never listed any, or lists none.
+        EndpointDown: it lists no model, or does not respond and never listed one.
     """
     identity = identity_of(endpoint)
-    listed = await wire.models()
+    listed = await transport.models()
     if isinstance(listed, str):
         if (known := ledger.fact(identity, "model")) is None:
             raise EndpointDown(
-                f"{identity} does not list its models ({listed}); start it, mend base_url, or name the model in the recipe"
+                f"{identity} does not list its models ({listed}); start it, check base_url, or name the model in the recipe"
             )
         return known
     if not listed:

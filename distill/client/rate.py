@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-from distill.errors import EndpointDown
+from distill.client.errors import EndpointDown
 
 
 class Gate:

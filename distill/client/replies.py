@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from distill.client.calls import CallResult
 from videozoomer.protocol.parsing import STOP, ZOOM
 
 DROPPABLE = ("stop", "seed", "top_p", "temperature", "max_tokens")
@@ -56,34 +56,13 @@ class _Completion(_Lenient):
     usage: _Usage | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """One attempt's result. `kind` is `ok` or from the kinds in `distill.errors`, or `stopped` for the whole step."""
-
-    kind: str
-    final: bool
-    text: str | None = None
-    finish_reason: str | None = None
-    input_tokens: int = 0
-    cached_tokens: int = 0
-    output_tokens: int = 0
-    error: str | None = None
-    retry_after_s: float | None = None
-    refused_parameter: str | None = None
-    """Set where the call can go at once without this parameter."""
-    uncounted: bool = False
-    """Whether the server answered but did not say how many tokens it counts."""
-    maybe_billed: bool = False
-    """Whether the provider may have done the work although no answer came."""
-
-
-def read_completion(body: str, *, stop_sent: bool) -> Outcome:
+def read_completion(body: str, *, stop_sent: bool) -> CallResult:
     """A 200 answer. Tokens count even where the reply is of no use: they are paid."""
     try:
         completion = _completion(body)
     except (ValidationError, ValueError, RecursionError) as error:
         problem = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
-        return Outcome(
+        return CallResult(
             "malformed", False, maybe_billed=True, error=f"the reply is no chat completion ({problem}): {body[:200]!r}"
         )
     usage = completion.usage or _Usage()
@@ -95,19 +74,19 @@ def read_completion(body: str, *, stop_sent: bool) -> Outcome:
         "uncounted": usage.prompt_tokens is None,
     }
     if not completion.choices:
-        return Outcome("empty_reply", True, error="the server answered with no choices", **tokens)
+        return CallResult("empty_reply", True, error="the server answered with no choices", **tokens)
     choice = completion.choices[0]
     text, reason = choice.message.content, choice.finish_reason
     text = None if text is None else clean_text(text)
     if reason == "content_filter" or choice.message.refusal:
-        return Outcome(
+        return CallResult(
             "refused", True, text, reason, error=choice.message.refusal or "stopped by a content filter", **tokens
         )
     if reason == "length":
-        return Outcome("cut_off", True, text, reason, error="the reply reached max_tokens before its end", **tokens)
+        return CallResult("cut_off", True, text, reason, error="the reply reached max_tokens before its end", **tokens)
     if text is None:
-        return Outcome("empty_reply", True, None, reason, error="the reply has no text", **tokens)
-    return Outcome("ok", True, close_zoom(text) if stop_sent and reason == "stop" else text, reason, **tokens)
+        return CallResult("empty_reply", True, None, reason, error="the reply has no text", **tokens)
+    return CallResult("ok", True, close_zoom(text) if stop_sent and reason == "stop" else text, reason, **tokens)
 
 
 def _completion(body: str) -> _Completion:
@@ -129,36 +108,36 @@ def close_zoom(text: str) -> str:
     return text + STOP if opened and STOP not in call else text
 
 
-def read_refusal(status: int, body: str, headers: dict[str, str], sent: frozenset[str]) -> Outcome:
+def read_refusal(status: int, body: str, headers: dict[str, str], sent: frozenset[str]) -> CallResult:
     """An answer that is an error. `sent` holds the names of the parameters in the request."""
     sentence = f"HTTP {status}: {body[:500]}"
     if status == 429:
         if re.search(r"insufficient_quota|billing", body):
-            return Outcome("stopped", False, error=f"the account has no credit left ({sentence})")
-        return Outcome("rate_limited", False, error=sentence, retry_after_s=_retry_after(headers))
+            return CallResult("stopped", False, error=f"the account has no credit left ({sentence})")
+        return CallResult("rate_limited", False, error=sentence, retry_after_s=_retry_after(headers))
     if status in (401, 403) and not _CONTENT.search(body):
-        return Outcome(
+        return CallResult(
             "stopped", False, error=f"the server refuses the key; set the variable that api_key_env names ({sentence})"
         )
     if status == 404:
-        return Outcome(
+        return CallResult(
             "stopped", False, error=f"the server has no such model or path; check base_url and model ({sentence})"
         )
     if status in (408, 425):
-        return Outcome("timeout", False, error=sentence, retry_after_s=_retry_after(headers))
+        return CallResult("timeout", False, error=sentence, retry_after_s=_retry_after(headers))
     if status in (409, 500) or status > 500:
         kind = "overloaded" if status in (502, 503, 504, 529) else "server_error"
-        return Outcome(kind, False, error=sentence, retry_after_s=_retry_after(headers))
+        return CallResult(kind, False, error=sentence, retry_after_s=_retry_after(headers))
     if status == 413:
-        return Outcome("too_large", True, error=sentence)
+        return CallResult("too_large", True, error=sentence)
     if _OVERFLOW.search(body) and "max_completion_tokens" not in body:
-        return Outcome("context_overflow", True, error=sentence)
+        return CallResult("context_overflow", True, error=sentence)
     if _CONTENT.search(body):
-        return Outcome("refused", True, error=sentence)
+        return CallResult("refused", True, error=sentence)
     for name in DROPPABLE:
         if name in sent and re.search(rf"\b{name}\b", body) and _NOT_TAKEN.search(body):
-            return Outcome("bad_request", False, error=sentence, refused_parameter=name)
-    return Outcome("bad_request", True, error=sentence)
+            return CallResult("bad_request", False, error=sentence, refused_parameter=name)
+    return CallResult("bad_request", True, error=sentence)
 
 
 def _retry_after(headers: dict[str, str]) -> float | None:

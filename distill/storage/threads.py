@@ -7,7 +7,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
 from typing import Generic, TypeVar
@@ -26,6 +26,16 @@ def stand_back() -> None:
     if hasattr(os, "SCHED_BATCH"):
         with contextlib.suppress(OSError):  # A container may forbid it; all works without.
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+
+
+def run_blocking(collect: Callable[[], Awaitable[T]]) -> T:
+    """Run a coroutine function to its end, also when the caller's thread has a running event loop (a notebook)."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(collect())
+    with ThreadPoolExecutor(1, thread_name_prefix="episodes") as aside:
+        return aside.submit(lambda: asyncio.run(collect())).result()
 
 
 class Flusher(Generic[T]):

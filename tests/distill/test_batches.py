@@ -4,12 +4,12 @@ import pytest
 from batch_server import BatchServer
 from distill_world import frames_at, make_items
 
-from distill.client.batches import answer_in_batches, first_turns, judge_calls
+from distill.client.batch_api import answer_in_batches
 from distill.client.chat import ChatPlayer
-from distill.errors import EndpointDown
+from distill.client.errors import EndpointDown
 from distill.exemplars import exemplar_jobs, play_exemplars
-from distill.judge import Case, judge_cases
-from distill.rollouts import play_all
+from distill.judge import Case, judge_calls, judge_cases
+from distill.rollouts import first_turns, play_all
 from distill.storage.budget import Budget
 from distill.storage.frames import FrameStore
 from distill.storage.ledger import Ledger, read_entries
@@ -118,7 +118,7 @@ def test_a_server_without_batches_says_so(store, tmp_path):
 @pytest.mark.parametrize("enough", [None, 1])
 def test_a_recipe_that_says_so_plays_first_turns_by_batch(store, tmp_path, enough, monkeypatch):
     monkeypatch.setattr(
-        "distill.client.batches.answer_in_batches.__kwdefaults__", answer_in_batches.__kwdefaults__ | {"poll_s": 0.01}
+        "distill.client.batch_api.answer_in_batches.__kwdefaults__", answer_in_batches.__kwdefaults__ | {"poll_s": 0.01}
     )
     items, settings = make_items(store, 3), DistillSettings(samples=2, enough_correct=enough)
     with BatchServer() as server, Ledger(tmp_path / "l.sqlite") as ledger:

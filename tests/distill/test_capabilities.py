@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from assets.workspace import Workspace
 from distill.client.capabilities import find_capabilities
 from distill.client.chat import ChatPlayer
-from distill.errors import EndpointDown
+from distill.client.errors import EndpointDown
 from distill.estimate import Assumed, estimate_run
 from distill.exemplars import exemplar_jobs
 from distill.rollouts import play_all

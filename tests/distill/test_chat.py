@@ -14,7 +14,7 @@ from distill_world import frames_at, make_items
 
 from distill.client.chat import ChatPlayer
 from distill.client.encoding import ImageCache
-from distill.errors import CallFailed, EndpointDown, StepStopped
+from distill.client.errors import CallFailed, EndpointDown, StepStopped
 from distill.exemplars import exemplar_jobs
 from distill.items import EpisodeJob
 from distill.rollouts import play_all
@@ -253,7 +253,9 @@ def test_costs_follow_the_prices(store, tmp_path):
 
 def test_importing_the_room_loads_no_client_and_no_model_library():
     heavy = {"openai", "aiohttp", "torch", "transformers", "dagster", "polars"}
-    code = f"import sys, distill.chat, distill.batches, distill.judge, distill.journal; print(sorted({heavy!r} & set(sys.modules)))"
+    code = (
+        f"import sys, distill.client.chat, distill.rollouts, distill.judge; print(sorted({heavy!r} & set(sys.modules)))"
+    )
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
     )

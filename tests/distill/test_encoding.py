@@ -11,8 +11,8 @@ from distill_world import frames_at, make_items
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distill.client.dialect import Dialect
 from distill.client.encoding import ImageCache, encode_request
+from distill.client.remote_model import RemoteModel
 from distill.client.replies import clean_text, close_zoom, read_completion, read_refusal
 from distill.items import EpisodeJob
 from distill.rollouts import begin
@@ -81,50 +81,50 @@ def test_keys_are_equal_only_for_equal_calls(one, two, sampling):
 @pytest.fixture
 def world(tmp_path):
     with FrameStore(tmp_path / "f.sqlite") as store, Ledger(tmp_path / "l.sqlite") as ledger:
-        yield store, Dialect(Endpoint(base_url="http://one/v1", identity="e"), "m", ledger, store, "episode", 2**20)
+        yield store, RemoteModel(Endpoint(base_url="http://one/v1", identity="e"), "m", ledger, store, "episode", 2**20)
 
 
 def test_what_changes_a_call_changes_its_key(world, monkeypatch):
-    store, dialect = world
+    store, remote = world
     item = make_items(store, 2)[0]
     messages = begin(EpisodeJob(item, "exemplar"), Protocol(), PROMPTS).messages
-    key = dialect.key(dialect.sampling(0, 1.0), messages)
-    assert key == dialect.key(
-        dialect.sampling(0, 1.0), begin(EpisodeJob(make_items(store, 5)[0], "exemplar"), Protocol(), PROMPTS).messages
+    key = remote.key(remote.sampling(0, 1.0), messages)
+    assert key == remote.key(
+        remote.sampling(0, 1.0), begin(EpisodeJob(make_items(store, 5)[0], "exemplar"), Protocol(), PROMPTS).messages
     )
     others = {
-        dialect.key(dialect.sampling(1, 1.0), messages),
-        dialect.key(dialect.sampling(0, 0.9), messages),
-        dialect.key(
-            dialect.sampling(0, 1.0), begin(EpisodeJob(item, "exemplar"), Protocol(max_zooms=2), PROMPTS).messages
+        remote.key(remote.sampling(1, 1.0), messages),
+        remote.key(remote.sampling(0, 0.9), messages),
+        remote.key(
+            remote.sampling(0, 1.0), begin(EpisodeJob(item, "exemplar"), Protocol(max_zooms=2), PROMPTS).messages
         ),
-        dialect.key(
-            dialect.sampling(0, 1.0),
+        remote.key(
+            remote.sampling(0, 1.0),
             begin(EpisodeJob(make_items(store, 2, overview=5)[0], "exemplar"), Protocol(), PROMPTS).messages,
         ),
     }
     monkeypatch.setattr(keys, "VERSION", "next")
-    others.add(dialect.key(dialect.sampling(0, 1.0), messages))
+    others.add(remote.key(remote.sampling(0, 1.0), messages))
     assert len(others) == 5 and key not in others
 
 
 def test_an_address_may_change_under_a_named_identity(world):
-    _, dialect = world
-    moved = dialect.endpoint.model_copy(update={"base_url": "http://two/v1"})
-    again = Dialect(moved, "m", dialect._ledger, dialect.images._store, "episode", 2**20)
+    _, remote = world
+    moved = remote.endpoint.model_copy(update={"base_url": "http://two/v1"})
+    again = RemoteModel(moved, "m", remote._ledger, remote.images._store, "episode", 2**20)
     ask = (Message("user", (Text("x"),)),)
-    assert again.key(again.sampling(0, 1.0), ask) == dialect.key(dialect.sampling(0, 1.0), ask)
+    assert again.key(again.sampling(0, 1.0), ask) == remote.key(remote.sampling(0, 1.0), ask)
 
 
 def test_a_refused_parameter_does_not_change_the_key(world):
-    _, dialect = world
+    _, remote = world
     ask = (Message("user", (Text("x"),)),)
-    key = dialect.key(dialect.sampling(0, 1.0), ask)
-    dialect.drop("stop")
-    dialect.drop("max_tokens")
-    sent = dialect.parameters(dialect.sampling(0, 1.0))
+    key = remote.key(remote.sampling(0, 1.0), ask)
+    remote.drop("stop")
+    remote.drop("max_tokens")
+    sent = remote.parameters(remote.sampling(0, 1.0))
     assert "stop" not in sent and sent["max_completion_tokens"] == 2048 and "max_tokens" not in sent
-    assert dialect.key(dialect.sampling(0, 1.0), ask) == key
+    assert remote.key(remote.sampling(0, 1.0), ask) == key
 
 
 def test_the_cache_keeps_to_its_bound_and_encodes_a_frame_once(world):

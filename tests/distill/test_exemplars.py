@@ -6,8 +6,8 @@ from collections import Counter
 import pytest
 from distill_world import frames_at, make_items
 
+from distill.client.calls import Reply
 from distill.exemplars import exemplar_jobs, play_exemplars
-from distill.player import Reply
 from distill.probes import overview_probe_jobs
 from distill.rollouts import play_all
 from distill.storage.frames import FrameStore

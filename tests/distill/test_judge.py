@@ -6,7 +6,7 @@ import pytest
 from chat_server import ChatServer
 
 from distill.client.chat import ChatPlayer
-from distill.errors import EndpointDown
+from distill.client.errors import EndpointDown
 from distill.judge import Case, agreement, agreement_rate, compare_with_rules, judge_cases, judge_rows, read_verdict
 from distill.storage.frames import FrameStore
 from distill.storage.ledger import Ledger, read_entries

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from distill.client.chat import ChatPlayer
 from distill.client.costs import cost_usd, frame_tokens, upper_bound
-from distill.errors import BudgetSpent, EndpointDown
+from distill.client.errors import BudgetSpent, EndpointDown
 from distill.exemplars import exemplar_jobs
 from distill.rollouts import play_all
 from distill.storage.budget import Budget

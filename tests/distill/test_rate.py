@@ -8,8 +8,9 @@ from chat_server import STORM, ChatServer
 from distill_world import frames_at, make_items
 
 from distill.client.chat import ChatPlayer
+from distill.client.errors import FINAL_KINDS, PASSING_KINDS, EndpointDown
 from distill.client.rate import Gate, Pace
-from distill.errors import EPISODE_KINDS, FINAL_KINDS, PASSING_KINDS, EndpointDown
+from distill.errors import EPISODE_KINDS
 from distill.exemplars import exemplar_jobs
 from distill.rollouts import play_all
 from distill.storage.frames import FrameStore

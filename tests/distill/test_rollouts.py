@@ -6,9 +6,9 @@ import threading
 import pytest
 from distill_world import frames_at, make_items
 
+from distill.client.calls import Reply
 from distill.exemplars import exemplar_jobs
 from distill.items import EpisodeJob
-from distill.player import Reply
 from distill.probes import probe_jobs
 from distill.records import RecordError, to_episode
 from distill.reflections import chosen_openings, reflection_jobs

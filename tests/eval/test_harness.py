@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from distill.errors import CallFailed
+from distill.client.calls import Reply
+from distill.client.errors import CallFailed
 from distill.items import QuestionItem
-from distill.player import Reply
 from distill.storage.frames import FrameStore
 from eval.harness import draw, evaluate, evaluation_jobs
 from eval.metrics import GAIN

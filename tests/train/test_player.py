@@ -106,7 +106,7 @@ def test_special_tokens_are_never_written(player, conversations):
 
 
 def test_a_conversation_that_leaves_no_room_fails_alone(player, shards, conversations, monkeypatch):
-    from distill.player import CallFailed
+    from distill.client.errors import CallFailed
 
     lengths = [
         len(

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-from distill.errors import CallFailed
+from distill.client.errors import CallFailed
 from train.policy.generate import Prompt, Written, generate
 from train.policy.pixels import FramePixels
 from train.policy.policy import Policy

@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from distill.chat_server import ChatMessage, RequestError, completion, read_request
-from distill.errors import CallFailed
+from distill.client.errors import CallFailed
 from train.policy.generate import Written
 from train.policy.policy import load_weights
 from train.policy.tokens import CheckpointError

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from distill.player import Reply
+from distill.client.calls import Reply
 from train.policy.policy import Policy, load_policy, quiet
 from train.serving.batching import Batcher, Call
 from videozoomer.protocol import Message

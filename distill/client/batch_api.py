@@ -11,40 +11,28 @@ import asyncio
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distill.client.connection import first_model, open_client
+from distill.client.calls import Call, CallResult
+from distill.client.connection import first_model, open_batch_client, open_transport
 from distill.client.costs import upper_bound
-from distill.client.dialect import Dialect, excerpt_of
 from distill.client.encoding import Body
-from distill.client.replies import Outcome, read_completion, read_refusal
-from distill.client.wire import Wire
-from distill.errors import EndpointDown
-from distill.items import EpisodeJob
-from distill.records import RecordError
-from distill.rollouts import begin, run_blocking
+from distill.client.errors import EndpointDown
+from distill.client.remote_model import RemoteModel, excerpt_of
+from distill.client.replies import read_completion, read_refusal
 from distill.storage.budget import Budget
 from distill.storage.frames import FrameStore
 from distill.storage.ledger import Ledger
-from videozoomer.protocol import Message, Prompts, Protocol
+from distill.storage.threads import run_blocking
 from videozoomer.settings.model import Endpoint
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
-    from distill.judge import Case
-
 _NAME = "batch:"
-
-
-@dataclass(frozen=True, slots=True)
-class BatchCall:
-    messages: Sequence[Message]
-    sample: int
-    temperature: float
 
 
 @dataclass
@@ -75,25 +63,8 @@ class _Sent:
     parameters: tuple[str, ...]
 
 
-def first_turns(jobs: Iterable[EpisodeJob], protocol: Protocol, prompts: Prompts) -> Iterator[BatchCall]:
-    """The first call of each episode: the one that needs no answer before it."""
-    for job in jobs:
-        try:
-            messages = begin(job, protocol, prompts).messages
-        except RecordError:
-            continue  # Playing the job makes a row that says why.
-        yield BatchCall(messages, job.sample, job.temperature)
-
-
-def judge_calls(cases: Iterable[Case], prompts: Prompts) -> Iterator[BatchCall]:
-    from distill.judge import judge_messages
-
-    for case in cases:
-        yield BatchCall(judge_messages(case, prompts), 0, 0.0)
-
-
 def answer_in_batches(
-    calls: Iterable[BatchCall],
+    calls: Iterable[Call],
     endpoint: Endpoint,
     ledger: Ledger,
     store: FrameStore,
@@ -117,11 +88,11 @@ def answer_in_batches(
     async def run() -> Tally:
         from openai import APIError
 
-        client, wire = open_client(endpoint), Wire(endpoint)
+        client, transport = open_batch_client(endpoint), open_transport(endpoint)
         try:
-            model = endpoint.model or await first_model(wire, endpoint, ledger)
-            dialect = Dialect(endpoint, model, ledger, store, purpose, 64 * 2**20)
-            batches = _Batches(client, dialect, ledger, budget, on_state or (lambda text: None))
+            model = endpoint.model or await first_model(transport, endpoint, ledger)
+            remote = RemoteModel(endpoint, model, ledger, store, purpose, 64 * 2**20)
+            batches = _Batches(client, remote, ledger, budget, on_state or (lambda text: None))
             until = time.monotonic() + wait_s
             await batches.collect(poll_s, until)
             for part in batches.parts(calls, max_requests, max_bytes):
@@ -131,7 +102,7 @@ def answer_in_batches(
         except APIError as error:
             raise EndpointDown(f"{endpoint.base_url}: {error}; what was sent is noted: run again to go on") from error
         finally:
-            await wire.close()
+            await transport.close()
             await client.close()
 
     return run_blocking(run)
@@ -139,29 +110,32 @@ def answer_in_batches(
 
 class _Batches:
     def __init__(
-        self, client: AsyncOpenAI, dialect: Dialect, ledger: Ledger, budget: Budget | None, say: Callable[[str], object]
+        self,
+        client: AsyncOpenAI,
+        remote: RemoteModel,
+        ledger: Ledger,
+        budget: Budget | None,
+        say: Callable[[str], object],
     ) -> None:
-        self.client, self.dialect, self.ledger, self.budget, self.say = client, dialect, ledger, budget, say
+        self.client, self.remote, self.ledger, self.budget, self.say = client, remote, ledger, budget, say
         self.tally = Tally()
         self.folder = ledger.path.with_name(ledger.path.name + ".batches")
 
-    def parts(
-        self, calls: Iterable[BatchCall], max_requests: int, max_bytes: int
-    ) -> Iterator[tuple[Path, list[_Sent]]]:
+    def parts(self, calls: Iterable[Call], max_requests: int, max_bytes: int) -> Iterator[tuple[Path, list[_Sent]]]:
         """Files of requests for the calls that the ledger does not know, each within the limits."""
         self.folder.mkdir(exist_ok=True)
         path, lines, size, seen = self.folder / "next.jsonl", [], 0, set()
         handle = path.open("wb")
         try:
             for call in calls:
-                sampling = self.dialect.sampling(call.sample, call.temperature)
-                key = self.dialect.key(sampling, call.messages)
+                sampling = self.remote.sampling(call.sample, call.temperature)
+                key = self.remote.key(sampling, call.messages)
                 if key in seen or self.ledger.replay(key) is not None:
                     self.tally.known += 1
                     continue
                 seen.add(key)
-                parameters = self.dialect.parameters(sampling)
-                body = self.dialect.encode(parameters, call.messages)
+                parameters = self.remote.parameters(sampling)
+                body = self.remote.encode(parameters, call.messages)
                 sent = _Sent(
                     key,
                     self.ledger.next_attempt(key),
@@ -205,7 +179,7 @@ class _Batches:
 
     async def collect(self, poll_s: float, until: float) -> None:
         """Wait for the batches under way, and journal what they bring."""
-        while waiting := self.ledger.facts(self.dialect.identity, _NAME):
+        while waiting := self.ledger.facts(self.remote.identity, _NAME):
             for fact, value in waiting.items():
                 name, noted = fact.removeprefix(_NAME), json.loads(value)
                 batch_id = noted["batch"] or await self._make(name, noted["file"])
@@ -219,7 +193,7 @@ class _Batches:
                     )
                 else:
                     self.say(f"batch {batch_id} is {batch.status}")
-            if not (left := self.ledger.facts(self.dialect.identity, _NAME)):
+            if not (left := self.ledger.facts(self.remote.identity, _NAME)):
                 return
             if time.monotonic() >= until:
                 self.tally.unfinished = sum(len(self._kept(fact.removeprefix(_NAME))) for fact in left)
@@ -252,36 +226,36 @@ class _Batches:
         for line in sent.values():
             # Neither answered nor refused: the batch ended before its turn. Live calls or the next batch ask again.
             await self._journal_one(
-                line, Outcome("timeout", False, error=f"the batch was {batch.status} before this call's turn")
+                line, CallResult("timeout", False, error=f"the batch was {batch.status} before this call's turn")
             )
         await self._forget(name)
         self.say(f"batch {batch.id} is {batch.status}")
 
-    async def _journal_one(self, line: _Sent, outcome: Outcome) -> None:
+    async def _journal_one(self, line: _Sent, result: CallResult) -> None:
         body = Body((), line.digest, line.text_bytes, line.image_tokens)
-        entry = self.dialect.entry(
+        entry = self.remote.entry(
             line.key,
             line.attempt,
             {"sample": line.sample, "temperature": line.temperature},
             line.excerpt,
             body,
-            outcome,
+            result,
             latency_s=0.0,
-            price_share=self.dialect.endpoint.prices.batch_share,
+            price_share=self.remote.endpoint.prices.batch_share,
         )
         await self.ledger.write(entry)
         if self.budget is not None:
             await asyncio.to_thread(self.budget.settle, self.ledger, line.key, line.attempt, entry.cost_usd)
-        if outcome.refused_parameter:
-            self.dialect.drop(outcome.refused_parameter)
-        self.tally.answered += outcome.kind == "ok"
-        self.tally.failed += outcome.kind != "ok"
+        if result.refused_parameter:
+            self.remote.drop(result.refused_parameter)
+        self.tally.answered += result.kind == "ok"
+        self.tally.failed += result.kind != "ok"
 
     def _set_aside(self, line: _Sent) -> bool:
         if self.budget is None:
             return True
-        prices = self.dialect.endpoint.prices
-        most = upper_bound(self.dialect.endpoint, line.text_bytes, line.image_tokens).cost_usd * prices.batch_share
+        prices = self.remote.endpoint.prices
+        most = upper_bound(self.remote.endpoint, line.text_bytes, line.image_tokens).cost_usd * prices.batch_share
         return self.budget.set_aside(self.ledger, line.key, line.attempt, most)
 
     def _keep(self, name: str, lines: list[_Sent]) -> None:
@@ -292,19 +266,21 @@ class _Batches:
         return [_Sent(**(row | {"parameters": tuple(row["parameters"])})) for row in rows]
 
     async def _note(self, name: str, value: dict) -> None:
-        await asyncio.to_thread(self.ledger.learn, self.dialect.identity, _NAME + name, json.dumps(value))
+        await asyncio.to_thread(self.ledger.learn, self.remote.identity, _NAME + name, json.dumps(value))
 
     async def _forget(self, name: str) -> None:
-        await asyncio.to_thread(self.ledger.unlearn, self.dialect.identity, _NAME + name)
+        await asyncio.to_thread(self.ledger.unlearn, self.remote.identity, _NAME + name)
         (self.folder / f"{name}.json").unlink(missing_ok=True)
 
 
-def _read(answer: dict, line: _Sent) -> Outcome:
+def _read(answer: dict, line: _Sent) -> CallResult:
     if (response := answer.get("response")) is None:
         error = answer.get("error") or {}
-        return Outcome("timeout", False, error=f"the batch gave no answer: {error.get('message') or error.get('code')}")
+        return CallResult(
+            "timeout", False, error=f"the batch gave no answer: {error.get('message') or error.get('code')}"
+        )
     text = json.dumps(response["body"])
     if response["status_code"] == 200:
         return read_completion(text, stop_sent="stop" in line.parameters)
-    outcome = read_refusal(response["status_code"], text, {}, frozenset(line.parameters))
-    return outcome if outcome.kind != "stopped" else Outcome("server_error", False, error=outcome.error)
+    result = read_refusal(response["status_code"], text, {}, frozenset(line.parameters))
+    return result if result.kind != "stopped" else CallResult("server_error", False, error=result.error)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+from distill.client.calls import CallResult
 from distill.client.costs import cost_usd, frame_tokens, upper_bound
 from distill.client.encoding import Body, ImageCache, encode_request
-from distill.client.replies import Outcome
+from distill.client.endpoints import identity_of
 from distill.storage.frames import FrameStore
 from distill.storage.keys import call_key
 from distill.storage.ledger import Entry, Ledger
@@ -16,7 +17,7 @@ from videozoomer.protocol.parsing import STOP
 from videozoomer.settings.model import Endpoint
 
 
-class Dialect:
+class RemoteModel:
     """One endpoint, one model, and what the server was found to refuse."""
 
     def __init__(
@@ -74,18 +75,18 @@ class Dialect:
         sampling: dict,
         excerpt: str,
         body: Body,
-        outcome: Outcome,
+        result: CallResult,
         *,
         latency_s: float,
         price_share: float = 1.0,
     ) -> Entry:
         """What is journalled of an attempt; `price_share` is below 1 for a batched call."""
         prices = self.endpoint.prices
-        if outcome.uncounted:
+        if result.uncounted:
             # A reply without a count is priced at the most that it can have cost, so that a cap holds.
             cost = upper_bound(self.endpoint, body.text_bytes, body.image_tokens).cost_usd
         else:
-            cost = cost_usd(prices, outcome.input_tokens, outcome.cached_tokens, outcome.output_tokens)
+            cost = cost_usd(prices, result.input_tokens, result.cached_tokens, result.output_tokens)
         return Entry(
             key=key,
             attempt=attempt,
@@ -96,16 +97,16 @@ class Dialect:
             sample=sampling["sample"],
             temperature=sampling["temperature"],
             request_digest=body.digest,
-            outcome=outcome.kind,
-            final=outcome.final,
-            reply=outcome.text,
-            finish_reason=outcome.finish_reason,
-            input_tokens=outcome.input_tokens,
-            cached_tokens=outcome.cached_tokens,
-            output_tokens=outcome.output_tokens,
+            outcome=result.kind,
+            final=result.final,
+            reply=result.text,
+            finish_reason=result.finish_reason,
+            input_tokens=result.input_tokens,
+            cached_tokens=result.cached_tokens,
+            output_tokens=result.output_tokens,
             cost_usd=cost * price_share,
             latency_s=latency_s,
-            error=outcome.error,
+            error=result.error,
             dropped=",".join(self.dropped),
             excerpt=excerpt,
         )
@@ -114,7 +115,3 @@ class Dialect:
 def excerpt_of(messages: Sequence[Message]) -> str:
     """End of the text that is sent last."""
     return messages[-1].text[-400:]
-
-
-def identity_of(endpoint: Endpoint) -> str:
-    return endpoint.identity or endpoint.base_url

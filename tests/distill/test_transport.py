@@ -1,4 +1,4 @@
-"""The way of a body to the server: whole and in order, whatever the socket takes at once, over plain TCP and over TLS."""
+"""A request body reaches the server whole and in order, however little the socket accepts at once, over TCP and over TLS."""
 
 import asyncio
 import hashlib
@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from chat_server import ChatServer
 
-from distill.client.connection import proxy_of
-from distill.client.wire import Wire
+from distill.client.connection import open_transport
+from distill.client.endpoints import proxy_of
 from videozoomer.settings.model import Endpoint
 
 CERTIFICATE = Path(__file__).with_name("localhost.pem")
@@ -50,19 +50,19 @@ async def a_slow_server(connections):
 
 @pytest.mark.parametrize("count", [1, 40, 2500])
 def test_a_body_arrives_as_it_is_however_little_the_socket_takes(count):
-    async def ask():
+    async def post_all():
         connections = []
         server, url = await a_slow_server(connections)
-        wire = Wire(Endpoint(base_url=url))
+        transport = open_transport(Endpoint(base_url=url))
         try:
             sent = [pieces_of(count, seed) for seed in range(3)]
-            answers = [await wire.send(pieces) for pieces in sent]
+            answers = [await transport.post(pieces) for pieces in sent]
             return sent, [json.loads(answer.text)["digest"] for answer in answers], len(connections)
         finally:
-            await wire.close()
+            await transport.close()
             server.close()
 
-    sent, told, connections = asyncio.run(ask())
+    sent, told, connections = asyncio.run(post_all())
     assert told == [hashlib.sha256(b"".join(pieces)).hexdigest() for pieces in sent] and connections == 1
 
 
@@ -70,12 +70,13 @@ def test_a_body_goes_over_tls_to_a_server_whose_certificate_is_known():
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(CERTIFICATE)
     code = (
-        "import asyncio, sys; from distill.wire import Wire; from recipes.model import Endpoint; from test_wire import pieces_of\n"
-        "async def ask():\n"
-        "    wire = Wire(Endpoint(base_url=sys.argv[1]))\n"
-        "    try: print((await wire.ask(pieces_of(400), frozenset(), 'k')).kind)\n"
-        "    finally: await wire.close()\n"
-        "asyncio.run(ask())"
+        "import asyncio, sys; from distill.client.connection import open_transport; from distill.client.transport import ask\n"
+        "from test_transport import pieces_of; from videozoomer.settings.model import Endpoint\n"
+        "async def main():\n"
+        "    transport = open_transport(Endpoint(base_url=sys.argv[1]))\n"
+        "    try: print((await ask(transport, pieces_of(400), frozenset(), 'k')).kind)\n"
+        "    finally: await transport.close()\n"
+        "asyncio.run(main())"
     )
     with ChatServer(tls=context) as server:
 

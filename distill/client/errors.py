@@ -1,0 +1,50 @@
+"""How a call or a whole step can fail. Tables, ledger and funnel share the names of the kinds."""
+
+from __future__ import annotations
+
+from distill.client.calls import Reply
+
+FINAL_KINDS = {
+    "bad_request": "the server rejects the request",
+    "refused": "the provider's content filter or the model declined",
+    "context_overflow": "the conversation is longer than the model's context",
+    "too_large": "the request has more bytes or images than the server accepts",
+    "cut_off": "the reply reached max_tokens before its end",
+    "empty_reply": "the server replied without any text",
+}
+"""Failures that a retry would not change: recorded in the ledger once, replayed from then on."""
+
+PASSING_KINDS = {
+    "rate_limited": "the server asks to slow down (429)",
+    "overloaded": "the server is too busy or still starting (502, 503, 504, 529)",
+    "server_error": "the server failed (other 5xx)",
+    "timeout": "no reply in time",
+    "connection": "the connection failed or was lost",
+    "malformed": "the reply is not the JSON of a chat completion",
+}
+"""Failures that may not happen again: retried within the run, and again in the next run."""
+
+
+class CallFailed(Exception):
+    """One call failed. `kind` is from `FINAL_KINDS` or `PASSING_KINDS` and becomes the episode's failure."""
+
+    def __init__(self, kind: str, sentence: str, retryable: bool, reply: Reply | None = None) -> None:
+        super().__init__(f"{kind}: {sentence}")
+        self.kind = kind
+        self.sentence = sentence
+        self.retryable = retryable
+        """Whether a later run retries it."""
+        self.reply = reply
+        """What was paid for nevertheless (a cut-off reply has tokens and a price)."""
+
+
+class StepStopped(Exception):
+    """The step cannot continue. Every answer so far is in the ledger, so running again resumes here."""
+
+
+class EndpointDown(StepStopped):
+    """The server has been silent for too long, or rejects every call."""
+
+
+class BudgetSpent(StepStopped):
+    """The next call could exceed the budget."""
