@@ -24,6 +24,7 @@ from examples.teacher.sight import Eyes
 from examples.world import World, make_world
 from filters.grading import grade
 from videozoomer.protocol import Episode, FrameRef, Protocol, Task, Text, load_prompts
+from videozoomer.protocol.evidence import Window, looks_hit
 from videozoomer.video.overview import overview_times
 from videozoomer.video.reader import ReaderPool
 
@@ -84,11 +85,7 @@ def questions(world: World) -> list[tuple[dict, Path, dict]]:
 
 
 def hit(episode: Episode, evidence: Sequence[Sequence[float]]) -> bool:
-    return any(
-        turn.action == "zoom" and min(turn.end_s or 0, end_s) > max(turn.start_s or 0, start_s)
-        for turn in episode.turns
-        for start_s, end_s in evidence
-    )
+    return bool(looks_hit(episode.looks, [Window(start_s, end_s) for start_s, end_s in evidence]))
 
 
 def main(samples: int = 2, seed: int = 0, folder: Path | None = None) -> None:
@@ -132,7 +129,7 @@ def main(samples: int = 2, seed: int = 0, folder: Path | None = None) -> None:
         for name, verdicts in right.items():
             print(f"{name}: {sum(verdicts) / len(verdicts):.1%} of {len(verdicts)}")
         missed = sum(not hit(episode, row["evidence"]) for episode, row, _, _ in failed)
-        print(f"failed after a zoom: {len(failed)}, of which {missed} never zoomed into the evidence")
+        print(f"failed after a zoom: {len(failed)}, of which {missed} never saw the evidence in a zoom")
         tried = repaired = 0
         for number, (episode, _, uri, truth) in enumerate(failed):
             try:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from filters.graders import choice, number, order, text, timestamp, yes_no
 from filters.graders.grade import Grade, graded
+from videozoomer.protocol.evidence import best_iou, looks_hit, looks_of, windows_of
 
 GRADERS: dict[str, Callable[[dict[str, Any], str], Grade]] = {
     "choice": choice.compare,
@@ -17,9 +18,6 @@ GRADERS: dict[str, Callable[[dict[str, Any], str], Grade]] = {
     "text": text.compare,
 }
 """Answer type of a question -> its grader."""
-
-SLACK_S = 0.001
-"""Containers round presentation times, the coarsest to a millisecond."""
 
 
 class GradingError(ValueError):
@@ -66,7 +64,7 @@ def grade_rows(
                 f"{len(questions)} questions given; read the questions again, or drop the trajectory"
             )
         result = grade(question, trajectory["answer"])
-        evidence = question.get("evidence") or ()
+        evidence, looks = windows_of(question.get("evidence")), looks_of(trajectory["turns"])
         rows.append(
             {
                 "trajectory_id": trajectory["trajectory_id"],
@@ -75,34 +73,8 @@ def grade_rows(
                 "verdict": result.verdict,
                 "grader": result.grader,
                 "detail": result.detail,
-                "hit": hit(trajectory["turns"], evidence),
-                "best_iou": best_iou(trajectory["turns"], evidence),
+                "hit": looks_hit(looks, evidence),
+                "best_iou": best_iou(looks, evidence),
             }
         )
     return rows
-
-
-def hit(turns: Sequence[dict[str, Any]], evidence: Sequence[dict[str, float]]) -> bool | None:
-    """Whether some zoom returned a frame whose time lies inside an evidence window; None where none is known.
-
-    Frames count, not the window that was asked for: at a slow rate a window may span a brief event and yet show
-    nothing of it.
-    """
-    if not evidence:
-        return None
-    times_s = [time_s for turn in turns if turn["action"] == "zoom" for time_s in turn["frame_times_s"] or ()]
-    return any(w["start_s"] - SLACK_S <= time_s <= w["end_s"] + SLACK_S for time_s in times_s for w in evidence)
-
-
-def best_iou(turns: Sequence[dict[str, Any]], evidence: Sequence[dict[str, float]]) -> float | None:
-    """Best intersection over union of a zoom's segment with one evidence window; 0 without a zoom."""
-    if not evidence:
-        return None
-    zooms = [turn for turn in turns if turn["action"] == "zoom" and turn["frame_times_s"]]
-    return max((_iou(turn, window) for turn in zooms for window in evidence), default=0.0)
-
-
-def _iou(left: dict[str, Any], right: dict[str, Any]) -> float:
-    inside = min(left["end_s"], right["end_s"]) - max(left["start_s"], right["start_s"])
-    union = max(left["end_s"], right["end_s"]) - min(left["start_s"], right["start_s"])
-    return max(inside, 0.0) / union if union > 0 else 0.0

@@ -18,7 +18,7 @@ from typing import Literal
 
 import polars as pl
 
-from filters.duplicates import register
+from filters import duplicates, evidence
 from filters.funnel import count
 from videozoomer.lake import CATALOG, Lake
 from videozoomer.settings.model import FilterSettings
@@ -92,7 +92,8 @@ def run_rules(lake: Lake, settings: FilterSettings) -> RuleResult:
     """
     connection = lake.connect()
     try:
-        register(connection)
+        duplicates.register(connection)
+        evidence.register(connection)
         connection.register("settings", _one_row(settings))
         connection.execute((QUERIES / "views.sql").read_text())
         candidates = connection.sql(

@@ -180,7 +180,7 @@ function timeline(t, q, video) {
 const key = (name, label) => make("span", {}, make("span", { class: `key ${name}` }), ` ${label}`);
 function strip(frames, q) {
   return make("ul", { class: "strip" }, frames.map(([id, time]) => {
-    const evident = q.evidence.some((w) => w.start_s - 0.001 <= time && time <= w.end_s + 0.001);
+    const evident = q.evidence.some((w) => w.start_s - data.evidence_edge_s <= time && time <= w.end_s + data.evidence_edge_s);
     const encoded = data.frames[id];
     const label = `frame at ${seconds(time)}${evident ? ", in the evidence" : ""}`;
     const picture = encoded

@@ -11,6 +11,7 @@ from typing import Any
 from eval.viewer import data
 from eval.viewer.select import choose, summaries
 from videozoomer.lake.lake import Lake
+from videozoomer.protocol.evidence import EDGE_S
 
 FOLDER = Path(__file__).parent
 KINDS = ("exemplar", "student", "reflection", "probe", "evaluation", "rollout")
@@ -56,6 +57,7 @@ def gather(lake: Lake, max_trajectories: int, max_bytes: int, prefer: Sequence[s
         "videos": data.videos(lake, (t["video_id"] for t in shown)),
         "frames": data.frames(lake, needed),
         "reasons": data.reasons(reason for t in shown for reason in t["reasons"]),
+        "evidence_edge_s": EDGE_S,
         "note": _note(known.height, len(shown), len(needed - set(sizes)), max_trajectories, max_bytes),
     }
 

@@ -11,6 +11,7 @@ from experiments.proof.play import Outcome, an_episode, judged, teach
 from experiments.proof.teacher import Teacher
 from experiments.proof.warmup import glance_row, look_row, look_times, stretch, talk_row
 from videozoomer.protocol import Episode, Message
+from videozoomer.protocol.evidence import hits, windows_of
 from videozoomer.protocol.messages import to_rows
 from videozoomer.settings.model import Recipe
 
@@ -103,8 +104,7 @@ def glances(library: Library, questions: Sequence[dict], recipe: Recipe, seed: i
 
 def shown(outcome: Outcome) -> bool:
     """Whether the disc is among the frames of the overview."""
-    times_s, windows = outcome.question["overview_times_s"], outcome.question["evidence"]
-    return any(window["start_s"] <= time_s < window["end_s"] for time_s in times_s for window in windows)
+    return bool(hits(outcome.question["overview_times_s"], windows_of(outcome.question["evidence"])))
 
 
 def _row(name: str, question: dict, kind: str, messages: Sequence[Message], zooms: int) -> dict:

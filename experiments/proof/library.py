@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from experiments.proof.teacher import ask
-from experiments.proof.world import GLYPH_S, Film, Scene, World, make_films
+from experiments.proof.world import FPS, GLYPH_S, Film, Scene, World, make_films
 from videozoomer.protocol import FrameRef, Message
 from videozoomer.protocol.messages import to_rows
 from videozoomer.settings.model import Recipe
@@ -117,7 +117,8 @@ class Library:
             "pass_rate": None,
             "valid": 0,
             "correct": 0,
-            "evidence": [{"start_s": scene.disc_s, "end_s": scene.disc_s + GLYPH_S}],
+            # A window is closed: it ends with the last frame that shows the disc.
+            "evidence": [{"start_s": scene.disc_s, "end_s": scene.disc_s + GLYPH_S - 1 / FPS}],
             "overview_frame_ids": [frame.frame_id for frame in overview],
             "overview_times_s": [frame.time_s for frame in overview],
         }

@@ -10,6 +10,7 @@ from experiments.proof.library import Library
 from experiments.proof.teacher import Teacher
 from filters.grading import grade
 from videozoomer.protocol import Episode, FrameRef, Protocol, Task, load_prompts
+from videozoomer.protocol.evidence import hits, windows_of
 from videozoomer.settings.model import Recipe
 
 AT_ONCE = 100
@@ -33,13 +34,9 @@ class Outcome:
 
 def judged(question: dict, episode: Episode) -> Outcome:
     """An answer is right when the rule-based grader says so; running out of rounds, or a hedge, is not."""
-    windows = [(window["start_s"], window["end_s"]) for window in question["evidence"]]
-    hits = tuple(
-        any(start_s <= frame.time_s < end_s for frame in turn.frames for start_s, end_s in windows)
-        for turn in episode.turns
-        if turn.frames
-    )
-    return Outcome(question, episode, grade(question, episode.answer).verdict == "correct", hits)
+    windows = windows_of(question["evidence"])
+    hit = tuple(bool(hits(look.times_s, windows)) for look in episode.looks)
+    return Outcome(question, episode, grade(question, episode.answer).verdict == "correct", hit)
 
 
 def teach(library: Library, episode: Episode, uri: str, teacher: Teacher) -> Episode:

@@ -65,9 +65,7 @@ create temp table glances as
 with shown as (
     select
         asked_questions.question_id,
-        len(list_filter(asked_questions.evidence, lambda w: len(list_filter(
-            coalesce(overview.times_s, []), lambda t: t between w.start_s - 0.001 and w.end_s + 0.001
-        )) = 0)) = 0 as shows
+        every_window_is_hit(coalesce(overview.times_s, []), asked_questions.evidence) as shows
     from asked_questions
     left join (select video_id, list(time_s) as times_s from overviews group by video_id) as overview
         on overview.video_id = asked_questions.video_id

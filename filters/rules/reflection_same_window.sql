@@ -14,5 +14,4 @@ from first_new
 join zooms as failed on failed.trajectory_id = first_new.trajectory_id and not failed.repairs
 join candidates on candidates.trajectory_id = first_new.trajectory_id
 where abs(first_new.fps - failed.fps) <= 0.1 * failed.fps
-    and (least(first_new.end_s, failed.end_s) - greatest(first_new.start_s, failed.start_s))
-        > 0.8 * (greatest(first_new.end_s, failed.end_s) - least(first_new.start_s, failed.start_s))
+    and iou(first_new.start_s, first_new.end_s, failed.start_s, failed.end_s) > 0.8

@@ -3,7 +3,7 @@
 import pytest
 from filter_rows import said, zoom
 
-from filters.grading import GradingError, best_iou, grade_rows, hit
+from filters.grading import GradingError, grade_rows
 from videozoomer.lake import CATALOG
 
 EVIDENCE = [{"start_s": 10.0, "end_s": 10.4}, {"start_s": 50.0, "end_s": 52.0}]
@@ -13,21 +13,43 @@ def looked(start_s, end_s, *times_s):
     return zoom(start_s, end_s) | {"frame_times_s": list(times_s)}
 
 
-def test_a_hit_is_a_frame_inside_the_evidence_not_a_window_over_it():
-    assert hit([looked(8, 12, 9.9, 10.2)], EVIDENCE) is True
-    assert hit([looked(8, 12, 8.0, 9.0, 11.0)], EVIDENCE) is False
-    assert hit([looked(0, 1, 0.0), looked(50, 51, 50.0)], EVIDENCE) is True
-    assert hit([looked(10, 11, 10.4008)], EVIDENCE) is True
-    assert hit([said()], EVIDENCE) is False
-    assert hit([looked(8, 12, 10.2)], []) is None
+def graded(rows, *turns, evidence=EVIDENCE):
+    """(hit, best_iou) of one trajectory with these turns."""
+    question = rows.question(evidence=tuple((window["start_s"], window["end_s"]) for window in evidence))
+    rows.trajectory("t1", turns=turns)
+    [grade] = grade_rows(rows.tables["trajectories"], [question])
+    return grade["hit"], grade["best_iou"]
 
 
-def test_best_iou_is_over_one_window_at_a_time():
-    assert best_iou([looked(50, 54, 50.0)], EVIDENCE) == pytest.approx(0.5)
-    assert best_iou([looked(0, 1, 0.5), looked(51, 53, 51.0)], EVIDENCE) == pytest.approx(1 / 3)
-    assert best_iou([looked(50, 54)], EVIDENCE) == 0.0, "a zoom that returned no frames saw nothing"
-    assert best_iou([said()], EVIDENCE) == 0.0
-    assert best_iou([looked(50, 54, 50.0)], []) is None
+@pytest.mark.parametrize(
+    ("turns", "hit"),
+    [
+        ([looked(8, 12, 9.9, 10.2)], True),
+        ([looked(8, 12, 8.0, 9.0, 11.0)], False),
+        ([looked(0, 1, 0.0), looked(50, 51, 50.0)], True),
+        ([looked(10, 11, 10.4008)], True),
+        ([said()], False),
+    ],
+)
+def test_a_hit_is_a_frame_inside_the_evidence_not_a_window_over_it(rows, turns, hit):
+    assert graded(rows, *turns)[0] is hit
+
+
+@pytest.mark.parametrize(
+    ("turns", "overlap"),
+    [
+        ([looked(50, 54, 50.0)], 0.5),
+        ([looked(0, 1, 0.5), looked(51, 53, 51.0)], 1 / 3),
+        ([looked(50, 54)], 0.0),
+        ([said()], 0.0),
+    ],
+)
+def test_best_iou_is_over_one_window_at_a_time_and_over_zooms_with_frames(rows, turns, overlap):
+    assert graded(rows, *turns)[1] == pytest.approx(overlap)
+
+
+def test_unknown_evidence_gives_neither_hit_nor_iou(rows):
+    assert graded(rows, looked(50, 54, 50.0), evidence=()) == (None, None)
 
 
 def test_answered_and_exhausted_are_graded_failed_is_not(rows):

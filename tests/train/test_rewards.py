@@ -2,8 +2,9 @@
 
 import pytest
 
-from train.rl.rewards import Window, evidence_reward, group_rewards, paper_reward
+from train.rl.rewards import evidence_reward, group_rewards, paper_reward
 from videozoomer.protocol import Episode, FrameRef, Protocol, Task, load_prompts
+from videozoomer.protocol.evidence import Window
 from videozoomer.settings.model import RlSettings
 
 EVIDENCE = (Window(5.0, 6.0),)

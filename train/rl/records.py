@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from train.rl.rounds import Arena, Played
-from videozoomer.protocol import Episode
+from videozoomer.protocol.evidence import best_iou, looks_hit, windows_of
 
 
 def write_rows(path: Path, arena: Arena, played: Sequence[Played], player: str) -> None:
@@ -41,7 +41,7 @@ def write_rows(path: Path, arena: Arena, played: Sequence[Played], player: str) 
                     "verdict": verdict,
                     "advantage": gain,
                     "overview_budget": group.overview_budget,
-                    "overlap": overlap(rollout.episode, group.question["evidence"]),
+                    "overlap": best_iou(rollout.episode.looks, windows_of(group.question["evidence"])),
                     "evidence_known": bool(group.question["evidence"]),
                 }
             )
@@ -74,19 +74,6 @@ EXTRA = (
 """Columns of a round's file beside those of the table."""
 
 
-def overlap(episode: Episode, evidence: Sequence[dict]) -> float | None:
-    """Best intersection over union of a zoom's window and a stretch of evidence; null where there is neither."""
-    found = []
-    for turn in episode.turns:
-        if turn.action != "zoom":
-            continue
-        for window in evidence:
-            shared = min(turn.end_s, window["end_s"]) - max(turn.start_s, window["start_s"])
-            either = max(turn.end_s, window["end_s"]) - min(turn.start_s, window["start_s"])
-            found.append(max(0.0, shared) / either if either else 0.0)
-    return max(found, default=None)
-
-
 def figures(played: Sequence[Played]) -> dict[str, float | None]:
     """What a round was like, over all its groups; null where there is nothing to count."""
     rewards = [reward for group in played for reward in group.rewards if reward is not None]
@@ -94,12 +81,7 @@ def figures(played: Sequence[Played]) -> dict[str, float | None]:
     verdicts = [verdict for group in played for verdict in group.verdicts]
     judged = [verdict == "correct" for verdict in verdicts if verdict in ("correct", "wrong")]
     looked = [
-        any(
-            window["start_s"] <= frame.time_s <= window["end_s"]
-            for turn in rollout.episode.turns
-            for frame in turn.frames
-            for window in group.question["evidence"]
-        )
+        looks_hit(rollout.episode.looks, windows_of(group.question["evidence"]))
         for group in played
         if group.question["evidence"]
         for rollout in group.learnt

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from videozoomer.protocol import Episode
+from videozoomer.protocol.evidence import Window, hits, hits_every_window
 from videozoomer.settings.model import RlSettings
 
 
@@ -16,24 +17,6 @@ class Reward:
     tool: float
     needless_frames: int
     total: float
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """A stretch of the video, in seconds, in which the answer is seen."""
-
-    start_s: float
-    end_s: float
-
-    def holds(self, time_s: float) -> bool:
-        return self.start_s <= time_s <= self.end_s
-
-
-def overview_shows(episode: Episode, evidence: Sequence[Window]) -> bool | None:
-    """Whether every stretch of evidence has a frame in the overview; null where no evidence is known."""
-    if not evidence:
-        return None
-    return all(any(window.holds(frame.time_s) for frame in episode.overview) for window in evidence)
 
 
 def group_shows(episodes: Sequence[Episode], correct: Sequence[bool]) -> bool:
@@ -62,20 +45,15 @@ def evidence_reward(
     little. Where no evidence is known, a right answer that the overview does not give counts as shown. Frames of
     zooms that show no evidence cost a little, and all zoomed frames do where the overview suffices.
     """
-    zooms = [turn.frames for turn in episode.turns if turn.action == "zoom"]
-    telling = [
-        frames
-        for frames in zooms
-        if not evidence or any(window.holds(frame.time_s) for frame in frames for window in evidence)
-    ]
+    looks = episode.looks
+    missed = [look for look in looks if hits(look.times_s, evidence) is False]
     needed = not overview_suffices
-    idle = zooms if not needed else [frames for frames in zooms if frames not in telling]
     return _sum(
         settings,
         correct=correct,
         well_formed=episode.well_formed,
-        tool=correct and needed and bool(telling),
-        needless=sum(len(frames) for frames in idle),
+        tool=correct and needed and len(missed) < len(looks),
+        needless=sum(len(look.times_s) for look in (missed if needed else looks)),
     )
 
 
@@ -87,7 +65,7 @@ def group_rewards(
         return [paper_reward(episode, right, settings) for episode, right in zip(episodes, correct, strict=True)]
     rewards = []
     for episode, right in zip(episodes, correct, strict=True):
-        shown = overview_shows(episode, evidence)
+        shown = hits_every_window([frame.time_s for frame in episode.overview], evidence)
         suffices = group_shows(episodes, correct) if shown is None else shown
         rewards.append(evidence_reward(episode, right, evidence, suffices, settings))
     return rewards

@@ -17,9 +17,10 @@ from train.policy.pixels import FramePixels
 from train.policy.policy import Policy
 from train.rl.grpo_loss import group_advantages
 from train.rl.local_engine import play_groups
-from train.rl.rewards import Reward, Window, group_rewards
+from train.rl.rewards import Reward, group_rewards
 from train.rl.server_engine import RemotePlayer
 from videozoomer.protocol import Episode, FrameRef, Prompts, Protocol
+from videozoomer.protocol.evidence import windows_of
 from videozoomer.settings.model import RlSettings
 from videozoomer.shards.read import ShardSet
 from videozoomer.video.types import Frame
@@ -122,11 +123,10 @@ class Arena:
             "failed" if rollout.failure else grade(question, rollout.episode.answer).verdict for rollout in rollouts
         ]
         judged = [index for index, verdict in enumerate(verdicts) if verdict in ("correct", "wrong")]
-        evidence = [Window(window["start_s"], window["end_s"]) for window in question["evidence"]]
         worth = group_rewards(
             [rollouts[index].episode for index in judged],
             [verdicts[index] == "correct" for index in judged],
-            evidence,
+            windows_of(question["evidence"]),
             self.settings,
         )
         rewards: list[Reward | None] = [None] * len(rollouts)

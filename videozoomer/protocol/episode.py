@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from videozoomer.protocol.evidence import Look, Window
 from videozoomer.protocol.messages import FrameRef, Message, Part, Text, merged, tagged
 from videozoomer.protocol.parsing import Answer, Fault, Zoom, cut_reply, parse_reply
 from videozoomer.protocol.prompts import Prompts
@@ -154,6 +155,15 @@ class Episode:
     def zooms(self) -> int:
         """Zooms that returned frames."""
         return sum(turn.action == "zoom" and bool(turn.frames) for turn in self.turns)
+
+    @property
+    def looks(self) -> tuple[Look, ...]:
+        """The segment of every zoom that returned frames, with the times of those frames."""
+        return tuple(
+            Look(Window(turn.start_s, turn.end_s), tuple(frame.time_s for frame in turn.frames))
+            for turn in self.turns
+            if turn.frames and turn.start_s is not None and turn.end_s is not None
+        )
 
     @property
     def rounds_left(self) -> int:

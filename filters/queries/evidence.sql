@@ -1,0 +1,17 @@
+-- The functions of videozoomer/protocol/evidence.py for queries. edge_s() is its EDGE_S, defined by filters/evidence.py.
+
+-- Whether a frame's time lies in a window.
+create temp macro window_covers(w, time_s) as time_s between w.start_s - edge_s() and w.end_s + edge_s();
+
+-- Whether every window holds at least one frame.
+create temp macro every_window_is_hit(times_s, windows) as
+    len(list_filter(windows, lambda w: len(list_filter(times_s, lambda t: window_covers(w, t))) = 0)) = 0;
+
+-- Intersection over union of two segments.
+create temp macro iou(start_s, end_s, other_start_s, other_end_s) as
+    case
+        when greatest(end_s, other_end_s) > least(start_s, other_start_s)
+            then greatest(least(end_s, other_end_s) - greatest(start_s, other_start_s), 0.0)
+                / (greatest(end_s, other_end_s) - least(start_s, other_start_s))
+        else 0.0
+    end;
