@@ -33,7 +33,8 @@ async def play_plainly(
     png: bool = True,
 ) -> list[bool]:
     """Whether each episode was answered. Without `png` it sends the JPEGs as they are, so that only its way of trying again
-    is compared."""
+    is compared.
+    """
     from openai import AsyncOpenAI
 
     places = asyncio.Semaphore(at_once)
@@ -51,7 +52,7 @@ async def play_plainly(
                 )
                 if reply.choices[0].finish_reason == "length":
                     raise ValueError("cut off")
-                times = episode.step(close_zoom(reply.choices[0].message.content))
+                times = episode.step(close_zoom(reply.choices[0].message.content or ""))
                 if times:
                     frames = frames_at(job.item.video_uri, times)
                     store.put(frames, job.item.video_id)

@@ -20,7 +20,7 @@ import typer
 
 from examples.teacher import MODEL
 from examples.teacher.completion import complete
-from examples.teacher.sight import Eyes
+from examples.teacher.sight import SightCache
 from examples.world import World, make_world
 from filters.grading import grade
 from videozoomer.protocol import Episode, FrameRef, Protocol, Task, Text, load_prompts
@@ -35,7 +35,7 @@ class Table:
 
     world: World
     reader: ReaderPool
-    eyes: Eyes = field(default_factory=Eyes)
+    sights: SightCache = field(default_factory=SightCache)
     urls: dict[str, str] = field(default_factory=dict)
     calls: int = 0
     cpu_s: float = 0.0
@@ -62,7 +62,7 @@ class Table:
             ]
             before_s = time.process_time()
             answer = complete(
-                {"model": MODEL, "messages": messages, "temperature": temperature, "seed": seed}, self.eyes
+                {"model": MODEL, "messages": messages, "temperature": temperature, "seed": seed}, self.sights
             )
             self.cpu_s += time.process_time() - before_s
             self.calls += 1

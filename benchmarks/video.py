@@ -173,8 +173,8 @@ def peak_mb(video: Path, folder: Path) -> dict[str, float]:
     """Largest resident memory of a fresh process that ingests the file, over that of the libraries alone."""
     script = (
         "import resource, sys\n"
-        "from video.worker import _load_libraries, ingest_one\n"
-        "from video.settings import IngestSettings\n"
+        "from videozoomer.video.worker import _load_libraries, ingest_one\n"
+        "from videozoomer.video.settings import IngestSettings\n"
         "def high_water_kb():\n"
         "    return int(next(line for line in open('/proc/self/status') if line.startswith('VmHWM')).split()[1])\n"
         "_load_libraries()\n"

@@ -8,6 +8,8 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from videozoomer.video.picture import JPEG_QUALITY, protocol_size
 from videozoomer.video.settings import IngestSettings
 
@@ -130,6 +132,7 @@ def decode_group(path: Path, start_s: float, end_s: float | None) -> int:
     with av.open(os.fspath(path)) as container:
         stream = container.streams.video[0]
         stream.thread_type, stream.codec_context.thread_count = "SLICE", 1
+        assert stream.time_base
         container.seek(int(start_s / stream.time_base), stream=stream)
         count = 0
         for frame in container.decode(stream):
@@ -139,7 +142,7 @@ def decode_group(path: Path, start_s: float, end_s: float | None) -> int:
         return count
 
 
-def _jpeg(pixels: object, min_pixels: int, max_pixels: int) -> bytes:
+def _jpeg(pixels: np.ndarray, min_pixels: int, max_pixels: int) -> bytes:
     from PIL import Image
 
     image = Image.fromarray(pixels)

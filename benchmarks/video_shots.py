@@ -66,8 +66,9 @@ def _excerpts(path: Path, scenes: list[dict]) -> Iterator[tuple[str, float, list
     """Kind and length of each transition, and the frames from AROUND_FRAMES before its middle to as many after it."""
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
+        assert stream.average_rate
         shown, rate = list(container.decode(stream)), float(stream.average_rate)
-        starts_s = [float((frame.pts - shown[0].pts) * stream.time_base) for frame in shown]
+        starts_s = [frame.time - shown[0].time for frame in shown]
     for scene in scenes:
         middle = bisect_left(starts_s, scene["start_s"] - 1e-3)
         excerpt = shown[middle - AROUND_FRAMES : middle + AROUND_FRAMES]
@@ -97,6 +98,7 @@ def found(cuts: list[float], known: list[Transition]) -> list[str]:
 def cost_ms(video: Path, detectors: list[str]) -> float:
     with av.open(str(video)) as container:
         stream = container.streams.video[0]
+        assert stream.average_rate
         finder, spent_s = ShotFinder(detectors, float(stream.average_rate)), 0.0
         for number, frame in enumerate(islice(container.decode(stream), COSTED_FRAMES)):
             before_s = time.process_time()

@@ -1,4 +1,4 @@
-"""`make demo`: the sample world, its local teacher, and the whole graph with recipes/demo.yaml."""
+"""`make demo`: run recipes/demo.yaml end to end on the sample world with its local teacher."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -65,25 +66,25 @@ def _run(recipe: Recipe, chosen: argparse.Namespace, console: Console, started_s
         console.print(f"[bold red]error:[/] {error}", highlight=False)
         return 1
     print_summary(recipe, outcome, console, chosen.recipe)
-    console.print(f"\n{time.monotonic() - started_s:.0f} s in all.", highlight=False)
+    console.print(f"\n{time.monotonic() - started_s:.0f} s in total.", highlight=False)
     return 0
 
 
 def make_sample_world(recipe: Recipe, console: Console) -> None:
-    """Write the sample world where the recipe's sources look for it; one that lies there complete is left alone."""
+    """Write the sample world where the recipe's sources expect it; keep a complete one."""
     from examples.world import make_world
 
     target = Path(recipe.sources[0].videos).parent.parent
     with ExitStack() as stack:
         bar: list = []
 
-        def told(name: str, finished: int, total: int) -> None:
+        def show_progress(name: str, finished: int, total: int) -> None:
             if not bar:
                 console.print(f"[bold]>[/] generating the sample world in {target}", highlight=False)
                 bar.append(stack.enter_context(RichProgress(console).task("generate videos", total)))
             bar[0](1)
 
-        make_world(target, progress=told)
+        make_world(target, progress=show_progress)
 
 
 def _asks_the_local_teacher(recipe: Recipe, port: int) -> bool:
@@ -91,8 +92,8 @@ def _asks_the_local_teacher(recipe: Recipe, port: int) -> bool:
 
 
 @contextmanager
-def local_teacher(port: int, console: Console):
-    """The local teacher in a process of its own, unless one listens there already."""
+def local_teacher(port: int, console: Console) -> Iterator[None]:
+    """The local teacher in a separate process, unless one is already listening."""
     if _model_at(port) is not None:
         yield
         return
@@ -104,7 +105,8 @@ def local_teacher(port: int, console: Console):
         while _model_at(port) is None:
             if server.poll() is not None or time.monotonic() > deadline_s:
                 raise SystemExit(
-                    f"the local teacher could not be started on port {port}; is the port taken? Try --port with another, and the same in the recipe"
+                    f"the local teacher did not start on port {port}. Is the port taken? "
+                    "Choose another with --port and set it in the recipe's teacher.base_url"
                 )
             time.sleep(0.1)
         console.print(f"[bold]>[/] the local teacher answers as {_model_at(port)} on port {port}", highlight=False)

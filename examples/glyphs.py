@@ -1,4 +1,4 @@
-"""Masks of shapes and digits. A triangle is a triangle: painter and teacher draw it the same way."""
+"""Masks of shapes and digits. Painter and teacher share them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names of what can be seen in the sample world, and how each looks: shared words of the painter and the teacher."""
+"""Names and appearance of everything in the sample world, shared by the painter and the teacher."""
 
 from __future__ import annotations
 
@@ -58,5 +58,5 @@ def ycbcr(rgb: tuple[int, int, int]) -> tuple[float, float, float]:
 
 
 def scene_phrase(colour: str, texture: str) -> str:
-    """How a question names a scene: by what one sees."""
+    """How a question names a scene: by its look."""
     return f"the plain {colour} scene" if texture == "plain" else f"the scene with {colour} {TEXTURES[texture]}"

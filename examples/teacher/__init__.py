@@ -1,12 +1,12 @@
 """The local teacher: an OpenAI-compatible HTTP server that looks at the pixels it is sent.
 
-It is no language model. Classical image recognition finds scenes and glyphs in the JPEGs of the request, a parser reads
-the question, and a few rules decide where to zoom and what to answer, in the protocol of `zoom/`. It knows nothing but
-the request: no file of the sample world is open to it. It errs by temperature and seed, as a model would.
+It is not a language model. Classical image recognition finds scenes and glyphs in the JPEGs of a request, a parser
+reads the question, and a few rules decide where to zoom and what to answer, in the zoom protocol. It sees only the
+request: it reads no file of the sample world. It makes errors by temperature and seed, as a model would.
 
     python -m examples.teacher --port 8173
 
-    with serve() as teacher:          # any free port, a process of its own
+    with serve() as teacher:          # any free port, in a separate process
         teacher.base_url              # http://127.0.0.1:.../v1
 """
 
@@ -31,8 +31,8 @@ class TeacherError(RuntimeError):
     """The teacher could not be started."""
 
 
-class Teacher:
-    """A running teacher; close it, or use it in a `with`. Its processes also end when this one does, however it ends."""
+class LocalTeacher:
+    """A running teacher: a context manager, or call `close`. Its processes end with this one in any case."""
 
     def __init__(self, port: int, workers: int) -> None:
         self._reserved = socket.socket() if workers > 1 else None
@@ -52,11 +52,11 @@ class Teacher:
             self.close()
             raise
         self.base_url = addresses[0]
-        """Address to give to a client, ending in /v1."""
+        """Base URL for a client, ending in /v1."""
         self.model = MODEL
 
     def _address(self, process: subprocess.Popen[str]) -> str:
-        """The address that the server prints once it listens."""
+        """The address the server prints once it is listening."""
         assert process.stdout
         line = process.stdout.readline().strip()
         if not line.startswith("http"):
@@ -88,7 +88,7 @@ class Teacher:
         if self._reserved is not None:
             self._reserved.close()
 
-    def __enter__(self) -> Teacher:
+    def __enter__(self) -> LocalTeacher:
         return self
 
     def __exit__(
@@ -97,14 +97,14 @@ class Teacher:
         self.close()
 
 
-def serve(port: int = 0, workers: int = 1) -> Teacher:
-    """Start the teacher in processes of its own; port 0 takes any free one.
+def serve(port: int = 0, workers: int = 1) -> LocalTeacher:
+    """Start the teacher in separate processes; port 0 picks a free port.
 
-    More workers share the port; each keeps its own memory of the frames it has seen.
+    Workers share the port; each caches the frames it has recognised.
 
     Raises:
         TeacherError: it did not start, for example because the port is taken.
     """
     if workers < 1:
         raise ValueError("workers must be 1 or more")
-    return Teacher(port, workers)
+    return LocalTeacher(port, workers)

@@ -1,4 +1,4 @@
-"""python -m examples.teacher: serve until interrupted."""
+"""`python -m examples.teacher`: serve until interrupted."""
 
 from __future__ import annotations
 
@@ -12,9 +12,7 @@ def main() -> int:
         prog="python -m examples.teacher",
         description="The sample teacher: image recognition behind an OpenAI-compatible server.",
     )
-    parser.add_argument(
-        "--port", type=int, default=8173, help="port to listen on; 0 takes any free one (default: 8173)"
-    )
+    parser.add_argument("--port", type=int, default=8173, help="port to listen on; 0 picks a free port (default: 8173)")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
     parser.add_argument("--share-port", action="store_true", help="let other processes serve the same port")
     parser.add_argument("--until-stdin-closes", action="store_true", help="end when standard input does")
@@ -32,7 +30,12 @@ def main() -> int:
         return 1
     print(server.base_url, flush=True)
     if chosen.until_stdin_closes:
-        threading.Thread(target=lambda: (sys.stdin.read(), server.shutdown()), daemon=True).start()
+
+        def end_with_stdin() -> None:
+            sys.stdin.read()
+            server.shutdown()
+
+        threading.Thread(target=end_with_stdin, daemon=True).start()
     try:
         server.serve_forever(poll_interval=0.1)
     except KeyboardInterrupt:

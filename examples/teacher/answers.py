@@ -1,4 +1,4 @@
-"""An answer in the form that was asked for: a letter, a number, yes or no, a list; and guesses where nothing was seen."""
+"""Answers in the requested form (letter, number, yes/no, list), and guesses when nothing was seen."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from examples.teacher.questions import Intent, find_looks
 
 
 def to_option(value: str, options: tuple[str, ...]) -> str | None:
-    """Letter of the option that says the same, or None."""
+    """Letter of the option with the same meaning, or None."""
     wanted = _plain(value)
     for index, option in enumerate(options):
         if _plain(option) == wanted:
@@ -40,26 +40,26 @@ def _number(text: str) -> float | None:
     return float(found[1]) if found else None
 
 
-def guess(intent: Intent, options: tuple[str, ...], how: str, middle_s: float, luck: random.Random) -> str:
-    """Something plausible for someone who has not seen it: a letter where there are options."""
+def guess(intent: Intent, options: tuple[str, ...], how: str, middle_s: float, rng: random.Random) -> str:
+    """A plausible guess; a letter if there are options."""
     if options:
-        return chr(65 + luck.randrange(len(options)))
+        return chr(65 + rng.randrange(len(options)))
     if intent.kind in ("exists_event", "exists_scene", "before_event") or "yes or no" in how:
-        return luck.choice(("yes", "no"))
+        return rng.choice(("yes", "no"))
     if intent.kind == "order_events" and intent.glyphs:
         names = [name for name, _ in intent.glyphs]
-        luck.shuffle(names)
+        rng.shuffle(names)
         return ", ".join(names)
     if intent.kind in ("when_event", "when_scene") or "time in seconds" in how:
         return f"{middle_s:.1f}"
     if intent.kind in ("count_events", "count_scenes"):
-        return str(luck.choice((1, 2, 2, 3, 3, 4)))
+        return str(rng.choice((1, 2, 2, 3, 3, 4)))
     if intent.kind == "digit" or "number" in how:
-        return str(luck.randrange(10))
+        return str(rng.randrange(10))
     if intent.kind == "colour":
-        return luck.choice(tuple(GLYPH_COLOURS))
+        return rng.choice(tuple(GLYPH_COLOURS))
     return (
-        luck.choice(SHAPES)
+        rng.choice(SHAPES)
         if intent.kind in ("shape", "stays", "after_event")
-        else luck.choice(("yes", "no", "it cannot be seen"))
+        else rng.choice(("yes", "no", "it cannot be seen"))
     )

@@ -1,4 +1,4 @@
-"""A chat request answered in the form of OpenAI's API: checks, stop strings, token limits, usage."""
+"""Answers a chat request in the form of OpenAI's API: validation, stop strings, token limits, usage."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 from distill.chat_server import ChatRequest, RequestError, completion, read_request
 from examples.teacher import MODEL
 from examples.teacher.conversation import BadContent, read_conversation
-from examples.teacher.mind import think
-from examples.teacher.reading import Temper
-from examples.teacher.sight import Eyes, NotAnImage
+from examples.teacher.reading import ErrorModel
+from examples.teacher.sight import NotAnImage, SightCache
+from examples.teacher.turn import take_turn
 
 CARD = (
     "Not a language model. Classical image recognition (hue, texture spectrum, glyph templates) and a parser for plain "
@@ -25,19 +25,19 @@ _PIXELS_OF_A_TOKEN = 28 * 28
 
 
 def count_tokens(text: str) -> int:
-    """Tokens of a text by this server's simple count: pieces of words up to four letters long, and signs."""
+    """Token count of a text by a simple rule: word pieces of up to four letters, and punctuation marks."""
     return len(_TOKEN.findall(text))
 
 
-def complete(body: Any, eyes: Eyes) -> dict:
+def complete(body: Any, recogniser: SightCache) -> dict:
     """Answer the JSON of a request to /v1/chat/completions.
 
     Raises:
-        RequestError: it cannot be served; the sentence says why.
+        RequestError: the request cannot be served; the message says why.
     """
     request = read_request(body, MODEL)
     try:
-        talk = read_conversation([message.model_dump() for message in request.messages], eyes.look)
+        chat = read_conversation([message.model_dump() for message in request.messages], recogniser.look)
     except (BadContent, NotAnImage) as error:
         raise RequestError(
             str(error), code="invalid_image" if isinstance(error, NotAnImage) else None, param="messages"
@@ -45,7 +45,7 @@ def complete(body: Any, eyes: Eyes) -> dict:
     said = "".join(
         message.content if isinstance(message.content, str) else _texts(message.content) for message in request.messages
     )
-    prompt_tokens = count_tokens(said) + talk.picture_pixels // _PIXELS_OF_A_TOKEN + 4 * len(request.messages)
+    prompt_tokens = count_tokens(said) + chat.picture_pixels // _PIXELS_OF_A_TOKEN + 4 * len(request.messages)
     if prompt_tokens > _CONTEXT_TOKENS:
         raise RequestError(
             f"This model's maximum context length is {_CONTEXT_TOKENS} tokens, but the request holds {prompt_tokens}.",
@@ -54,10 +54,10 @@ def complete(body: Any, eyes: Eyes) -> dict:
         )
     temperature = 1.0 if request.temperature is None else request.temperature
     seed = random.SystemRandom().getrandbits(32) if request.seed is None else request.seed
-    text = think(talk, Temper(temperature, seed))
+    text = take_turn(chat, ErrorModel(temperature, seed))
     text, stop, finish = _ended(text, request)
     tokens = count_tokens(text)
-    digest = hashlib.sha1(talk.digest + repr((seed, temperature)).encode()).hexdigest()
+    digest = hashlib.sha1(chat.digest + repr((seed, temperature)).encode()).hexdigest()
     return completion(
         identity=digest[:24],
         model=MODEL,
@@ -81,7 +81,7 @@ def _texts(parts: list[Any] | None) -> str:
 
 
 def _ended(text: str, request: ChatRequest) -> tuple[str, str | None, str]:
-    """The text as far as generation would have come: (text, stop string that ended it, finish reason)."""
+    """The text up to a stop string or the token limit: (text, stop string, finish reason)."""
     found = min(((text.find(stop), stop) for stop in request.stops if stop in text), default=None)
     if found is not None:
         text = text[: found[0] + (len(found[1]) if request.include_stop_str_in_output else 0)]

@@ -1,4 +1,4 @@
-"""What follows from the events seen: the answer, or None while it cannot be given."""
+"""Concludes an answer from the events seen, or None while it is undecided."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from examples.teacher.questions import Intent
 from examples.teacher.reading import Seen
 
 ALL_NEEDED = ("count_events", "order_events", "before_event")
-"""Kinds for which the whole scene has to be looked through, unless all that is named was seen."""
+"""Kinds that require the whole scene, unless everything named has been seen."""
 
 
 def patient(intent: Intent) -> bool:
@@ -16,7 +16,7 @@ def patient(intent: Intent) -> bool:
 
 
 def conclude(intent: Intent, events: Sequence[Seen], complete: bool) -> str | None:
-    """The answer as words; `complete` when the whole scene was seen."""
+    """The answer in words; `complete` means the whole scene was seen."""
     kind = intent.kind
     if kind in ("shape", "digit", "colour", "stays"):
         return _one_thing(intent, events, complete)
@@ -68,7 +68,7 @@ def _one_thing(intent: Intent, events: Sequence[Seen], complete: bool) -> str | 
 
 
 def _matching(glyph: tuple[str, str], events: Sequence[Seen], *, strict: bool = False) -> list[Seen]:
-    """Events of that name, in that colour where one is given and any has it."""
+    """Events with that name, and that colour if one is given and present."""
     name, colour = glyph
     named = [event for event in events if event.name == name]
     exact = [event for event in named if colour in ("", event.colour)]
@@ -76,7 +76,7 @@ def _matching(glyph: tuple[str, str], events: Sequence[Seen], *, strict: bool = 
 
 
 def _onset(event: Seen) -> float:
-    """When it began: halfway between the last frame without and the first with it, where those are close."""
+    """When it began: halfway between the last frame without it and the first with it, if those are close."""
     if event.before_s is None or event.start_s - event.before_s > 1.5:
         return event.start_s
     return (event.before_s + event.start_s) / 2

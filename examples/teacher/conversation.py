@@ -1,6 +1,6 @@
-"""A chat request as the teacher reads it: frames with their times, the question, what was tried, what is allowed.
+"""Reads a chat request: frames with their times, the question, earlier attempts, zooms left.
 
-Only the text and the pictures of the request count. Nothing about the video is looked up anywhere.
+Only the text and pictures of the request count; nothing about the video comes from elsewhere.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _JUDGE = re.compile(
 
 
 class BadContent(ValueError):
-    """A message holds something that this server cannot read."""
+    """A message contains something this server cannot read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +31,12 @@ class Look:
     time_s: float
     sight: Sight
     key: bytes
-    """Hash of the picture: the same picture is always misread in the same way."""
+    """Hash of the picture: equal pictures are misread equally."""
 
 
 @dataclass(slots=True)
 class Attempt:
-    """An earlier turn of the conversation and what came back."""
+    """An earlier zoom of the conversation and its result."""
 
     zoom: Zoom | None
     looks: list[Look] = field(default_factory=list)
@@ -54,25 +54,25 @@ class Conversation:
     question: str | None = None
     options: tuple[str, ...] = ()
     how: str = ""
-    """The line that says in which form to answer."""
+    """The line that states the answer format."""
     duration_s: float | None = None
     judge: dict[str, str] | None = None
     pictures: int = 0
     picture_pixels: int = 0
     digest: bytes = b""
-    """Hash of everything said and shown."""
+    """Hash of all text and pictures."""
     opening: bytes = b""
-    """Hash of the question and the overview alone: the same throughout an episode."""
+    """Hash of question and overview: constant during an episode."""
 
     @property
     def looks(self) -> list[Look]:
-        """Every frame seen so far, in order of time."""
+        """All frames seen so far, by time."""
         every = [*self.overview, *(look for attempt in self.attempts for look in attempt.looks)]
         return sorted(every, key=lambda look: look.time_s)
 
     @property
     def zooms(self) -> list[Attempt]:
-        """Attempts that brought frames."""
+        """Attempts that returned frames."""
         return [
             attempt
             for attempt in self.attempts
@@ -84,7 +84,7 @@ class Conversation:
 
     @property
     def may_zoom(self) -> int:
-        """Zooms that are left."""
+        """Remaining zooms."""
         if "<video_zoom>" not in self.system and "video_zoom" not in self.system + self.text:
             return 0
         if "No further zoom" in self.last_text:
@@ -97,7 +97,7 @@ class Conversation:
 
     @property
     def budget(self) -> int:
-        """Most frames of one zoom."""
+        """Frame budget of one zoom."""
         found = re.search(r"returns at most (\d+) frames", self.system)
         return int(found[1]) if found else 16
 
@@ -113,13 +113,13 @@ class Conversation:
 
 
 def read_conversation(messages: Sequence[dict], look: Callable[[str], tuple[bytes, Sight]]) -> Conversation:
-    """Read the messages of a request; `look` turns the base64 of a picture into its key and sight.
+    """Read the messages of a request; `look` maps a base64 picture to its key and recognition result.
 
     Raises:
-        BadContent: a part is of a kind that is not served (a URL to fetch, audio).
-        samples.teacher.sight.NotAnImage: a picture cannot be decoded.
+        BadContent: a part is of an unsupported kind (a remote URL, audio).
+        examples.teacher.sight.NotAnImage: a picture cannot be decoded.
     """
-    talk = Conversation()
+    chat = Conversation()
     whole, opening = hashlib.sha1(), hashlib.sha1()
     first_user = True
     for message in messages:
@@ -127,13 +127,13 @@ def read_conversation(messages: Sequence[dict], look: Callable[[str], tuple[byte
         text, looks, keys = _read_parts(message.get("content"), look)
         for piece in (role.encode(), text.encode("utf-8", "replace"), *keys):
             whole.update(piece + b"\0")
-        talk.pictures += len(keys)
-        talk.picture_pixels += sum(one.sight.pixels for one in looks)
+        chat.pictures += len(keys)
+        chat.picture_pixels += sum(one.sight.pixels for one in looks)
         if role in ("system", "developer"):
-            talk.system += text
+            chat.system += text
         elif role == "assistant":
             parsed = parse_reply(text)
-            talk.attempts.append(
+            chat.attempts.append(
                 Attempt(
                     parsed if isinstance(parsed, Zoom) else None,
                     error="answered" if isinstance(parsed, Answer) else None,
@@ -141,19 +141,19 @@ def read_conversation(messages: Sequence[dict], look: Callable[[str], tuple[byte
             )
         elif first_user:
             first_user = False
-            talk.text, talk.overview = text, looks
-            _read_question(talk, text)
-            for piece in ((talk.question or text).encode("utf-8", "replace"), *keys):
+            chat.text, chat.overview = text, looks
+            _read_question(chat, text)
+            for piece in ((chat.question or text).encode("utf-8", "replace"), *keys):
                 opening.update(piece)
-        elif talk.attempts:
-            talk.attempts[-1].looks += looks
+        elif chat.attempts:
+            chat.attempts[-1].looks += looks
             found = re.search(r"Error:\s*(.+?)(?:</tool_response>|\n|$)", text)
             if found and not looks:
-                talk.attempts[-1].error = found[1]
+                chat.attempts[-1].error = found[1]
         if role not in ("assistant", "system", "developer"):
-            talk.last_text = text
-    talk.digest, talk.opening = whole.digest(), opening.digest()
-    return talk
+            chat.last_text = text
+    chat.digest, chat.opening = whole.digest(), opening.digest()
+    return chat
 
 
 def _read_parts(content: object, look: Callable[[str], tuple[bytes, Sight]]) -> tuple[str, list[Look], list[bytes]]:
@@ -184,16 +184,16 @@ def _read_parts(content: object, look: Callable[[str], tuple[bytes, Sight]]) -> 
     return "".join(said), looks, keys
 
 
-def _read_question(talk: Conversation, text: str) -> None:
+def _read_question(chat: Conversation, text: str) -> None:
     judged = _JUDGE.search(text)
     if judged:
-        talk.judge = {name: value.strip() for name, value in judged.groupdict().items()}
+        chat.judge = {name: value.strip() for name, value in judged.groupdict().items()}
         return
     asked = _QUESTION.search(text)
-    talk.question = asked[1] if asked else None
+    chat.question = asked[1] if asked else None
     rest = text[asked.end() :] if asked else ""
-    talk.options = tuple(match[2] for match in _OPTION.finditer(rest))
+    chat.options = tuple(match[2] for match in _OPTION.finditer(rest))
     how = [line for line in rest.splitlines() if line.startswith("Answer with") or line.startswith("Answer in")]
-    talk.how = how[-1] if how else ""
+    chat.how = how[-1] if how else ""
     lasts = _DURATION.search(text)
-    talk.duration_s = float(lasts[1]) if lasts else None
+    chat.duration_s = float(lasts[1]) if lasts else None

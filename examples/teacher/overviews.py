@@ -10,26 +10,26 @@ from examples.teacher.questions import Intent
 from examples.teacher.timeline import Span
 
 _FITS = 0.3
-"""From this match on, a span counts as the scene that was named."""
+"""Least match at which a span counts as the named scene."""
 
 
 def from_overview(
-    intent: Intent, spans: Sequence[Span], options: tuple[str, ...], luck: random.Random
+    intent: Intent, spans: Sequence[Span], options: tuple[str, ...], rng: random.Random
 ) -> tuple[list[str], None, str] | None:
-    """(thought, no zoom, answer), or None where the overview does not tell."""
+    """(thought, no zoom, answer), or None if the overview does not decide."""
     if intent.kind == "order_scenes":
-        return _order(intent, spans, options, luck)
+        return _order(intent, spans, options, rng)
     if not intent.looks:
         return None
     look = intent.looks[0]
     fitting = [span for span in spans if span.match(look) > _FITS]
     if intent.kind == "exists_scene":
         if fitting:
-            return [words.overview_finding(luck, look, fitting[0])], None, "yes"
+            return [words.overview_finding(rng, look, fitting[0])], None, "yes"
         shown = words.listed([words.named(span.look) for span in spans[:3]])
         return (
             [
-                luck.choice(
+                rng.choice(
                     (
                         f"I see {shown} and others, but nowhere {words.named(look)}.",
                         f"No frame fits {words.named(look)}.",
@@ -49,14 +49,14 @@ def from_overview(
         return None
     following = spans[after]
     thought = [
-        words.overview_finding(luck, look, fitting[0]),
+        words.overview_finding(rng, look, fitting[0]),
         f"From {words.at(following.first_s)} s on the frames show {words.named(following.look)}.",
     ]
     return thought, None, words.named(following.look)
 
 
 def _order(
-    intent: Intent, spans: Sequence[Span], options: tuple[str, ...], luck: random.Random
+    intent: Intent, spans: Sequence[Span], options: tuple[str, ...], rng: random.Random
 ) -> tuple[list[str], None, str] | None:
     asked = intent.option_looks[0] if intent.option_looks and intent.option_looks[0] else intent.looks
     if not asked:

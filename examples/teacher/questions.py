@@ -1,4 +1,4 @@
-"""What a question asks for: a parser for plain English questions about scenes and the things that appear in them."""
+"""Parses plain English questions about scenes and the things that appear in them."""
 
 from __future__ import annotations
 
@@ -57,38 +57,43 @@ _FACTS: tuple[tuple[str, str], ...] = (
 )
 
 
+Ordinal = Literal["first", "last", ""]
+
+
 @dataclass(frozen=True, slots=True)
 class Intent:
     kind: Kind
     looks: tuple[Look, ...] = ()
-    """Scenes that the question names: (colour, texture), "" for a texture left open."""
+    """Scenes the question names: (colour, texture); "" leaves the texture open."""
     glyphs: tuple[tuple[str, str], ...] = ()
-    """Shapes and digits that it names, each with its colour or ""."""
+    """Shapes and digits it names, each with its colour or ""."""
     plural: bool = False
-    """Whether the first of them is named in the plural."""
-    ordinal: Literal["first", "last", ""] = ""
+    """Whether the first of them is plural."""
+    ordinal: Ordinal = ""
     fact: str | None = None
-    """The answer, where the wording alone gives it."""
+    """The answer if the wording alone implies it."""
     option_looks: tuple[tuple[Look, ...], ...] = ()
 
 
 def find_looks(text: str) -> tuple[Look, ...]:
-    """Scenes named in a text, in order."""
+    """Scenes a text names, in order."""
     return tuple((match[1], "plain") if match[1] else (match[2], _WORDS[match[3]]) for match in _LOOK.finditer(text))
 
 
 def find_glyphs(text: str) -> tuple[tuple[str, str], ...]:
-    """Shapes and digits named in a text, in order, each with its colour or ""."""
+    """Shapes and digits a text names, in order, each with its colour or ""."""
     return tuple((match[2] or match[3], match[1] or "") for match in _GLYPH.finditer(_LOOK.sub("", text)))
 
 
 def understand(question: str, options: tuple[str, ...] = ()) -> Intent:
-    """The intent of a question; `unknown` where none is recognised, never an error."""
+    """The intent of a question; `unknown` if none is recognised. Never raises."""
     text = question.lower()
     looks, glyphs = find_looks(text), find_glyphs(text)
     matches = list(_GLYPH.finditer(_LOOK.sub("", text)))
     option_looks = tuple(find_looks(option.lower()) for option in options)
-    ordinal = "last" if re.search(r"\b(last|final)\b", text) else "first" if re.search(r"\bfirst\b", text) else ""
+    ordinal: Ordinal = (
+        "last" if re.search(r"\b(last|final)\b", text) else "first" if re.search(r"\bfirst\b", text) else ""
+    )
     fact = _fact(text)
     kind: Kind = "fact" if fact is not None else _kind(text, looks, glyphs, option_looks)
     return Intent(kind, looks, glyphs, bool(matches and matches[0][4]), ordinal, fact, option_looks)

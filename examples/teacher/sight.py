@@ -1,7 +1,7 @@
-"""What the teacher sees in one JPEG: the background's colour and texture, and a glyph if one stands out.
+"""Recognises one JPEG: the background's colour and texture, and a glyph if one stands out.
 
-Classical recognition: backgrounds by mean hue and by the spectrum of their luma, glyphs as a patch of another hue that
-is held against drawn templates. It reports scores, not verdicts; whoever asks may still err among likely rivals.
+Classical recognition: backgrounds by mean hue and luma spectrum, glyphs as a patch of another hue compared with drawn
+templates. It reports scores, not verdicts; the caller may still err among likely candidates.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from examples.textures import texture
 
 _HALF = (HEIGHT // 2, WIDTH // 2)
 _SIDE = 24
-"""Glyph patches are compared at this many pixels a side."""
+"""Side of a normalised glyph patch, in pixels."""
 _PERIODS = (19.0, 21.0, 23.0, 25.0, 27.0)
 _COLOUR_NAMES, _TEXTURE_NAMES, _GLYPH_COLOUR_NAMES = tuple(SCENE_COLOURS), tuple(TEXTURES), tuple(GLYPH_COLOURS)
 
 
 class NotAnImage(ValueError):
-    """A picture of the request cannot be decoded."""
+    """A picture in the request cannot be decoded."""
 
 
 @dataclass(frozen=True, slots=True)
 class GlyphSight:
     names: tuple[tuple[str, float], ...]
-    """Likeliest shapes or digits with their likeness in [-1, 1], best first."""
+    """Likeliest shapes or digits with their similarity in [-1, 1], best first."""
     colours: tuple[tuple[str, float], ...]
     """Likeliest colours with their distance, best first."""
     x: float
@@ -42,7 +42,7 @@ class GlyphSight:
     """Centre, in pixels of a 320x180 picture."""
     size: float
     contrast: float
-    """Distance in hue from the background; below about 25 it is hard to see."""
+    """Hue distance from the background; below about 25 it is hard to recognise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Sight:
         ]
 
     def match(self, colour: str, texture_name: str) -> float:
-        """How well the picture fits a named look, 0 to 1; unknown names count as anything."""
+        """How well the picture fits a named look, 0 to 1; an unknown name matches anything."""
         of_colour = self.colours[_COLOUR_NAMES.index(colour)] if colour in SCENE_COLOURS else 1.0
         of_texture = self.textures[_TEXTURE_NAMES.index(texture_name)] if texture_name in TEXTURES else 1.0
         return 0.0 if self.blank else of_colour * of_texture
@@ -77,7 +77,7 @@ def see(jpeg: bytes) -> Sight:
     """Recognise one picture. About 1.5 ms.
 
     Raises:
-        NotAnImage: the bytes are no picture.
+        NotAnImage: the bytes are not a picture.
     """
     import cv2
 
@@ -98,7 +98,7 @@ def see(jpeg: bytes) -> Sight:
     away = np.hypot(chroma[:, :, 0] - ground[0], chroma[:, :, 1] - ground[1])
     limit = 8.0 + 5.0 * min(1.0, light / 110)
     found = (away > limit).astype(np.uint8)
-    # A hue that differs from the background; only the largest patch counts, the world shows one glyph at a time.
+    # Pixels whose hue differs from the background. Only the largest patch counts: one glyph is shown at a time.
     count, labels, stats, _ = cv2.connectedComponentsWithStats(found, connectivity=8)
     glyph = None
     if count > 1:
@@ -148,7 +148,7 @@ def _bins() -> tuple[np.ndarray, int]:
 
 
 def _detail(luma: np.ndarray) -> np.ndarray:
-    """What is left of the luma without soft light and shadow."""
+    """The luma without soft light and shadow."""
     import cv2
 
     return luma - cv2.blur(luma, (31, 31))
@@ -259,7 +259,7 @@ def _glyph_references() -> np.ndarray:
 
 
 def _read_glyph_colour(seen: np.ndarray, ground: np.ndarray, light: float) -> tuple[tuple[str, float], ...]:
-    """Compare with each colour laid over the background at several opacities and lights."""
+    """Compare with each colour blended over the background at several opacities and lights."""
     weights = np.array([0.45, 1.0, 1.0])
     lights = (1.0,) if light > 75 else (0.45, 1.0)
     distances = np.full(len(GLYPH_COLOURS), np.inf)
@@ -271,8 +271,8 @@ def _read_glyph_colour(seen: np.ndarray, ground: np.ndarray, light: float) -> tu
     return tuple((_GLYPH_COLOUR_NAMES[index], float(distances[index])) for index in order)
 
 
-class Eyes:
-    """Sights by the hash of what was sent: as a prefix cache does, nothing is looked at twice. Thread-safe."""
+class SightCache:
+    """Recognition results by hash of the picture, so that none is recognised twice. Thread-safe."""
 
     def __init__(self, keep: int = 50_000) -> None:
         self._keep = keep
@@ -280,10 +280,10 @@ class Eyes:
         self._lock = threading.Lock()
 
     def look(self, encoded: str) -> tuple[bytes, Sight]:
-        """The picture's key and sight, from its base64.
+        """Key and recognition result of a base64 picture.
 
         Raises:
-            NotAnImage: this is no base64, or no picture.
+            NotAnImage: it is not base64, or not a picture.
         """
         key = hashlib.sha1(encoded.encode("ascii", "replace")).digest()
         with self._lock:

@@ -1,4 +1,4 @@
-"""The scenes of a video as its overview shows them, and how well each fits a description."""
+"""The scenes of a video according to its overview, and how well each fits a description."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Span:
 
 
 def find_spans(overview: Sequence[Look], end_s: float) -> list[Span]:
-    """Scenes in order of time. Black frames, and single frames that fit nothing well, belong to transitions."""
+    """Scenes by time. Black frames, and single frames that fit nothing well, belong to transitions."""
     runs: list[list[Look]] = []
     shown = [look for look in overview if not look.sight.blank]
     for look in shown:
@@ -74,7 +74,7 @@ def find_spans(overview: Sequence[Look], end_s: float) -> list[Span]:
 
 
 def likeness(one: tuple[str, str], two: tuple[str, str]) -> float:
-    """How easily two looks are taken for each other, 0 to 1."""
+    """How easily two looks are confused, 0 to 1."""
     colour = 1.0 if one[0] == two[0] else 0.6 if frozenset((one[0], two[0])) in _NEAR_COLOURS else 0.12
     texture = 1.0 if one[1] == two[1] else 0.6 if frozenset((one[1], two[1])) in _NEAR_TEXTURES else 0.2
     return colour * texture

@@ -34,12 +34,12 @@ def listed(words: Sequence[str]) -> str:
     return f"{', '.join(words[:-1])} and {words[-1]}"
 
 
-def overview_finding(luck: random.Random, look: tuple[str, str], span: Span) -> str:
+def overview_finding(rng: random.Random, look: tuple[str, str], span: Span) -> str:
     """Where the overview shows the scene."""
     where = f"from about {at(span.first_s)} to {at(span.last_s)} s"
     if span.first_s == span.last_s:
         where = f"around {at(span.first_s)} s"
-    return luck.choice(
+    return rng.choice(
         (
             f"The overview shows {named(look)} {where}.",
             f"In the overview, {named(look)} is visible {where}.",
@@ -50,19 +50,20 @@ def overview_finding(luck: random.Random, look: tuple[str, str], span: Span) -> 
     )
 
 
-def nothing_yet(luck: random.Random, what: str) -> str:
-    return luck.choice(
+def nothing_yet(rng: random.Random, what: str) -> str:
+    return rng.choice(
         (
             f"These frames do not show {what}; what is asked for must be brief and lie between them.",
-            f"The overview frames there show nothing but the background, so to find {what} I have to look more closely.",
+            "The overview frames there show nothing but the background, "
+            f"so to find {what} I have to look more closely.",
             f"At this spacing I can easily miss {what}.",
             f"I cannot tell {what} from frames this far apart.",
         )
     )
 
 
-def zooming(luck: random.Random, start_s: float, end_s: float, fps: float) -> str:
-    return luck.choice(
+def zooming(rng: random.Random, start_s: float, end_s: float, fps: float) -> str:
+    return rng.choice(
         (
             f"I zoom into {at(start_s)} to {at(end_s)} s at {fps:g} fps.",
             f"A look at {at(start_s)}-{at(end_s)} s at a rate of {fps:g} should show it.",
@@ -72,10 +73,10 @@ def zooming(luck: random.Random, start_s: float, end_s: float, fps: float) -> st
     )
 
 
-def zoom_finding(luck: random.Random, events: Sequence[Seen], start_s: float, end_s: float) -> str:
+def zoom_finding(rng: random.Random, events: Sequence[Seen], start_s: float, end_s: float) -> str:
     """What the last zoom showed."""
     if not events:
-        return luck.choice(
+        return rng.choice(
             (
                 f"Between {at(start_s)} and {at(end_s)} s nothing appears.",
                 f"The zoomed frames from {at(start_s)} to {at(end_s)} s hold only the background.",
@@ -83,7 +84,7 @@ def zoom_finding(luck: random.Random, events: Sequence[Seen], start_s: float, en
             )
         )
     found = listed([event_words(event) for event in events])
-    return luck.choice(
+    return rng.choice(
         (
             f"The zoom shows {found}.",
             f"In the zoomed frames I see {found}.",
@@ -93,10 +94,10 @@ def zoom_finding(luck: random.Random, events: Sequence[Seen], start_s: float, en
     )
 
 
-def glimpsed(luck: random.Random, events: Sequence[Seen]) -> str:
+def glimpsed(rng: random.Random, events: Sequence[Seen]) -> str:
     """What the overview frames themselves show."""
     found = listed([event_words(event) for event in events])
-    return luck.choice(
+    return rng.choice(
         (
             f"Its frames already show {found}.",
             f"There I can see {found}.",
@@ -105,11 +106,11 @@ def glimpsed(luck: random.Random, events: Sequence[Seen]) -> str:
     )
 
 
-def changes(luck: random.Random, times_s: Sequence[float], look: tuple[str, str]) -> str:
+def changes(rng: random.Random, times_s: Sequence[float], look: tuple[str, str]) -> str:
     """From which of the zoomed frames on a scene is there."""
     if not times_s:
         return f"None of the zoomed frames shows {named(look)} yet."
-    return luck.choice(
+    return rng.choice(
         (
             f"In the zoom, {named(look)} is there from {at(times_s[0])} s on.",
             f"The picture turns to {named(look)} at {at(times_s[0])} s.",
@@ -117,8 +118,8 @@ def changes(luck: random.Random, times_s: Sequence[float], look: tuple[str, str]
     )
 
 
-def going_on(luck: random.Random, until_s: float) -> str:
-    return luck.choice(
+def going_on(rng: random.Random, until_s: float) -> str:
+    return rng.choice(
         (
             f"The scene goes on after {at(until_s)} s, so I have to look at the rest as well.",
             f"That covers it up to {at(until_s)} s only; more may follow.",
@@ -128,8 +129,8 @@ def going_on(luck: random.Random, until_s: float) -> str:
     )
 
 
-def concluding(luck: random.Random, value: str) -> str:
-    return luck.choice(
+def concluding(rng: random.Random, value: str) -> str:
+    return rng.choice(
         (
             f"So the answer is {value}.",
             f"That makes it {value}.",
@@ -139,8 +140,8 @@ def concluding(luck: random.Random, value: str) -> str:
     )
 
 
-def guessing(luck: random.Random, reason: str) -> str:
-    return luck.choice(
+def guessing(rng: random.Random, reason: str) -> str:
+    return rng.choice(
         (
             f"{reason} I can only guess.",
             f"{reason} My best guess has to do.",
@@ -149,7 +150,7 @@ def guessing(luck: random.Random, reason: str) -> str:
     )
 
 
-def regret(luck: random.Random, fault: str, detail: str, hint: str) -> str:
+def regret(rng: random.Random, fault: str, detail: str, hint: str) -> str:
     """What was wrong with the last zoom; `hint` is how the request wants the thought to begin."""
     shown = {  # first: a clause; plain: a sentence; short: a clause without detail
         "wrong_place": (
@@ -189,7 +190,7 @@ def regret(luck: random.Random, fault: str, detail: str, hint: str) -> str:
         return f"Correction: {short}; {first}."
     if "naming the scene" in hint:
         return f"The answer must lie in the scene that the question names, and {short}: {first}."
-    return luck.choice(
+    return rng.choice(
         (
             f"In those frames, {first}. {plain}.",
             f"Looking again, {first}; {short}.",

@@ -1,10 +1,9 @@
-"""Makes the sample world: video files, question files, and what is wrong with some of them.
+"""Generates the sample world: video files, question files, and deliberate faults in some of them.
 
     world = make_world(Path("world"), seed=0)        # fourteen videos of two to six minutes
     world = make_world(Path("world"), size="small")  # four of half a minute, for tests
 
-Everything follows from the seed. `ground_truth.json` says what was painted where; it is for tests, and nothing in the
-pipeline reads it.
+Deterministic in the seed. `ground_truth.json` records what was painted where; only tests read it.
 """
 
 from __future__ import annotations
@@ -26,10 +25,10 @@ from examples.world.questions import Question, again, ask
 __all__ = ["EncodeError", "World", "WorldError", "make_world"]
 
 VERSION = 2
-"""Raised when the same seed would give other files."""
+"""Incremented whenever the same seed would give different files."""
 Size = Literal["full", "small"]
 Progress = Callable[[str, int, int], None]
-"""Called with the file just finished, how many are, and how many there will be."""
+"""Called with the name of a finished file, the number finished, and the total."""
 
 _FULL = (
     Outline("tape-01.mp4", "train", 124, 24),
@@ -57,7 +56,7 @@ CORRUPT, NO_VIDEO, MISSING = "damaged.mp4", "notes.mp4", "lost.mp4"
 
 
 class WorldError(RuntimeError):
-    """The sample world cannot be written there."""
+    """The sample world cannot be written to this folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +81,9 @@ class World:
 
     @property
     def ground_truth(self) -> Path:
-        """For tests: `videos` (file -> scenes, transitions and events with their times) and `questions` (id -> needs)."""
+        """For tests: `videos` (file -> scenes, transitions and events with their times) and `questions` (id ->
+        needs).
+        """
         return self.root / "ground_truth.json"
 
     def truth(self) -> dict:
@@ -90,7 +91,7 @@ class World:
 
 
 def make_world(target: Path, seed: int = 0, progress: Progress | None = None, *, size: Size = "full") -> World:
-    """Write the world into a folder, or leave it as it is where the same world is there already.
+    """Write the world into a folder; keep it if the same world is already there.
 
     Raises:
         WorldError: the folder holds something else.
@@ -104,7 +105,7 @@ def make_world(target: Path, seed: int = 0, progress: Progress | None = None, *,
         ):
             return world
     elif world.root.is_dir() and any(path.name not in ("train", "evaluation") for path in world.root.iterdir()):
-        raise WorldError(f"{world.root} holds other files; give an empty folder for the sample world")
+        raise WorldError(f"{world.root} contains other files; choose an empty folder for the sample world")
     world.ground_truth.unlink(missing_ok=True)
     world.train_videos.mkdir(parents=True, exist_ok=True)
     world.evaluation_videos.mkdir(parents=True, exist_ok=True)
@@ -145,7 +146,7 @@ def _plans(outlines: tuple[Outline, ...], seed: int) -> list[VideoPlan]:
 
 
 def _write_videos(world: World, plans: list[VideoPlan], progress: Progress | None) -> None:
-    """Two at once, the longest first; a copy is made right after the file that it copies."""
+    """Encode two at a time, longest first; encode a copy right after its original."""
     copies = {plan.outline.copy_of: plan.outline for plan in plans if plan.outline.copy_of}
 
     def write(plan: VideoPlan) -> list[str]:
@@ -172,7 +173,7 @@ def _write_videos(world: World, plans: list[VideoPlan], progress: Progress | Non
 
 
 def _write_damaged(world: World, plans: list[VideoPlan], seed: int) -> None:
-    """A video whose index is overwritten, and a text that calls itself a video."""
+    """A video with an overwritten index, and a text file with a video's name."""
     whole = bytearray((_folder(world, plans[0].outline) / plans[0].outline.name).read_bytes())
     noise = random.Random(f"{seed} damage")
     start, end = 40, len(whole) // 4
@@ -196,7 +197,7 @@ def _questions(plans: list[VideoPlan], seed: int, most: int) -> list[Question]:
     for plan in plans:
         own = by_video[plan.outline.name]
         if plan.outline.copy_of:
-            # Whoever collected this set had seen the evaluation set: the copy brings two of its questions along.
+            # A leak: the re-encoded evaluation video brings two of its questions along.
             own = own[: most - 2]
             texts = {question.question for question in own}
             leaked = [q for q in by_video[plan.outline.copy_of] if q.needs == "zoom" and q.question not in texts][:2]

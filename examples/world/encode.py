@@ -1,10 +1,11 @@
-"""Raw frames into the files of the sample world, by ffmpeg-python with the binary of imageio-ffmpeg."""
+"""Encodes raw frames into video files, with ffmpeg-python and the binary of imageio-ffmpeg."""
 
 from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from examples.palette import HEIGHT, WIDTH
 from examples.world.plan import Outline
@@ -21,11 +22,11 @@ _CODECS: dict[str, dict[str, object]] = {
     "vp9": {"c:v": "libvpx-vp9", "deadline": "realtime", "cpu-used": 8, "b:v": "350k", "g": 240},
 }
 _SAME_BYTES = {"threads": 1, "map_metadata": -1, "fflags": "+bitexact", "flags:v": "+bitexact"}
-"""One thread and no dates: the same frames give the same file."""
+"""One thread and no timestamps: equal frames give equal files."""
 
 
 class EncodeError(RuntimeError):
-    """ffmpeg could not write a sample video; the message holds its own words."""
+    """ffmpeg could not write a sample video; the message quotes ffmpeg."""
 
 
 def suffix(outline: Outline) -> str:
@@ -36,24 +37,24 @@ def encode(frames: Iterable[bytes], outline: Outline, target: Path) -> None:
     """Write frames of `paint` as a video file.
 
     Raises:
-        EncodeError: ffmpeg refused.
+        EncodeError: ffmpeg failed.
     """
     import ffmpeg
 
     stream = ffmpeg.input("pipe:", format="rawvideo", pix_fmt="yuv420p", s=f"{WIDTH}x{HEIGHT}", r=outline.fps)
     rate: dict[str, object] = {}
     if outline.variable_rate:
-        # As a phone does in poor light: for five seconds of every twelve, two of three frames are missing.
+        # Like a phone in poor light: for five of every twelve seconds, two of three frames are missing.
         stream = stream.filter("select", "not(gte(mod(t,12),7)*mod(n,3))")
         rate = {"fps_mode": "passthrough", "enc_time_base": f"1:{outline.fps}"}
     _run(stream, {**_CODECS[outline.codec], **rate}, target, frames)
 
 
 def re_encode(source: Path, target: Path) -> None:
-    """Copy a video at another size and bitrate, as uploads are.
+    """Re-encode a video at another size and bitrate, as uploads are.
 
     Raises:
-        EncodeError: ffmpeg refused.
+        EncodeError: ffmpeg failed.
     """
     import ffmpeg
 
@@ -61,7 +62,7 @@ def re_encode(source: Path, target: Path) -> None:
     _run(stream, {**_CODECS["h264"], "crf": 28, "g": 120}, target, ())
 
 
-def _run(stream, settings: dict[str, object], target: Path, frames: Iterable[bytes]) -> None:
+def _run(stream: Any, settings: dict[str, object], target: Path, frames: Iterable[bytes]) -> None:
     import ffmpeg
     import imageio_ffmpeg
 
@@ -79,7 +80,7 @@ def _run(stream, settings: dict[str, object], target: Path, frames: Iterable[byt
             process.stdin.write(frame)
         process.stdin.close()
     except BrokenPipeError:
-        pass  # ffmpeg has ended early; its words follow.
+        pass  # ffmpeg exited early; its message is reported below.
     except BaseException:
         process.kill()
         raise

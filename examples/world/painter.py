@@ -1,4 +1,4 @@
-"""Turns a plan into raw frames: crops of one textured background a scene, with glyphs pasted in."""
+"""Renders a plan into raw frames: crops of one textured background per scene, with glyphs blended in."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from examples.textures import texture
 from examples.world.plan import Event, Scene, VideoPlan
 
 _PAN = 96
-"""Pixels by which a background is larger than the frame."""
+"""Margin of a background around the frame, in pixels."""
 _BLACK = (16.0, 128.0)
 
 
 class _Backdrop:
-    """A scene without its events, in planes of YCbCr 4:2:0. The texture is in the luma; the hue is one for all."""
+    """A scene without its events, as YCbCr 4:2:0 planes. The luma holds the texture; the hue is uniform."""
 
     def __init__(self, scene: Scene) -> None:
         y, cb, cr = ycbcr(SCENE_COLOURS[scene.colour])
@@ -38,7 +38,7 @@ class _Backdrop:
 
 
 def _light_and_shadow(scene: Scene) -> np.ndarray:
-    """Factor on the luma that varies softly over the background, as real light does: 0.8 to 1.12."""
+    """Smooth lighting: a factor of 0.8 to 1.12 on the luma."""
     rng = np.random.default_rng([round(scene.start_s * 1000), round(scene.phase * 1e6)])
     coarse = Image.fromarray(rng.normal(0, 1, (4, 6)).astype(np.float32))
     field = np.asarray(coarse.resize((WIDTH + _PAN, HEIGHT + _PAN), Image.Resampling.BICUBIC))
@@ -79,12 +79,13 @@ def _paste(buffer: np.ndarray, event: Event, time_s: float, light: float) -> Non
 
 
 def _mix(one: np.ndarray, two: np.ndarray | None, share: float) -> np.ndarray:
-    """`share` of `two` in `one`; None stands for black."""
+    """Blend `share` of `two` into `one`; None is black."""
     if two is None:
         two = np.empty_like(one)
         two[: HEIGHT * WIDTH], two[HEIGHT * WIDTH :] = _BLACK
     weight = np.uint32(round(share * 256))
-    return ((one * (np.uint32(256) - weight) + two * weight) >> 8).astype(np.uint8)
+    mixed: np.ndarray = one * (np.uint32(256) - weight) + two * weight
+    return (mixed >> 8).astype(np.uint8)
 
 
 def paint(plan: VideoPlan) -> Iterator[bytes]:
@@ -129,7 +130,7 @@ def paint(plan: VideoPlan) -> Iterator[bytes]:
 
 
 def _blend(scenes: tuple[Scene, ...], at: int, time_s: float) -> tuple[int | None, float] | None:
-    """What is mixed into the scene at this time: (other scene or None for black, its share), or nothing."""
+    """The scene blended in at this time (None for black) with its share, or None outside transitions."""
     for border, other in ((at, at - 1), (at + 1, at + 1)):
         if not 0 < border < len(scenes):
             continue

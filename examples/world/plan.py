@@ -1,4 +1,4 @@
-"""What happens in each sample video and when: scenes, transitions and brief events, all drawn from one seed."""
+"""Plans each sample video: scenes, transitions and brief events, drawn from one seed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LOOK_ALIKE_COLOURS = {
 }
 LOOK_ALIKE_TEXTURES = {"bricks": "grid", "grid": "bricks", "waves": "horizontal", "dots": "checks", "checks": "dots"}
 _EDGE_S = 0.25
-"""Time that stays free of events beside a border or a transition."""
+"""Margin without events around a cut or transition, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """What is fixed of a video before anything is drawn at random."""
+    """The properties of a video that are not random."""
 
     name: str
     split: Literal["train", "evaluation"]
@@ -86,7 +86,7 @@ class VideoPlan:
 
 
 def glance_times(duration_s: float, fps: float) -> list[float]:
-    """About where an overview of 0.5 fps and at most 64 frames looks, in seconds."""
+    """Approximate times of an overview of 0.5 fps and at most 64 frames, in seconds."""
     last_s = duration_s - 1 / fps
     count = int(last_s / 2) + 1
     return [index * 2.0 for index in range(count)] if count <= 64 else [index * last_s / 63 for index in range(64)]
@@ -135,7 +135,7 @@ def _borders(outline: Outline, rng: random.Random) -> list[float]:
 
 
 def _looks(count: int, rng: random.Random) -> list[tuple[str, str]]:
-    """Looks of the scenes: all different but for one that returns and one that another resembles; neighbours differ."""
+    """Looks of the scenes: distinct except for one that returns and one look-alike pair; neighbours differ."""
     every = [(colour, name) for colour in SCENE_COLOURS for name in TEXTURES]
     while True:
         looks = rng.sample(every, count)
@@ -256,7 +256,7 @@ def _event(
 
 
 def stands_out(scene_colour: str, glyph_colour: str) -> bool:
-    """Whether a glyph differs enough from its background in hue, not in brightness alone."""
+    """Whether a glyph's hue differs enough from its background's."""
     _, cb, cr = ycbcr(SCENE_COLOURS[scene_colour])
     _, other_cb, other_cr = ycbcr(GLYPH_COLOURS[glyph_colour])
     return math.hypot(cb - other_cb, cr - other_cr) >= 38

@@ -1,4 +1,4 @@
-"""Questions about a planned video, as a user would bring them; most need a zoom, some do not, some need no video."""
+"""Questions about a planned video: most need a zoom, some only the overview, some no video."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ class Question:
     topic: str
     evidence: tuple[Window, ...]
     needs: Literal["zoom", "overview", "nothing"]
-    """What answers it; known to tests only."""
+    """What is needed to answer it; only tests see this."""
     options: tuple[str, ...] = ()
     id: str = ""
     video: str = ""
     twin_of: str | None = None
-    """Id of the question that this one repeats, word for word or nearly."""
+    """Id of the question this one repeats verbatim or nearly."""
 
     def row(self) -> dict:
-        """As a line of questions.jsonl."""
+        """A line of questions.jsonl."""
         return {
             "id": self.id,
             "video": self.video,
@@ -44,7 +44,7 @@ class Question:
 
 
 def ask(plan: VideoPlan, rng: random.Random, most: int) -> list[Question]:
-    """At most `most` questions with ids: some on the whole video, at most two on a scene."""
+    """At most `most` questions with ids: some about the whole video, at most two about a scene."""
     file = plan.outline.name
     looks = [scene.look for scene in plan.scenes]
     unique = [scene for scene in plan.scenes if looks.count(scene.look) == 1]
@@ -66,7 +66,7 @@ def ask(plan: VideoPlan, rng: random.Random, most: int) -> list[Question]:
 
 
 def again(question: Question, number: int, rng: random.Random, *, exact: bool) -> Question:
-    """The same question under another id: word for word, or in nearly the same words."""
+    """The same question under another id, verbatim or nearly."""
     text = question.question
     if not exact:
         changes = (
@@ -207,7 +207,7 @@ def _before(plan: VideoPlan, scene: Scene, rng: random.Random) -> Question:
 
 
 def _find(plan: VideoPlan, scene: Scene, rng: random.Random) -> Question:
-    """Where something is seen: three scenes or more have to be looked at."""
+    """In which scene something is seen: at least three scenes need a look."""
     event = scene.events[0]
     same = [
         other for other in plan.scenes if any((e.glyph, e.colour) == (event.glyph, event.colour) for e in other.events)
@@ -228,7 +228,7 @@ def _stays(plan: VideoPlan, scene: Scene, rng: random.Random) -> Question:
 
 
 def _wording(plan: VideoPlan, scene: Scene, rng: random.Random) -> Question:
-    """Answerable by anyone who never saw the video."""
+    """Answerable without the video."""
     event, where = scene.events[0], _where(scene)
     corners = {"triangle": 3, "square": 4, "diamond": 4, "star": 5}
     if event.glyph in corners:
@@ -252,12 +252,13 @@ def _wording(plan: VideoPlan, scene: Scene, rng: random.Random) -> Question:
     if event.glyph in facts:
         text = f"The digit shown in {where} is the number of {facts[event.glyph]}. Which digit is it?"
         return Question(text, event.glyph, "number", "which", (_window(event),), "nothing")
-    text = f"What colour is the {event.colour} {event.glyph if not event.glyph.isdigit() else 'digit'} that appears in {where}?"
+    noun = "digit" if event.glyph.isdigit() else event.glyph
+    text = f"What colour is the {event.colour} {noun} that appears in {where}?"
     return Question(text, event.colour, "text", "what", (_window(event),), "nothing")
 
 
 def _on_whole(plan: VideoPlan, unique: list[Scene], rng: random.Random) -> Iterator[Question]:
-    """Questions on the scenes themselves: the overview answers them."""
+    """Questions about the scenes themselves, which the overview answers."""
     looks = [scene.look for scene in plan.scenes]
     absent = [(colour, name) for colour in SCENE_COLOURS for name in TEXTURES if (colour, name) not in looks]
     for scene in plan.scenes[:-1]:

@@ -20,11 +20,11 @@ from experiments.proof.stages import SeedRun, train
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="experiments.proof",
-        description="A tiny policy of the true architecture learns to zoom. What is done already is kept: run it again to go on.",
+        description="Train a tiny policy of the true architecture to zoom. Finished stages are kept; rerun to resume.",
     )
-    parser.add_argument("--quick", action="store_true", help="one seed and little data: the direction, in minutes")
-    parser.add_argument("--home", type=Path, help="folder for everything (default: runs/proof or runs/proof-quick)")
-    parser.add_argument("--seed", type=int, help="run the stages of this seed alone; the warm-up must be done")
+    parser.add_argument("--quick", action="store_true", help="one seed and little data: the trend, in minutes")
+    parser.add_argument("--home", type=Path, help="output folder (default: runs/proof or runs/proof-quick)")
+    parser.add_argument("--seed", type=int, help="run only this seed; the warm-up must be finished")
     given = parser.parse_args(arguments)
     plan = QUICK if given.quick else FULL
     home = (given.home or Path("runs") / ("proof-quick" if given.quick else "proof")).absolute()
@@ -33,11 +33,11 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     began_s = time.monotonic()
     warm_up(home, plan)
-    # More seeds than cores share them; each trains on one thread.
+    # Seeds share the cores; each trains on one thread.
     with ThreadPoolExecutor(len(plan.seeds)) as pool:
         ends = list(pool.map(lambda seed: _seed_process(home, given.quick, seed), plan.seeds))
     if any(ends):
-        print(f"a seed failed; its message is above. Run the same command again to go on. ({home})")
+        print(f"a seed failed; its error is above. Run the same command again to resume. ({home})")
         return 1
     report = write_report(home, plan, seconds=time.monotonic() - began_s)
     print(report.text)
@@ -46,12 +46,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def warm_up(home: Path, plan: Plan) -> Path:
-    """Films and the warm-up that all seeds begin with; both cores train it."""
+    """Make the films and train the warm-up that every seed starts from, on two processes."""
     recipe = recipe_for(home, plan)
     home.mkdir(parents=True, exist_ok=True)
     shards, talks = home / "warm-up-shards", home / "talk-shards"
     began_s, films = time.monotonic(), plan.warmup_films + plan.train_films + plan.test_films
-    _say(f"painting, encoding and ingesting {films} films (once; up to three minutes)")
+    _say(f"generating and ingesting {films} films (once; up to three minutes)")
     with Library(home / "films", "warmup", plan.warmup_films, recipe, seed=0, world=plan.world) as library:
         if not (shards / "manifest.json").is_file():
             write_warm_up(library, shards, plan.warmup_rows, talks=not plan.talk_steps)
@@ -59,7 +59,7 @@ def warm_up(home: Path, plan: Plan) -> Path:
             write_talks(library, talks, plan.warmup_rows)
     for split, count in (("train", plan.train_films), ("test", plan.test_films)):
         Library(home / "films", split, count, recipe, seed=0, world=plan.world)
-    _say(f"{films} films are there ({time.monotonic() - began_s:.0f} s)")
+    _say(f"{films} films ready ({time.monotonic() - began_s:.0f} s)")
     checkpoint = None
     halves = [
         ("warm-up", shards, plan.warmup_steps, recipe.sft.learning_rate),
@@ -77,7 +77,7 @@ def warm_up(home: Path, plan: Plan) -> Path:
 def run_seed(home: Path, plan: Plan, seed: int) -> None:
     import torch
 
-    # The seeds share the cores.
+    # Seeds share the cores.
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // len(plan.seeds)))
     warm = home / ("talk" if plan.talk_steps else "warm-up") / "checkpoint"
     SeedRun(home, plan, recipe_for(home, plan), warm, seed, lambda text: _say(f"seed {seed}  {text}")).run()

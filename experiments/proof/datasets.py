@@ -1,4 +1,4 @@
-"""The proof's data sets: every row a conversation of our own episode (or of the warm-up), in our own shards."""
+"""The proof's data sets: each row is an episode's conversation or a warm-up conversation, written as shards."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from experiments.proof.library import Library
-from experiments.proof.play import Outcome, an_episode, judged, teach
-from experiments.proof.teacher import Teacher
+from experiments.proof.play import PlayedQuestion, an_episode, graded, teach
+from experiments.proof.teacher import PixelTeacher
 from experiments.proof.warmup import glance_row, look_row, look_times, stretch, talk_row
 from videozoomer.protocol import Episode, Message
 from videozoomer.protocol.evidence import hits, windows_of
@@ -19,7 +19,7 @@ OPENING = "Start from what those frames do show."
 
 
 def write_warm_up(library: Library, target: Path, rows_of_each: int, *, talks: bool = False) -> None:
-    """With `talks`, its second half is mixed in."""
+    """Write the warm-up rows; `talks` mixes in the second half."""
     rows = _talks(library, rows_of_each) if talks else []
     for film in library.films:
         rng = random.Random(f"warm-up {film.path.stem}")
@@ -32,7 +32,7 @@ def write_warm_up(library: Library, target: Path, rows_of_each: int, *, talks: b
 
 
 def write_talks(library: Library, target: Path, rows_of_each: int) -> None:
-    """The warm-up's second half: frames that come later in a conversation are looked at too."""
+    """Write the warm-up's second half: conversations whose later turns show frames too."""
     library.write(
         "sft", target, _talks(library, rows_of_each), {"stage": "warm-up, second half: conversations that go on"}
     )
@@ -49,18 +49,18 @@ def _talks(library: Library, rows_of_each: int, looks: int = 3) -> list[dict]:
     return rows
 
 
-def exemplars(library: Library, questions: Sequence[dict], recipe: Recipe, seed: int) -> list[Outcome]:
-    """The teacher's episodes, right or not."""
+def exemplars(library: Library, questions: Sequence[dict], recipe: Recipe, seed: int) -> list[PlayedQuestion]:
+    """Play the teacher's episodes; return all of them, right or wrong."""
     outcomes = []
     for question in questions:
-        teacher = Teacher(library.jpeg, f"{seed} {question['question_id']}")
+        teacher = PixelTeacher(library.jpeg, f"{seed} {question['question_id']}")
         episode = teach(library, an_episode(question, recipe, author="teacher"), question["video_uri"], teacher)
-        outcomes.append(judged(question, episode))
+        outcomes.append(graded(question, episode))
     return outcomes
 
 
-def reflections(library: Library, failed: Sequence[Outcome], seed: int) -> list[Outcome]:
-    """The teacher takes up failed episodes that zoomed and can still be repaired; it is not told the truth."""
+def reflections(library: Library, failed: Sequence[PlayedQuestion], seed: int) -> list[PlayedQuestion]:
+    """Let the teacher repair failed episodes that zoomed. It never sees the answer."""
     outcomes = []
     for outcome in failed:
         if outcome.correct or not outcome.hits:
@@ -69,13 +69,13 @@ def reflections(library: Library, failed: Sequence[Outcome], seed: int) -> list[
             episode = Episode.reflecting_on(outcome.episode, OPENING)
         except ValueError:
             continue
-        teacher = Teacher(library.jpeg, f"{seed} reflection {outcome.question['question_id']}")
-        outcomes.append(judged(outcome.question, teach(library, episode, outcome.question["video_uri"], teacher)))
+        teacher = PixelTeacher(library.jpeg, f"{seed} reflection {outcome.question['question_id']}")
+        outcomes.append(graded(outcome.question, teach(library, episode, outcome.question["video_uri"], teacher)))
     return outcomes
 
 
-def kept(outcomes: Sequence[Outcome], *, seen: bool = True) -> list[Outcome]:
-    """Right, well formed, and with the disc in a frame that was shown: a lucky guess teaches nothing."""
+def kept(outcomes: Sequence[PlayedQuestion], *, seen: bool = True) -> list[PlayedQuestion]:
+    """Keep correct, well-formed outcomes whose zooms showed the disc: a lucky guess teaches nothing."""
     return [
         outcome
         for outcome in outcomes
@@ -83,7 +83,7 @@ def kept(outcomes: Sequence[Outcome], *, seen: bool = True) -> list[Outcome]:
     ]
 
 
-def write_trajectories(library: Library, target: Path, kinds: dict[str, Sequence[Outcome]], about: dict) -> None:
+def write_trajectories(library: Library, target: Path, kinds: dict[str, Sequence[PlayedQuestion]], about: dict) -> None:
     rows = []
     for kind, outcomes in kinds.items():
         for outcome in outcomes:
@@ -92,18 +92,18 @@ def write_trajectories(library: Library, target: Path, kinds: dict[str, Sequence
     library.write("sft", target, rows, about)
 
 
-def glances(library: Library, questions: Sequence[dict], recipe: Recipe, seed: int) -> list[Outcome]:
-    """The teacher's answers in one turn, by the question's frames alone, right or not."""
+def glances(library: Library, questions: Sequence[dict], recipe: Recipe, seed: int) -> list[PlayedQuestion]:
+    """Play the teacher in one turn on the overview alone; return all outcomes, right or wrong."""
     outcomes = []
     for question in questions:
         episode = an_episode(question, recipe, author="teacher", max_zooms=0)
-        episode.step(Teacher(library.jpeg, f"{seed} {question['question_id']}").glance(episode))
-        outcomes.append(judged(question, episode))
+        episode.step(PixelTeacher(library.jpeg, f"{seed} {question['question_id']}").glance(episode))
+        outcomes.append(graded(question, episode))
     return outcomes
 
 
-def shown(outcome: Outcome) -> bool:
-    """Whether the disc is among the frames of the overview."""
+def shown(outcome: PlayedQuestion) -> bool:
+    """Whether an overview frame shows the disc."""
     return bool(hits(outcome.question["overview_times_s"], windows_of(outcome.question["evidence"])))
 
 

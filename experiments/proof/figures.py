@@ -1,4 +1,4 @@
-"""The proof's figures: what each stage's outcomes come to, with intervals over films and over seeds."""
+"""The proof's figures: metrics of each stage, with intervals over films."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 
 from eval.statistics import estimate
-from experiments.proof.play import Outcome
+from experiments.proof.play import PlayedQuestion
 
-METRICS: dict[str, Callable[[Outcome], float | None]] = {
+METRICS: dict[str, Callable[[PlayedQuestion], float | None]] = {
     "accuracy": lambda outcome: float(outcome.correct),
     "hit_rate": lambda outcome: float(any(outcome.hits)),
     "first_zoom_hits": lambda outcome: float(outcome.hits[0]) if outcome.hits else None,
@@ -17,11 +17,11 @@ METRICS: dict[str, Callable[[Outcome], float | None]] = {
     "frames": lambda outcome: float(outcome.episode.frames_shown),
     "well_formed": lambda outcome: float(outcome.episode.well_formed),
 }
-"""Figure -> its value for one question; None where the question has none."""
+"""Metric -> its value for one question; None where it does not apply."""
 
 
-def per_question(outcomes: Sequence[Outcome]) -> dict[str, dict]:
-    """Question -> its film and figures: what a stage leaves behind, so that the report needs nothing else."""
+def per_question(outcomes: Sequence[PlayedQuestion]) -> dict[str, dict]:
+    """Question -> its film and metrics. Each stage stores this; the report needs nothing else."""
     return {
         outcome.question["question_id"]: {"video_id": outcome.question["video_id"]}
         | {name: score(outcome) for name, score in METRICS.items()}
@@ -30,9 +30,9 @@ def per_question(outcomes: Sequence[Outcome]) -> dict[str, dict]:
 
 
 def summary(seeds: Mapping[int, Mapping[str, Mapping]], metric: str) -> dict | None:
-    """Mean over all seeds with its 95% interval (questions of a film are resampled together), and each seed's mean.
+    """Mean over all seeds, its 95% interval (bootstrap over films), and the mean of each seed.
 
-    The same film played by several seeds is one film: its values are averaged over the seeds first.
+    Values of one question are averaged over seeds before films are resampled.
     """
     values: dict[str, list[float]] = {}
     films: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""The proof's films as the pipeline knows them: ingested, with overviews, and every frame that was ever shown, by id."""
+"""The proof's films, ingested by the pipeline: overviews, and every shown frame by id."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MAX_ROWS = 4000
 
 
 class Library:
-    """One split's films. Use it in a `with`; it holds open readers."""
+    """The films of one split. Use it as a context manager: it keeps readers open."""
 
     def __init__(self, folder: Path, split: str, count: int, recipe: Recipe, *, seed: int, world: World) -> None:
         self.films = make_films(folder, split, count, seed, world)
@@ -51,20 +51,20 @@ class Library:
         self.readers = ReaderPool(*self._size)
 
     def _stamp(self, settings: IngestSettings) -> str:
-        """Another way of reading, or films written anew, are read again."""
+        """Hash of ingest settings and files: a change to either is ingested again."""
         written = [(film.path.name, film.path.stat().st_size, film.path.stat().st_mtime_ns) for film in self.films]
         return hashlib.sha256(repr((settings, written)).encode()).hexdigest()[:12]
 
     def _ingested(self, cache: Path, settings: IngestSettings) -> dict[str, tuple[str, float, Sequence[Frame]]]:
-        """Every film's id, length and overview, read once for all seeds."""
+        """Id, duration and overview of each film, ingested once for all seeds."""
         if cache.is_file():
             return pickle.loads(cache.read_bytes())
-        read = {}
+        read: dict[str, tuple[str, float, Sequence[Frame]]] = {}
         for found in ingest_many([str(film.path) for film in self.films], settings):
             record = found.record
-            if record.status != "ok":
+            if record.video_id is None or record.duration_s is None:
                 raise RuntimeError(
-                    f"{record.uri} could not be read: {record.reason} ({record.detail}); remove it and start again"
+                    f"{record.uri} could not be read: {record.reason} ({record.detail}); delete it and run again"
                 )
             read[record.uri] = (record.video_id, record.duration_s, found.overview)
         unfinished = cache.with_suffix(".part")
@@ -79,7 +79,7 @@ class Library:
         self.readers.close()
 
     def overview(self, film: Film, frames: int | None = None) -> list[FrameRef]:
-        """The ingested overview, or another number of frames spread uniformly."""
+        """The ingested overview, or `frames` uniformly spaced frames."""
         uri = str(film.path)
         if frames is None:
             return self._overviews[uri]
@@ -93,7 +93,7 @@ class Library:
         return self._frames[frame_id]["jpeg"]
 
     def questions(self, films: Iterable[Film], *, frames: int | None = None, each: int | None = None) -> list[dict]:
-        """Rows as a data set for RL holds them; `each` takes so many scenes of every film."""
+        """Questions as rows of an RL data set; `each` limits the scenes taken from a film."""
         return [
             self._question(film, number, scene, frames)
             for film in films
@@ -126,7 +126,7 @@ class Library:
     def conversation(
         self, name: str, film: Film, kind: str, messages: Sequence[Message], *, zooms: int = 0, answer: str = ""
     ) -> dict:
-        """A row of an SFT data set."""
+        """One row of an SFT data set."""
         return {
             "id": name,
             "question_id": name,

@@ -1,4 +1,4 @@
-"""How large the proof is, and the recipe that its trainings get."""
+"""Size of the proof, and the recipe for its training runs."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ class Plan:
     train_films: int
     test_films: int
     test_each: int
-    """Questions of each held-out film."""
+    """Questions per held-out film."""
     warmup_rows: int
-    """Rows of each kind for every film of the warm-up."""
+    """Rows of each kind per warm-up film."""
     warmup_steps: int
     talk_steps: int
-    """Of the warm-up's second half; with 0 its rows are mixed into the first."""
+    """Steps of the warm-up's second half; 0 mixes its rows into the first half."""
     exemplar_questions: int
     student_steps: int
     failed_questions: int
-    """Questions that the student plays for the teacher to reflect on its failures."""
+    """Questions the student plays; the teacher reflects on the failures."""
     sft_steps: int
     uniform_steps: int
-    """Of the baseline in one turn; with 0 there is only what its frames show."""
+    """Steps of the single-turn baseline; 0 skips training it."""
     rl_rounds: int
-    """Of GRPO; 0 leaves it out."""
+    """Rounds of GRPO; 0 skips it."""
     world: World
     batch_size: int = 16
     learning_rate: float = 1e-3
-    """Of fine-tuning."""
+    """Learning rate of fine-tuning."""
 
     @property
     def baselines(self) -> tuple[str, ...]:
@@ -43,7 +43,7 @@ class Plan:
 
     @property
     def last(self) -> str:
-        """Name of the stage that the last policy comes from."""
+        """Stage that produced the last policy."""
         return "rl" if self.rl_rounds else "sft"
 
 
@@ -84,12 +84,13 @@ QUICK = Plan(
     world=World(scenes=2, textures=("plain",)),
     batch_size=8,
 )
-"""Two scenes a film, told apart by their colour alone, and smaller steps: the same is then learnt from a third of the
-tokens. Without GRPO, of which the few rounds that fit into minutes show nothing."""
+"""Two scenes a film that differ in colour alone, and smaller steps: a third of the tokens suffices. GRPO is
+left out: the few rounds that fit into minutes show no effect.
+"""
 
 
 def recipe_for(home: Path, plan: Plan) -> Recipe:
-    """The protocol's numbers for films of three quarters of a minute, and a policy of one visual token a frame."""
+    """Protocol numbers for 45-second films and a policy with one visual token a frame."""
     return Recipe.model_validate(
         {
             "name": "proof",

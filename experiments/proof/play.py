@@ -1,4 +1,4 @@
-"""Episodes of the proof, played by its teacher or by a checkpoint, and what came of each."""
+"""Play the proof's episodes with its teacher or a checkpoint, and grade them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from experiments.proof.library import Library
-from experiments.proof.teacher import Teacher
+from experiments.proof.teacher import PixelTeacher
 from filters.grading import grade
 from videozoomer.protocol import Episode, FrameRef, Protocol, Task, load_prompts
 from videozoomer.protocol.evidence import hits, windows_of
@@ -15,31 +15,31 @@ from videozoomer.settings.model import Recipe
 
 AT_ONCE = 100
 MAX_NEW_TOKENS = 100
-"""Of one turn; the longest of the teacher's has some 75."""
+"""Limit of one turn; the teacher's longest has about 75."""
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class PlayedQuestion:
     question: dict
     episode: Episode
     correct: bool
     hits: tuple[bool, ...]
-    """For every zoom that returned frames: whether one of them lies in the evidence."""
+    """Per zoom that returned frames: whether one of them lies in an evidence window."""
 
     @property
     def recovered(self) -> bool | None:
-        """Right in the end after a first zoom that missed; null where the first zoom did not miss."""
+        """Whether the answer is right after a first zoom that missed; None where the first zoom hit."""
         return None if not self.hits or self.hits[0] else self.correct
 
 
-def judged(question: dict, episode: Episode) -> Outcome:
-    """An answer is right when the rule-based grader says so; running out of rounds, or a hedge, is not."""
+def graded(question: dict, episode: Episode) -> PlayedQuestion:
+    """Grade an episode by the rule-based grader; an unfinished or hedged one counts as wrong."""
     windows = windows_of(question["evidence"])
     hit = tuple(bool(hits(look.times_s, windows)) for look in episode.looks)
-    return Outcome(question, episode, grade(question, episode.answer).verdict == "correct", hit)
+    return PlayedQuestion(question, episode, grade(question, episode.answer).verdict == "correct", hit)
 
 
-def teach(library: Library, episode: Episode, uri: str, teacher: Teacher) -> Episode:
+def teach(library: Library, episode: Episode, uri: str, teacher: PixelTeacher) -> Episode:
     """Let the teacher play an episode to its end."""
     while episode.running:
         if times_s := episode.step(teacher.reply(episode)):
@@ -74,8 +74,8 @@ def play(
     seed: int = 0,
     max_zooms: int | None = None,
     max_new_tokens: int = MAX_NEW_TOKENS,
-) -> list[Outcome]:
-    """The checkpoint plays every question once."""
+) -> list[PlayedQuestion]:
+    """Let the checkpoint play each question once."""
     from train.policy.pixels import FramePixels
     from train.rl.local_engine import Limits, play_groups
     from train.serving.player import load_for_playing
@@ -91,5 +91,5 @@ def play(
         played = play_groups(
             policy, pixels, episodes, [question["video_uri"] for question in part], seeds, library.frames_for, limits
         )
-        outcomes += [judged(question, rollout.episode) for question, (rollout,) in zip(part, played, strict=True)]
+        outcomes += [graded(question, rollout.episode) for question, (rollout,) in zip(part, played, strict=True)]
     return outcomes

@@ -1,4 +1,4 @@
-"""The proof's report: a table of stages, the curve over zooms, the curves of training; as text, as JSON and as a page."""
+"""The proof's report: stages, accuracy over zooms, training curves; as text, JSON and a page."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ STAGES = {
     "uniform": "uniform frames, trained",
     "uniform-teacher": "uniform frames, teacher",
 }
-"""The last two in one turn, with as many uniform frames as the last policy was shown; the teacher says what those show at all."""
+"""Stage -> title. The last two answer in one turn from as many uniform frames as the last policy saw; the
+teacher's row is an upper bound.
+"""
 CHANCE = 1 / 8
 RL_CURVES = (
     "reward",
@@ -46,14 +48,14 @@ class Report:
 
 
 def write_report(home: Path, plan: Plan, *, seconds: float) -> Report:
-    """Read what the stages left behind; nothing is computed that they did not measure.
+    """Write the report from the stages' results.
 
     Raises:
-        FileNotFoundError: no seed has come to its end.
+        FileNotFoundError: no seed has finished.
     """
     ended = [seed for seed in plan.seeds if (home / f"seed-{seed}" / f"{plan.baselines[-1]}.json").is_file()]
     if not ended:
-        raise FileNotFoundError(f"no seed has come to its end in {home}; run the proof again to go on")
+        raise FileNotFoundError(f"no seed has finished in {home}; run the proof again to resume")
     stages = {
         name: _stage(home, ended, name) for name in STAGES if name in ("student", "sft", plan.last, *plan.baselines)
     }
@@ -69,8 +71,9 @@ def write_report(home: Path, plan: Plan, *, seconds: float) -> Report:
     }
     against = ", ".join(f"{points * 100:+.1f} against {STAGES[name]}" for name, points in ahead.items())
     facts = (
-        f"{len(ended)} of {len(plan.seeds)} seeds, {plan.test_films * plan.test_each} held-out questions on {plan.test_films} held-out films, chance {CHANCE:.1%}. "
-        + (f"GRPO adds {gained * 100:+.1f} points; " if plan.rl_rounds else "GRPO was left out; ")
+        f"{len(ended)} of {len(plan.seeds)} seeds, {plan.test_films * plan.test_each} held-out questions on "
+        f"{plan.test_films} held-out films, chance {CHANCE:.1%}. "
+        + (f"GRPO adds {gained * 100:+.1f} points; " if plan.rl_rounds else "GRPO was not run; ")
         + f"{against}."
     )
     first = [
@@ -117,7 +120,7 @@ def _text(stages: dict[str, dict], budgets: dict[int, dict]) -> str:
     widths = [max(len(line[column]) for line in lines) for column in range(len(HEAD))]
     shown = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
     curve = ", ".join(f"{most}: {stage['accuracy']['value']:.1%}" for most, stage in sorted(budgets.items()))
-    return "\n".join([*shown, f"right, the last policy, with at most so many zooms: {curve}"])
+    return "\n".join([*shown, f"accuracy of the last policy by zooms allowed: {curve}"])
 
 
 def _sections(
@@ -128,11 +131,12 @@ def _sections(
         {"label": f"at most {most} zooms", "color": "accuracy", **_span(stage["accuracy"])}
         for most, stage in sorted(budgets.items())
     ]
-    told = note(
-        "The warm-up (naming what a frame shows, giving a time inside a named scene, on films of its own) stands in for the pre-training of a "
-        "real model and is shared by all seeds and by the uniform baseline. The student is fine-tuned on exemplars alone. Uniform frames are as many as the last "
-        "policy was shown, in one turn: by the same network, trained on them, and by the teacher, who says what they show at all. Intervals are over films; a film's questions are resampled together. Those of the "
-        "other figures are in results.json."
+    explained = note(
+        "The warm-up (naming what a frame shows, giving a time inside a named scene, on separate films) stands in for "
+        "the pre-training of a real model. All seeds and the uniform baseline share it. The student is fine-tuned on "
+        "exemplars alone. The uniform baselines see as many frames as the last policy, in one turn: the same network "
+        "trained on them, and the teacher as an upper bound. Intervals come from a bootstrap over films; intervals of "
+        "the other metrics are in results.json."
     )
     sections = [
         Section(
@@ -141,19 +145,19 @@ def _sections(
             note(facts)
             + table(HEAD, _rows(stages))
             + figure(
-                dots(spans, label="label", color="color", title="questions answered rightly"),
+                dots(spans, label="label", color="color", title="accuracy"),
                 "stages",
                 "Accuracy of each stage, with 95% intervals.",
             )
-            + told,
+            + explained,
         ),
         Section(
             "zooms",
-            "What another zoom is worth",
+            "Accuracy by number of zooms",
             figure(
-                dots(rising, label="label", color="color", title="questions answered rightly, the last policy"),
+                dots(rising, label="label", color="color", title="accuracy of the last policy"),
                 "zooms",
-                "Accuracy of the last policy when it may zoom at most so many times.",
+                "Accuracy of the last policy when zooms are limited.",
             ),
         ),
     ]

@@ -1,4 +1,4 @@
-"""What the proof's teacher sees: colour, texture and disc, read from the pixels of a frame it is sent."""
+"""What the proof's teacher sees: colour, texture and disc, from a frame's pixels alone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from experiments.proof.world import COLOURS
 
 DARK = 60
-"""Brightest channel of a pixel that belongs to a disc's ring."""
+"""Upper bound of the brightest channel in a disc's ring."""
 RING_PIXELS = 8
 _NAMES = list(COLOURS)
 _PALETTE = np.array(list(COLOURS.values()), dtype=float)
@@ -51,11 +51,11 @@ def _nearest(colour: np.ndarray) -> str:
 
 
 def _texture(light: np.ndarray) -> str:
-    """Light and dark halves: none, along columns alone, or along both."""
+    """`plain`, `stripe` (light and dark alternate along columns) or `check` (along both axes)."""
     if np.nanstd(light) < 0.12 * np.nanmean(light):
         return "plain"
     dark = light < np.nanmean(light)
-    # In stripes the rows are alike; in a check the upper row of a square is the lower one's opposite.
+    # Rows of stripes are alike; in a check the upper row of a square is the inverse of the lower one.
     known = ~np.isnan(light)
     shares = np.array(
         [dark[known[:, column], column].mean() for column in range(light.shape[1]) if known[:, column].any()]

@@ -1,6 +1,7 @@
-"""The stages of one seed. Each leaves what was played or a checkpoint behind, and is not run again while that is there.
+"""The stages of one seed. Each stores its episodes or a checkpoint and is skipped while they are current.
 
-warm-up -> student (exemplars) -> its failures -> reflections -> sft (both) -> rl; beside them, the same network on uniform frames.
+warm-up -> student (exemplars) -> its failures -> reflections -> sft (both) -> rl; the same network on uniform frames is
+the baseline.
 """
 
 from __future__ import annotations
@@ -21,38 +22,40 @@ from experiments.proof.datasets import exemplars, glances, kept, reflections, sh
 from experiments.proof.figures import per_question
 from experiments.proof.library import Library
 from experiments.proof.plan import Plan
-from experiments.proof.play import MAX_NEW_TOKENS, Outcome, play
+from experiments.proof.play import MAX_NEW_TOKENS, PlayedQuestion, play
 from videozoomer.settings.model import Recipe
 
 Say = Callable[[str], None]
 MAX_ZOOMS = 4
+REPORTED = ("accuracy", "hit_rate", "zooms", "frames")
 GLANCE_TOKENS = 400
-"""Most of one turn that goes through all uniform frames."""
-_TOLD_EVERY_S = 60.0
+"""Limit of a turn that walks through all uniform frames."""
+_PROGRESS_EVERY_S = 60.0
 _PROGRESS = re.compile(r"(step|round) \d+ of ")
 
 
 class StageError(RuntimeError):
-    """A training of the proof failed; the message names its log."""
+    """A training run failed; the message names its log."""
 
 
 def stamp_of(module: str, shards: Path, recipe: Recipe, start: Path | None) -> str:
-    """Hash of what a training goes by: another number of RL rounds is no reason to warm up again."""
-    told = recipe.model_dump_json(include={"protocol", "policy", module.removeprefix("train.")})
+    """Hash of what decides a training run: a changed number of RL rounds must not repeat the warm-up."""
+    settings = recipe.model_dump_json(include={"protocol", "policy", module.removeprefix("train.")})
     weights = (start / "model.safetensors").read_bytes() if start else b""
     return hashlib.sha256(
-        (shards / "manifest.json").read_bytes() + told.encode() + hashlib.sha256(weights).digest()
+        (shards / "manifest.json").read_bytes() + settings.encode() + hashlib.sha256(weights).digest()
     ).hexdigest()
 
 
 def train(
     module: str, home: Path, shards: Path, recipe: Recipe, say: Say, *, start: Path | None, processes: int = 1
 ) -> Path:
-    """Run a training in a process of its own, unless the same one is done; returns its checkpoint. `start` is the one it
-    begins with; without one it begins with fresh weights. How far it is, is said every minute.
+    """Train in a separate process unless the same run is finished; return its checkpoint.
+
+    `start` is the initial checkpoint; None starts from random weights. Reports progress every minute.
 
     Raises:
-        StageError: it failed.
+        StageError: the training failed.
     """
     if module == "train.sft":
         recipe = recipe.model_copy(
@@ -80,19 +83,19 @@ def train(
         *begin,
     ]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
-    told = home / "log.txt"
-    with told.open("w") as log, subprocess.Popen(command, stdout=log, stderr=log, env=environment) as process:
-        while (failed := _ended(process, _TOLD_EVERY_S)) is None:
-            if far := [line for line in told.read_text(errors="replace").splitlines() if _PROGRESS.match(line)]:
+    log_path = home / "log.txt"
+    with log_path.open("w") as log, subprocess.Popen(command, stdout=log, stderr=log, env=environment) as process:
+        while (failed := _ended(process, _PROGRESS_EVERY_S)) is None:
+            if far := [line for line in log_path.read_text(errors="replace").splitlines() if _PROGRESS.match(line)]:
                 say(f"{home.name}: {far[-1]}")
     if failed:
-        raise StageError(f"{module} ended with status {failed}; its last words are in {told}")
+        raise StageError(f"{module} failed with exit status {failed}; its log is {log_path}")
     done.write_text(json.dumps({"stamp": stamp, "seconds": time.monotonic() - began_s}))
     return home / "checkpoint"
 
 
 def _ended(process: subprocess.Popen, within_s: float) -> int | None:
-    """Its exit status, or None where it goes on for longer."""
+    """Its exit status, or None if it is still running."""
     try:
         return process.wait(within_s)
     except subprocess.TimeoutExpired:
@@ -113,7 +116,7 @@ class SeedRun:
         )
         self.home.mkdir(parents=True, exist_ok=True)
         self.processes = 2 if len(plan.seeds) == 1 else 1
-        """More seeds than one share the cores as they are."""
+        """Several seeds already share the cores."""
         films = home / "films"
         self.library = Library(films, "train", plan.train_films, recipe, seed=0, world=plan.world)
         self.tests = Library(films, "test", plan.test_films, recipe, seed=0, world=plan.world)
@@ -132,9 +135,8 @@ class SeedRun:
         questions, temperature = self.questions[: plan.failed_questions], self.recipe.rl.temperature
         own = play(student, self.library, questions, self.recipe, temperature=temperature, seed=self.seed)
         repaired = kept(reflections(self.library, own, self.seed))
-        self.say(
-            f"{sum(not outcome.correct for outcome in own)} of {len(own)} student episodes failed, {len(repaired)} kept reflections"
-        )
+        failed = sum(not outcome.correct for outcome in own)
+        self.say(f"{failed} of {len(own)} student episodes failed, {len(repaired)} reflections kept")
         self._write("sft-shards", {"exemplar": good, "reflection": repaired})
         sft = self._sft("sft", "sft-shards", plan.sft_steps)
         played = self._report("sft", sft)
@@ -163,7 +165,7 @@ class SeedRun:
         uniform = self._sft("uniform", "uniform-shards", plan.uniform_steps)
         self._report("uniform", uniform, max_zooms=0, questions=asked, max_new_tokens=GLANCE_TOKENS)
 
-    def _write(self, name: str, kinds: dict[str, Sequence[Outcome]]) -> None:
+    def _write(self, name: str, kinds: dict[str, Sequence[PlayedQuestion]]) -> None:
         write_trajectories(self.library, self.home / name, kinds, {"stage": name, "seed": self.seed})
 
     def _sft(self, name: str, shards: str, steps: int) -> Path:
@@ -191,7 +193,7 @@ class SeedRun:
 
     def _rl(self, start: Path) -> Path:
         settings = self.recipe.rl.model_copy(update={"steps": self.plan.rl_rounds, "seed": self.seed})
-        # The tower sees all it needs to; frozen, a frame's features are computed once for all that are shown it.
+        # The vision tower is good enough after the warm-up; frozen, a frame's features are computed once.
         frozen = self.recipe.policy.model_copy(update={"freeze_vision": True})
         recipe = self.recipe.model_copy(update={"rl": settings, "policy": frozen})
         began_s = time.monotonic()
@@ -216,7 +218,7 @@ class SeedRun:
         questions: Sequence[dict] | None = None,
         max_new_tokens: int = MAX_NEW_TOKENS,
     ) -> dict[str, dict]:
-        """Play the held-out questions, unless these weights have played them, and say how it went."""
+        """Play the held-out questions unless these weights already have; store and print the metrics."""
         target = self.home / f"{name}.json"
         weights = hashlib.sha256((checkpoint / "model.safetensors").read_bytes()).hexdigest()
         kept_there = json.loads(target.read_text()) if target.is_file() else {}
@@ -234,10 +236,10 @@ class SeedRun:
         return kept_there["played"]
 
     def _record(self, name: str, played: dict[str, dict], weights: str) -> None:
-        """Keep how the held-out questions went, and tell it."""
+        """Store the metrics of the held-out questions and print them."""
         (self.home / f"{name}.json").write_text(json.dumps({"weights": weights, "played": played}))
-        rows = played.values()
+        mean = {metric: statistics.fmean(row[metric] for row in played.values()) for metric in REPORTED}
         self.say(
-            f"{name}: {statistics.fmean(row['accuracy'] for row in rows):.1%} right, {statistics.fmean(row['hit_rate'] for row in rows):.1%} hit, "
-            f"{statistics.fmean(row['zooms'] for row in rows):.2f} zooms, {statistics.fmean(row['frames'] for row in rows):.1f} frames"
+            f"{name}: {mean['accuracy']:.1%} correct, {mean['hit_rate']:.1%} hit the evidence, "
+            f"{mean['zooms']:.2f} zooms, {mean['frames']:.1f} frames"
         )

@@ -1,4 +1,4 @@
-"""The proof's teacher: plays an episode by what it sees in the frames it is shown, and by nothing else."""
+"""The proof's teacher: plays from the pixels of the frames it receives and nothing else."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from collections.abc import Callable, Sequence
 from functools import cache
 
 from experiments.proof.sight import Seen, see
-from experiments.proof.warmup import told
+from experiments.proof.warmup import scene_and_time
 from experiments.proof.world import COLOURS, OVERVIEW_S
 from videozoomer.protocol import Episode, Turn
 
 RATE_FPS = 2
-"""Half a second between frames: no disc slips through."""
+"""A frame every half second: no disc is missed."""
 WIDE_SHARE = 0.15
-"""How often two stretches are looked at in one zoom."""
+"""Share of zooms that cover two overview gaps at once."""
 _ASKED = re.compile(r"in the (\w+) scene")
 
 
@@ -24,11 +24,11 @@ def ask(scene_name: str) -> str:
     return f"Disc in the {scene_name} scene?"
 
 
-class Teacher:
-    """Every reply names what it goes by: the scene and a time in it, or the colour of the disc.
+class PixelTeacher:
+    """Every thought names its evidence: the scene and a time in it, or the colour of the disc.
 
-    An answer begins with a space, so that it is the token that the thought named: copied, where another would first have
-    to be learnt to mean the same. (Without it, some trainings named the disc in their thought and answered by chance.)
+    The answer begins with a space, so that it is the same token as in the thought and can be copied. (Without the
+    space, some training runs named the disc in the thought and then answered at chance.)
     """
 
     def __init__(self, jpeg: Callable[[str], bytes], seed: str) -> None:
@@ -36,7 +36,7 @@ class Teacher:
         self._rng = random.Random(seed)
 
     def reply(self, episode: Episode) -> str:
-        name = _ASKED.search(episode.task.question)[1]
+        name = _asked_scene(episode.task.question)
         zooms = [turn for turn in episode.turns if turn.frames]
         for turn in zooms:
             discs = [seen.disc for frame in turn.frames if (seen := self._see(frame.frame_id)).disc]
@@ -57,12 +57,12 @@ class Teacher:
         )
 
     def glance(self, episode: Episode) -> str:
-        """The answer by the overview alone: gone through frame by frame, to the disc of the asked scene or to that scene's end."""
-        name = _ASKED.search(episode.task.question)[1]
+        """Answer from the overview alone, frame by frame, up to the asked scene's disc or its end."""
+        name = _asked_scene(episode.task.question)
         seen = [self._see(frame.frame_id) for frame in episode.overview]
         said, found, passed = "", None, False
         for number, (frame, sight) in enumerate(zip(episode.overview, seen, strict=True)):
-            # A disc hides much of its frame: where the frames around it agree, they say which scene it is in.
+            # A disc hides much of its frame: the frames around it identify the scene if they agree.
             around = {other.name for other in seen[max(0, number - 1) : number + 2] if not other.disc}
             place = around.pop() if sight.disc and len(around) == 1 else sight.name
             if passed and place != name:
@@ -71,13 +71,14 @@ class Teacher:
             if place == name and sight.disc:
                 found = sight.disc
                 break
-            said += told(place, frame.time_s)
+            said += scene_and_time(place, frame.time_s)
         guess = found or self._rng.choice(list(COLOURS))
         return f"<think>{said} {found or 'none'}</think><answer> {guess}</answer>"
 
     def _thought(self, episode: Episode, zooms: Sequence[Turn], name: str, start_s: int) -> str:
-        """The overview is gone through up to where it is zoomed; after a zoom, what it showed comes first, and where
-        that was the stretch just before, going on from there is enough."""
+        """Walk through the overview up to the next zoom. After a zoom, start with what it showed; if it covered the
+        preceding gap, continue from there.
+        """
         begin_s, shown = 0.0, ""
         if zooms:
             there = self._there(zooms[-1])
@@ -85,8 +86,20 @@ class Teacher:
             if zooms[-1].end_s == start_s:
                 begin_s = start_s
         passed = [frame for frame in episode.overview if begin_s <= frame.time_s <= start_s]
-        return shown + "".join(told(self._see(frame.frame_id).name, frame.time_s) for frame in passed)
+        return shown + "".join(scene_and_time(self._see(frame.frame_id).name, frame.time_s) for frame in passed)
 
     def _there(self, turn: Turn) -> str:
-        """The scene that a zoom showed: a disc hides much of its own frame."""
+        """The scene a zoom showed, by majority: a disc hides much of its own frame."""
         return Counter(self._see(frame.frame_id).name for frame in turn.frames).most_common(1)[0][0]
+
+
+def _asked_scene(question: str) -> str:
+    """Name of the scene that a question asks about.
+
+    Raises:
+        ValueError: it is no question of this world.
+    """
+    match = _ASKED.search(question)
+    if match is None:
+        raise ValueError(f"not a question of the proof's world: {question!r}")
+    return match[1]

@@ -1,6 +1,6 @@
-"""What stands in for the pre-training of a real model: naming what frames show, and giving a time inside a named scene.
+"""Stands in for the pre-training of a real model: naming what frames show, and giving a time inside a named scene.
 
-Films of its own, no zoom call and no question of the proof. A real model brings both along.
+It uses separate films, no zoom call and no question of the proof. A real model brings both skills.
 """
 
 from __future__ import annotations
@@ -13,29 +13,29 @@ from videozoomer.protocol import FrameRef, Message, Text
 from videozoomer.protocol.messages import merged, tagged
 
 SHOWN = (3, 6, 12)
-"""Frames of a row about the overview: few, or all of them."""
+"""Number of frames in a row about the overview."""
 ASKED, LOOKED_AT, WITH_DISC = 5, 8, 6
-"""Questions about one overview; frames of one close look, and how many of single frames show a disc."""
+"""Questions per overview; frames per close look; how many of those frames show a disc."""
 
 
 def glance_row(film: Film, overview: Sequence[FrameRef], rng: random.Random) -> list[Message]:
-    """When is a named scene? The frames are gone through in order, each by scene and time, up to the first of that scene."""
+    """When is a named scene? The answer lists scene and time of each frame up to the first of that scene."""
     shown = sorted(rng.sample(list(overview), min(rng.choice(SHOWN), len(overview))), key=lambda frame: frame.time_s)
     names = [scene_at(film, frame.time_s).name for frame in shown]
     talk: list[Message] = []
     for name in rng.choices(list(dict.fromkeys(names)), k=ASKED):
-        said = "".join(told(names[place], shown[place].time_s) for place in range(names.index(name) + 1))
+        said = "".join(scene_and_time(names[place], shown[place].time_s) for place in range(names.index(name) + 1))
         talk += _talk(() if talk else shown, f"When {name}?", said)
     return [_SYSTEM, *talk]
 
 
-def told(name: str, time_s: float) -> str:
-    """A scene and a time in it, as the proof's policy writes them."""
+def scene_and_time(name: str, time_s: float) -> str:
+    """A scene and a time in it, in the wording the policy learns."""
     return f" {name} {time_s:.0f}"
 
 
 def look_times(film: Film, rng: random.Random) -> list[float]:
-    """A stretch at two frames a second, mostly with a disc in it; or single frames, most of them with discs."""
+    """Times of two frames a second around a disc (usually), or of single frames, most of which show discs."""
     if rng.random() < 0.5:
         close_s = int(rng.choice(film.scenes).disc_s) if rng.random() < 0.7 else rng.randrange(film.duration_s)
         start_s = max(0, min(close_s - rng.randrange(4), film.duration_s - 4))
@@ -46,7 +46,7 @@ def look_times(film: Film, rng: random.Random) -> list[float]:
 
 
 def look_row(film: Film, frames: Sequence[FrameRef]) -> list[Message]:
-    """Every frame's time and disc; then the discs alone."""
+    """Lists the time and disc of each frame, then the discs alone."""
     discs = [disc_at(film, frame.time_s) for frame in frames]
     said = "".join(f" {frame.time_s:.2f} {disc or 'none'}" for frame, disc in zip(frames, discs, strict=True))
     return [
@@ -58,13 +58,13 @@ def look_row(film: Film, frames: Sequence[FrameRef]) -> list[Message]:
 def talk_row(
     film: Film, overview: Sequence[FrameRef], looks: Sequence[Sequence[FrameRef]], rng: random.Random
 ) -> list[Message]:
-    """A conversation that goes on: where a scene is in the whole overview, then what single stretches show."""
+    """A longer conversation: where a scene is in the overview, then what close looks show."""
     name = rng.choice(film.scenes).name
     names = [scene_at(film, frame.time_s).name for frame in overview]
     talk = _talk(
         overview,
         f"When {name}?",
-        "".join(told(names[place], overview[place].time_s) for place in range(names.index(name) + 1)),
+        "".join(scene_and_time(names[place], overview[place].time_s) for place in range(names.index(name) + 1)),
     )
     for frames in looks:
         discs = [disc for frame in frames if (disc := disc_at(film, frame.time_s))]
@@ -73,7 +73,7 @@ def talk_row(
 
 
 def stretch(film: Film, rng: random.Random) -> list[float]:
-    """Half a second from frame to frame, more often with one disc in it than without."""
+    """Times half a second apart; more often than not one of the frames shows a disc."""
     scene = rng.choice(film.scenes)
     if rng.random() < 0.7:
         start_s = max(0, min(int(scene.disc_s) - rng.randrange(4), film.duration_s - 4))

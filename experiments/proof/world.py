@@ -1,9 +1,9 @@
-"""The proof's world: short H.264 films of scenes told apart by colour and texture, each with one glyph to be found.
+"""The proof's world: short H.264 films whose scenes differ in colour and texture, each with one disc to find.
 
-A film lasts 48 seconds at 8 frames a second (the quick proof's are shorter). Four scenes follow each other, of 8, 12 or 16
-seconds; no two of a film have the same colour and texture. In every scene a ringed disc is on the screen for half a second,
-strictly between two of the overview's frames (one every 4 seconds), so that the overview never shows it. Asked is the
-disc's colour, one of eight, drawn without regard to the scene: who has not seen it is right in 12.5% of all cases.
+A film lasts 48 seconds at 8 fps (shorter in the quick proof) and has four scenes of 8, 12 or 16 seconds; no two scenes
+of a film share colour and texture. Each scene shows a ringed disc for half a second, strictly between two overview
+frames (one every 4 seconds), so the overview never shows it. A question asks for the disc's colour, one of eight, drawn
+independently of the scene: chance is 12.5%.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ COLOURS: dict[str, tuple[int, int, int]] = {
 TEXTURES = ("plain", "stripe", "check")
 FPS, SIDE = 8, 56
 OVERVIEW_S = 4
-"""Seconds from one overview frame to the next."""
+"""Seconds between overview frames."""
 GLYPH_S = 0.5
 LENGTHS_S = (8, 12, 16)
 MEAN_S = 12
-"""Of a scene: films with as many scenes are equally long."""
+"""Mean scene length in seconds: films with equally many scenes have equal length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +45,11 @@ class Scene:
     texture: str
     disc: str
     disc_s: float
-    """When the disc appears; it stays for GLYPH_S."""
+    """When the disc appears; it stays for GLYPH_S seconds."""
 
     @property
     def name(self) -> str:
-        """One word, such as `stripered`: what tells scenes apart takes both halves."""
+        """One word, such as `stripered`; both halves are needed to tell scenes apart."""
         return f"{self.texture}{self.colour}"
 
 
@@ -65,7 +65,7 @@ class Film:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """How hard it is: with all textures, what tells scenes apart takes a colour and a texture."""
+    """How hard the world is: with all textures, scenes differ in colour and texture."""
 
     scenes: int = 4
     textures: tuple[str, ...] = TEXTURES
@@ -107,7 +107,7 @@ def paint(scenes: Sequence[Scene], rng: np.random.Generator) -> Iterator[bytes]:
 
 
 def make_films(folder: Path, split: str, count: int, seed: int, world: World) -> list[Film]:
-    """Films of a split, written where they are not there yet. Everything follows from split, seed and world."""
+    """The films of a split, written unless present. Deterministic in split, seed and world."""
     folder.mkdir(parents=True, exist_ok=True)
     films = [
         Film(folder / f"{split}-{number:04d}.mp4", plan(random.Random(f"{seed} {split} {number}"), world))

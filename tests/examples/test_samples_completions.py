@@ -1,4 +1,6 @@
-"""The teacher's server is one of chat completions: what it takes, what it refuses, and that it always says something."""
+"""The teacher's server is one of chat completions: what it takes, what it refuses, and that it always says
+something.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ from painted_film import PROMPTS, WHAT, Film, ask, body, call, complete
 from examples.palette import HEIGHT, WIDTH
 from examples.teacher import MODEL, completion
 from examples.teacher.server import TeacherServer
-from examples.teacher.sight import Eyes
+from examples.teacher.sight import SightCache
 from videozoomer.protocol import Zoom, parse_reply
 
 
@@ -128,7 +130,10 @@ QUESTION = st.builds(
         st.text(max_size=80),
         st.lists(
             st.sampled_from(
-                "how many which what order when does is star 7 digit red scene blue dots before after first last colour ?".split()
+                (
+                    "how many which what order when does is star 7 digit red scene blue dots "
+                    "before after first last colour ?"
+                ).split()
             ),
             max_size=12,
         ).map(" ".join),
@@ -159,7 +164,7 @@ HISTORY = st.lists(
     ),
     max_size=4,
 )
-SHARED, EYES = Film(), Eyes()
+SHARED, EYES = Film(), SightCache()
 TAG = st.sampled_from(
     (
         "<frame0_time0.00s>",

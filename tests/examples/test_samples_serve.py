@@ -42,7 +42,7 @@ def test_a_taken_port_is_said() -> None:
 
 
 def test_it_ends_when_its_parent_is_killed() -> None:
-    code = "import time; from samples.teacher import serve; t = serve(); print(t.base_url, flush=True); time.sleep(60)"
+    code = "import time; from examples.teacher import serve; t = serve(); print(t.base_url, flush=True); time.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout
         base_url = parent.stdout.readline().strip()

@@ -12,7 +12,7 @@ from PIL import Image
 
 from examples.glyphs import glyph_mask
 from examples.palette import GLYPHS, HEIGHT, SCENE_COLOURS, TEXTURES, WIDTH
-from examples.teacher.sight import Eyes, NotAnImage, see
+from examples.teacher.sight import NotAnImage, SightCache, see
 from examples.world.painter import paint
 from examples.world.plan import Event, Outline, Scene, VideoPlan
 
@@ -85,7 +85,7 @@ def test_black_is_blank_and_garbage_is_refused() -> None:
         with pytest.raises(NotAnImage):
             see(bad)
     with pytest.raises(NotAnImage, match="base64"):
-        Eyes().look("@@@")
+        SightCache().look("@@@")
 
 
 def test_a_picture_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,12 +98,12 @@ def test_a_picture_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         return see(jpeg)
 
     monkeypatch.setattr(module, "see", counting)
-    eyes, encoded = Eyes(keep=2), base64.b64encode(picture()).decode()
-    assert eyes.look(encoded) == eyes.look(encoded)
+    recogniser, encoded = SightCache(keep=2), base64.b64encode(picture()).decode()
+    assert recogniser.look(encoded) == recogniser.look(encoded)
     assert len(seen) == 1
     for colour in ("red", "blue"):
-        eyes.look(base64.b64encode(picture(colour)).decode())
-    eyes.look(encoded)
+        recogniser.look(base64.b64encode(picture(colour)).decode())
+    recogniser.look(encoded)
     assert len(seen) == 4, "the oldest is forgotten once more than `keep` were seen"
 
 

@@ -11,9 +11,9 @@ from experiments.proof.datasets import exemplars, glances, kept, reflections, sh
 from experiments.proof.figures import per_question, summary
 from experiments.proof.library import Library
 from experiments.proof.plan import FULL, recipe_for
-from experiments.proof.play import an_episode, judged, teach
+from experiments.proof.play import an_episode, graded, teach
 from experiments.proof.sight import see
-from experiments.proof.teacher import Teacher
+from experiments.proof.teacher import PixelTeacher
 from experiments.proof.warmup import scene_at
 from experiments.proof.world import COLOURS, GLYPH_S, OVERVIEW_S, World
 from videozoomer.shards.read import ShardSet
@@ -41,7 +41,7 @@ def wrong_zoom(question: dict, recipe, library: Library):
     episode.show(library.frames_for(question["video_uri"], times_s))
     guess = next(colour for colour in COLOURS if colour != question["answer"])
     episode.step(f"<think>{guess}</think><answer>{guess}</answer>")
-    return judged(question, episode)
+    return graded(question, episode)
 
 
 def test_the_overview_never_shows_a_disc_and_a_close_look_always_does(library):
@@ -69,7 +69,7 @@ def test_the_teacher_is_as_blind_as_its_pictures(library, recipe):
     """Shown another film's frames, it cannot know this film's discs: it has nothing but pixels to go by."""
     question, other = library.questions(library.films[:1])[0], library.films[1]
     blank = library.overview(other)[0].frame_id
-    teacher = Teacher(lambda frame_id: library.jpeg(blank), "seed")
+    teacher = PixelTeacher(lambda frame_id: library.jpeg(blank), "seed")
     seen_by_it = see(library.jpeg(blank)).name
     episode = teach(library, an_episode(question, recipe, author="teacher"), question["video_uri"], teacher)
     assert episode.zooms == 0 or question["question"].find(seen_by_it) >= 0
@@ -91,7 +91,7 @@ def test_lucky_guesses_are_not_kept(library, recipe):
     question = library.questions(library.films[:1])[0]
     episode = an_episode(question, recipe, author="student")
     episode.step(f"<think>luck</think><answer>{question['answer']}</answer>")
-    outcome = judged(question, episode)
+    outcome = graded(question, episode)
     assert outcome.correct and kept([outcome]) == []
 
 

@@ -126,8 +126,8 @@ def test_a_file_that_takes_too_much_memory_is_left_out(coded_video: Path, tmp_pa
 def test_readers_end_when_their_parent_is_killed(coded_video: Path, tmp_path: Path) -> None:
     script = (
         "import sys, os\n"
-        "from video.processes import ReadingProcess\n"
-        "from video.settings import IngestSettings\n"
+        "from videozoomer.video.processes import ReadingProcess\n"
+        "from videozoomer.video.settings import IngestSettings\n"
         "process = ReadingProcess()\n"
         "process.start(sys.argv[1], IngestSettings(), timeout_s=60, memory_mb=2000)\n"
         "print(process._process.pid, flush=True)\n"
