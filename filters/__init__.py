@@ -1,6 +1,6 @@
-"""Is it right, and is it worth keeping: graders for every answer type, rules in SQL, contamination, the funnel.
+"""Decides which answers are right and which trajectories to keep: graders, rules in SQL, contamination, the funnel.
 
-Belongs here: comparing an answer with the truth, the rules that drop a question or a trajectory and say why,
+Belongs here: comparing an answer with the truth, the rules that drop a question or a trajectory and record why,
 finding training items in evaluation sets. Does not belong here: calling models, writing shards.
 Reference: docs/filters.md.
 """

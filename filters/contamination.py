@@ -1,4 +1,4 @@
-"""Training items that are also in an evaluation set: the same file, a copy of it, or the same question."""
+"""Finds training items that are also in an evaluation set: the same file, a copy of it, or the same question."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ from filters.signatures import find_copies
 from videozoomer.lake import CATALOG, Lake
 from videozoomer.settings.model import FilterSettings
 
-WORDS_IN_COMMON = 13
-"""So many words in a row, shared by a training and an evaluation question, are no accident of style; the length is
-the one that language models' contamination reports use (Brown et al. 2020, arXiv 2005.14165, appendix C)."""
+SHARED_WORDS = 13
+"""A run of this many words shared by a training and an evaluation question counts as a leak. Contamination reports of
+language models use the same length (Brown et al. 2020, arXiv 2005.14165, appendix C)."""
 
 
 def find_leaks(lake: Lake, settings: FilterSettings) -> pl.DataFrame:
-    """Rows of table `leaks`, from tables questions and videos. Videos count for the splits their questions name.
+    """Rows of table `leaks`, from tables `questions` and `videos`. A video belongs to the splits of its questions.
 
-    `video_id`: the same content on both sides. `video_signature`: a copy, see `filters.signatures.find_copies`; its
-    score is the share of the shorter video found in the other. `question_text`: on leaked videos, questions alike by
-    `settings.text_ratio`; on any videos, questions with the same answer that share `WORDS_IN_COMMON` words in a row
-    which no other video's questions hold. Short formulaic questions are the same across videos and no leak there.
+    `video_id`: the same content on both sides. `video_signature`: a copy (see `filters.signatures.find_copies`); the
+    score is the share of the shorter video that the other one shows. `question_text`: on leaked videos, questions whose
+    likeness reaches `settings.text_ratio`; on any videos, questions with the same answer that share a run of
+    `SHARED_WORDS` words found in no other video's questions. Short formulaic questions recur across videos and do not
+    count as leaks.
     """
     videos = _videos(lake)
     questions = (
@@ -71,7 +72,7 @@ def _copied_videos(
 def _alike_texts(
     sides: dict[str, pl.DataFrame], shared: set[tuple[str, str]], ratio: float
 ) -> Iterator[tuple[str, str, str, float]]:
-    """Questions of two leaked videos whose wording is alike."""
+    """Pairs of similarly worded questions about the two sides of a leaked video."""
     from rapidfuzz import fuzz
 
     by_video: dict[str, dict[str, list[dict]]] = {split: defaultdict(list) for split in sides}
@@ -87,16 +88,16 @@ def _alike_texts(
 
 
 def _shared_wording(sides: dict[str, pl.DataFrame]) -> Iterator[tuple[str, str, str, float]]:
-    """Questions with the same answer that share a long run of words used for no other video on either side."""
+    """Pairs of questions with the same answer that share a long run of words, used for no other video on either side."""
     holders: dict[str, dict[tuple[str, ...], dict[str, set[str]]]] = {}
     answers: dict[str, tuple[str, ...]] = {}
     for split, side in sides.items():
         holders[split] = defaultdict(lambda: defaultdict(set))
         for row in side.iter_rows(named=True):
             answers[row["question_id"]] = words(_answer_text(row))
-            said = words(row["question"])
-            for at in range(len(said) - WORDS_IN_COMMON + 1):
-                holders[split][said[at : at + WORDS_IN_COMMON]][row["video_uri"]].add(row["question_id"])
+            asked = words(row["question"])
+            for at in range(len(asked) - SHARED_WORDS + 1):
+                holders[split][asked[at : at + SHARED_WORDS]][row["video_uri"]].add(row["question_id"])
     for run, by_train_video in holders["train"].items():
         by_evaluation_video = holders["evaluation"].get(run, {})
         if len(by_train_video) != 1 or len(by_evaluation_video) != 1:
@@ -109,7 +110,7 @@ def _shared_wording(sides: dict[str, pl.DataFrame]) -> Iterator[tuple[str, str, 
 
 
 def _answer_text(row: dict) -> str:
-    """The answer in words: of a multiple choice the option that its letter names, for the order may differ."""
+    """The answer in words. For multiple choice this is the option's text, because the options' order may differ."""
     letter, options = row["answer"], row["options"] or []
     if options and len(letter) == 1 and letter.isupper() and ord(letter) - 65 < len(options):
         return options[ord(letter) - 65]

@@ -1,4 +1,4 @@
-"""`python -m filters.document docs/filters.md`: writes the table of rules into the page, from the rules themselves."""
+"""`python -m filters.document docs/filters.md` updates the page's table of rules from the rule files."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from pathlib import Path
 from filters.rules import load_rules
 
 SECTION = re.compile(r"(?<=<!-- rules -->\n).*?(?=<!-- /rules -->)", re.S)
-"""The part of the page that is written here; all else in it is by hand."""
+"""The generated part of the page; the rest is written by hand."""
 
 
 def rules_table() -> str:
-    """Every rule in order, as a Markdown table: name, level, what it drops, why."""
+    """A Markdown table of every rule, in order: its name, its level, what it drops and why."""
     lines = ["| rule | level | drops | why |", "| --- | --- | --- | --- |"]
     lines += [f"| `{rule.name}` | {rule.level} | {rule.drops} | {rule.why} |" for rule in load_rules()]
     return "\n".join(lines) + "\n"
 
 
 def with_rules(page: str) -> str:
-    """The page with its section of rules as they are now.
+    """The page with an up-to-date table of rules.
 
     Raises:
-        ValueError: the page has no such section.
+        ValueError: the page lacks the two marker comments.
     """
     if not SECTION.search(page):
-        raise ValueError("the page has no section between <!-- rules --> and <!-- /rules -->; add both lines")
+        raise ValueError("the page lacks the lines <!-- rules --> and <!-- /rules -->; add both around the table")
     return SECTION.sub(lambda _: rules_table(), page)
 
 

@@ -1,4 +1,4 @@
-"""How alike two questions are: the functions that the rules call from SQL."""
+"""Similarity of two questions: functions that the rules call from SQL."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ if TYPE_CHECKING:
     import duckdb
 
 SAME_WORD = 75.0
-"""Likeness (0 to 100) from which two words are one, misspelt or in another form."""
+"""Likeness (0 to 100) from which two words count as one, misspelt or in another form."""
 
 
 def likeness(left: str, right: str) -> float:
-    """Likeness of two texts in plain form, from 0 to 100 (rapidfuzz's ratio)."""
+    """Likeness of two normalised texts from 0 to 100 (rapidfuzz's ratio)."""
     from rapidfuzz import fuzz
 
     return float(fuzz.ratio(left, right))
 
 
 def words_replaced(left: str, right: str) -> bool:
-    """Whether each text has a word that the other one lacks in any spelling: 'red disc' against 'blue disc'.
+    """Whether each text has a word that the other one lacks in any spelling, as with 'red disc' and 'blue disc'.
 
-    Words only added, left out, moved or misspelt are no replacement.
+    Added, omitted, moved or misspelt words do not count as replaced.
     """
     from rapidfuzz import fuzz
 
@@ -35,6 +35,6 @@ def words_replaced(left: str, right: str) -> bool:
 
 
 def register(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make both functions known to a connection under their own names."""
+    """Make both functions callable from SQL under their own names."""
     connection.create_function("likeness", likeness, ["VARCHAR", "VARCHAR"], "DOUBLE")
     connection.create_function("words_replaced", words_replaced, ["VARCHAR", "VARCHAR"], "BOOLEAN")

@@ -1,4 +1,4 @@
-"""From all that was asked to what is kept, counted so that every step adds up."""
+"""The funnel from everything asked to everything kept; the counts of its steps add up."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import polars as pl
 from videozoomer.lake import CATALOG
 
 KINDS = ("question", "exemplar", "reflection")
-"""What is counted. Probes, students' rollouts and evaluations are evidence, and may not go into a shard."""
+"""Kinds that are counted. Probes, students' rollouts and evaluations are evidence and never go into a shard."""
 STAGES = ("asked", "failed", "rejected", "kept")
 
 
 def count(verdicts: pl.DataFrame, question_stats: pl.DataFrame) -> pl.DataFrame:
-    """Rows of table `funnel`: for each kind, asked = failed + rejected + kept.
+    """Rows of table `funnel`; for each kind, asked = failed + rejected + kept.
 
-    An item with several reasons counts once, at its first; `verdicts` and `question_stats` hold the others.
+    An item with several reasons counts once, under its first; `verdicts` and `question_stats` list them all.
     """
     questions = question_stats.filter(pl.col("split") == "train").select(
         pl.lit("question").alias("kind"),
@@ -34,7 +34,7 @@ def count(verdicts: pl.DataFrame, question_stats: pl.DataFrame) -> pl.DataFrame:
 
 
 def as_markdown(funnel: pl.DataFrame) -> str:
-    """The funnel as one Markdown table: each kind from `asked` through what was lost, most first, to `kept`."""
+    """The funnel as a Markdown table: for each kind `asked`, then the losses from largest to smallest, then `kept`."""
     lines = ["| kind | stage | reason | rows |", "| --- | --- | --- | ---: |"]
     rows = funnel.to_dicts()
     for kind in (*KINDS, *sorted({row["kind"] for row in rows} - set(KINDS))):

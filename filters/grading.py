@@ -34,7 +34,7 @@ def grade(question_row: dict[str, Any], answer: str | None) -> Grade:
         GradingError: there is no grader for the answer type.
     """
     if answer is None:
-        return graded("wrong", "no_answer", "the rounds were used up without an answer")
+        return graded("wrong", "no_answer", "the rounds ran out without an answer")
     compare = GRADERS.get(question_row["answer_type"])
     if compare is None:
         raise GradingError(

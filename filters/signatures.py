@@ -1,4 +1,4 @@
-"""Finding copies of videos by their signatures: 64-bit perceptual hashes of frames one second apart."""
+"""Finds copies of videos by their signatures: 64-bit perceptual hashes of frames one second apart."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 
 PROBES = 24
-"""Hashes of a video that are looked up in all others before two videos are compared in full."""
+"""Hashes per video that are looked up in all other videos; only pairs with a match are compared in full."""
 NEAR = 10
-"""Bits in which a probe and what it finds may differ. Of a copy at low quality a quarter of the frames come so near, of
-unrelated pictures one pair in a hundred million: strict enough to leave few videos, and one find among them is enough."""
+"""Maximum differing bits between a probe and its match. A quarter of the frames of a low-quality copy are this close,
+but only one pair of unrelated pictures in a hundred million, so few unrelated videos match and one match is enough."""
 MIN_PICTURES = 4
-"""Different pictures that two videos must share. A still slide that lasts for minutes is one picture, however often
-it is counted, and two talks may share it."""
+"""Distinct pictures that two videos must share. A slide shown for minutes is one picture, and two talks may share it."""
 FLAT_BITS = 4
-"""A hash with fewer bits set or unset is that of a blank frame, which says nothing."""
+"""A hash with fewer set (or fewer unset) bits belongs to a blank frame, which identifies nothing."""
 _CHUNK = 1 << 16
+"""Hashes compared with a probe at once."""
 _ROWS = 512
+"""Rows of the match matrix computed at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,28 +27,29 @@ class Copy:
     left: str
     right: str
     share: float
-    """Share of the shorter video's pictures that the other shows at one and the same shift."""
+    """Share of the shorter video's pictures that the other video shows at the best shift."""
     shift_s: int
-    """Seconds by which the right video is ahead: its second i + shift shows what the left one shows at i."""
+    """The right video shows at second i + shift_s what the left one shows at second i."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Index:
-    """All informative hashes of many videos, end to end."""
+    """The informative hashes of many videos in one array."""
 
     hashes: np.ndarray
     starts: np.ndarray
+    """Index of each video's first hash."""
     names: list[str]
 
     @classmethod
     def of(cls, signatures: Mapping[str, np.ndarray]) -> _Index:
-        kept = {name: told for name, hashes in signatures.items() if len(told := hashes[~_blank(hashes)])}
+        kept = {name: shown for name, hashes in signatures.items() if len(shown := hashes[~_blank(hashes)])}
         lengths = [len(hashes) for hashes in kept.values()]
         hashes = np.concatenate(list(kept.values())) if kept else np.empty(0, np.uint64)
         return cls(hashes, np.cumsum([0, *lengths[:-1]]) if lengths else np.empty(0, np.int64), list(kept))
 
     def found(self, probes: np.ndarray, distance: int) -> set[str]:
-        """Names of the videos that show any of the probes."""
+        """Names of the videos with a hash within `distance` bits of any probe."""
         near = np.zeros(len(self.hashes), bool)
         for at in range(0, len(self.hashes), _CHUNK):
             chunk = self.hashes[at : at + _CHUNK]
@@ -60,16 +62,16 @@ class _Index:
 def find_copies(
     left: Mapping[str, np.ndarray], right: Mapping[str, np.ndarray], *, distance: int, share: float
 ) -> Iterator[Copy]:
-    """Every pair of a left and a right video of which the shorter is shown, for at least `share`, by the other.
+    """Every left and right video where at least `share` of the shorter one appears in the other.
 
-    Each value is a (seconds,) array of uint64. Two frames are the same picture when their hashes differ in at most
-    `distance` bits. The seconds must follow each other as in the other video, at one shift, so a re-encoded, resized,
-    trimmed or shifted copy is found, and another video of the same style is not. A copy that was cropped, mirrored or
-    played at another speed is not found.
+    Each value is a (seconds,) array of uint64. Two frames show the same picture if their hashes differ in at most
+    `distance` bits. The pictures must follow in the same order at one constant shift. This finds re-encoded, resized,
+    trimmed and shifted copies but no other videos of the same style. It misses copies that were cropped, mirrored or
+    played at another speed.
 
-    Cost: each video's `PROBES` hashes are looked up in all hashes of the other side, and only pairs with a find are
-    compared in full. 9,000 left and 1,000 right made-up signatures of ten minutes took 216 s of one CPU core; it grows
-    with the product of both sides' lengths, and each pair with a find adds 1.7 ms (600 seconds a side).
+    Cost: each video's `PROBES` hashes are looked up among all hashes of the other side, and only pairs with a match are
+    compared in full. 9,000 left and 1,000 right synthetic signatures of ten minutes took 216 s of one CPU core. The
+    time grows with the product of both sides' lengths; each pair with a match adds 1.7 ms (600 seconds a side).
     """
     index_left, index_right = _Index.of(left), _Index.of(right)
     near = min(NEAR, distance)
@@ -90,42 +92,41 @@ def _blank(hashes: np.ndarray) -> np.ndarray:
 
 
 def _probes(hashes: np.ndarray) -> np.ndarray:
-    """Evenly spaced informative hashes, each once."""
-    told = hashes[~_blank(hashes)]
-    return np.unique(told[np.linspace(0, len(told) - 1, PROBES).round().astype(int)])
+    """Evenly spaced informative hashes without repeats."""
+    shown = hashes[~_blank(hashes)]
+    return np.unique(shown[np.linspace(0, len(shown) - 1, PROBES).round().astype(int)])
 
 
 def _aligned(left: np.ndarray, right: np.ndarray, distance: int) -> tuple[float, int]:
-    """Best share of the shorter video's informative seconds that match at one shift, and that shift."""
-    told = ~_blank(left)
+    """The largest share of the shorter video's informative seconds that match at one shift, and that shift."""
+    shown = ~_blank(left)
     counts = np.zeros(len(left) + len(right), np.int64)
     for at in range(0, len(left), _ROWS):
-        rows, columns = np.nonzero(_same(left[at : at + _ROWS], right, distance) & told[at : at + _ROWS, None])
+        rows, columns = np.nonzero(_same(left[at : at + _ROWS], right, distance) & shown[at : at + _ROWS, None])
         counts += np.bincount(columns - rows - at + len(left), minlength=len(counts))
     shift = int(counts.argmax()) - len(left)
-    shorter = min(int(told.sum()), int((~_blank(right)).sum()))
+    shorter = min(int(shown.sum()), int((~_blank(right)).sum()))
     first, last = max(0, -shift), min(len(left), len(right) - shift)
     block = left[first:last]
-    matched = (
-        told[first:last] & _same(block, right, distance)[np.arange(len(block)), np.arange(len(block)) + first + shift]
-    )
-    if not _several(block[matched], distance):
+    seconds = np.arange(len(block))
+    matched = shown[first:last] & _same(block, right, distance)[seconds, seconds + first + shift]
+    if not _enough_pictures(block[matched], distance):
         return 0.0, shift
     return min(1.0, int(counts.max()) / shorter), shift
 
 
 def _same(left: np.ndarray, right: np.ndarray, distance: int) -> np.ndarray:
-    """(left, right) whether a left second is the right one or the next after it.
+    """(left, right) booleans: whether a left frame shows the picture of a right frame or of the one after it.
 
-    A copy that starts between two seconds of the original has its pictures half a second off.
+    If a copy starts between two seconds of the original, each of its frames falls half a second between two others.
     """
     near = np.bitwise_count(left[:, None] ^ right[None, :]) <= distance
     near[:, :-1] |= near[:, 1:]
     return near
 
 
-def _several(hashes: np.ndarray, distance: int) -> bool:
-    """Whether at least `MIN_PICTURES` of the hashes differ from each other."""
+def _enough_pictures(hashes: np.ndarray, distance: int) -> bool:
+    """Whether the hashes show at least `MIN_PICTURES` distinct pictures."""
     for _ in range(MIN_PICTURES - 1):
         if not len(hashes):
             return False

@@ -1,5 +1,5 @@
-"""One module an answer type. Each has `compare(question, answer) -> Grade` and reads nothing but its arguments.
+"""One module per answer type. Each has `compare(question, answer) -> Grade` and reads nothing but its arguments.
 
-A grader says `wrong` only where the answer cannot mean the truth, and `unknown` where words alone cannot tell;
-a judge may decide those. A hedge between several answers is wrong.
+A grader returns `wrong` only if the answer cannot mean the truth and `unknown` if words alone cannot decide; a judge
+may decide those. An answer that hedges between several answers is wrong.
 """

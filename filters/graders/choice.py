@@ -1,4 +1,4 @@
-"""Multiple choice: the letter in any usual form, or the option's own text; never a letter found by luck."""
+"""Multiple choice: the letter in any usual form, or the option's own text; never a letter inside other words."""
 
 from __future__ import annotations
 
@@ -6,21 +6,22 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from filters.graders.grade import Grade, graded, plain, words
+from filters.graders.grade import Grade, Verdict, graded, plain, words
 
 NAME = "choice"
 GREY = 85.0
-"""Likeness (rapidfuzz, 0 to 100) to the right option from which an answer in other words is left to a judge."""
+"""Likeness (rapidfuzz, 0 to 100) to the right option from which a judge decides about an answer in other words."""
 
 _LONE = re.compile(r"(?:option|choice|answer)?\s*[(\[]?\s*([A-Za-z])\s*[)\]]?\s*[.:)]?", re.I)
 _LED = re.compile(
-    r"(?:option\s+|choice\s+)?(?:[(\[]\s*([A-Za-z])\s*[)\]]|([A-Za-z])\s*[.:)]|([A-Z])(?=,?\s+(?:because|since)\b))\s*[-:.,]?\s*(\S.*)"
+    r"(?:option\s+|choice\s+)?"
+    r"(?:[(\[]\s*([A-Za-z])\s*[)\]]|([A-Za-z])\s*[.:)]|([A-Z])(?=,?\s+(?:because|since)\b))\s*[-:.,]?\s*(\S.*)"
 )
 _SEVERAL = re.compile(r"[(\[]?[A-Z][)\]]?(?:\s*(?:,|/|&|\+|\bor\b|\band\b)\s*[(\[]?[A-Z][)\]]?)+\.?")
 
 
 class _Unreadable(Exception):
-    """The answer names no single option; says how."""
+    """The answer does not name exactly one option; the message says why."""
 
 
 def compare(question: dict[str, Any], answer: str) -> Grade:
@@ -33,12 +34,12 @@ def compare(question: dict[str, Any], answer: str) -> Grade:
         given = _option(answer, options)
     except _Unreadable as error:
         return _in_other_words(str(error), answer, options[expected])
-    verdict = "correct" if given == expected else "wrong"
+    verdict: Verdict = "correct" if given == expected else "wrong"
     return graded(verdict, NAME, f"option {chr(65 + given)}, expected {chr(65 + expected)}")
 
 
 def _option(answer: str, options: Sequence[str]) -> int:
-    """Index of the one option that an answer names; a letter comes before an option that is itself a letter."""
+    """Index of the one option that an answer names; if options are letters themselves, the option's letter wins."""
     text = plain(answer)
     if lone := _LONE.fullmatch(text):
         return _index(lone[1], options)
@@ -50,7 +51,7 @@ def _option(answer: str, options: Sequence[str]) -> int:
         index = _index(led[1] or led[2] or led[3], options)
         others = [option for i, option in enumerate(options) if i != index and words(option) == words(led[4])]
         if others and words(options[index]) != words(led[4]):
-            raise _Unreadable("names one option's letter with another one's text")
+            raise _Unreadable("gives one option's letter with another option's text")
         return index
     named = [index for index, option in enumerate(options) if words(option) == words(text)]
     if len(named) == 1:
@@ -61,7 +62,7 @@ def _option(answer: str, options: Sequence[str]) -> int:
 def _index(letter: str, options: Sequence[str]) -> int:
     index = ord(letter.upper()) - 65
     if index >= len(options):
-        raise _Unreadable(f"names option {letter.upper()}, which there is not")
+        raise _Unreadable(f"names option {letter.upper()}, which does not exist")
     return index
 
 

@@ -1,4 +1,4 @@
-"""What a grader returns, and the normal form of words that all graders share."""
+"""The result of a grader, and the normal form of text that all graders share."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 VERSION = "1"
-"""Raised when any grader would judge the same answer differently; part of every grade."""
+"""Raised when any grader changes its verdict on some answer; recorded in every grade."""
 
 Verdict = Literal["correct", "wrong", "unknown"]
 
@@ -27,7 +27,7 @@ class Grade:
     grader: str
     """Name and version of the grader."""
     detail: str
-    """What was compared, in a sentence."""
+    """What was compared, in one sentence."""
 
 
 def graded(verdict: Verdict, name: str, detail: str) -> Grade:
@@ -35,7 +35,7 @@ def graded(verdict: Verdict, name: str, detail: str) -> Grade:
 
 
 def plain(text: str) -> str:
-    """One line without markup, surrounding quotes and a lead such as 'The answer is'; case is kept."""
+    """One line without markup, surrounding quotes or a lead such as 'The answer is'; case is kept."""
     text = unicodedata.normalize("NFKC", text).replace("−", "-").replace("–", "-").replace("—", "-")
     text = re.sub(r"\\text\{([^{}]*)\}", r"\1", text)
     text = re.sub(r"[*`_$\"“”]+|\s+", " ", text).strip()
@@ -43,14 +43,14 @@ def plain(text: str) -> str:
 
 
 def words(text: str) -> tuple[str, ...]:
-    """Words in lower case, singular, without articles and punctuation: the form in which texts are compared."""
+    """Singular words in lower case, without articles and punctuation: the form in which texts are compared."""
     text = unicodedata.normalize("NFKC", text).casefold().replace("’", "'")
     found = [singular(word) for word in _WORD.findall(text)]
     return tuple(word for word in found if word not in _ARTICLES) or tuple(found)
 
 
 def singular(word: str) -> str:
-    """A rough singular of an English noun. It need not be a word, only the same for both numbers of one noun."""
+    """A rough singular of an English noun. It need not be a word, only the same for the singular and the plural."""
     word = word.removesuffix("'s")
     if len(word) > 3 and not word.endswith(("ss", "us", "is")):
         if word.endswith(("ches", "shes", "sses", "xes", "zes")):

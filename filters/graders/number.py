@@ -45,14 +45,15 @@ _NO_UNIT = {
 class Quantity:
     value: Fraction
     unit: str | None
-    """The word that follows the number, singular; None where none does."""
+    """The word after the number, in the singular; None without one."""
 
 
 def compare(question: dict[str, Any], answer: str) -> Grade:
-    """Right where the answer states the one number that is expected.
+    """`correct` if the answer states exactly the expected number.
 
-    With several numbers in the answer it is wrong if the expected one is not among them, or if it hedges ('3 or 4'),
-    and else `unknown`: the others may be an aside ('3, at 12 s and 15 s'). So is a right figure with another unit.
+    With several numbers it is `wrong` if the expected one is not among them or if it hedges ('3 or 4'), otherwise
+    `unknown`, because the others may be an aside ('3, at 12 s and 15 s'). The right number with another unit is
+    `unknown` too.
     """
     expected, given = quantities(question["answer"]), quantities(answer)
     if len({quantity.value for quantity in expected}) != 1:
@@ -64,14 +65,14 @@ def compare(question: dict[str, Any], answer: str) -> Grade:
         return graded("wrong", NAME, detail)
     if len({quantity.value for quantity in given}) > 1:
         hedged = _HEDGE.search(plain(answer)) is not None
-        return graded("wrong" if hedged else "unknown", NAME, f"{detail}: it holds several numbers")
+        return graded("wrong" if hedged else "unknown", NAME, f"{detail}: it states several numbers")
     if right.unit and all(quantity.unit and quantity.unit != right.unit for quantity in same):
         return graded("unknown", NAME, f"{detail}: the units differ")
     return graded("correct", NAME, detail)
 
 
 def quantities(text: str) -> list[Quantity]:
-    """Every number in a text with the unit that follows it."""
+    """Every number in a text with the unit after it."""
     if "\\" in text or "^" in text:
         formula = _formula(text)
         if formula is not None:
@@ -90,11 +91,11 @@ def quantities(text: str) -> list[Quantity]:
 
 
 def _number_at(tokens: list[re.Match[str]], index: int) -> tuple[Fraction | None, int]:
-    """The number that begins at a token, and how many tokens it takes."""
+    """The number that starts at a token (None without one) and how many tokens it takes."""
     first = tokens[index]
     if first["word"] and first["word"].lower() in _NEGATIVE and index + 1 < len(tokens):
-        value, used = _number_at(tokens, index + 1)
-        return (None if value is None else -value), used + 1
+        positive, used = _number_at(tokens, index + 1)
+        return (None if positive is None else -positive), used + 1
     if first["figure"]:
         value, used = _figure(first["figure"]), 1
         while index + used < len(tokens) and (tokens[index + used]["word"] or "").lower() in SCALES:
@@ -108,8 +109,8 @@ def _number_at(tokens: list[re.Match[str]], index: int) -> tuple[Fraction | None
         if word not in SMALL and word not in SCALES and word != "and":
             break
         spelling.append(word)
-        if (value := spelt(spelling)) is not None:
-            best = (Fraction(value), len(spelling))
+        if (whole := spelt(spelling)) is not None:
+            best = (Fraction(whole), len(spelling))
     return best
 
 
@@ -130,10 +131,10 @@ def _unit(token: re.Match[str]) -> str | None:
 
 
 def _formula(text: str) -> Fraction | None:
-    """The value of a formula such as \\frac{1}{2} or 2^10, by math-verify; None where it is none or has no value.
+    """The value of a formula such as \\frac{1}{2} or 2^10, by math-verify; None if the text is no formula or has no value.
 
-    math-verify's own time limit needs the main thread, so the cost is bounded by the form instead: one line,
-    60 signs, one power of at most two digits.
+    math-verify's own time limit works only in the main thread, so the form limits the cost instead: one line of at
+    most 60 characters with one power of at most two digits.
     """
     from math_verify import LatexExtractionConfig, parse
 
@@ -146,7 +147,7 @@ def _formula(text: str) -> Fraction | None:
         return None
     logging.getLogger("math_verify.parser").setLevel(logging.ERROR)
     parsed = parse(f"${body}$", extraction_config=[LatexExtractionConfig()], parsing_timeout=None)
-    value = parsed[0] if parsed else None
+    value: Any = parsed[0] if parsed else None
     if getattr(value, "is_Rational", False):
         return Fraction(int(value.p), int(value.q))
     value = value.doit() if hasattr(value, "doit") else None

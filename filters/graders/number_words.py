@@ -1,4 +1,4 @@
-"""Numbers written out in English, from `no` to `two million`."""
+"""Numbers written out in English, from `no` to `two billion`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SMALL = (
 
 
 def spelt(words: list[str]) -> int | None:
-    """The value of words that together write one number ('two', 'hundred', 'and', 'five'); None where they do not."""
+    """The value of words that spell one number ('two', 'hundred', 'and', 'five'); None if they do not."""
     if not words or words[0] == "and" or words[-1] == "and":
         return None
     total, group = 0, 0

@@ -1,4 +1,4 @@
-"""Items in order: the same items at the same places."""
+"""Items in order: the same items in the same places."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ def compare(question: dict[str, Any], answer: str) -> Grade:
     detail = f"{given}, expected {expected}"
     if len(given) != len(expected):
         return graded("wrong", NAME, detail)
-    verdicts = [text.verdict(right, said) for right, said in zip(expected, given, strict=True)]
+    verdicts = [text.verdict(right, item) for right, item in zip(expected, given, strict=True)]
     if all(verdict == "correct" for verdict in verdicts):
         return graded("correct", NAME, detail)
     return graded("wrong" if "wrong" in verdicts else "unknown", NAME, detail)
 
 
 def _items(answer: str, wanted: int | None, options: Sequence[str]) -> list[str]:
-    """The items of a list in any usual form; letters stand for options where there are any.
+    """The items of a list in any usual form; if there are options, letters mean options.
 
-    'and' separates only where the list would otherwise have another length than `wanted`, because an item may
-    hold the word itself ('black and white').
+    'and' separates items only if the list would not have `wanted` items otherwise, because an item may contain the
+    word itself ('black and white').
     """
     if (listed := _json_list(answer)) is not None:
         items = listed

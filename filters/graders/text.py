@@ -1,4 +1,4 @@
-"""A few words: equal in normal form, or wrong; what lies between is left to a judge."""
+"""A few words: correct if equal in normal form, wrong if clearly different; a judge decides the rest."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from filters.graders.grade import Grade, Verdict, graded, plain, words
 
 NAME = "text"
 GREY = 80.0
-"""Likeness (rapidfuzz, 0 to 100, order of words ignored) from which other words may mean the same."""
+"""Likeness (rapidfuzz, 0 to 100, ignoring word order) from which different words may mean the same."""
 
 
 def compare(question: dict[str, Any], answer: str) -> Grade:
@@ -18,10 +18,10 @@ def compare(question: dict[str, Any], answer: str) -> Grade:
 
 
 def verdict(expected: str, given: str) -> Verdict:
-    """`correct` where the words are the same up to case, punctuation, articles and number.
+    """`correct` if the words are the same up to case, punctuation, articles and singular or plural.
 
-    `unknown` where one holds all words of the other, or where they are spelt much alike; a likeness never makes
-    an answer right. Different figures are different facts, however alike the words around them.
+    `unknown` if one text contains all words of the other or both are spelt alike; likeness alone never makes an answer
+    correct. Different digits mean different facts, however similar the words around them.
     """
     from rapidfuzz import fuzz
 

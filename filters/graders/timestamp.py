@@ -9,7 +9,7 @@ from filters.graders.grade import Grade, graded, plain
 
 NAME = "time"
 TOLERANCE_S = 1.0
-"""How far from the true time, in seconds, an answer is still right: about what a viewer of whole seconds can say."""
+"""Maximum error of a correct answer in seconds; a viewer who reads whole seconds can do no better."""
 
 _FIGURE = r"\d+(?:\.\d+)?"
 _TIME = re.compile(
@@ -23,9 +23,9 @@ _SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0}
 
 
 def compare(question: dict[str, Any], answer: str) -> Grade:
-    """Right within `TOLERANCE_S` of the truth, or inside an evidence window in which the truth lies too.
+    """`correct` within `TOLERANCE_S` of the true time, or inside an evidence window that contains the true time.
 
-    A window without the truth does not count: it may show another thing that the question only compares with.
+    Windows that do not contain the true time do not count: they may show something the question only compares with.
     """
     expected, given = seconds(question["answer"]), seconds(answer)
     if len(expected) != 1:
@@ -33,7 +33,7 @@ def compare(question: dict[str, Any], answer: str) -> Grade:
     right = expected[0]
     if not given:
         return graded(
-            "unknown" if _words_only(answer) else "wrong", NAME, f"{answer!r} holds no time; expected {right:g} s"
+            "unknown" if _words_only(answer) else "wrong", NAME, f"{answer!r} states no time; expected {right:g} s"
         )
     fits = [_near(time_s, right, question.get("evidence") or ()) for time_s in given]
     detail = f"{', '.join(f'{time_s:g}' for time_s in given)} s, expected {right:g} s"
@@ -44,7 +44,7 @@ def compare(question: dict[str, Any], answer: str) -> Grade:
 
 
 def seconds(text: str) -> list[float]:
-    """Every time in a text, in seconds; a bare figure is taken as seconds."""
+    """Every time in a text, in seconds; a bare number counts as seconds."""
     return [_value(found) for found in _TIME.finditer(re.sub(r"(?<=\d),(?=\d{3}\b)", "", plain(text)))]
 
 
@@ -67,5 +67,5 @@ def _near(time_s: float, right_s: float, evidence: Any) -> bool:
 
 
 def _words_only(answer: str) -> bool:
-    """Whether the time may be written out in words, which is not read here."""
+    """Whether the answer may spell its time in words, which this grader does not read."""
     return re.search(r"second|minute|hour", answer, re.I) is not None

@@ -1,4 +1,4 @@
-"""Yes or no, said first or alone; a denial in other words is left to a judge."""
+"""Yes or no as the first or only word; a judge decides about answers in other words."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 from filters.graders.grade import Grade, graded, plain
 
 NAME = "yes_no"
-_SAID = {"yes": True, "yeah": True, "yep": True, "true": True, "no": False, "nope": False, "false": False}
+_VALUES = {"yes": True, "yeah": True, "yep": True, "true": True, "no": False, "nope": False, "false": False}
 _BOTH = re.compile(r"(yes|no)\s*(?:/|\bor\b|\band\b)\s*(yes|no)\b", re.I)
 
 
 def compare(question: dict[str, Any], answer: str) -> Grade:
-    expected, given = _said(question["answer"]), _said(answer)
+    expected, given = _first_word(question["answer"]), _first_word(answer)
     if expected is None:
         return graded("unknown", NAME, f"the question's own answer {question['answer']!r} is neither yes nor no")
     if _BOTH.match(plain(answer)):
@@ -23,6 +23,7 @@ def compare(question: dict[str, Any], answer: str) -> Grade:
     return graded("correct" if given == expected else "wrong", NAME, f"{answer!r}, expected {question['answer']!r}")
 
 
-def _said(text: str) -> bool | None:
+def _first_word(text: str) -> bool | None:
+    """What the first word means: True for yes, False for no, None for anything else."""
     first = re.match(r"[a-z]+", plain(text).lower())
-    return _SAID.get(first[0]) if first else None
+    return _VALUES.get(first[0]) if first else None

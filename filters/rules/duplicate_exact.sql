@@ -1,7 +1,8 @@
 -- level: question
 -- order: 50
--- drops: a question that is asked again of the same video, word for word and with the same answer (the first id stays)
--- why: it would weigh twice, in training and in every count.
+-- drops: a question that repeats another one about the same video, with the same words and the same answer (the lowest
+--   id stays)
+-- why: it would count twice, in training and in every statistic.
 select later.question_id as id, 'duplicate_exact' as reason
 from asked_questions as later
 where later.split = 'train' and exists (

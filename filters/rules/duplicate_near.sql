@@ -1,8 +1,10 @@
 -- level: question
 -- order: 60
--- drops: a question that is asked again of the same video in nearly the same words and with the same answer (the first id stays)
--- why: as for an exact one. Formulaic questions differ in one word and yet ask other things ('the red disc', 'the blue
---   disc'), so likeness is not enough: the evidence must overlap, or, where it is unknown, no word may be replaced.
+-- drops: a question that repeats another one about the same video, in nearly the same words and with the same answer
+--   (the lowest id stays)
+-- why: it would count twice. Formulaic questions may differ in one word and still ask different things ('the red disc',
+--   'the blue disc'), so likeness alone is not enough: the evidence must overlap or, if it is unknown, no word may be
+--   replaced.
 select distinct later.question_id as id, 'duplicate_near' as reason
 from asked_questions as later
 join asked_questions as earlier

@@ -1,8 +1,8 @@
 -- level: trajectory
 -- order: 150
--- drops: an exemplar that is right without any zoom although the overview does not tell
--- why: it was luck. The overview does not tell when probes that saw it alone were wrong or, without such probes, when
---   some evidence window holds no overview frame. Where nothing is known, nothing is dropped.
+-- drops: an exemplar that is correct without a zoom although the overview does not show the answer
+-- why: it was luck. The overview does not show the answer if probes that saw only the overview were wrong or, without
+--   such probes, if an evidence window contains no overview frame. If neither is known, nothing is dropped.
 select candidates.trajectory_id as id, 'guessed' as reason
 from candidates
 join glances on glances.question_id = candidates.question_id

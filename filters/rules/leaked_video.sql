@@ -1,7 +1,7 @@
 -- level: question
 -- order: 30
--- drops: every question of a training video that is also in the evaluation set, as the same file or as a copy
--- why: a policy that has trained on an evaluation video is no longer measured by it.
+-- drops: every question about a training video that is also in the evaluation set, as the same file or as a copy
+-- why: a policy trained on an evaluation video can no longer be measured on it.
 select asked_questions.question_id as id, 'leaked_video' as reason
 from asked_questions
 where asked_questions.split = 'train'

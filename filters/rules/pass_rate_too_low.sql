@@ -1,7 +1,7 @@
 -- level: question
 -- order: 80
--- drops: a question that the teacher gets right less often than the recipe's `min_pass_rate`
--- why: a rare right answer among many wrong ones is more likely luck or a false key than skill.
+-- drops: a question that the teacher answers correctly less often than the recipe's `min_pass_rate`
+-- why: a rare correct answer among many wrong ones is more likely luck or a wrong answer key than skill.
 select pass_rates.question_id as id, 'pass_rate_too_low' as reason
 from pass_rates
 join asked_questions on asked_questions.question_id = pass_rates.question_id

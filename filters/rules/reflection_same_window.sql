@@ -1,8 +1,8 @@
 -- level: trajectory
 -- order: 180
 -- drops: a reflection whose first new zoom repeats a failed one
--- why: nothing was corrected. The same window means an intersection over union above 0.8; the same rate means within
---   a tenth, so that another rate over the same segment counts as a new look.
+-- why: it corrects nothing. Two windows are the same if their intersection over union is above 0.8, and two rates if
+--   they differ by at most a tenth, so another rate over the same segment counts as a new look.
 with zooms as (
     select * from reflection_turns where action = 'zoom'
 ),

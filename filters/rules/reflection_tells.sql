@@ -1,8 +1,8 @@
 -- level: trajectory
 -- order: 190
--- drops: a reflection that speaks of a known right answer, of the verdict on the failed one, or of the request to reflect
--- why: at inference there is neither; a policy that learns such thoughts makes them up. Words that the question itself
---   uses do not count.
+-- drops: a reflection that mentions a known right answer, the verdict on the failed attempt or the request to reflect
+-- why: none of these exist at inference; a policy trained on such thoughts would invent them. Words that the question
+--   itself uses do not count.
 with patterns as (
     select unnest([
         'ground[- ]truth',

@@ -1,8 +1,8 @@
 -- level: trajectory
 -- order: 170
--- drops: a reflection that answers without another zoom, unless the failed zooms had shown the evidence
--- why: where the first look showed nothing, another answer from it is a guess; where it did show the evidence, the
---   error was one of reading, and reading again repairs it.
+-- drops: a reflection that answers without zooming again, unless the failed zooms had already shown the evidence
+-- why: if the first look did not show the evidence, another answer from it is a guess; if it did, the mistake was in
+--   reading the frames, and reading them again corrects it.
 select candidates.trajectory_id as id, 'reflection_without_zoom' as reason
 from candidates
 where candidates.kind = 'reflection'

@@ -1,8 +1,9 @@
 -- level: selection
 -- order: 200
--- drops: exemplars of one question beyond the recipe's `max_trajectories`; the best stay
--- why: easy questions would fill the data. Best is, in this order: looked where the answer is seen (or rightly did not
---   need to), showed the fewest frames, wrote the fewest tokens, lowest sample number, lowest id.
+-- drops: exemplars of one question beyond the recipe's `max_trajectories`; the best ones stay
+-- why: easy questions would dominate the data. The best ones, in this order: zoomed on the evidence (or correctly
+--   needed no zoom), showed the fewest frames, wrote the fewest tokens, have the lowest sample number, have the lowest
+--   id.
 with placed as (
     select
         survivors.trajectory_id,

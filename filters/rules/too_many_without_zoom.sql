@@ -1,8 +1,8 @@
 -- level: selection
 -- order: 210
--- drops: exemplars without a zoom beyond the recipe's `non_zoom_share` of all that remain
--- why: too many teach never to zoom, none teach to zoom always. Which stay is drawn by a hash of their ids, so that
---   no video is favoured and every run draws the same.
+-- drops: exemplars without a zoom beyond the recipe's `non_zoom_share` of all remaining exemplars
+-- why: too many of them teach the policy never to zoom, none at all teach it to always zoom. A hash of their ids picks
+--   the ones that stay, so no video is favoured and every run picks the same ones.
 with counted as (
     select
         trajectory_id,

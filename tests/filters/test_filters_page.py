@@ -19,5 +19,5 @@ def test_the_page_tells_of_every_answer_type():
 
 
 def test_a_page_without_the_section_is_refused():
-    with pytest.raises(ValueError, match="no section"):
+    with pytest.raises(ValueError, match="lacks the lines"):
         with_rules("# Filters\n")
