@@ -13,7 +13,7 @@ BENCHES := distill,throughput distill,storm distill,cap video video_shots,--only
 	training grpo_round grpo_against_trl,--prompts,2,--steps,3
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test proof proof-quick ui lint types bench docs clean
+.PHONY: help install demo test proof proof-quick ui lint types bench docs docs-check clean
 
 help: ## say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
@@ -54,12 +54,15 @@ bench: $(READY) ## speed, as ratios against named alternatives (a quarter of an 
 	@$(BIN)/pip install --quiet --disable-pip-version-check -e ".[bench]"
 	@for what in $(BENCHES); do echo "== $$what"; $(BIN)/python -m benchmarks.$$(echo $$what | tr , ' ') || exit 1; done
 
-docs: $(READY) ## write the tables of docs/ from the declarations and the rules
-	@$(BIN)/python -m videozoomer.lake.document > docs/tables.md
+docs: $(READY) ## write the reference pages from the code and build the site (site/index.html)
 	@$(BIN)/python -m videozoomer.lake.typed_rows videozoomer/lake/rows.py
 	@$(BIN)/python -m videozoomer.shards.typed_rows videozoomer/shards/rows.py
-	@$(BIN)/python -m filters.document docs/filters.md
-	@$(BIN)/python -m pipelines.document ARCHITECTURE.md
+	@$(BIN)/python -m docs.generate
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+docs-check: $(READY) ## fail if a generated page is stale or the site does not build
+	@$(BIN)/python -m docs.generate --check
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --site-dir $$(mktemp -d)
 
 clean: ## remove what runs have written (not the environment)
 	rm -rf runs

@@ -6,6 +6,8 @@ import re
 import sys
 from pathlib import Path
 
+from dagster import AssetsDefinition
+
 from pipelines.build import build_assets
 from videozoomer.settings import Recipe
 from videozoomer.settings.model import Endpoint, RlSettings, Source, StudentSettings
@@ -14,8 +16,8 @@ from videozoomer.settings.rl import HarvestSettings
 BEGIN, END = "<!-- asset graph: written by `make docs` -->", "<!-- end of asset graph -->"
 
 
-def as_mermaid() -> str:
-    """Every asset in its group; an arrow where one is made from the other and no longer way says so already."""
+def document_assets() -> list[AssetsDefinition]:
+    """Every asset there is: those of a recipe with a student, RL and its harvest."""
     recipe = Recipe(
         name="document",
         home=".",
@@ -24,10 +26,15 @@ def as_mermaid() -> str:
         student=StudentSettings(),
         rl=RlSettings(enabled=True, harvest=HarvestSettings(train=True)),
     )
+    return build_assets(recipe)
+
+
+def as_mermaid() -> str:
+    """Every asset in its group; an arrow from each parent that is not already an ancestor through another parent."""
     parents: dict[str, set[str]] = {}
     groups: dict[str, list[str]] = {}
     batched: list[str] = []
-    for asset in build_assets(recipe):
+    for asset in document_assets():
         for key in sorted(asset.keys, key=str):
             name = key.to_user_string()
             parents[name] = {parent.to_user_string() for parent in asset.asset_deps[key]}
