@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from assets.items import playable, protocol_of, put_overview_frames
+from assets.items import playable, put_overview_frames
 from assets.playing import spending, write_trajectories
 from assets.workspace import Workspace, code_version, content_of, finish, preview
 from videozoomer.settings import Recipe
@@ -118,7 +118,7 @@ def _evaluate(
     from videozoomer.video.reader import ReaderPool
 
     chosen, lake, recipe = workspace.recipe.evaluation, workspace.lake, workspace.recipe
-    protocol = protocol_of(recipe.protocol)
+    protocol = recipe.protocol.to_protocol()
     with (
         ReaderPool(protocol.min_pixels, protocol.max_pixels, zoom_store_dir=workspace.zoom_store) as readers,
         workspace.progress.task(stage.replace("_", " of the "), len(items) * len(chosen.settings)) as advance,

@@ -10,23 +10,10 @@ import polars as pl
 from assets.videos import PARTITION as OVERVIEW_FRAMES
 from videozoomer.lake import Lake
 from videozoomer.protocol.messages import FrameRef
-from videozoomer.protocol.protocol import Protocol
 
 if TYPE_CHECKING:
     from distill.items import QuestionItem
     from distill.storage.frames import FrameStore
-    from videozoomer.settings.model import ProtocolSettings
-
-
-def protocol_of(settings: ProtocolSettings) -> Protocol:
-    return Protocol(
-        overview_fps=settings.overview_fps,
-        overview_frames=settings.overview_frames,
-        zoom_frames=settings.zoom_frames,
-        max_zooms=settings.max_zooms,
-        min_pixels=settings.min_pixels,
-        max_pixels=settings.max_pixels,
-    )
 
 
 def playable(lake: Lake, batch: str, split: str | None = None) -> list[QuestionItem]:

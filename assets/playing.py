@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import dagster as dg
 import polars as pl
 
-from assets.items import playable, protocol_of, put_frames, put_overview_frames
+from assets.items import playable, put_frames, put_overview_frames
 from assets.workspace import Workspace, content_of, finish, partition_of, preview
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def play_stage(
     batch, lake, recipe = partition_of(context), workspace.lake, workspace.recipe
     scratch = workspace.scratch(stage, batch)
     items = playable(lake, batch, split)
-    protocol = protocol_of(recipe.protocol)
+    protocol = recipe.protocol.to_protocol()
     with (
         FrameStore(scratch / "frames.sqlite") as store,
         workspace.open_ledger(stage, batch) as ledger,

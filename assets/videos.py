@@ -57,10 +57,7 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
         files = lake.read("files", [batch])
         source_of = dict(zip(files["uri"], files["source"], strict=True))
         settings = IngestSettings(
-            overview_fps=protocol.overview_fps,
-            overview_frames=protocol.overview_frames,
-            min_pixels=protocol.min_pixels,
-            max_pixels=protocol.max_pixels,
+            protocol.to_protocol(),
             detectors=chosen.detectors,
             overview=chosen.overview,
             zoom_store_fps=chosen.zoom_store_fps,

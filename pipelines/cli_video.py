@@ -81,7 +81,7 @@ def frames(
     - `videozoomer video frames talk.mp4 --start 120 --end 124 --fps 4 --sheet zoom.jpg`
     - `videozoomer video frames talk.mp4 --overview --sheet glance.jpg`
     """
-    from videozoomer.settings.model import ProtocolSettings
+    from videozoomer.protocol import Protocol
     from videozoomer.video.reader import ReaderPool
     from videozoomer.video.types import FrameError
 
@@ -98,7 +98,7 @@ def frames(
         times_s += _overview_times(file)
     if not times_s:
         raise typer.BadParameter("say which frames: --at, --start and --end, or --overview")
-    protocol = ProtocolSettings()
+    protocol = Protocol()
     try:
         with ReaderPool(protocol.min_pixels, protocol.max_pixels) as pool:
             found = pool.frames_at(file, times_s)
@@ -150,7 +150,7 @@ def shots(
     if sheet:
         from videozoomer.video.reader import ReaderPool
 
-        with ReaderPool(settings.min_pixels, settings.max_pixels) as pool:
+        with ReaderPool(settings.protocol.min_pixels, settings.protocol.max_pixels) as pool:
             middles = [(shot.start_s + shot.end_s) / 2 for shot in result.shots]
             _write_sheet(pool.frames_at(file, middles), sheet)
     if not as_json:

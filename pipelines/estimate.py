@@ -6,7 +6,6 @@ import polars as pl
 from rich.console import Console
 from rich.table import Table
 
-from assets.items import protocol_of
 from assets.workspace import Workspace
 from videozoomer.settings import Recipe
 from videozoomer.sources.files import list_videos
@@ -35,7 +34,7 @@ def print_estimate(recipe: Recipe, console: Console) -> None:
     )
     stages = estimate_run(
         recipe,
-        protocol_of(recipe.protocol),
+        recipe.protocol.to_protocol(),
         load_prompts(recipe.protocol.prompts),
         train_questions=counts["train"],
         evaluation_questions=counts["evaluation"],

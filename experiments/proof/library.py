@@ -33,12 +33,7 @@ class Library:
         self.split = split
         protocol = recipe.protocol
         self._size = (protocol.min_pixels, protocol.max_pixels)
-        settings = IngestSettings(
-            overview_fps=protocol.overview_fps,
-            overview_frames=protocol.overview_frames,
-            min_pixels=protocol.min_pixels,
-            max_pixels=protocol.max_pixels,
-        )
+        settings = IngestSettings(protocol.to_protocol())
         self._frames: dict[str, dict] = {}
         self._video_ids: dict[str, str] = {}
         self._overviews: dict[str, list[FrameRef]] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from experiments.proof.library import Library
 from experiments.proof.teacher import PixelTeacher
 from filters.grading import grade
-from videozoomer.protocol import Episode, FrameRef, Protocol, Task, load_prompts
+from videozoomer.protocol import Episode, FrameRef, Task, load_prompts
 from videozoomer.protocol.evidence import hits, windows_of
 from videozoomer.settings.model import Recipe
 
@@ -53,14 +54,9 @@ def an_episode(question: dict, recipe: Recipe, *, author: str, max_zooms: int | 
     ]
     task = Task(question["question"], tuple(question["options"]), question["answer_type"], question["duration_s"])
     settings = recipe.protocol
-    protocol = Protocol(
-        overview_fps=settings.overview_fps,
-        overview_frames=max(len(overview), settings.overview_frames),
-        zoom_frames=settings.zoom_frames,
-        max_zooms=settings.max_zooms,
-        min_pixels=settings.min_pixels,
-        max_pixels=settings.max_pixels,
-    )
+    protocol = settings.to_protocol()
+    # A question may come with more frames than the recipe's, for the experiment that shows them all at once.
+    protocol = dataclasses.replace(protocol, overview_frames=max(len(overview), protocol.overview_frames))
     return Episode(task, overview, protocol, load_prompts(settings.prompts), author=author, max_zooms=max_zooms)
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from examples.world import make_world
 from filters.signatures import find_copies
+from videozoomer.protocol import Protocol
 from videozoomer.settings.model import FilterSettings
 from videozoomer.video.ingest import IngestSettings, ingest_many
 
@@ -27,7 +28,7 @@ def signatures(tmp_path_factory):
         )
         output.run(cmd=imageio_ffmpeg.get_ffmpeg_exe(), quiet=True)
     files = [*world.train_videos.glob("[tu]*.mp4"), original, *folder.glob("*.mp4")]
-    settings = IngestSettings(overview_frames=2, detectors=("threshold",))
+    settings = IngestSettings(protocol=Protocol(overview_frames=2), detectors=("threshold",))
     found = ingest_many([str(path) for path in files], settings, workers=2, timeout_s=120, memory_mb=2048)
     return {item.record.uri.rsplit("/", 1)[1]: np.array(item.record.signature, np.uint64) for item in found}
 

@@ -5,7 +5,7 @@ import dataclasses
 import polars as pl
 import pytest
 
-from assets.items import playable, protocol_of
+from assets.items import playable
 from assets.workspace import Workspace
 from pipelines.build import build_defs
 from pipelines.run import run
@@ -60,7 +60,7 @@ def test_one_question_from_file_to_shard_with_the_very_bytes_that_were_sent(fini
 
 def test_nothing_but_question_options_and_overview_opens_a_conversation(workspace):
     """Each stored conversation begins with just what follows from an item, and an item has no field for the truth."""
-    prompts, protocol = load_prompts("v1"), protocol_of(workspace.recipe.protocol)
+    prompts, protocol = load_prompts("v1"), workspace.recipe.protocol.to_protocol()
     items = {
         item.question_id: item for batch in workspace.batches() for item in playable(workspace.lake, batch, "train")
     }

@@ -32,7 +32,7 @@ from train.run.flops import TowerFlops
 from train.run.measure import Clock, peak_memory_mb
 from train.run.metrics_log import Journal
 from train.run.state import drop_state, resume, save_state, save_weights, stamp_of, weights_hash
-from videozoomer.protocol import Protocol, load_prompts
+from videozoomer.protocol import load_prompts
 from videozoomer.settings.model import Recipe
 from videozoomer.shards.read import ShardSet
 from videozoomer.video.reader import ReaderPool
@@ -127,7 +127,7 @@ def train(shards: ShardSet, checkpoint: str, out: Path, recipe: Recipe, place: P
         f"{'going on from' if progress['step'] else 'starting at'} round {progress['step']} of {settings.steps}, {len(questions)} questions"
     )
 
-    protocol = _protocol(recipe)
+    protocol = recipe.protocol.to_protocol()
     clock = Clock(place.device, PHASES)
     clock.watch(policy.model.model.visual, TowerFlops.of(policy.model))
     with ReaderPool(protocol.min_pixels, protocol.max_pixels) as readers:
@@ -251,18 +251,6 @@ def gathered(own: list, place: Place, *, everywhere: bool = False) -> list:
         dist.gather_object(own, found)
     everything = [one for part in found or [] for one in part]
     return sorted(everything, key=lambda one: one.position if isinstance(one, Played) else one)
-
-
-def _protocol(recipe: Recipe) -> Protocol:
-    chosen = recipe.protocol
-    return Protocol(
-        overview_fps=chosen.overview_fps,
-        overview_frames=chosen.overview_frames,
-        zoom_frames=chosen.zoom_frames,
-        max_zooms=chosen.max_zooms,
-        min_pixels=chosen.min_pixels,
-        max_pixels=chosen.max_pixels,
-    )
 
 
 def _seen(policy: Policy, jpegs: FramePixels, recipe: Recipe) -> FramePixels | FrameFeatures:

@@ -1,8 +1,11 @@
-"""The numbers of the protocol, and the arithmetic of times that follows from them."""
+"""The numbers of the protocol, declared once, and the arithmetic of times that follows from them."""
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 VERSION = "1"
 """Raised when the same reply would lead to another message; part of every ledger key and trajectory id."""
@@ -10,41 +13,65 @@ VERSION = "1"
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """Defaults are those of the paper; changing one changes what a trajectory teaches."""
+    """Defaults are those of the paper; changing one changes what a trajectory teaches.
+
+    The only declaration: a recipe's `protocol` section takes its defaults from here and becomes one by
+    `to_protocol`, and the manifest of a data set stores `to_dict`.
+    """
 
     overview_fps: float = 0.5
     """Frames per second of the overview, while they fit into `overview_frames`."""
     overview_frames: int = 64
-    """K: most frames of the overview."""
+    """K: maximum frames of the overview."""
     zoom_frames: int = 16
-    """B: most frames of one zoom."""
+    """B: maximum frames of one zoom."""
     max_zooms: int = 4
-    """Most zooms of an episode; it may generate once more to answer."""
+    """Maximum zooms of an episode; it may generate once more to answer."""
     min_pixels: int = 25_088
-    """Least pixels of a frame (32 visual tokens of 28x28)."""
+    """Minimum pixels of a frame (32 visual tokens of 28x28)."""
     max_pixels: int = 100_352
-    """Most pixels of a frame (128 visual tokens of 28x28)."""
+    """Maximum pixels of a frame (128 visual tokens of 28x28)."""
     end_tolerance_s: float = 0.5
     """How far past the end of the video a segment may reach before it is a fault; it is cut at the end."""
 
     @property
-    def max_rounds(self) -> int:
-        """Most generations of an episode."""
-        return self.max_zooms + 1
-
-    @property
     def max_frames(self) -> int:
-        """Most frames that an episode can show."""
+        """Maximum frames that an episode can show."""
         return self.overview_frames + self.max_zooms * self.zoom_frames
+
+    def to_dict(self) -> dict[str, float]:
+        """Every number by its name, for JSON."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, numbers: Mapping[str, Any]) -> Protocol:
+        """The inverse of `to_dict`; a number that is missing takes its default.
+
+        Raises:
+            ValueError: a name is unknown or a value is not a number.
+        """
+        known = {field.name for field in dataclasses.fields(cls)}
+        if unknown := sorted(set(numbers) - known):
+            raise ValueError(
+                f"unknown protocol numbers {unknown}; known are {sorted(known)}. If a newer version wrote them, upgrade"
+            )
+        for name, value in numbers.items():
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise ValueError(f"protocol number {name} must be a number, not {value!r}")
+        return cls(**numbers)
 
 
 def frames_asked(start_s: float, end_s: float, fps: float) -> int:
-    """Frames that a zoom asks for: `int(fps * (end - start))`, and at least the one at its start."""
+    """Frames that a zoom asks for: `int(fps * (end - start))`, and at least the one at its start.
+
+    Slightly more than the product is taken, because 0.3 s at 10 fps is 2.9999999999999996 in floating point; a product
+    that overflows is cut at a billion.
+    """
     return max(1, int(min(fps * (end_s - start_s), 1e9) + 1e-6))
 
 
 def zoom_times(start_s: float, end_s: float, fps: float) -> list[float]:
-    """Times of a zoom's frames in seconds: start + i / fps, so that their spacing is what was asked for."""
+    """Times of a zoom's frames in seconds: start + i / fps, so that their spacing is exactly 1 / fps."""
     return [start_s + index / fps for index in range(frames_asked(start_s, end_s, fps))]
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from videozoomer.protocol.protocol import Protocol
 from videozoomer.settings.base import Positive, Settings, Share
 from videozoomer.settings.rl import RlSettings
 from videozoomer.settings.sft import SftSettings
@@ -24,21 +25,29 @@ class Source(Settings):
     """What its videos are for. A video is never in both."""
 
 
+PAPER = Protocol()
+"""The paper's numbers, which are the defaults."""
+
+
 class ProtocolSettings(Settings):
-    overview_fps: Annotated[float, Field(gt=0)] = 0.5
+    overview_fps: Annotated[float, Field(gt=0)] = PAPER.overview_fps
     """Frames per second of the overview, while they fit."""
-    overview_frames: Positive = 64
+    overview_frames: Positive = PAPER.overview_frames
     """Most frames of the overview."""
-    zoom_frames: Positive = 16
+    zoom_frames: Positive = PAPER.zoom_frames
     """Most frames of a zoom."""
-    max_zooms: Annotated[int, Field(ge=0)] = 4
+    max_zooms: Annotated[int, Field(ge=0)] = PAPER.max_zooms
     """Most zooms of an episode."""
-    min_pixels: Positive = 25_088
+    min_pixels: Positive = PAPER.min_pixels
     """Least pixels of a frame."""
-    max_pixels: Positive = 100_352
+    max_pixels: Positive = PAPER.max_pixels
     """Most pixels of a frame."""
     prompts: str = "v1"
     """Version of the prompt files."""
+
+    def to_protocol(self) -> Protocol:
+        """The numbers that episodes are played by."""
+        return Protocol(**self.model_dump(exclude={"prompts"}))
 
 
 class VideoSettings(Settings):

@@ -142,7 +142,9 @@ class _Pass:
 
     def _make_taps(self, cleanup: ExitStack) -> Iterator[Tap]:
         settings, clock = self._settings, self.clock
-        pictures = Pictures(PictureMaker(settings.min_pixels, settings.max_pixels), self._aspect, self._turn)
+        pictures = Pictures(
+            PictureMaker(settings.protocol.min_pixels, settings.protocol.max_pixels), self._aspect, self._turn
+        )
         signer, end_s = SignatureMaker(), self._planned_end_s
         times = self._planned_s if settings.overview == "uniform" else grid(CANDIDATE_SPACING_S, end_s)
         yield Tap(clock, times, lambda time_s, frame: self._spool.put(time_s, frame.pts, pictures.of(frame)))
@@ -152,8 +154,8 @@ class _Pass:
                 settings.zoom_store_dir,
                 self._record.uri,
                 fps=settings.zoom_store_fps,
-                min_pixels=settings.min_pixels,
-                max_pixels=settings.max_pixels,
+                min_pixels=settings.protocol.min_pixels,
+                max_pixels=settings.protocol.max_pixels,
             )
             cleanup.callback(store.abandon)
             self._store = store
@@ -165,10 +167,12 @@ class _Pass:
         times_s = self._overview_times(self.duration_s, self.last_s)
         if settings.overview == "shot_aware":
             candidates = [time_s for time_s in self._spool.times_s if time_s < self.duration_s]
-            times_s = shot_aware_times(shots, candidates, frames=len(times_s), max_frames=settings.overview_frames)
+            times_s = shot_aware_times(
+                shots, candidates, frames=len(times_s), max_frames=settings.protocol.overview_frames
+            )
         elif times_s != self._planned_s:
             # The decoder kept other times than the packets promised; ask again for the right ones.
-            source = VideoSource(str(path), settings.min_pixels, settings.max_pixels)
+            source = VideoSource(str(path), settings.protocol.min_pixels, settings.protocol.max_pixels)
             try:
                 return tuple(source.frames_at(times_s))
             finally:
@@ -176,7 +180,7 @@ class _Pass:
         return self._spool.frames(times_s)
 
     def _overview_times(self, duration_s: float, last_frame_s: float) -> list[float]:
-        fps, frames = self._settings.overview_fps, self._settings.overview_frames
+        fps, frames = self._settings.protocol.overview_fps, self._settings.protocol.overview_frames
         return overview_times(duration_s, fps=fps, max_frames=frames, last_frame_s=last_frame_s)
 
     def _end_s(self, last_pts: int, duration: int | None) -> float:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from videozoomer.protocol.protocol import Protocol
 from videozoomer.video.transnet import is_installed
 from videozoomer.video.types import Frame, Shot, VideoRecord
 
@@ -12,10 +13,8 @@ DETECTORS = ("adaptive", "content", "hash", "histogram", "threshold", "transnet"
 
 @dataclass(frozen=True, slots=True)
 class IngestSettings:
-    overview_fps: float = 0.5
-    overview_frames: int = 64
-    min_pixels: int = 25_088
-    max_pixels: int = 100_352
+    protocol: Protocol = field(default_factory=Protocol)
+    """Its numbers of the overview and of a frame's pixels."""
     detectors: tuple[str, ...] = ("adaptive", "threshold")
     """Shot detectors, by the names in DETECTORS; a cut that several find is placed by the first of them."""
     overview: str = "uniform"

@@ -33,7 +33,7 @@ WRONG = "wrong-answer-7"
 def test_no_more_rounds_zooms_or_frames_than_allowed(some_replies, max_zooms):
     episode, asked = play(some_replies, max_zooms=max_zooms)
     allowed = SMALL.max_zooms if max_zooms is None else min(max_zooms, SMALL.max_zooms)
-    assert len(episode.turns) <= allowed + 1 <= SMALL.max_rounds
+    assert len(episode.turns) <= allowed + 1 <= SMALL.max_zooms + 1
     assert not episode.running, "six replies end any episode of at most four rounds"
     assert episode.zooms <= allowed
     assert all(len(times) <= SMALL.zoom_frames for times in asked)
@@ -206,7 +206,7 @@ def test_a_reflection_holds_the_failure_but_not_its_answer(before, after):
     assert episode.messages[:-1] == episode.transcript[:-1]
     assert episode.messages[-1].frame_ids == episode.transcript[-1].frame_ids
     go_on(episode, after)
-    assert len(episode.turns) <= SMALL.max_rounds and not episode.running
+    assert len(episode.turns) <= SMALL.max_zooms + 1 and not episode.running
     assert [turn.author for turn in episode.turns] == ["student"] * inherited + ["teacher"] * (
         len(episode.turns) - inherited
     )

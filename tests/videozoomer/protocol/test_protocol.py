@@ -1,5 +1,6 @@
 """The arithmetic of times: what is asked for is what is shown."""
 
+import json
 from itertools import pairwise
 
 import pytest
@@ -7,17 +8,41 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from videozoomer.protocol.protocol import Protocol, frame_tag, frames_asked, zoom_times
+from videozoomer.settings.model import ProtocolSettings
 
 
 def test_the_numbers_of_the_paper():
     protocol = Protocol()
-    assert (protocol.overview_fps, protocol.overview_frames, protocol.zoom_frames, protocol.max_rounds) == (
-        0.5,
-        64,
-        16,
-        5,
-    )
-    assert (protocol.min_pixels, protocol.max_pixels, protocol.max_frames) == (25_088, 100_352, 128)
+    assert (protocol.overview_fps, protocol.overview_frames) == (0.5, 64)
+    assert (protocol.zoom_frames, protocol.max_zooms, protocol.max_frames) == (16, 4, 128)
+    assert (protocol.min_pixels, protocol.max_pixels) == (25_088, 100_352)
+
+
+def test_a_recipe_names_every_number_but_the_tolerance_and_takes_its_defaults():
+    numbers = set(Protocol().to_dict())
+    assert set(ProtocolSettings.model_fields) - {"prompts"} == numbers - {"end_tolerance_s"}
+    assert ProtocolSettings().to_protocol() == Protocol()
+    chosen = {"overview_fps": 1, "overview_frames": 80, "zoom_frames": 8, "max_zooms": 2}
+    assert ProtocolSettings(**chosen, min_pixels=784, max_pixels=8000).to_protocol() == Protocol(1, 80, 8, 2, 784, 8000)
+
+
+def test_numbers_survive_json():
+    protocol = Protocol(overview_fps=1.5, overview_frames=80, max_zooms=0)
+    assert Protocol.from_dict(json.loads(json.dumps(protocol.to_dict()))) == protocol
+    assert Protocol.from_dict({"zoom_frames": 8}) == Protocol(zoom_frames=8)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "named"),
+    [
+        ({"glance_frames": 3}, "glance_frames"),
+        ({"zoom_frames": "16"}, "zoom_frames"),
+        ({"max_zooms": True}, "max_zooms"),
+    ],
+)
+def test_numbers_that_no_version_wrote_are_refused(numbers, named):
+    with pytest.raises(ValueError, match=named):
+        Protocol.from_dict(numbers)
 
 
 @given(st.floats(0, 10_000), st.floats(0.001, 600), st.floats(0.01, 60))

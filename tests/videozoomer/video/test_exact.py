@@ -11,6 +11,7 @@ import pytest
 from exact_matrix import KINDS, Kind
 from video_samples import read_code
 
+from videozoomer.protocol import Protocol
 from videozoomer.video.reader import ReaderPool
 from videozoomer.video.settings import IngestSettings
 from videozoomer.video.worker import ingest_one
@@ -25,7 +26,9 @@ def test_the_frame_on_the_screen(kind: Kind, tmp_path: Path) -> None:
     shown = pts[kind.first_shown : kind.end_shown]
     starts_s = [float((when - shown[0]) * kind.time_base) for when in shown]
     uri = str(path)
-    settings = IngestSettings(overview_frames=5, zoom_store_fps=8, zoom_store_dir=str(tmp_path / "stores"))
+    settings = IngestSettings(
+        protocol=Protocol(overview_frames=5), zoom_store_fps=8, zoom_store_dir=str(tmp_path / "stores")
+    )
     result = ingest_one(uri, settings)
     record = result.record
     assert record.status == "ok", f"{record.reason}: {record.detail}"

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from video_samples import even_pts, read_code, write_video
 
+from videozoomer.protocol import Protocol
 from videozoomer.video.ingest import Ingested, IngestSettings, ingest_many
 from videozoomer.video.preflight import REASONS
 from videozoomer.video.reader import ReaderPool
@@ -28,7 +29,7 @@ def test_one_file(coded_video: Path) -> None:
 
 
 def test_overview_and_zoom_show_the_same_bytes(coded_video: Path) -> None:
-    overview = _one(coded_video, overview_frames=5).overview
+    overview = _one(coded_video, protocol=Protocol(overview_frames=5)).overview
     assert overview[-1].time_s == pytest.approx(11.96)
     with ReaderPool(25_088, 100_352) as pool:
         assert pool.frames_at(str(coded_video), [frame.requested_s for frame in overview]) == list(overview)

@@ -3,6 +3,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from videozoomer.protocol import Protocol
 from videozoomer.video.ingest import IngestSettings, ingest_many
 from videozoomer.video.overview import shot_aware_times
 from videozoomer.video.reader import ReaderPool
@@ -33,7 +34,9 @@ def test_a_short_shot_that_a_uniform_overview_misses() -> None:
 
 
 def test_ingest_gives_the_frames_that_a_direct_read_gives(coded_video: Path) -> None:
-    (result,) = ingest_many([str(coded_video)], IngestSettings(overview="shot_aware", overview_frames=7), workers=1)
+    (result,) = ingest_many(
+        [str(coded_video)], IngestSettings(overview="shot_aware", protocol=Protocol(overview_frames=7)), workers=1
+    )
     assert result.overview_policy == "shot_aware" and 6 <= len(result.overview) <= 7
     with ReaderPool(25_088, 100_352) as pool:
         asked = [frame.requested_s for frame in result.overview]
