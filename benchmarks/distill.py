@@ -62,10 +62,12 @@ def jpeg_frame(seed: int, time_s: float) -> Frame:
 
 
 class World:
-    """Questions about videos that are a pool of frames; frames of a zoom come from the pool, since decoding is not measured."""
+    """Questions about videos that are a pool of frames; frames of a zoom come from the pool, since decoding is not
+    measured."""
 
     def __init__(self, store: FrameStore, *, videos: int, overview: int = 64, remember: bool = True) -> None:
-        """Without `remember`, overviews are made anew when they are asked for, so that the world itself takes no memory."""
+        """Without `remember`, overviews are made anew when they are asked for, so that the world itself takes no
+        memory."""
         self.shown: dict[int, tuple[FrameRef, ...]] = {}
         self.pool = [jpeg_frame(index, float(index)) for index in range(256)]
         self.videos, self.overview, self.store = videos, overview, store
@@ -140,11 +142,12 @@ def throughput(
     storm_episodes: int = 64,
     plain: bool = True,
 ) -> None:
-    """Calls a second against the ideal, CPU a call, and in the same run the same episodes through a plain loop. The server is a
-    process of its own that takes little of the machine, since it stands for one elsewhere; frames are made before the clock.
+    """Calls a second against the ideal, CPU a call, and in the same run the same episodes through a plain loop. The
+    server is a process of its own that takes little of the machine, since it stands for one elsewhere; frames are made
+    before the clock.
 
-    A run's first calls are sent one after the other, which takes the same time however long the run is: so it is told for
-    episodes of several numbers of zooms. The plain loop plays those of the first."""
+    A run's first calls are sent one after the other, which takes the same time however long the run is: so it is told
+    for episodes of several numbers of zooms. The plain loop plays those of the first."""
     import aiohttp  # noqa: F401 - loaded once a process, not once a round
 
     ideal, zooms = at_once / latency, zooms or [1, 2, 4]
@@ -203,8 +206,8 @@ class Played:
     server_cpu_s: float
     answered: int
     others_cpu_s: float
-    """CPU that anything else took meanwhile, on this machine or, where it is virtual, on its host: a figure of a round in
-    which it is not near 0 says little."""
+    """CPU that anything else took meanwhile, on this machine or, where it is virtual, on its host: a figure of a round
+    in which it is not near 0 says little."""
 
     def __str__(self) -> str:
         a_call = (

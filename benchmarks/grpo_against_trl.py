@@ -1,12 +1,11 @@
-"""A GRPO step here and by TRL's GRPOTrainer: the same policy, pictures, prompts, group, tokens and threads.
+"""One GRPO step here and in TRL's GRPOTrainer: equal policy, pictures, prompts, group, tokens and threads.
 
     python -m benchmarks.grpo_against_trl --prompts 2 --group 8 --frames 64 --new-tokens 48 --steps 3
 
-Single-turn: a question over an overview, one reply. In TRL's multi-turn form a tool call must be written by the policy, which
-a random one does not; ours is measured over several turns by a training run's own metrics. Both draw at temperature 1 (a
-random policy hardly ever ends early), take random rewards, so that every group varies, keep a reference for the KL term
-(0.001), and make one optimiser step over all prompts. Each runs in a process of its own; CPU seconds are the median over
-the steps but the first.
+Single turn: one question about an overview, one reply. In TRL's multi-turn form the policy must write a tool call,
+which a random policy never does. Both sample at temperature 1 (a random policy rarely stops early), use random rewards
+so that every group varies, keep a reference policy for the KL term (0.001), and take one optimiser step over all
+prompts. Each runs in a separate process. Prints CPU seconds a step: the median over all steps but the first.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ from videozoomer.settings.model import RlSettings, TinyModel
 TEMPLATE = """{% for message in messages %}<|im_start|>{{ message['role'] }}
 {% if message['content'] is string %}{{ message['content'] }}{% else %}{% for part in message['content'] %}{% if part['type'] == 'image' %}<|vision_start|><|image_pad|><|vision_end|>{% else %}{{ part['text'] }}{% endif %}{% endfor %}{% endif %}<|im_end|>
 {% endfor %}{% if add_generation_prompt %}<|im_start|>assistant
-{% endif %}"""
+{% endif %}"""  # noqa: E501
 
 
 def ours(checkpoint: Path, prompts: int, group: int, frames: int, new_tokens: int, steps: int) -> None:
@@ -70,7 +69,7 @@ def ours(checkpoint: Path, prompts: int, group: int, frames: int, new_tokens: in
     for step in range(steps):
         began_s = time.process_time()
         policy.model.eval()
-        # A frame is new to every step, as it is where questions are many.
+        # Every step sees new frames, as in a run with many questions.
         pixels._kept.clear()
         groups = [[episode(prompt, frames) for _ in range(group)] for prompt in range(prompts)]
         seeds = [[step * 10_000 + prompt * 100 + one for one in range(group)] for prompt in range(prompts)]
@@ -101,11 +100,8 @@ def ours(checkpoint: Path, prompts: int, group: int, frames: int, new_tokens: in
     drawn = sum(len(one.logprobs) for some in rollouts for one in some)
     phases, _ = clock.take()
     shares = ", ".join(f"{name} {value / sum(phases.values()):.0%}" for name, value in phases.items() if value)
-    report(
-        "train.rl",
-        seconds,
-        f"{drawn} tokens drawn in the last step, prompt of {len(rollouts[0][0].tokens.ids) - len(rollouts[0][0].logprobs)}; {shares}",
-    )
+    prompt = len(rollouts[0][0].tokens.ids) - len(rollouts[0][0].logprobs)
+    report("train.rl", seconds, f"{drawn} tokens sampled in the last step, prompt of {prompt}; {shares}")
 
 
 def by_trl(checkpoint: Path, prompts: int, group: int, frames: int, new_tokens: int, steps: int, out: Path) -> None:
@@ -189,11 +185,11 @@ def by_trl(checkpoint: Path, prompts: int, group: int, frames: int, new_tokens: 
         callbacks=[clock],
     )
     trainer.train()
-    report("TRL GRPOTrainer", clock.seconds, f"{lengths[-1]} tokens drawn in the last step")
+    report("TRL GRPOTrainer", clock.seconds, f"{lengths[-1]} tokens sampled in the last step")
 
 
 def pictures(prompt: int, frames: int) -> list[tuple[str, bytes]]:
-    """Ids and JPEGs of a prompt's overview, two visual tokens each."""
+    """Ids and JPEGs of a prompt's overview frames, two visual tokens each."""
     from PIL import Image
 
     made = []
@@ -215,7 +211,7 @@ def report(name: str, seconds: list[float], more: str) -> None:
     import resource
 
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    print(f"{name}: {statistics.median(seconds[1:]):.2f} CPU s a step, {peak_mb} MB at most; {more}", flush=True)
+    print(f"{name}: {statistics.median(seconds[1:]):.2f} CPU s a step, {peak_mb} MB peak; {more}", flush=True)
 
 
 def main(

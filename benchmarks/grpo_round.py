@@ -1,10 +1,10 @@
-"""One round of multi-turn GRPO with a tiny policy: seconds of play and of learning, and what they go to.
+"""One round of multi-turn GRPO with a tiny policy: CPU seconds of play and of learning, by phase.
 
     python -m benchmarks.grpo_round --prompts 16 --group 8 --frames 24
 
-A random policy of 1.1 M parameters, frames of one visual token, whose replies are prescribed (one zoom of 16 frames, two in
-a quarter of the episodes, then an answer); their probabilities are the policy's own. CPU seconds and shares of the second
-of two rounds; the first warms up.
+A random policy of 1.1 M parameters; frames of one visual token. Replies are forced (one zoom of 16 frames, two in a
+quarter of the episodes, then an answer) while their probabilities are the policy's own. Reports the second of two
+rounds; the first warms up.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from videozoomer.protocol import FrameRef, Protocol, load_prompts
 from videozoomer.settings.model import RlSettings, TinyModel
 
 ZOOMS = [
-    f'<think>The red scene begins at {at}.00 s; I look closer.</think>\n<video_zoom>{{"segment": [{at}, {at + 8}], "fps": 2}}</video_zoom>'
+    f"<think>The red scene begins at {at}.00 s; I look closer.</think>\n"
+    f'<video_zoom>{{"segment": [{at}, {at + 8}], "fps": 2}}</video_zoom>'
     for at in (20, 10)
 ]
 ANSWER = "<think>A star flashes at 23.5 s.</think>\n<answer>{letter}</answer><|im_end|>"
@@ -123,10 +124,13 @@ def main(prompts: int = 16, group: int = 8, frames: int = 24, threads: int = 1, 
     rollouts = [one for some in own for one in some.rollouts]
     tokens = sum(len(one.tokens.ids) for one in rollouts)
     print(
-        f"{len(rollouts)} episodes of {tokens / len(rollouts):.0f} tokens, {rollouts[0].tokens.weights.index(1.0)} of them shared; {sum(len(one.logprobs) for one in rollouts)} drawn"
+        f"{len(rollouts)} episodes of {tokens / len(rollouts):.0f} tokens, "
+        f"{rollouts[0].tokens.weights.index(1.0)} of them shared; "
+        f"{sum(len(one.logprobs) for one in rollouts)} sampled"
     )
     print(
-        f"play {played_s - began_s:.1f} CPU s, learning {learnt_s - played_s:.1f}; {tokens / (learnt_s - began_s):.0f} tokens a CPU second; {peak_memory_mb(place.device)} MB at most"
+        f"play {played_s - began_s:.1f} CPU s, learning {learnt_s - played_s:.1f}; "
+        f"{tokens / (learnt_s - began_s):.0f} tokens per CPU second; {peak_memory_mb(place.device)} MB peak"
     )
     print(
         ", ".join(f"{name} {value / sum(phases.values()):.0%}" for name, value in phases.items() if value)
@@ -158,7 +162,7 @@ def _question(index: int, album: Drawn, frames: int) -> dict:
 
 
 def _prescribe(rollout, rounds) -> None:
-    """Drawing goes on as ever, but what is written is decided here."""
+    """Sample as usual, but replace the sampled tokens with the forced reply."""
     draw, play = rollout.choose, rounds.play_groups
     waiting: dict[int, list[int]] = {}
 

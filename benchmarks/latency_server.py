@@ -1,11 +1,11 @@
-"""An OpenAI-compatible server that answers by rule after a fixed time, and takes as little of this machine as it can.
+"""An OpenAI-compatible server that answers by rule after a fixed delay and uses as little CPU as possible.
 
     python -m benchmarks.latency_server --latency 0.2
 
-In a throughput figure it stands for a machine elsewhere, but it runs on the cores that the client is measured on. So it
-has the kernel throw away all of a body but its last text, and makes its answer while the time passes: some 0.35 CPU
-ms a call of 900 KB. It plays the protocol as that text leads: it zooms while it may, then answers. `GET /stats` says
-what it counted. The server of the tests (`tests/distill/chat_server.py`) does everything that this one leaves out.
+It stands in for a remote machine but shares the client's cores. So the kernel discards all of a body but its last text,
+and the answer is prepared during the delay: about 0.35 CPU ms for a call of 900 KB. It follows the protocol: it zooms
+while it may, then answers. `GET /stats` returns its counters. `tests/distill/chat_server.py` is the full-featured
+server.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _LEFT, _MOST = re.compile(rb"zooms left: (\d+)"), 4
 _BUFFER = bytearray(2**20)
 _TAIL_BYTES = 2000
 _HEAD_BYTES = 4096
-"""How much is read to find the end of the headers."""
+"""Bytes read to find the end of the headers."""
 
 
 class Server:
@@ -33,7 +33,7 @@ class Server:
         self.calls = self.at_once = self.most_at_once = 0
 
     def answer(self, tail: bytes) -> bytes:
-        """A zoom into a place that follows from the text, or an answer."""
+        """A zoom derived from the text, or an answer."""
         drawn = zlib.crc32(tail)
         left = _LEFT.search(tail)
         if (_MOST - int(left[1]) if left else 0) < self.zooms:
@@ -58,7 +58,7 @@ class Server:
 
 
 class Connection:
-    """Requests one after the other: headers up to an empty line, then as many bytes as Content-Length says."""
+    """Serve requests in sequence: headers up to an empty line, then Content-Length bytes."""
 
     def __init__(self, server: Server, sock: socket.socket) -> None:
         self.server, self.sock = server, sock
@@ -70,7 +70,7 @@ class Connection:
     def _readable(self) -> None:
         try:
             if self.missing > _TAIL_BYTES:
-                # Linux throws away what is asked for so, and does not copy it.
+                # With MSG_TRUNC Linux discards the bytes without copying them.
                 came = self.sock.recv_into(_BUFFER, min(len(_BUFFER), self.missing - _TAIL_BYTES), socket.MSG_TRUNC)
             else:
                 new = self.sock.recv(self.missing or _HEAD_BYTES)
@@ -140,6 +140,6 @@ if __name__ == "__main__":
     parser.add_argument("--latency", type=float, default=0.2)
     parser.add_argument("--zooms", type=int, default=1)
     chosen = parser.parse_args()
-    # epoll wakes up to a millisecond late, select does not.
+    # epoll wakes up to a millisecond late; select does not.
     with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(selectors.SelectSelector())) as runner:
         runner.run(serve(chosen.latency, chosen.zooms))

@@ -1,7 +1,7 @@
-"""What `benchmarks.distill` compares with: the loop one writes first.
+"""The baseline of `benchmarks.distill`: the loop one would write first.
 
-It encodes every frame again as PNG on the event loop each turn, keeps nothing, and when any call fails it starts the
-whole conversation again.
+Each turn it re-encodes every frame as PNG on the event loop. It stores nothing, and any failed call restarts the whole
+conversation.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ async def play_plainly(
     timeout_s: float = 2.0,
     png: bool = True,
 ) -> list[bool]:
-    """Whether each episode was answered. Without `png` it sends the JPEGs as they are, so that only its way of trying again
-    is compared.
+    """Whether each episode was answered. Without `png` it sends the JPEGs as they are, so that only its way of trying
+    again is compared.
     """
     from openai import AsyncOpenAI
 

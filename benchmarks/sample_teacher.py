@@ -1,9 +1,9 @@
-"""How often the sample teacher is right on the sample world, and what it costs.
+"""Accuracy and cost of the sample teacher on the sample world.
 
     python -m benchmarks.sample_teacher --samples 3
 
-Every question is played through the real protocol, reader and graders; only HTTP is left out. Prints accuracy with
-zoom, from the overview alone and without frames, how failures split, how many of them one reflection repairs, and CPU.
+Plays every question through the real protocol, reader and graders, without HTTP. Prints accuracy with zoom, from the
+overview alone and without frames; kinds of failures; how many of them one reflection repairs; and CPU time.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from videozoomer.video.reader import ReaderPool
 
 @dataclass
 class Table:
-    """One teacher, one world, and the clock."""
+    """One teacher, one world, and CPU time."""
 
     world: World
     reader: ReaderPool
@@ -73,7 +73,7 @@ class Table:
 
 
 def questions(world: World) -> list[tuple[dict, Path, dict]]:
-    """(row, video, what the truth says of the video), without duplicates and without what cannot be read."""
+    """(row, video, ground truth of the video), without duplicates and unreadable videos."""
     truth = world.truth()
     found = []
     for split, path in (("train", world.train_questions), ("evaluation", world.evaluation_questions)):
@@ -89,7 +89,7 @@ def hit(episode: Episode, evidence: Sequence[Sequence[float]]) -> bool:
 
 
 def main(samples: int = 2, seed: int = 0, folder: Path | None = None) -> None:
-    """Play every question `samples` times at temperature 1 in each setting, and once at temperature 0."""
+    """Play every question `samples` times at temperature 1 in each condition, and once at temperature 0."""
     import cv2
 
     cv2.setNumThreads(1)
@@ -135,12 +135,13 @@ def main(samples: int = 2, seed: int = 0, folder: Path | None = None) -> None:
             try:
                 again = Episode.reflecting_on(episode, prompts.openings[number % len(prompts.openings)])
             except ValueError:
-                continue  # no round is left in which it could be repaired
+                continue  # no round left to repair it
             tried += 1
             repaired += grade(truth, table.play(again, uri, 1000 + number, 1.0).answer).verdict == "correct"
         print(f"reflections: {repaired} of {tried} repaired")
         print(
-            f"{table.calls} calls, {len(table.urls)} frames, {1000 * table.cpu_s / table.calls:.1f} ms CPU a call, new frames included"
+            f"{table.calls} calls, {len(table.urls)} frames, "
+            f"{1000 * table.cpu_s / table.calls:.1f} CPU ms a call including new frames"
         )
 
 

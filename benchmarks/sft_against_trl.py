@@ -1,11 +1,11 @@
-"""Fine-tuning here and by TRL's SFTTrainer: the same data set, policy, batch and number of threads.
+"""Fine-tuning here and with TRL's SFTTrainer: equal data set, policy, batch size and threads.
 
-    python -m benchmarks.sft_against_trl runs/demo/shards/sft --rounds 3            # everything trained
-    python -m benchmarks.sft_against_trl runs/demo/shards/sft --rounds 3 --frozen   # tower and projector frozen
+    python -m benchmarks.sft_against_trl runs/demo/shards/sft --rounds 3            # train everything
+    python -m benchmarks.sft_against_trl runs/demo/shards/sft --rounds 3 --frozen   # freeze tower and projector
 
-TRL reads what `videozoomer.shards.export` writes for it. Each has a process of its own, one after the other, round after round. Prints
-tokens a CPU second (median over all rounds' steps but the first of each, and the extremes), peak memory, and of ours the
-share of time in each phase. Both take the loss on the policy's turns only, and no process uses more threads than asked.
+TRL reads the output of `videozoomer.shards.export`. Each side runs in a separate process, alternating over rounds.
+Prints tokens per CPU second (median and extremes over all steps but the first of each round), peak memory, and our
+share of time per phase. Both take the loss on the policy's turns only and use the given number of threads.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ PHASES = ("loading", "vision", "forward", "backward", "optimiser")
 MARKED = """{% for message in messages %}<|im_start|>{{ message['role'] }}
 {% if message['role'] == 'assistant' %}{% generation %}{% for part in message['content'] %}{{ part['text'] }}{% endfor %}<|im_end|>{% endgeneration %}
 {% else %}{% for part in message['content'] %}{% if part['type'] == 'image' %}<|vision_start|><|image_pad|><|vision_end|>{% else %}{{ part['text'] }}{% endif %}{% endfor %}<|im_end|>
-{% endif %}{% endfor %}"""
-"""The chat template with the marks that TRL takes for what is trained."""
+{% endif %}{% endfor %}"""  # noqa: E501
+"""The chat template with the marks TRL derives the loss mask from."""
 
 
 def ours(shards: Path, out: Path, recipe: Path) -> None:
@@ -42,7 +42,7 @@ def ours(shards: Path, out: Path, recipe: Path) -> None:
         ends.append(time.process_time())
         kept(self, *given, **more)
 
-    # Held-out rows are no part of the comparison: one is watched.
+    # Validation is not part of the comparison: keep it to one row.
     journal.Journal.step, sft.WATCHED_ROWS = step, 1
     sft.main(["--shards", str(shards), "--out", str(out), "--recipe", str(recipe)])
     tokens = [json.loads(line)["tokens"] for line in (out / "metrics.jsonl").read_text().splitlines()]
@@ -183,9 +183,10 @@ def main(
                 print(f"{name}: {statistics.median(runs[-1]['rates']):.0f}", flush=True)
     for name, runs in found.items():
         rates = [rate for run in runs for rate in run["rates"]]
+        title = "train.sft" if name == "ours" else "TRL SFTTrainer"
         print(
-            f"{'train.sft' if name == 'ours' else 'TRL SFTTrainer'}: {statistics.median(rates):.0f} tokens a CPU second "
-            f"({min(rates):.0f} to {max(rates):.0f}), {statistics.median(run['memory_mb'] for run in runs):.0f} MB at most"
+            f"{title}: {statistics.median(rates):.0f} tokens per CPU second "
+            f"({min(rates):.0f} to {max(rates):.0f}), {statistics.median(run['memory_mb'] for run in runs):.0f} MB peak"
         )
     print(", ".join(f"{name} {statistics.median(run['shares'][name] for run in found['ours']):.0%}" for name in PHASES))
 

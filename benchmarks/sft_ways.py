@@ -1,10 +1,10 @@
-"""What packing, length-sorted steps and kept vision features save in fine-tuning, on one data set.
+"""What packing, length-sorted steps and cached vision features save in fine-tuning, on one data set.
 
     python -m benchmarks.sft_ways runs/demo/shards/sft
 
-The same random policy (tower frozen), the same seed, one thread; every way in a process of its own, in turn, round
-after round. Prints tokens a CPU second over all steps but the first of each process, shares of time and peak memory: the
-median over the rounds, with the extremes of the first.
+Equal random policy (frozen tower), seed and one thread; each variant in a separate process, alternating over rounds.
+Prints tokens per CPU second over all steps but the first (median and extremes over rounds), shares of time and peak
+memory (medians).
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ def main(
             "padded, sorted within a step": {},
             "padded, sorted over 8 steps": {"length_window": 8},
             "packed": packed,
-            "padded, features kept, as they come": kept,
-            "padded, all features known": kept,
-            "packed, all features known": packed | kept,
+            "padded, features cached on first use": kept,
+            "padded, all features precomputed": kept,
+            "packed, all features precomputed": packed | kept,
         }
         found: dict[str, list[tuple[dict, float]]] = {name: [] for name in ways}
         for round_ in range(rounds):
@@ -61,12 +61,13 @@ def main(
             }
             shares = ", ".join(f"{phase} {middle[f'{phase}_share']:.0%}" for phase in PHASES)
             print(
-                f"{name}: {statistics.median(rates):.0f} tokens a CPU second ({min(rates):.0f} to {max(rates):.0f}), padding {middle['padding_share']:.1%}, {shares}, {middle['peak_memory_mb']:.0f} MB"
+                f"{name}: {statistics.median(rates):.0f} tokens per CPU second ({min(rates):.0f} to {max(rates):.0f}), "
+                f"padding {middle['padding_share']:.1%}, {shares}, {middle['peak_memory_mb']:.0f} MB"
             )
 
 
 def _run(shards: Path, out: Path, steps: int, batch: int, micro: int, settings: dict) -> tuple[dict, float]:
-    """Summary, and tokens a CPU second over all steps but the first."""
+    """Summary, and tokens per CPU second over all steps but the first."""
     chosen = {
         "max_steps": steps,
         "batch_size": batch,
@@ -104,7 +105,7 @@ def _run(shards: Path, out: Path, steps: int, batch: int, micro: int, settings: 
 
 
 def _train(shards: Path, out: Path) -> None:
-    """Prints the CPU time at the end of each step. Held-out rows are no part of this: one is watched."""
+    """Print the CPU time at the end of each step. Validation is kept to one row."""
     from train.run import metrics_log as journal
     from train.sft import training as sft
 

@@ -1,9 +1,9 @@
-"""What the training room's own devices save: shared beginnings, batched vision attention, causal attention unmasked.
+"""What our training optimisations save: shared prefixes, batched vision attention, causal attention without a mask.
 
     python -m benchmarks.training --group 16 --frames 64
 
-CPU seconds of one thread, the median of some repetitions, on a random tiny policy and random pictures; both ways of
-each pair compute the same (tests/train proves it).
+CPU seconds of one thread, medians over repetitions, on a random tiny policy and random pictures. Both sides of each
+pair compute the same result (tested in tests/train).
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ import typer
 from videozoomer.protocol import Episode, FrameRef, Protocol, Task, load_prompts
 from videozoomer.settings.model import TinyModel
 
-ZOOM = '<think>The red scene begins at 20.00 s; I look closer.</think>\n<video_zoom>{"segment": [20, 28], "fps": 2}</video_zoom>'
+ZOOM = (
+    "<think>The red scene begins at 20.00 s; I look closer.</think>\n"
+    '<video_zoom>{"segment": [20, 28], "fps": 2}</video_zoom>'
+)
 ANSWER = "<think>A star flashes at 23.5 s.</think>\n<answer>B</answer>"
 
 
@@ -54,7 +57,8 @@ def main(group: int = 16, frames: int = 64, repetitions: int = 3) -> None:
     tokens = policy.chat.encode(played.transcript, pixels.tokens)
     rollouts = [tokens] * group
     print(
-        f"{group} rollouts of {len(tokens.ids)} tokens, of which {tokens.weights.index(1.0)} are shared; {sum(p.numel() for p in policy.model.parameters()) / 1e6:.1f} M parameters"
+        f"{group} rollouts of {len(tokens.ids)} tokens, of which {tokens.weights.index(1.0)} are shared; "
+        f"{sum(p.numel() for p in policy.model.parameters()) / 1e6:.1f} M parameters"
     )
 
     def whole(mask: bool = False) -> None:
@@ -93,7 +97,7 @@ def main(group: int = 16, frames: int = 64, repetitions: int = 3) -> None:
 
 
 def _mask(ids):
-    """An explicit mask, one place padded: all ones would be dropped."""
+    """An explicit mask with one padded position: an all-ones mask would be dropped."""
     mask = (ids >= 0).long()
     mask[0, -1] = 0
     return mask

@@ -1,4 +1,4 @@
-"""Qwen2.5-VL's processor as TRL's trainers need it, without the video part, whose base needs torchvision."""
+"""Qwen2.5-VL's processor for TRL's trainers, without the video processor, which needs torchvision."""
 
 from __future__ import annotations
 

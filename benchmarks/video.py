@@ -1,11 +1,11 @@
-"""How fast videos are read, as ratios to named alternatives measured in the same run.
+"""Speed of reading videos, as ratios to named alternatives in the same run.
 
-    python -m benchmarks.video                     # everything, on a 60-minute file that it makes first
+    python -m benchmarks.video                     # everything, on a generated 60-minute file
     python -m benchmarks.video --only zoom overview --rounds 9
     python -m benchmarks.video --pass-minutes 60   # the one-pass comparison on the whole hour (long)
 
-Costs are CPU seconds of all threads and child processes, medians over rounds; only `processes` is told in seconds of
-the clock, and means something on two free cores alone. decord is needed (`pip install videozoomer[bench]`).
+Costs are CPU seconds of all threads and child processes, medians over rounds. Only `processes` reports wall-clock
+seconds, which need two idle cores. Needs decord (`pip install videozoomer[bench]`).
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ from videozoomer.video.worker import _load_libraries, ingest_one
 
 LIMITS = (25_088, 100_352)
 BATCH = 12
-"""Files of two minutes in the batch that one process and two processes read; a recipe's batch has 100 by default."""
+"""Two-minute files in the batch for the `processes` comparison."""
 SECTIONS = ("memory", "zoom", "onepass", "rivals", "overview", "processes", "six-hours")
 
 
 def cpu_s() -> float:
-    """CPU seconds of this process and of its children that have ended."""
+    """CPU seconds of this process and its finished children."""
     own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
     return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
 
@@ -51,7 +51,7 @@ def cost(work: Callable[[], object]) -> float:
 
 
 def medians(rounds: int, **works: Callable[[int], object]) -> dict[str, float]:
-    """Median cost of each, the rounds of all interleaved so that they meet the same machine."""
+    """Median cost of each; rounds are interleaved so that all see the same machine load."""
     costs: dict[str, list[float]] = {name: [] for name in works}
     for index in range(rounds):
         for name, work in works.items():
@@ -60,14 +60,14 @@ def medians(rounds: int, **works: Callable[[int], object]) -> dict[str, float]:
 
 
 def zoom(hour: Path, short: Path, folder: Path, rounds: int) -> dict[str, float]:
-    """16 frames at 2 fps over 8 s somewhere in the hour, ready to be sent (JPEG at the protocol's size)."""
+    """16 frames at 2 fps over 8 s at random places in the hour, as JPEGs of the protocol's size."""
     stores = folder / "stores"
-    # The hour's own store is there when `memory` has run before; else that of two minutes of it stands in.
+    # The hour's own store exists if `memory` ran before; otherwise use the store of two minutes of it.
     kept = hour if store_path(stores, str(hour)).exists() else short
     if not store_path(stores, str(kept)).exists():
         ingest_one(str(kept), IngestSettings(zoom_store_fps=8, zoom_store_dir=str(stores)))
     rng = random.Random(0)
-    # Half-second starts lie on the grid of 8 fps, as the times that models write mostly do.
+    # Half-second starts are on the 8 fps grid, like most times models write.
     starts = [rng.randrange(0, 2 * 3580) / 2 for _ in range(rounds)]
     times = [[start + index / 2 for index in range(16)] for start in starts]
     near = times if kept is hour else [[start % 100 + index / 2 for index in range(16)] for start in starts]
@@ -90,9 +90,9 @@ def zoom(hour: Path, short: Path, folder: Path, rounds: int) -> dict[str, float]
 
 
 def onepass(video: Path, folder: Path, rounds: int) -> dict[str, float]:
-    """Shots, overview, signature and an 8 fps zoom store of one file, against FFmpeg's bare decode of it."""
+    """Shots, overview, signature and an 8 fps zoom store of one file, against FFmpeg's bare decode."""
     settings = IngestSettings(zoom_store_fps=8, zoom_store_dir=str(folder / "pass-stores"))
-    content_hash(video)  # Brings the file into memory, so that no side waits for the disk.
+    content_hash(video)  # Read the file into the page cache so that no side waits for the disk.
     _load_libraries()
     records = []
     result = medians(
@@ -108,7 +108,7 @@ def onepass(video: Path, folder: Path, rounds: int) -> dict[str, float]:
 
 
 def rivals(video: Path, folder: Path, rounds: int) -> dict[str, float]:
-    """The same one pass against PySceneDetect and then decord, each of which decodes the file for itself."""
+    """The same single pass against PySceneDetect followed by decord, each with its own decode."""
     settings = IngestSettings(zoom_store_fps=8, zoom_store_dir=str(folder / "pass-stores"))
 
     def one_after_the_other(_: int) -> None:
@@ -123,7 +123,7 @@ def rivals(video: Path, folder: Path, rounds: int) -> dict[str, float]:
 
 
 def overview(hour: Path, rounds: int) -> dict[str, float]:
-    """64 frames spread over an hour, against decoding the group of pictures that each lies in."""
+    """64 frames spread over an hour, against decoding the group of pictures around each."""
     times = overview_times(3600.0, last_frame_s=3599.96)
 
     def ours(_: int) -> None:
@@ -137,9 +137,9 @@ def overview(hour: Path, rounds: int) -> dict[str, float]:
 
 
 def processes(video: Path, folder: Path, rounds: int) -> dict[str, float]:
-    """A batch of copies of a file by one process and by two, in seconds of the clock, start-up included.
+    """Ingest a batch of copies with one process and with two, in wall-clock seconds including start-up.
 
-    Beside it, what two cores give to FFmpeg alone when it decodes as many of these files as there are in two rows.
+    For comparison: the same ratio for FFmpeg decoding as many files, one after the other and two at a time.
     """
     copies = [folder / f"copy-{index}.mp4" for index in range(BATCH)]
     for copy in copies:
@@ -170,7 +170,7 @@ def processes(video: Path, folder: Path, rounds: int) -> dict[str, float]:
 
 
 def peak_mb(video: Path, folder: Path) -> dict[str, float]:
-    """Largest resident memory of a fresh process that ingests the file, over that of the libraries alone."""
+    """Peak resident memory of a fresh process that ingests the file, above that of the libraries alone."""
     script = (
         "import resource, sys\n"
         "from videozoomer.video.worker import _load_libraries, ingest_one\n"
@@ -183,11 +183,12 @@ def peak_mb(video: Path, folder: Path) -> dict[str, float]:
         "record = ingest_one(sys.argv[1], settings).record\n"
         "assert record.status == 'ok', record\n"
         "usage = resource.getrusage(resource.RUSAGE_SELF)\n"
-        "print(before / 1024, high_water_kb() / 1024, usage.ru_utime + usage.ru_stime, record.duration_s, record.frames)\n"
+        "spent_s = usage.ru_utime + usage.ru_stime\n"
+        "print(before / 1024, high_water_kb() / 1024, spent_s, record.duration_s, record.frames)\n"
     )
     command = [sys.executable, "-c", script, str(video), str(folder / "stores")]
-    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
-    before, peak, spent, duration, frames = map(float, said)
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    before, peak, spent, duration, frames = map(float, printed)
     return {
         "libraries_mb": before,
         "peak_mb": peak,

@@ -1,4 +1,4 @@
-"""What `benchmarks.video` compares with, each as one would write it, and the file on which it compares."""
+"""The alternatives of `benchmarks.video`, each as one would write it, and the test file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SEGMENT_S = 60
 
 
 def make_video(folder: Path, *, minutes: int, size: str = "1280x720", fps: int = 30) -> Path:
-    """H.264, keyframes 250 frames apart, B-frames; a drifting scene with noise that changes colour every 5 s.
+    """H.264 with B-frames and a keyframe every 250 frames: a drifting scene with noise that changes colour every 5 s.
 
     One minute is encoded and repeated, so that an hour takes a minute to make.
     """
@@ -60,7 +60,7 @@ def make_video(folder: Path, *, minutes: int, size: str = "1280x720", fps: int =
 
 
 def decord_zoom(path: Path, times_s: Sequence[float], min_pixels: int, max_pixels: int) -> list[bytes]:
-    """The paper's way: open the file for each call, take frames by index over the average rate, encode them."""
+    """The paper's approach: open the file for each call, index frames by the average rate, encode them."""
     import decord
 
     reader = decord.VideoReader(str(path), num_threads=1)
@@ -70,7 +70,7 @@ def decord_zoom(path: Path, times_s: Sequence[float], min_pixels: int, max_pixel
 
 
 def decord_frames(path: Path, settings: IngestSettings, min_pixels: int, max_pixels: int) -> int:
-    """Overview and store frames of a whole file by decord, which scales while it decodes; returns their bytes."""
+    """Overview and store frames of a whole file with decord, which scales while decoding; returns their total bytes."""
     import decord
 
     probe = decord.VideoReader(str(path), num_threads=1)
@@ -88,14 +88,14 @@ def decord_frames(path: Path, settings: IngestSettings, min_pixels: int, max_pix
 
 
 def scenedetect_shots(path: Path) -> int:
-    """PySceneDetect as its own documentation shows it: it opens, decodes and scales the file itself."""
+    """PySceneDetect as in its documentation: it opens, decodes and scales the file itself."""
     from scenedetect import AdaptiveDetector, detect
 
     return len(detect(str(path), AdaptiveDetector()))
 
 
 def ffmpeg_null(path: Path) -> None:
-    """FFmpeg's own decode of the whole file on one thread, frames thrown away."""
+    """FFmpeg decodes the whole file on one thread and discards the frames."""
     import imageio_ffmpeg
 
     command = [
@@ -115,7 +115,7 @@ def ffmpeg_null(path: Path) -> None:
 
 
 def pyav_null(path: Path) -> None:
-    """The same decode through the library that is used here."""
+    """The same decode through PyAV."""
     import av
 
     with av.open(os.fspath(path)) as container:

@@ -1,12 +1,11 @@
-"""How well shots are found, and at what cost, by each detector.
+"""Precision, recall and cost of each shot detector.
 
-    python -m benchmarks.video_shots                                  # all of them (transnet takes its time)
+    python -m benchmarks.video_shots                                  # all of them (transnet is slow)
     python -m benchmarks.video_shots --only adaptive+threshold transnet
 
-Right and wrong are counted on a film of many transitions: from each cut, fade and dissolve of the sample world's
-evaluation videos, known because the world painted them, the seconds around it, one excerpt after the other. Where two
-excerpts meet is a cut as well. A transition is found by a cut no further from it than TOLERANCE_S, and each cut finds
-one. The cost is CPU time for scaling and detecting the frames of a 720p file, without their decoding, on one thread.
+The test film concatenates excerpts around every cut, fade and dissolve of the sample world's evaluation videos, whose
+times are known exactly; the joints between excerpts are cuts as well. A detected cut matches at most one transition,
+within TOLERANCE_S. Cost is the CPU time of scaling and detection on a 720p file, without decoding, on one thread.
 """
 
 from __future__ import annotations
@@ -31,9 +30,9 @@ from videozoomer.video.transnet import is_installed
 
 CHOICES = ("adaptive+threshold", "transnet", "adaptive", "content", "histogram", "hash", "threshold")
 FPS = 25.0
-"""Rate at which the film is shown."""
+"""Frame rate of the test film."""
 AROUND_FRAMES = 40
-"""Frames of an excerpt before and after the middle of a transition."""
+"""Frames of an excerpt before and after the middle of its transition."""
 TOLERANCE_S = 0.25
 COSTED_FRAMES = 1_000
 Transition = tuple[str, float, float]
@@ -47,7 +46,7 @@ class Film:
 
 
 def film(world: World) -> Film:
-    """Excerpts of different videos in turn, so that what meets does not look alike."""
+    """Alternate between videos so that adjacent excerpts differ."""
     videos = [
         (name, video) for name, video in sorted(world.truth()["videos"].items()) if video["split"] == "evaluation"
     ]
@@ -73,7 +72,7 @@ def _excerpts(path: Path, scenes: list[dict]) -> Iterator[tuple[str, float, list
         middle = bisect_left(starts_s, scene["start_s"] - 1e-3)
         excerpt = shown[middle - AROUND_FRAMES : middle + AROUND_FRAMES]
         if scene["way_in"] != "start" and len(excerpt) == 2 * AROUND_FRAMES:
-            # Lengths in the film's own time, which runs at FPS.
+            # Length in the time base of the test film.
             yield scene["way_in"], scene["way_in_s"] * rate / FPS, excerpt
 
 
@@ -85,7 +84,7 @@ def cuts_s(frames: list[av.VideoFrame], detectors: list[str]) -> list[float]:
 
 
 def found(cuts: list[float], known: list[Transition]) -> list[str]:
-    """Kinds of the transitions that were found."""
+    """Kinds of the detected transitions."""
     kinds, left = [], list(cuts)
     for kind, middle_s, length_s in known:
         near = [cut for cut in left if abs(cut - middle_s) <= length_s / 2 + TOLERANCE_S]
@@ -109,7 +108,7 @@ def cost_ms(video: Path, detectors: list[str]) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="+", default=CHOICES, help="detectors, joined by + where they work together")
+    parser.add_argument("--only", nargs="+", default=CHOICES, help="detectors; join with + to combine")
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "videozoomer-bench")
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
