@@ -27,10 +27,7 @@ import typer
 from videozoomer.protocol import Episode, FrameRef, Message, Protocol, Task, load_prompts
 from videozoomer.settings.model import RlSettings, TinyModel
 
-TEMPLATE = """{% for message in messages %}<|im_start|>{{ message['role'] }}
-{% if message['content'] is string %}{{ message['content'] }}{% else %}{% for part in message['content'] %}{% if part['type'] == 'image' %}<|vision_start|><|image_pad|><|vision_end|>{% else %}{{ part['text'] }}{% endif %}{% endfor %}{% endif %}<|im_end|>
-{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant
-{% endif %}"""  # noqa: E501
+TEMPLATE = Path(__file__).with_name("trl_grpo.jinja").read_text()
 
 
 def ours(checkpoint: Path, prompts: int, group: int, frames: int, new_tokens: int, steps: int) -> None:

@@ -24,10 +24,7 @@ import typer
 from videozoomer.settings.model import Endpoint, PolicySettings, Recipe, SftSettings, Source
 
 PHASES = ("loading", "vision", "forward", "backward", "optimiser")
-MARKED = """{% for message in messages %}<|im_start|>{{ message['role'] }}
-{% if message['role'] == 'assistant' %}{% generation %}{% for part in message['content'] %}{{ part['text'] }}{% endfor %}<|im_end|>{% endgeneration %}
-{% else %}{% for part in message['content'] %}{% if part['type'] == 'image' %}<|vision_start|><|image_pad|><|vision_end|>{% else %}{{ part['text'] }}{% endif %}{% endfor %}<|im_end|>
-{% endif %}{% endfor %}"""  # noqa: E501
+MARKED = Path(__file__).with_name("trl_sft.jinja").read_text()
 """The chat template with the marks TRL derives the loss mask from."""
 
 
