@@ -31,24 +31,24 @@ TEMPLATE = Path(__file__).with_name("trl_grpo.jinja").read_text()
 
 
 def ours(checkpoint: Path, prompts: int, group: int, frames: int, new_tokens: int, steps: int) -> None:
-    from train.policy.episode_tokens import Limits
-    from train.policy.features import FrameFeatures
-    from train.policy.pixels import FramePixels
-    from train.policy.policy import freeze_vision, load_policy
+    from train.policy.checkpoint import freeze_vision, load_policy
+    from train.policy.episode_tokens import RolloutLimits
+    from train.policy.frame_features import FrameFeatures
+    from train.policy.frame_pixels import FramePixels
     from train.rl.learning import Learner
     from train.rl.local_engine import play_groups
     from train.rl.rewards import Reward
-    from train.rl.rounds import Played
+    from train.rl.rollout_groups import RolloutGroup
     from train.rl.shared_prefix import SharedPrefix
     from train.rl.training import PHASES
-    from train.run.engine import deepspeed_config, start_engine, take_place
+    from train.run.deepspeed_engine import deepspeed_config, join_process_group, start_engine
     from train.run.flops import TowerFlops
-    from train.run.measure import Clock
+    from train.run.phase_timer import PhaseTimer
 
     settings = RlSettings(
         prompts=prompts, group=group, mini_batch=prompts, kl=0.001, zero_stage=0, bf16=False, learning_rate=1e-4
     )
-    place, policy = take_place(False), load_policy(checkpoint)
+    process, policy = join_process_group(False), load_policy(checkpoint)
     freeze_vision(policy.model)
     jpegs = {name: data for prompt in range(prompts) for name, data in pictures(prompt, frames)}
     pixels = FrameFeatures(
@@ -59,15 +59,15 @@ def ours(checkpoint: Path, prompts: int, group: int, frames: int, new_tokens: in
         deepspeed_config(stage=0, micro_batch_size=1, accumulation=1, bf16=False),
         settings.learning_rate,
     )
-    clock = Clock(place.device, PHASES)
+    clock = PhaseTimer(process.device, PHASES)
     clock.watch(policy.model.model.visual, TowerFlops.of(policy.model))
-    learner = Learner(engine, load_policy(checkpoint).model.eval(), policy, pixels, settings, place, clock)
+    learner = Learner(engine, load_policy(checkpoint).model.eval(), policy, pixels, settings, process, clock)
     rng, seconds = random.Random(0), []
     for step in range(steps):
         began_s = time.process_time()
         policy.model.eval()
         # Every step sees new frames, as in a run with many questions.
-        pixels._kept.clear()
+        pixels.clear()
         groups = [[episode(prompt, frames) for _ in range(group)] for prompt in range(prompts)]
         seeds = [[step * 10_000 + prompt * 100 + one for one in range(group)] for prompt in range(prompts)]
         with clock.phase("generation"):
@@ -78,10 +78,10 @@ def ours(checkpoint: Path, prompts: int, group: int, frames: int, new_tokens: in
                 ["none"] * prompts,
                 seeds,
                 lambda uri, times: [],
-                Limits(1.0, new_tokens, 32_768),
+                RolloutLimits(1.0, new_tokens, 32_768),
             )
         played = [
-            Played(
+            RolloutGroup(
                 place_of,
                 {},
                 frames,
@@ -109,7 +109,7 @@ def by_trl(checkpoint: Path, prompts: int, group: int, frames: int, new_tokens: 
     from trl import GRPOConfig, GRPOTrainer
 
     from benchmarks.trl_processor import Processor
-    from train.policy.policy import freeze_vision, load_policy
+    from train.policy.checkpoint import freeze_vision, load_policy
 
     class Clock(TrainerCallback):
         def __init__(self) -> None:

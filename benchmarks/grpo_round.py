@@ -57,18 +57,18 @@ class Drawn:
 def main(prompts: int = 16, group: int = 8, frames: int = 24, threads: int = 1, reference: bool = True) -> None:
     import torch
 
-    from train.policy.features import FrameFeatures
-    from train.policy.pixels import FramePixels
-    from train.policy.policy import freeze_vision, load_policy
+    from train.policy.checkpoint import freeze_vision, load_policy
+    from train.policy.frame_features import FrameFeatures
+    from train.policy.frame_pixels import FramePixels
     from train.policy.tiny import build_tiny
     from train.rl import local_engine as rollout
-    from train.rl import rounds
+    from train.rl import rollout_groups
     from train.rl.learning import Learner
     from train.rl.shared_prefix import SharedPrefix
     from train.rl.training import PHASES, play_round
-    from train.run.engine import deepspeed_config, start_engine, take_place
+    from train.run.deepspeed_engine import deepspeed_config, join_process_group, start_engine
     from train.run.flops import TowerFlops
-    from train.run.measure import Clock, peak_memory_mb
+    from train.run.phase_timer import PhaseTimer, peak_memory_mb
 
     torch.set_num_threads(threads)
     album = Drawn()
@@ -95,28 +95,28 @@ def main(prompts: int = 16, group: int = 8, frames: int = 24, threads: int = 1, 
         bf16=False,
         learning_rate=1e-4,
     )
-    place = take_place(False)
+    process = join_process_group(False)
     engine = start_engine(
         SharedPrefix(policy.model), deepspeed_config(stage=0, micro_batch_size=1, accumulation=1, bf16=False), 1e-4
     )
     pixels = FrameFeatures(
         policy.model.model.visual, FramePixels(policy.image_processor, album.jpeg), memory_bytes=2**30
     )
-    arena = rounds.Arena(
+    arena = rollout_groups.RolloutSampler(
         policy, pixels, album, questions, settings, Protocol(min_pixels=784, max_pixels=784), load_prompts()
     )
-    clock = Clock(place.device, PHASES)
+    clock = PhaseTimer(process.device, PHASES)
     clock.watch(policy.model.model.visual, TowerFlops.of(policy.model))
-    learner = Learner(engine, anchor, policy, pixels, settings, place, clock)
-    _prescribe(rollout, rounds)
+    learner = Learner(engine, anchor, policy, pixels, settings, process, clock)
+    _prescribe(rollout, rollout_groups)
     position = 0
     for _ in range(2):
         clock.take()
-        pixels._kept.clear()
+        pixels.clear()
         policy.model.eval()
         began_s = time.process_time()
         with clock.phase("generation"):
-            own, varied, position, _ = play_round(arena, position, place)
+            own, varied, position, _ = play_round(arena, position, process)
         played_s = time.process_time()
         facts = learner.learn(own, varied)
         learnt_s = time.process_time()
@@ -130,7 +130,7 @@ def main(prompts: int = 16, group: int = 8, frames: int = 24, threads: int = 1, 
     )
     print(
         f"play {played_s - began_s:.1f} CPU s, learning {learnt_s - played_s:.1f}; "
-        f"{tokens / (learnt_s - began_s):.0f} tokens per CPU second; {peak_memory_mb(place.device)} MB peak"
+        f"{tokens / (learnt_s - began_s):.0f} tokens per CPU second; {peak_memory_mb(process.device)} MB peak"
     )
     print(
         ", ".join(f"{name} {value / sum(phases.values()):.0%}" for name, value in phases.items() if value)
@@ -161,9 +161,9 @@ def _question(index: int, album: Drawn, frames: int) -> dict:
     }
 
 
-def _prescribe(rollout, rounds) -> None:
+def _prescribe(rollout, rollout_groups) -> None:
     """Sample as usual, but replace the sampled tokens with the forced reply."""
-    draw, play = rollout.choose, rounds.play_groups
+    draw, play = rollout.choose, rollout_groups.play_groups
     waiting: dict[int, list[int]] = {}
 
     def choose(logits, temperatures, generators, never):
@@ -180,7 +180,7 @@ def _prescribe(rollout, rounds) -> None:
             waiting[seed] = policy.tokenizer(text)["input_ids"]
         return play(policy, pixels, groups, uris, seeds, *rest)
 
-    rollout.choose, rounds.play_groups = choose, play_groups
+    rollout.choose, rollout_groups.play_groups = choose, play_groups
 
 
 if __name__ == "__main__":

@@ -29,18 +29,18 @@ MARKED = Path(__file__).with_name("trl_sft.jinja").read_text()
 
 
 def ours(shards: Path, out: Path, recipe: Path) -> None:
-    from train.run import metrics_log as journal
+    from train.run import metrics_log
     from train.sft import training as sft
 
     ends: list[float] = []
-    kept = journal.Journal.step
+    kept = metrics_log.MetricsLog.step
 
-    def step(self: journal.Journal, *given: object, **more: object) -> None:
+    def step(self: metrics_log.MetricsLog, *given: object, **more: object) -> None:
         ends.append(time.process_time())
         kept(self, *given, **more)
 
     # Validation is not part of the comparison: keep it to one row.
-    journal.Journal.step, sft.WATCHED_ROWS = step, 1
+    metrics_log.MetricsLog.step, sft.WATCHED_ROWS = step, 1
     sft.main(["--shards", str(shards), "--out", str(out), "--recipe", str(recipe)])
     tokens = [json.loads(line)["tokens"] for line in (out / "metrics.jsonl").read_text().splitlines()]
     summary = json.loads((out / "summary.json").read_text())
@@ -55,7 +55,7 @@ def by_trl(shards: Path, out: Path, checkpoint: Path, steps: int, batch: int, mi
     from trl import SFTConfig, SFTTrainer
 
     from benchmarks.trl_processor import Processor
-    from train.policy.policy import freeze_vision, load_policy
+    from train.policy.checkpoint import freeze_vision, load_policy
     from videozoomer.shards.export import export
     from videozoomer.shards.read import ShardSet
 

@@ -106,17 +106,17 @@ def _run(shards: Path, out: Path, steps: int, batch: int, micro: int, settings: 
 
 def _train(shards: Path, out: Path) -> None:
     """Print the CPU time at the end of each step. Validation is kept to one row."""
-    from train.run import metrics_log as journal
+    from train.run import metrics_log
     from train.sft import training as sft
 
     ends: list[float] = []
-    kept = journal.Journal.step
+    kept = metrics_log.MetricsLog.step
 
-    def step(self: journal.Journal, *given: object, **more: object) -> None:
+    def step(self: metrics_log.MetricsLog, *given: object, **more: object) -> None:
         ends.append(time.process_time())
         kept(self, *given, **more)
 
-    journal.Journal.step, sft.WATCHED_ROWS = step, 1
+    metrics_log.MetricsLog.step, sft.WATCHED_ROWS = step, 1
     sft.main(["--shards", str(shards), "--out", str(out), "--recipe", str(out / "recipe.json")])
     print(json.dumps(ends))
 

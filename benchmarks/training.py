@@ -33,9 +33,9 @@ def main(group: int = 16, frames: int = 64, repetitions: int = 3) -> None:
     import torch
     from transformers import AutoModelForImageTextToText
 
+    from train.policy.checkpoint import load_policy
     from train.policy.collate import Sample, collate
-    from train.policy.pixels import FramePixels
-    from train.policy.policy import load_policy
+    from train.policy.frame_pixels import FramePixels
     from train.policy.tiny import build_tiny
     from train.rl.shared_prefix import SharedPrefix, collate_group, token_logprobs
 

@@ -72,13 +72,13 @@ def play(
     max_new_tokens: int = MAX_NEW_TOKENS,
 ) -> list[PlayedQuestion]:
     """Let the checkpoint play each question once."""
-    from train.policy.pixels import FramePixels
-    from train.rl.local_engine import Limits, play_groups
+    from train.policy.frame_pixels import FramePixels
+    from train.rl.local_engine import RolloutLimits, play_groups
     from train.serving.player import load_for_playing
 
     policy = load_for_playing(checkpoint)
     pixels = FramePixels(policy.image_processor, library.jpeg)
-    limits = Limits(temperature, max_new_tokens, recipe.rl.max_tokens)
+    limits = RolloutLimits(temperature, max_new_tokens, recipe.rl.max_tokens)
     outcomes = []
     for start in range(0, len(questions), AT_ONCE):
         part = questions[start : start + AT_ONCE]

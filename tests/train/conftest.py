@@ -8,7 +8,7 @@ import io
 import numpy as np
 import pytest
 from PIL import Image as Picture
-from training_runs import tiny
+from sft_runs import tiny
 
 from videozoomer.protocol import Episode, FrameRef, Protocol, Task, load_prompts
 from videozoomer.protocol.messages import to_rows

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
+from train.policy.chat_tokens import Tokens, TurnWeights
+from train.policy.checkpoint import load_policy
 from train.policy.collate import DataError, Sample, collate, prepare, weighted_loss
-from train.policy.pixels import FramePixels
-from train.policy.policy import load_policy
-from train.policy.tokens import Tokens, TurnWeights
+from train.policy.frame_pixels import FramePixels
 
 
 @pytest.fixture(scope="module")

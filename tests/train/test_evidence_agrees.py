@@ -9,9 +9,9 @@ import pytest
 from distill.items import EpisodeJob, QuestionItem
 from distill.records import Spent, to_row
 from filters.grading import grade_rows
-from train.rl.records import figures, write_rows
+from train.rl.records import round_metrics, write_rows
 from train.rl.rewards import group_rewards
-from train.rl.rounds import Played
+from train.rl.rollout_groups import RolloutGroup
 from videozoomer.protocol import Episode, FrameRef, Protocol, load_prompts
 from videozoomer.protocol.evidence import windows_of
 from videozoomer.settings.model import RlSettings
@@ -55,7 +55,7 @@ def test_grading_reward_and_harvest_agree(groups, tmp_path):
         rewards = group_rewards([episode], [True], windows_of(question["evidence"]), RlSettings())
         paid.append(rewards[0].tool > 0)
         rollout = SimpleNamespace(episode=episode, cut=False, failure=None)
-        played.append(Played(0, question, 1, [rollout], ["correct"], rewards, None))
+        played.append(RolloutGroup(0, question, 1, [rollout], ["correct"], rewards, None))
     grades = grade_rows(rows, [question for question, _ in groups])
     by_question = {row["question_id"]: row for row in rows}
     arena = SimpleNamespace(rows=lambda group, player: [by_question[group.question["question_id"]]])
@@ -67,5 +67,5 @@ def test_grading_reward_and_harvest_agree(groups, tmp_path):
         assert tool == (grade["hit"] if question["evidence"] else episode.zooms > 0)
     looked = [grade["hit"] for (_, episode), grade in zip(groups, grades, strict=True) if episode.zooms]
     known = [hit for hit in looked if hit is not None]
-    assert figures(played)["hit_rate"] == pytest.approx(sum(known) / len(known))
+    assert round_metrics(played)["hit_rate"] == pytest.approx(sum(known) / len(known))
     assert 0 < sum(known) < len(known), "the episodes must hold hits and misses"

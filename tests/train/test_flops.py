@@ -5,11 +5,11 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from train.policy.checkpoint import freeze_vision, load_policy, with_lora
 from train.policy.collate import collate, prepare, weighted_loss
-from train.policy.pixels import FramePixels
-from train.policy.policy import freeze_vision, load_policy, with_lora
+from train.policy.frame_pixels import FramePixels
 from train.run.flops import LanguageFlops, TowerFlops
-from train.run.measure import Clock
+from train.run.phase_timer import PhaseTimer
 
 
 @pytest.mark.parametrize("trained", ["language", "everything", "adapters"])
@@ -39,7 +39,7 @@ def test_equal_to_what_torch_counts(any_checkpoint, shards, trained):
 
 def test_only_calls_of_the_tower_cost_it(any_checkpoint, shards):
     policy = load_policy(any_checkpoint)
-    clock, cost = Clock(torch.device("cpu")), TowerFlops.of(policy.model)
+    clock, cost = PhaseTimer(torch.device("cpu")), TowerFlops.of(policy.model)
     clock.watch(policy.model.model.visual, cost)
     with clock.phase("forward"):
         pass

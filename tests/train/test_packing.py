@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 import torch
 
+from train.policy.checkpoint import Policy, freeze_vision, load_policy
 from train.policy.collate import Sample, collate, prepare, weighted_loss
-from train.policy.pixels import FramePixels
-from train.policy.policy import Policy, freeze_vision, load_policy
+from train.policy.frame_pixels import FramePixels
 from train.sft.packing import attend_within_trajectories
 
 

@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from train.policy import generate as generation
+from train.policy.chat_tokens import Tokens
+from train.policy.checkpoint import load_policy
 from train.policy.collate import Sample, collate
+from train.policy.frame_pixels import FramePixels
 from train.policy.generate import Prompt, generate
-from train.policy.pixels import FramePixels
-from train.policy.policy import load_policy
-from train.policy.tokens import Tokens
 from train.serving.player import LocalPolicy
 from videozoomer.protocol.messages import from_rows
 

@@ -13,10 +13,10 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
-from train_runs_rl import SCRIPT, a_rl_recipe
+from rl_runs import SCRIPT, a_rl_recipe
 
 from distill.chat_server import ChatServer, completion
-from train.policy.policy import load_policy
+from train.policy.checkpoint import load_policy
 from train.rl import training as rl
 from train.rl.harvest import harvest
 from train.rl.records import EXTRA
@@ -198,7 +198,7 @@ def test_a_round_says_what_happened(finished):
 
 def test_what_was_rewarded_has_become_likelier(finished, checkpoint, rl_shards):
     from train.policy.collate import Sample, collate
-    from train.policy.pixels import FramePixels
+    from train.policy.frame_pixels import FramePixels
     from videozoomer.protocol.messages import from_rows
 
     rows = pl.read_parquet(finished / "trajectories" / "round-00001.parquet").to_dicts()

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from train.policy.chat_tokens import Tokens
 from train.policy.collate import DataError, Sample
-from train.policy.tokens import Tokens
 from train.sft.packing import rows_of
 from train.sft.schedule import Order, check_sizes, learning_rate, parts, step_count
 

@@ -6,17 +6,17 @@ import pytest
 import torch
 
 from distill.chat_server import ChatServer, completion
-from train.policy.episode_tokens import Limits
-from train.policy.pixels import FramePixels
-from train.policy.policy import load_policy, save_policy
+from train.policy.checkpoint import load_policy, save_policy
+from train.policy.episode_tokens import RolloutLimits
+from train.policy.frame_pixels import FramePixels
 from train.rl.grpo_loss import policy_loss
-from train.rl.server_engine import RemotePlayer, ServerFailed
+from train.rl.server_engine import ServerEngine, ServerFailed
 from train.rl.shared_prefix import SharedPrefix, collate_group
 from train.serving.server import serve
 from videozoomer.protocol import Episode, FrameRef, Protocol, Task, load_prompts
 from videozoomer.settings.rl import RlSettings, RolloutServer
 
-LIMITS = Limits(temperature=1.0, max_new_tokens=12, max_tokens=4000)
+LIMITS = RolloutLimits(temperature=1.0, max_new_tokens=12, max_tokens=4000)
 ZOOM = '<think>a</think><video_zoom>{"segment": [1, 3], "fps": 1}</video_zoom>'
 
 
@@ -50,7 +50,7 @@ def test_weights_of_the_server_and_of_the_trainer(checkpoint, shards, frames, tm
     policy = load_policy(checkpoint)
     pixels = FramePixels(policy.image_processor, shards.jpeg)
 
-    def played(player: RemotePlayer) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def played(player: ServerEngine) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         rollouts = player.play_groups([looked(frames)], ["v"], [[1, 2]], lambda uri, times: [], LIMITS)[0]
         assert all(
             len(one.tokens.frame_ids) == 6 and len(one.logprobs) == sum(one.tokens.weights) > 0 and not one.failure
@@ -77,7 +77,7 @@ def test_weights_of_the_server_and_of_the_trainer(checkpoint, shards, frames, tm
         ).correction / float(mask.sum())
 
     with serve(checkpoint, take_weights=True) as server:
-        player = RemotePlayer(RolloutServer(base_url=server.base_url, model=server.model), policy, pixels)
+        player = ServerEngine(RolloutServer(base_url=server.base_url, model=server.model), policy, pixels)
         same = played(player)
         assert gap(same) < 1e-3 and correction(same) == pytest.approx(1, abs=1e-3)
         with torch.no_grad():
@@ -106,7 +106,7 @@ def test_a_server_that_does_not_say_what_it_drew_is_refused(checkpoint, shards, 
     policy = load_policy(checkpoint)
     with ChatServer(answer, {"id": "m"}) as server:
         server.start()
-        player = RemotePlayer(
+        player = ServerEngine(
             RolloutServer(base_url=server.base_url, model="m"), policy, FramePixels(policy.image_processor, shards.jpeg)
         )
         with pytest.raises(ServerFailed, match=sentence):

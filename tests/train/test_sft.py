@@ -6,26 +6,26 @@ import re
 import pytest
 import torch
 from safetensors.torch import load_file
-from training_runs import a_recipe, kill_sft, run_sft
+from sft_runs import a_recipe, kill_sft, run_sft
 
+from train.policy.checkpoint import load_policy
 from train.policy.collate import collate, prepare, weighted_loss
-from train.policy.pixels import FramePixels
-from train.policy.policy import load_policy
-from train.run.measure import PHASES
+from train.policy.frame_pixels import FramePixels
+from train.run.phase_timer import PHASES
 from videozoomer.shards.read import ShardSet
 from videozoomer.shards.schema import frame_ids
 from videozoomer.shards.write import write_dataset
 
 KILLED_AFTER_STEP_5 = """
 import os, sys
-from train.run import metrics_log as journal
+from train.run import metrics_log
 from train.sft import training as sft
-real = journal.Journal.step
+real = metrics_log.MetricsLog.step
 def step(self, facts, *rest, **more):
     real(self, facts, *rest, **more)
     if facts["step"] == 5:
         os._exit(9)
-journal.Journal.step = step
+metrics_log.MetricsLog.step = step
 sft.main(sys.argv[1:])
 """
 

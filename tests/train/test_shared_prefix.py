@@ -7,10 +7,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from train.policy.chat_tokens import Tokens, TurnWeights
+from train.policy.checkpoint import load_policy
 from train.policy.collate import Sample, collate
-from train.policy.pixels import FramePixels
-from train.policy.policy import load_policy
-from train.policy.tokens import Tokens, TurnWeights
+from train.policy.frame_pixels import FramePixels
 from train.rl.shared_prefix import MOST_PADDING, SharedPrefix, chunks_of_like_length, collate_group, token_logprobs
 from videozoomer.protocol.messages import from_rows
 

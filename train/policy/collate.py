@@ -6,16 +6,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from train.policy.pixels import FramePixels
-from train.policy.policy import Policy
-from train.policy.tokens import OWN_TURNS, Chat, Tokens, TurnWeights
+from train.policy.chat_tokens import OWN_TURNS, Chat, Tokens, TurnWeights
+from train.policy.checkpoint import Policy
+from train.policy.frame_pixels import FramePixels
 from videozoomer.protocol.messages import from_rows
 from videozoomer.shards.schema import frame_ids
 
 if TYPE_CHECKING:
     import torch
 
-    from train.policy.features import FrameFeatures
+    from train.policy.frame_features import FrameFeatures
 
 
 class DataError(ValueError):
@@ -39,7 +39,7 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedSamples:
     samples: list[Sample]
     too_long: list[str]
     """Rows longer than the limit: left out, never cut."""
@@ -56,12 +56,12 @@ def prepare(
     max_tokens: int,
     turn_weights: TurnWeights = OWN_TURNS,
     kind_weights: Mapping[str, float] | None = None,
-) -> Prepared:
+) -> PreparedSamples:
     """Tokenise every row; `size` gives a frame's width and height in pixels, so that no JPEG is opened yet.
 
     `kind_weights` weigh a row's turns by its kind (`exemplar`, `reflection`) once more; kinds not in it count 1.
     """
-    prepared = Prepared([], [], [])
+    prepared = PreparedSamples([], [], [])
     for row in rows:
         counts = {frame: pixels.tokens_of_size(*size(frame)) for frame in dict.fromkeys(frame_ids("sft", row))}
         tokens = chat.encode(from_rows(row["messages"]), counts.__getitem__, turn_weights=turn_weights)
@@ -78,7 +78,7 @@ def prepare(
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class TokenBatch:
     """`inputs` go to the model as they are; the others have one column for each token that has a loss."""
 
     inputs: dict[str, Any]
@@ -92,8 +92,8 @@ class Batch:
         """Tokens that go through the model, padding among them."""
         return self.inputs["input_ids"].numel()
 
-    def to(self, device: torch.device) -> Batch:
-        return Batch(moved(self.inputs, device), self.targets.to(device), self.weights.to(device))
+    def to(self, device: torch.device) -> TokenBatch:
+        return TokenBatch(moved(self.inputs, device), self.targets.to(device), self.weights.to(device))
 
 
 def moved(value: Any, device: torch.device) -> Any:
@@ -111,7 +111,7 @@ def moved(value: Any, device: torch.device) -> Any:
 
 def collate(
     samples: Sequence[Sample], policy: Policy, pixels: FramePixels | FrameFeatures, *, packed: bool = False
-) -> Batch:
+) -> TokenBatch:
     """Pad on the right, or lay all samples end to end in one row (`packed`), and load the pixels or their features.
 
     There is no attention mask: what is padded stands after all that counts, where causal attention never looks, and
@@ -158,11 +158,11 @@ def collate(
     inputs["position_ids"], _ = policy.model.model.get_rope_index(
         ids, images.int(), image_grid_thw=grid, attention_mask=mask
     )
-    padded = Batch(inputs, targets, weights)
+    padded = TokenBatch(inputs, targets, weights)
     return _end_to_end(padded, mask.bool()) if packed else padded
 
 
-def _end_to_end(batch: Batch, real: torch.Tensor) -> Batch:
+def _end_to_end(batch: TokenBatch, real: torch.Tensor) -> TokenBatch:
     """The rows of a padded batch as one row without its padding; `real` is False in padding."""
     import torch
 
@@ -175,10 +175,10 @@ def _end_to_end(batch: Batch, real: torch.Tensor) -> Batch:
         "logits_to_keep": (batch.inputs["logits_to_keep"] + starts[:, None])[trained][None],
         "position_ids": torch.cat([count[None], batch.inputs["position_ids"][:, real]])[:, None],
     }
-    return Batch(batch.inputs | packed, batch.targets[trained][None], batch.weights[trained][None])
+    return TokenBatch(batch.inputs | packed, batch.targets[trained][None], batch.weights[trained][None])
 
 
-def weighted_loss(logits: torch.Tensor, batch: Batch) -> torch.Tensor:
+def weighted_loss(logits: torch.Tensor, batch: TokenBatch) -> torch.Tensor:
     """Sum over tokens of weight x cross-entropy, in float32. `logits`: (samples, trained tokens, vocabulary)."""
     from torch.nn.functional import cross_entropy
 

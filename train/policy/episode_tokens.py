@@ -6,18 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from train.policy.policy import Policy
-from train.policy.tokens import Tokens
+from train.policy.chat_tokens import Tokens
+from train.policy.checkpoint import Policy
 from videozoomer.protocol import Episode, FrameRef
 from videozoomer.video.types import FrameError
 
 if TYPE_CHECKING:
-    from train.policy.features import FrameFeatures
-    from train.policy.pixels import FramePixels
+    from train.policy.frame_features import FrameFeatures
+    from train.policy.frame_pixels import FramePixels
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class RolloutLimits:
     temperature: float
     max_new_tokens: int
     """Of one turn."""
@@ -39,7 +39,7 @@ class Rollout:
 
 
 @dataclass
-class Seat:
+class EpisodeTokens:
     episode: Episode
     video_uri: str
     seed: int
@@ -53,7 +53,7 @@ class Seat:
     failure: str | None = None
 
     @classmethod
-    def at(cls, episode: Episode, video_uri: str, seed: int, prompt: Tokens) -> Seat:
+    def at(cls, episode: Episode, video_uri: str, seed: int, prompt: Tokens) -> EpisodeTokens:
         return cls(episode, video_uri, seed, list(prompt.ids), [0.0] * len(prompt.ids), list(prompt.frame_ids))
 
     def finish_turn(self, policy: Policy) -> tuple[float, ...]:
@@ -70,7 +70,7 @@ class Seat:
             self.episode.show(list(frames))
 
     def take_answer(
-        self, policy: Policy, pixels: FramePixels | FrameFeatures, limits: Limits
+        self, policy: Policy, pixels: FramePixels | FrameFeatures, limits: RolloutLimits
     ) -> tuple[list[int], tuple[str, ...]] | None:
         """Tokens (with the last one of the turn, which no model has seen) and frames that come before the next turn;
         null where there is none."""

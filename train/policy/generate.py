@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from train.policy.pixels import FramePixels
-from train.policy.policy import Policy
+from train.policy.checkpoint import Policy
+from train.policy.frame_pixels import FramePixels
 
 if TYPE_CHECKING:
     import torch
@@ -27,7 +27,7 @@ class Prompt:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class Generation:
     """What was generated for one prompt."""
 
     ids: list[int]
@@ -43,7 +43,7 @@ class Written:
     prompt_tokens: int
 
 
-def generate(policy: Policy, pixels: FramePixels, prompts: Sequence[Prompt]) -> list[Written]:
+def generate(policy: Policy, pixels: FramePixels, prompts: Sequence[Prompt]) -> list[Generation]:
     """Continue each prompt until its turn ends, a stop string is written, or its limit is reached."""
     import torch
 
@@ -51,7 +51,7 @@ def generate(policy: Policy, pixels: FramePixels, prompts: Sequence[Prompt]) -> 
         return _generate(policy, pixels, prompts)
 
 
-def _generate(policy: Policy, pixels: FramePixels, prompts: Sequence[Prompt]) -> list[Written]:
+def _generate(policy: Policy, pixels: FramePixels, prompts: Sequence[Prompt]) -> list[Generation]:
     import torch
     from transformers import DynamicCache
 
@@ -127,10 +127,10 @@ class _Row:
         elif len(self.ids) >= self.prompt.max_new_tokens:
             self.finish_reason = "length"
 
-    def written(self, policy: Policy) -> Written:
+    def written(self, policy: Policy) -> Generation:
         said = self.ids[:-1] if self.ids[-1] == policy.chat.turn_end else self.ids
         assert self.finish_reason
-        return Written(
+        return Generation(
             self.ids, self.logprobs, policy.tokenizer.decode(said), self.finish_reason, self.stop, len(self.prompt.ids)
         )
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from train.policy.tokens import IMAGE, IMAGE_END, IMAGE_START, PAD, SPECIAL_TOKENS, TURN_END
+from train.policy.chat_tokens import IMAGE, IMAGE_END, IMAGE_START, PAD, SPECIAL_TOKENS, TURN_END
 from videozoomer.settings.model import TinyModel
 
 if TYPE_CHECKING:

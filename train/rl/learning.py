@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from train.policy.checkpoint import Policy
 from train.policy.episode_tokens import Rollout
-from train.policy.policy import Policy
 from train.rl.grpo_loss import LossParts, policy_loss
-from train.rl.rounds import Played
+from train.rl.rollout_groups import RolloutGroup
 from train.rl.shared_prefix import SharedPrefix, collate_group
-from train.run.engine import Place, summed, take_step
-from train.run.measure import Clock
+from train.run.deepspeed_engine import ProcessInfo, summed, take_step
+from train.run.phase_timer import PhaseTimer
 from videozoomer.settings.model import RlSettings
 
 if TYPE_CHECKING:
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from deepspeed import DeepSpeedEngine
     from transformers import PreTrainedModel
 
-    from train.policy.features import FrameFeatures
-    from train.policy.pixels import FramePixels
+    from train.policy.frame_features import FrameFeatures
+    from train.policy.frame_pixels import FramePixels
 
 SUMS = ("loss", "kl", "entropy", "clip_share", "importance")
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class MicroBatch:
     """Some rollouts of a group, which go through the model together."""
 
     rollouts: list[Rollout]
@@ -43,10 +43,10 @@ class Learner:
     policy: Policy
     pixels: FramePixels | FrameFeatures
     settings: RlSettings
-    place: Place
-    clock: Clock
+    process: ProcessInfo
+    clock: PhaseTimer
 
-    def learn(self, own: Sequence[Played], varied: Sequence[int]) -> dict[str, float | None]:
+    def learn(self, own: Sequence[RolloutGroup], varied: Sequence[int]) -> dict[str, float | None]:
         """One optimiser step for every `mini_batch` of the groups at the places `varied`; the first is exactly on policy.
 
         `own` are the groups that this process played, at least one of them. Every process makes the same number of
@@ -59,20 +59,20 @@ class Learner:
             # The weights move from one mini-batch to the next, so all are asked before the first.
             parts = {position: [self._asked(part) for part in group] for position, group in parts.items()}
             drawn_gap = max((apart(part) for group in parts.values() for part in group), default=0.0)
-        idle = Part([next(rollout for group in own for rollout in group.rollouts)], [0.0])
+        idle = MicroBatch([next(rollout for group in own for rollout in group.rollouts)], [0.0])
         self.engine.train()
         for start in range(0, len(varied), self.settings.mini_batch):
             places = varied[start : start + self.settings.mini_batch]
             due = [part for position in places for part in parts.get(position, ())]
-            tokens = summed([sum(len(rollout.logprobs) for part in due for rollout in part.rollouts)], self.place)[0]
-            most = int(largest(len(due), self.place))
+            tokens = summed([sum(len(rollout.logprobs) for part in due for rollout in part.rollouts)], self.process)[0]
+            most = int(largest(len(due), self.process))
             for turn in range(most):
                 counted = turn < len(due)
                 self.engine.set_gradient_accumulation_boundary(turn == most - 1)
                 found, furthest = self._loss(due[turn] if counted else idle)
                 # DeepSpeed takes the mean over processes; every token of the step is to count the same.
                 with self.clock.phase("backward"):
-                    self.engine.backward(found.loss * (self.place.world / tokens if counted else 0.0))
+                    self.engine.backward(found.loss * (self.process.world_size / tokens if counted else 0.0))
                 with self.clock.phase("optimiser"):
                     norm = take_step(self.engine)
                 if counted:
@@ -80,46 +80,46 @@ class Learner:
                     values = (float(found.loss.detach()), found.kl, found.entropy, found.clipped, found.correction)
                     sums = {name: sums[name] + value for name, value in zip(SUMS, values, strict=True)}
             total, steps = total + tokens, steps + 1
-        sums = dict(zip(SUMS, summed(list(sums.values()), self.place), strict=True))
+        sums = dict(zip(SUMS, summed(list(sums.values()), self.process), strict=True))
         means = {name: value / total if total else None for name, value in sums.items()}
         # With the server, the log-probabilities of the first mini-batch are the trainer's own twice: the gap is the server's.
-        gap = largest(drawn_gap if self.settings.engine == "server" else gap, self.place)
+        gap = largest(drawn_gap if self.settings.engine == "server" else gap, self.process)
         return means | {
             "optimiser_steps": steps,
             "gradient_norm": norm,
             "sampling_gap": gap if total else None,
         }
 
-    def _parts(self, group: Played) -> Iterator[Part]:
+    def _parts(self, group: RolloutGroup) -> Iterator[MicroBatch]:
         """Rollouts of like length together."""
         ordered = sorted(zip(group.learnt, group.advantages, strict=True), key=lambda pair: len(pair[0].tokens.ids))
         size = self.settings.forward_at_once
         for start in range(0, len(ordered), size):
             rollouts, advantages = zip(*ordered[start : start + size], strict=True)
-            yield Part(list(rollouts), list(advantages))
+            yield MicroBatch(list(rollouts), list(advantages))
 
-    def _asked(self, part: Part) -> Part:
+    def _asked(self, part: MicroBatch) -> MicroBatch:
         """The same with what the trainer's present weights make of the tokens that another engine drew."""
         import torch
 
         batch = collate_group([rollout.tokens for rollout in part.rollouts], self.policy, self.pixels).to(
-            self.place.device
+            self.process.device
         )
         with self.clock.phase("forward"), torch.no_grad():
             logprobs, _ = self.engine(
                 batch.prefix, batch.endings, batch.targets, self.policy.chat.never_sampled, self.settings.temperature
             )
         before = [row[: len(rollout.logprobs)].tolist() for row, rollout in zip(logprobs, part.rollouts, strict=True)]
-        return Part(part.rollouts, part.advantages, before)
+        return MicroBatch(part.rollouts, part.advantages, before)
 
-    def _loss(self, part: Part) -> tuple[LossParts, float]:
+    def _loss(self, part: MicroBatch) -> tuple[LossParts, float]:
         """The loss of a part, and how far its log-probabilities are from those before the step."""
         import torch
 
         clock, settings, never = self.clock, self.settings, self.policy.chat.never_sampled
         with clock.phase("collation"):
             batch = collate_group([rollout.tokens for rollout in part.rollouts], self.policy, self.pixels).to(
-                self.place.device
+                self.process.device
             )
             sampled = _as_tensor([rollout.logprobs for rollout in part.rollouts], batch.mask)
             before = sampled if part.before is None else _as_tensor(part.before, batch.mask)
@@ -131,14 +131,14 @@ class Learner:
                 anchored, _ = SharedPrefix(self.reference)(
                     batch.prefix, batch.endings, batch.targets, never, settings.temperature
                 )
-        gain = torch.tensor(part.advantages, device=self.place.device, dtype=torch.float32)
+        gain = torch.tensor(part.advantages, device=self.process.device, dtype=torch.float32)
         with clock.phase("forward"):
             other = None if part.before is None else sampled
             found = policy_loss(logprobs, entropy, before, other, anchored, gain, batch.mask, settings)
         return found, float(((logprobs.detach() - before).abs() * batch.mask).max())
 
 
-def apart(part: Part) -> float:
+def apart(part: MicroBatch) -> float:
     """The furthest that the trainer and the engine that drew the tokens are apart, in log-probability."""
     pairs = zip(part.before or [], part.rollouts, strict=True)
     return max(
@@ -146,13 +146,13 @@ def apart(part: Part) -> float:
     )
 
 
-def largest(value: float, place: Place) -> float:
+def largest(value: float, process: ProcessInfo) -> float:
     """Over all processes."""
     import torch
     import torch.distributed as dist
 
-    found = torch.tensor([float(value)], dtype=torch.float64, device=place.device)
-    if place.world > 1:
+    found = torch.tensor([float(value)], dtype=torch.float64, device=process.device)
+    if process.world_size > 1:
         dist.all_reduce(found, op=dist.ReduceOp.MAX)
     return found.item()
 

@@ -13,13 +13,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from train.policy.chat_tokens import Tokens
+from train.policy.checkpoint import Policy
 from train.policy.collate import moved
-from train.policy.episode_tokens import Limits, Rollout, Seat
+from train.policy.episode_tokens import EpisodeTokens, Rollout, RolloutLimits
+from train.policy.frame_pixels import FramePixels
 from train.policy.generate import TAIL, choose
-from train.policy.group_cache import GroupCache
-from train.policy.pixels import FramePixels
-from train.policy.policy import Policy
-from train.policy.tokens import Tokens
+from train.policy.group_kv_cache import GroupCache
 from videozoomer.protocol import Episode, FrameRef
 from videozoomer.protocol.parsing import STOP
 from videozoomer.video.types import FrameError
@@ -27,13 +27,13 @@ from videozoomer.video.types import FrameError
 if TYPE_CHECKING:
     import torch
 
-    from train.policy.features import FrameFeatures
+    from train.policy.frame_features import FrameFeatures
 
 FramesFor = Callable[[str, Sequence[float]], Sequence[FrameRef]]
 """(video_uri, times in seconds) -> a frame for each time, whose JPEG the policy's pixels can find. Called in threads."""
 
 
-class _Table:
+class CachedDecoder:
     """All seats as the model has seen them so far."""
 
     def __init__(self, policy: Policy, pixels: FramePixels | FrameFeatures, group: int) -> None:
@@ -98,7 +98,7 @@ def play_groups(
     video_uris: Sequence[str],
     seeds: Sequence[Sequence[int]],
     frames_for: FramesFor,
-    limits: Limits,
+    limits: RolloutLimits,
 ) -> list[list[Rollout]]:
     """Play every episode to its end. The episodes of a group must begin alike and be equally many in all groups."""
     import torch
@@ -106,10 +106,10 @@ def play_groups(
     size = len(groups[0])
     # Not inference_mode: the pixels that are loaded here are used again where gradients are taken.
     with torch.no_grad(), ThreadPoolExecutor(4, thread_name_prefix="frames") as readers:
-        table = _Table(policy, pixels, size)
+        table = CachedDecoder(policy, pixels, size)
         prompts = [policy.chat.encode(group[0].messages, pixels.tokens, prompt=True) for group in groups]
         seats = [
-            Seat.at(episode, uri, seed, prompt)
+            EpisodeTokens.at(episode, uri, seed, prompt)
             for group, prompt, uri, row in zip(groups, prompts, video_uris, seeds, strict=True)
             for episode, seed in zip(group, row, strict=True)
         ]
@@ -128,12 +128,12 @@ def play_groups(
 
 def _write_turns(
     policy: Policy,
-    table: _Table,
-    seats: list[Seat],
+    table: CachedDecoder,
+    seats: list[EpisodeTokens],
     generators: list[torch.Generator],
     writing: list[int],
     logits: torch.Tensor,
-    limits: Limits,
+    limits: RolloutLimits,
 ) -> None:
     """Sample until every seat that writes has ended its turn. `logits` has one row for each of them."""
     chat = policy.chat
@@ -160,10 +160,10 @@ def _write_turns(
 def _answers(
     policy: Policy,
     pixels: FramePixels | FrameFeatures,
-    seats: list[Seat],
+    seats: list[EpisodeTokens],
     writing: list[int],
     frames_for: FramesFor,
-    limits: Limits,
+    limits: RolloutLimits,
     readers: ThreadPoolExecutor,
 ) -> dict[int, tuple[list[int], tuple[str, ...]]]:
     """Step every episode with what its seat wrote; tokens and frames that each seat is to be fed before its next turn."""

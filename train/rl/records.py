@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from train.rl.rounds import Arena, Played
+from train.rl.rollout_groups import RolloutGroup, RolloutSampler
 from videozoomer.protocol.evidence import best_iou, looks_hit, windows_of
 
 
-def write_rows(path: Path, arena: Arena, played: Sequence[Played], player: str) -> None:
+def write_rows(path: Path, arena: RolloutSampler, played: Sequence[RolloutGroup], player: str) -> None:
     """Table `trajectories` with more columns: verdict, reward with its parts, advantage, overview_budget, overlap."""
     import polars as pl
 
@@ -74,7 +74,7 @@ EXTRA = (
 """Columns of a round's file beside those of the table."""
 
 
-def figures(played: Sequence[Played]) -> dict[str, float | None]:
+def round_metrics(played: Sequence[RolloutGroup]) -> dict[str, float | None]:
     """What a round was like, over all its groups; null where there is nothing to count."""
     rewards = [reward for group in played for reward in group.rewards if reward is not None]
     episodes = [rollout.episode for group in played for rollout in group.learnt]

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from train.policy.episode_tokens import Limits, Rollout, Seat
-from train.policy.policy import Policy
+from train.policy.checkpoint import Policy
+from train.policy.episode_tokens import EpisodeTokens, Rollout, RolloutLimits
 from train.rl.local_engine import FramesFor
 from videozoomer.protocol import Episode, Message, Text
 from videozoomer.protocol.parsing import STOP
@@ -32,7 +32,7 @@ from videozoomer.video.types import FrameError
 if TYPE_CHECKING:
     from aiohttp import ClientSession
 
-    from train.policy.pixels import FramePixels
+    from train.policy.frame_pixels import FramePixels
 
 ATTEMPTS = 4
 """Times a call is made before the run ends; it goes on from its last state when it is started again."""
@@ -42,7 +42,7 @@ class ServerFailed(RuntimeError):
     """The server that plays could not be used; the sentence says what it answered."""
 
 
-class RemotePlayer:
+class ServerEngine:
     """Plays as `train.rl.local_engine.play_groups` does."""
 
     def __init__(self, settings: RolloutServer, policy: Policy, pixels: FramePixels) -> None:
@@ -69,7 +69,7 @@ class RemotePlayer:
         video_uris: Sequence[str],
         seeds: Sequence[Sequence[int]],
         frames_for: FramesFor,
-        limits: Limits,
+        limits: RolloutLimits,
     ) -> list[list[Rollout]]:
         """Raises:
         ServerFailed: the server could not be reached, or does not send tokens and log-probabilities.
@@ -86,21 +86,26 @@ class RemotePlayer:
         video_uris: Sequence[str],
         seeds: Sequence[Sequence[int]],
         frames_for: FramesFor,
-        limits: Limits,
+        limits: RolloutLimits,
     ) -> list[list[Rollout]]:
         room = asyncio.Semaphore(self.settings.concurrency)
         async with self._session() as session, asyncio.TaskGroup() as tasks:
             played = []
             for group, uri, row in zip(groups, video_uris, seeds, strict=True):
                 prompt = self.policy.chat.encode(group[0].messages, self.pixels.tokens, prompt=True)
-                seats = [Seat.at(episode, uri, seed, prompt) for episode, seed in zip(group, row, strict=True)]
+                seats = [EpisodeTokens.at(episode, uri, seed, prompt) for episode, seed in zip(group, row, strict=True)]
                 played.append(
                     [tasks.create_task(self._episode(session, room, seat, frames_for, limits)) for seat in seats]
                 )
         return [[task.result() for task in group] for group in played]
 
     async def _episode(
-        self, session: ClientSession, room: asyncio.Semaphore, seat: Seat, frames_for: FramesFor, limits: Limits
+        self,
+        session: ClientSession,
+        room: asyncio.Semaphore,
+        seat: EpisodeTokens,
+        frames_for: FramesFor,
+        limits: RolloutLimits,
     ) -> Rollout:
         while True:
             number = int(np.random.default_rng([seat.seed, len(seat.episode.turns)]).integers(2**31))
@@ -120,7 +125,7 @@ class RemotePlayer:
             if seat.take_answer(self.policy, self.pixels, limits) is None:
                 return seat.rollout()
 
-    def _request(self, messages: Sequence[Message], seed: int, limits: Limits) -> dict[str, Any]:
+    def _request(self, messages: Sequence[Message], seed: int, limits: RolloutLimits) -> dict[str, Any]:
         return {
             "model": self.settings.model,
             "messages": [self._message(message) for message in messages],

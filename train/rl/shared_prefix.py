@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from train.policy.chat_tokens import Tokens
+from train.policy.checkpoint import Policy
 from train.policy.collate import moved
-from train.policy.pixels import FramePixels
-from train.policy.policy import Policy
-from train.policy.tokens import Tokens
+from train.policy.frame_pixels import FramePixels
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-    from train.policy.features import FrameFeatures
+    from train.policy.frame_features import FrameFeatures
 
 
 MOST_PADDING = 128

@@ -19,18 +19,18 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from train.policy.checkpoint import Policy, disable_progress_bars, freeze_vision, load_policy
 from train.policy.collate import DataError
-from train.policy.pixels import FramePixels
-from train.policy.policy import Policy, freeze_vision, load_policy, quiet
+from train.policy.frame_pixels import FramePixels
 from train.rl.learning import Learner
-from train.rl.records import figures, write_rows
-from train.rl.rounds import Album, Arena, Played
-from train.rl.server_engine import RemotePlayer
+from train.rl.records import round_metrics, write_rows
+from train.rl.rollout_groups import RolloutGroup, RolloutSampler, RoundFrames
+from train.rl.server_engine import ServerEngine
 from train.rl.shared_prefix import SharedPrefix
-from train.run.engine import Place, deepspeed_config, start_engine, summed, take_place
+from train.run.deepspeed_engine import ProcessInfo, deepspeed_config, join_process_group, start_engine, summed
 from train.run.flops import TowerFlops
-from train.run.measure import Clock, peak_memory_mb
-from train.run.metrics_log import Journal
+from train.run.metrics_log import MetricsLog
+from train.run.phase_timer import PhaseTimer, peak_memory_mb
 from train.run.state import drop_state, resume, save_state, save_weights, stamp_of, weights_hash
 from videozoomer.protocol import load_prompts
 from videozoomer.settings.model import Recipe
@@ -38,7 +38,7 @@ from videozoomer.shards.read import ShardSet
 from videozoomer.video.reader import ReaderPool
 
 if TYPE_CHECKING:
-    from train.policy.features import FrameFeatures
+    from train.policy.frame_features import FrameFeatures
 
 SENTENCE = (
     "round {step} of {of}: reward {reward:.3f}, accuracy {accuracy:.2f}, zoom rate {zoom_rate:.2f}, "
@@ -66,18 +66,20 @@ def main(arguments: list[str] | None = None) -> None:
     from dagster_pipes import PipesEnvVarParamsLoader, open_dagster_pipes
 
     warnings.filterwarnings("ignore", category=FutureWarning, module="torch.distributed")
-    place = take_place(recipe.rl.bf16)
-    quiet()
+    process = join_process_group(recipe.rl.bf16)
+    disable_progress_bars()
     with (
-        open_dagster_pipes() if PipesEnvVarParamsLoader().is_dagster_pipes_process() and place.first else nullcontext()
+        open_dagster_pipes()
+        if PipesEnvVarParamsLoader().is_dagster_pipes_process() and process.is_main
+        else nullcontext()
     ):
-        train(ShardSet(given.shards), given.policy, given.out, recipe, place)
+        train(ShardSet(given.shards), given.policy, given.out, recipe, process)
     import torch.distributed as dist
 
     dist.destroy_process_group()
 
 
-def train(shards: ShardSet, checkpoint: str, out: Path, recipe: Recipe, place: Place) -> dict:
+def train(shards: ShardSet, checkpoint: str, out: Path, recipe: Recipe, process: ProcessInfo) -> dict:
     """Play and learn for all rounds, write everything, and return the summary (on every process).
 
     Raises:
@@ -91,18 +93,18 @@ def train(shards: ShardSet, checkpoint: str, out: Path, recipe: Recipe, place: P
     questions = shards.rows("train")
     if not questions:
         raise DataError(f"{shards.path} has no question to train on; see the funnel in its README.md")
-    if place.world > settings.prompts:
+    if process.world_size > settings.prompts:
         raise DataError(
-            f"{place.world} processes share {settings.prompts} questions of a round (rl.prompts); take no more processes than questions"
+            f"{process.world_size} processes share {settings.prompts} questions of a round (rl.prompts); take no more processes than questions"
         )
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(settings.seed)
-    dtype = torch.bfloat16 if place.bf16 else torch.float32
+    dtype = torch.bfloat16 if process.bf16 else torch.float32
     policy = load_policy(checkpoint, dtype=dtype)
     if recipe.policy.freeze_vision:
         freeze_vision(policy.model)
-    reference = load_policy(checkpoint, dtype=dtype).model.to(place.device).eval() if settings.kl else None
-    config = deepspeed_config(stage=settings.zero_stage, micro_batch_size=1, accumulation=1, bf16=place.bf16)
+    reference = load_policy(checkpoint, dtype=dtype).model.to(process.device).eval() if settings.kl else None
+    config = deepspeed_config(stage=settings.zero_stage, micro_batch_size=1, accumulation=1, bf16=process.bf16)
     engine = start_engine(SharedPrefix(policy.model), config, settings.learning_rate)
     stamp = stamp_of(
         shards.manifest.content_hash,
@@ -110,8 +112,8 @@ def train(shards: ShardSet, checkpoint: str, out: Path, recipe: Recipe, place: P
         recipe.policy.digest(),
         settings.digest(),
         recipe.protocol.digest(),
-        place.bf16,
-        place.world,
+        process.bf16,
+        process.world_size,
     )
     beginning = {
         "step": 0,
@@ -122,23 +124,23 @@ def train(shards: ShardSet, checkpoint: str, out: Path, recipe: Recipe, place: P
         "phases": dict.fromkeys(PHASES, 0.0),
     }
     progress = resume(engine, out, stamp, beginning)
-    journal = Journal(out, "rl", first=place.first, from_step=progress["step"])
+    journal = MetricsLog(out, "rl", first=process.is_main, from_step=progress["step"])
     journal.say(
         f"{'going on from' if progress['step'] else 'starting at'} round {progress['step']} of {settings.steps}, {len(questions)} questions"
     )
 
     protocol = recipe.protocol.to_protocol()
-    clock = Clock(place.device, PHASES)
+    clock = PhaseTimer(process.device, PHASES)
     clock.watch(policy.model.model.visual, TowerFlops.of(policy.model))
     with ReaderPool(protocol.min_pixels, protocol.max_pixels) as readers:
-        album = Album(shards, readers.frames_at)
+        album = RoundFrames(shards, readers.frames_at)
         jpegs = FramePixels(policy.image_processor, album.jpeg)
         pixels = _seen(policy, jpegs, recipe)
-        remote = RemotePlayer(settings.server, policy, jpegs) if settings.engine == "server" else None
-        arena = Arena(
+        remote = ServerEngine(settings.server, policy, jpegs) if settings.engine == "server" else None
+        arena = RolloutSampler(
             policy, pixels, album, questions, settings, protocol, load_prompts(recipe.protocol.prompts), remote
         )
-        learner = Learner(engine, reference, policy, pixels, settings, place, clock)
+        learner = Learner(engine, reference, policy, pixels, settings, process, clock)
         facts: dict = {}
         for step in range(progress["step"], settings.steps):
             started_s = time.monotonic()
@@ -151,22 +153,22 @@ def train(shards: ShardSet, checkpoint: str, out: Path, recipe: Recipe, place: P
                         out / "engine",
                         zero_stage=settings.zero_stage,
                         adapters=False,
-                        first=place.first,
+                        first=process.is_main,
                     )
-                    if place.first:
+                    if process.is_main:
                         remote.load_weights(out / "engine")
-                    summed([0.0], place)
+                    summed([0.0], process)
             with clock.phase("generation"):
-                own, varied, progress["position"], draws = play_round(arena, progress["position"], place)
+                own, varied, progress["position"], draws = play_round(arena, progress["position"], process)
             learnt = learner.learn(own, varied)
             with clock.phase("rows"):
-                played = gathered(own, place)
-                if place.first:
+                played = gathered(own, process)
+                if process.is_main:
                     write_rows(
                         out / "trajectories" / f"round-{step + 1:05d}.parquet", arena, played, f"rl_round_{step + 1}"
                     )
                 album.clear()
-            tokens = summed([sum(len(rollout.tokens.ids) for group in own for rollout in group.rollouts)], place)[0]
+            tokens = summed([sum(len(rollout.tokens.ids) for group in own for rollout in group.rollouts)], process)[0]
             seconds, (phases, _) = time.monotonic() - started_s, clock.take()
             progress |= {
                 "step": step + 1,
@@ -174,10 +176,10 @@ def train(shards: ShardSet, checkpoint: str, out: Path, recipe: Recipe, place: P
                 "seconds": progress["seconds"] + seconds,
                 "phases": {name: progress["phases"][name] + value for name, value in phases.items()},
             }
-            if place.first:
+            if process.is_main:
                 facts = {
                     "step": step + 1,
-                    **figures(played),
+                    **round_metrics(played),
                     "groups_learnt": len(varied),
                     "groups_missing": settings.prompts - len(varied),
                     "draws": draws,
@@ -190,9 +192,11 @@ def train(shards: ShardSet, checkpoint: str, out: Path, recipe: Recipe, place: P
                 progress["first"] = progress["first"] or {name: facts[name] for name in WATCHED}
                 journal.step(facts, SENTENCE, of=settings.steps, now_s=time.monotonic())
             if (step + 1) % settings.checkpoint_steps == 0 and step + 1 < settings.steps:
-                save_state(engine, out, stamp, progress, place)
+                save_state(engine, out, stamp, progress, process)
 
-    save_weights(engine, policy, out / "checkpoint", zero_stage=settings.zero_stage, adapters=False, first=place.first)
+    save_weights(
+        engine, policy, out / "checkpoint", zero_stage=settings.zero_stage, adapters=False, first=process.is_main
+    )
     summary = {
         "rounds": settings.steps,
         "questions_played": progress["position"],
@@ -206,57 +210,59 @@ def train(shards: ShardSet, checkpoint: str, out: Path, recipe: Recipe, place: P
         },
         **{f"first_{name}": value for name, value in (progress["first"] or {}).items()},
         **{f"last_{name}": facts.get(name) for name in WATCHED},
-        "peak_memory_mb": peak_memory_mb(place.device),
-        "processes": place.world,
-        "device": place.device.type,
+        "peak_memory_mb": peak_memory_mb(process.device),
+        "processes": process.world_size,
+        "device": process.device.type,
     }
-    if place.first:
+    if process.is_main:
         summary["content_hash"] = weights_hash(out / "checkpoint")
         (out / "summary.json").write_text(json.dumps(summary, indent=1) + "\n")
         drop_state(out)
     journal.close()
-    summed([0.0], place)
+    summed([0.0], process)
     return summary
 
 
-def play_round(arena: Arena, position: int, place: Place) -> tuple[list[Played], list[int], int, int]:
+def play_round(
+    arena: RolloutSampler, position: int, process: ProcessInfo
+) -> tuple[list[RolloutGroup], list[int], int, int]:
     """Play questions until the round has its number of groups whose rewards vary, or the redraws are used up.
 
     Returns the groups that this process played, the places of all groups that vary, where the next round begins, and how
     often questions were drawn.
     """
-    own: list[Played] = []
+    own: list[RolloutGroup] = []
     varied: list[int] = []
     draws = 0
     while len(varied) < arena.settings.prompts and draws <= arena.settings.redraws:
         missing = arena.settings.prompts - len(varied)
-        new = arena.play(range(position, position + missing)[place.rank :: place.world])
+        new = arena.play(range(position, position + missing)[process.rank :: process.world_size])
         own += new
-        varied += sorted(gathered([group.position for group in new if group.advantages], place, everywhere=True))
+        varied += sorted(gathered([group.position for group in new if group.advantages], process, everywhere=True))
         position, draws = position + missing, draws + 1
     return own, varied, position, draws
 
 
-def gathered(own: list, place: Place, *, everywhere: bool = False) -> list:
+def gathered(own: list, process: ProcessInfo, *, everywhere: bool = False) -> list:
     """What all processes have, in order of the questions drawn, on the first process or everywhere; elsewhere nothing."""
     import torch.distributed as dist
 
-    if place.world == 1:
+    if process.world_size == 1:
         return own
-    found: list[list] | None = [[] for _ in range(place.world)]
+    found: list[list] | None = [[] for _ in range(process.world_size)]
     if everywhere:
         dist.all_gather_object(found, own)
     else:
-        found = found if place.first else None
+        found = found if process.is_main else None
         dist.gather_object(own, found)
     everything = [one for part in found or [] for one in part]
-    return sorted(everything, key=lambda one: one.position if isinstance(one, Played) else one)
+    return sorted(everything, key=lambda one: one.position if isinstance(one, RolloutGroup) else one)
 
 
 def _seen(policy: Policy, jpegs: FramePixels, recipe: Recipe) -> FramePixels | FrameFeatures:
     """Pixels for a tower that is trained; for one that is not, its features, computed once a frame."""
     if not recipe.policy.freeze_vision:
         return jpegs
-    from train.policy.features import FrameFeatures
+    from train.policy.frame_features import FrameFeatures
 
     return FrameFeatures(policy.model.model.visual, jpegs, memory_bytes=FEATURES_BYTES)

@@ -11,7 +11,7 @@ from typing import Any
 SAY_EVERY_S = 5.0
 
 
-class Journal:
+class MetricsLog:
     """Silent on every process but the first."""
 
     def __init__(self, out: Path, stage: str, *, first: bool, from_step: int) -> None:

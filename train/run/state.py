@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from train.policy.policy import Policy, save_policy
-from train.run.engine import Place, whole_state
+from train.policy.checkpoint import Policy, save_policy
+from train.run.deepspeed_engine import ProcessInfo, whole_state
 from videozoomer.shards.manifest import sha256_of
 
 if TYPE_CHECKING:
@@ -35,16 +35,16 @@ def resume(engine: DeepSpeedEngine, out: Path, stamp: str, beginning: dict) -> d
     return dict(beginning)
 
 
-def save_state(engine: DeepSpeedEngine, out: Path, stamp: str, progress: dict, place: Place) -> None:
+def save_state(engine: DeepSpeedEngine, out: Path, stamp: str, progress: dict, process: ProcessInfo) -> None:
     """DeepSpeed names a state in `latest` only once it is whole; older ones go after that, and so do best weights
     (`keep_best`) of any other step than `progress["best_step"]`."""
     import torch.distributed as dist
 
-    state = _folder(out, stamp, place)
+    state = _folder(out, stamp, process)
     tag = f"step{progress['step']}"
     engine.save_checkpoint(str(state), tag=tag, client_state=dict(progress))
     dist.barrier()
-    if place.first:
+    if process.is_main:
         for older in state.glob("step*"):
             if older.name != tag:
                 shutil.rmtree(older)
@@ -53,15 +53,17 @@ def save_state(engine: DeepSpeedEngine, out: Path, stamp: str, progress: dict, p
                 older.unlink()
 
 
-def keep_best(engine: DeepSpeedEngine, out: Path, stamp: str, step: int, *, zero_stage: int, place: Place) -> None:
+def keep_best(
+    engine: DeepSpeedEngine, out: Path, stamp: str, step: int, *, zero_stage: int, process: ProcessInfo
+) -> None:
     """Put the trained weights aside under their step's name, so that the state which names an older best still finds
     it. Every process must call it."""
     import torch
     import torch.distributed as dist
 
-    _folder(out, stamp, place)
+    _folder(out, stamp, process)
     weights = whole_state(engine, zero_stage)
-    if place.first:
+    if process.is_main:
         if weights is None:
             weights = {
                 name: value.detach().cpu() for name, value in engine.module.named_parameters() if value.requires_grad
@@ -91,12 +93,12 @@ def _best(out: Path, step: int | None) -> Path:
     return out / "state" / f"best{step}.pt"
 
 
-def _folder(out: Path, stamp: str, place: Place) -> Path:
+def _folder(out: Path, stamp: str, process: ProcessInfo) -> Path:
     """The folder for states of this run; that of another run is emptied. Every process must call it."""
     import torch.distributed as dist
 
     state = out / "state"
-    if place.first and not _is_of(state, stamp):
+    if process.is_main and not _is_of(state, stamp):
         drop_state(out)
         state.mkdir()
         (state / "stamp").write_text(stamp)

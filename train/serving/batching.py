@@ -12,9 +12,9 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from distill.client.errors import CallFailed
-from train.policy.generate import Prompt, Written, generate
-from train.policy.pixels import FramePixels
-from train.policy.policy import Policy
+from train.policy.checkpoint import Policy
+from train.policy.frame_pixels import FramePixels
+from train.policy.generate import Generation, Prompt, generate
 from videozoomer.protocol import Message
 
 LINGER_S = 0.1
@@ -48,9 +48,9 @@ class Batcher:
         self._thread = threading.Thread(target=self._serve, name="policy", daemon=True)
         self._thread.start()
 
-    def submit(self, call: Call) -> Future[Written]:
+    def submit(self, call: Call) -> Future[Generation]:
         """The future fails with CallFailed where the conversation leaves no room for a reply."""
-        future: Future[Written] = Future()
+        future: Future[Generation] = Future()
         self._waiting.put((call, future))
         return future
 
@@ -74,7 +74,7 @@ class Batcher:
     def _serve(self) -> None:
         going = True
         while going:
-            batch: list[tuple[Call, Future[Written]]] = []
+            batch: list[tuple[Call, Future[Generation]]] = []
             work: tuple[Callable[[Policy], None], Future[None]] | None = None
             wait_s: float | None = None
             while len(batch) < self.max_batch:
@@ -105,9 +105,9 @@ class Batcher:
         except BaseException as error:
             future.set_exception(error)
 
-    def _answer(self, batch: list[tuple[Call, Future[Written]]]) -> None:
+    def _answer(self, batch: list[tuple[Call, Future[Generation]]]) -> None:
         self._brought = {frame_id: data for call, _ in batch for frame_id, data in call.jpegs.items()}
-        fitting: list[tuple[Prompt, Future[Written]]] = []
+        fitting: list[tuple[Prompt, Future[Generation]]] = []
         room = self.policy.model.config.get_text_config().max_position_embeddings
         try:
             for call, future in batch:

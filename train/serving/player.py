@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from distill.client.calls import Reply
-from train.policy.policy import Policy, load_policy, quiet
+from train.policy.checkpoint import Policy, disable_progress_bars, load_policy
 from train.serving.batching import Batcher, Call
 from videozoomer.protocol import Message
 from videozoomer.protocol.messages import to_rows
@@ -85,7 +85,7 @@ def load_for_playing(checkpoint: str | Path) -> Policy:
     """On the GPU in bfloat16 where there is one."""
     import torch
 
-    quiet()
+    disable_progress_bars()
     cuda = torch.cuda.is_available()
     policy = load_policy(checkpoint, dtype=torch.bfloat16 if cuda else torch.float32)
     policy.model.to("cuda" if cuda else "cpu").eval()

@@ -18,7 +18,7 @@ import sys
 import threading
 from pathlib import Path
 
-__all__ = ["ServeError", "Served", "serve"]
+__all__ = ["ServeError", "ServerProcess", "serve"]
 
 MOST_TOKENS = 2048
 """Most tokens of one reply, whatever a request asks for."""
@@ -28,7 +28,7 @@ class ServeError(RuntimeError):
     """The checkpoint could not be served."""
 
 
-class Served:
+class ServerProcess:
     """A running server; close it, or use it in a `with`. It also ends when this process does, however that ends."""
 
     def __init__(self, command: list[str], model: str) -> None:
@@ -57,7 +57,7 @@ class Served:
         if process.stdout:
             process.stdout.close()
 
-    def __enter__(self) -> Served:
+    def __enter__(self) -> ServerProcess:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -66,7 +66,7 @@ class Served:
 
 def serve(
     checkpoint: str | Path, port: int = 0, *, name: str = "student", max_batch: int = 16, take_weights: bool = False
-) -> Served:
+) -> ServerProcess:
     """Start the server in a process of its own; port 0 takes any free one.
 
     Raises:
@@ -86,7 +86,7 @@ def serve(
         "--until-stdin-closes",
         *(["--take-weights"] if take_weights else []),
     ]
-    return Served(command, name)
+    return ServerProcess(command, name)
 
 
 def run(
@@ -101,9 +101,9 @@ def run(
 ) -> int:
     """Serve until interrupted or terminated; prints the address once it listens. Returns the exit code."""
     from distill.chat_server import ChatServer
-    from train.policy.tokens import CheckpointError
+    from train.policy.chat_tokens import CheckpointError
     from train.serving.batching import Batcher
-    from train.serving.completion import complete, control
+    from train.serving.chat_completions import complete, control
     from train.serving.player import load_for_playing
 
     try:

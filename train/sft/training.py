@@ -18,19 +18,27 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from train.policy.collate import Batch, DataError, Prepared, Sample, collate, prepare, weighted_loss
-from train.policy.features import FrameFeatures, own_tower
-from train.policy.pixels import FramePixels
-from train.policy.policy import Policy, freeze_vision, load_policy, quiet, with_lora
-from train.policy.tokens import TurnWeights
-from train.run.engine import Place, deepspeed_config, set_rate, start_engine, summed, take_place, take_step
+from train.policy.chat_tokens import TurnWeights
+from train.policy.checkpoint import Policy, disable_progress_bars, freeze_vision, load_policy, with_lora
+from train.policy.collate import DataError, PreparedSamples, Sample, TokenBatch, collate, prepare, weighted_loss
+from train.policy.frame_features import FrameFeatures, own_tower
+from train.policy.frame_pixels import FramePixels
+from train.run.deepspeed_engine import (
+    ProcessInfo,
+    deepspeed_config,
+    join_process_group,
+    set_rate,
+    start_engine,
+    summed,
+    take_step,
+)
 from train.run.flops import LanguageFlops, TowerFlops
-from train.run.measure import PHASES, Clock, peak_memory_mb
-from train.run.metrics_log import Journal
+from train.run.metrics_log import MetricsLog
+from train.run.phase_timer import PHASES, PhaseTimer, peak_memory_mb
 from train.run.state import bring_best, drop_state, keep_best, resume, save_state, save_weights, stamp_of, weights_hash
+from train.sft.held_out_loss import WATCHED_ROWS, held_out_loss
 from train.sft.packing import attend_within_trajectories, rows_of
 from train.sft.schedule import Order, check_sizes, learning_rate, parts, step_count
-from train.sft.validation import WATCHED_ROWS, held_out_loss
 from videozoomer.settings.model import Recipe
 from videozoomer.settings.sft import SftSettings
 from videozoomer.shards.read import ShardSet
@@ -54,18 +62,20 @@ def main(arguments: list[str] | None = None) -> None:
 
     # DeepSpeed calls torch's collectives by their old names, and every call would say so.
     warnings.filterwarnings("ignore", category=FutureWarning, module="torch.distributed")
-    place = take_place(recipe.sft.bf16)
-    quiet()
+    process = join_process_group(recipe.sft.bf16)
+    disable_progress_bars()
     with (
-        open_dagster_pipes() if PipesEnvVarParamsLoader().is_dagster_pipes_process() and place.first else nullcontext()
+        open_dagster_pipes()
+        if PipesEnvVarParamsLoader().is_dagster_pipes_process() and process.is_main
+        else nullcontext()
     ):
-        train(ShardSet(given.shards), given.out, recipe, place)
+        train(ShardSet(given.shards), given.out, recipe, process)
     import torch.distributed as dist
 
     dist.destroy_process_group()
 
 
-def train(shards: ShardSet, out: Path, recipe: Recipe, place: Place) -> dict:
+def train(shards: ShardSet, out: Path, recipe: Recipe, process: ProcessInfo) -> dict:
     """Train, write everything, and return the summary (on every process).
 
     Raises:
@@ -79,12 +89,12 @@ def train(shards: ShardSet, out: Path, recipe: Recipe, place: Place) -> dict:
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(settings.seed)
     if not settings.packing:
-        check_sizes(settings.batch_size, settings.micro_batch_size, place.world)
+        check_sizes(settings.batch_size, settings.micro_batch_size, process.world_size)
     # The loop itself says which pass ends a step: packed steps differ in their number of passes.
     config = deepspeed_config(
-        stage=settings.zero_stage, micro_batch_size=settings.micro_batch_size, accumulation=1, bf16=place.bf16
+        stage=settings.zero_stage, micro_batch_size=settings.micro_batch_size, accumulation=1, bf16=process.bf16
     )
-    policy = _open_policy(shards, out, recipe, config, place)
+    policy = _open_policy(shards, out, recipe, config, process)
     pixels = FramePixels(policy.image_processor, shards.jpeg)
     trained, watched, watched_on = _samples(shards, policy, pixels, recipe)
     steps = step_count(len(trained.samples), settings.batch_size, settings.epochs, settings.max_steps)
@@ -94,9 +104,11 @@ def train(shards: ShardSet, out: Path, recipe: Recipe, place: Place) -> dict:
     sizes = {"parameters": _count(policy.model), "trained_parameters": _count(model, trained=True)}
     needed = LanguageFlops.of(model)
     engine = start_engine(model, config, settings.learning_rate)
-    clock = Clock(place.device)
+    clock = PhaseTimer(process.device)
     frames = _frames(policy, pixels, settings, clock)
-    stamp = stamp_of(shards.manifest.content_hash, recipe.policy.digest(), settings.digest(), place.world, place.bf16)
+    stamp = stamp_of(
+        shards.manifest.content_hash, recipe.policy.digest(), settings.digest(), process.world_size, process.bf16
+    )
     progress = resume(
         engine,
         out,
@@ -114,14 +126,14 @@ def train(shards: ShardSet, out: Path, recipe: Recipe, place: Place) -> dict:
             "best_loss": None,
         },
     )
-    journal = Journal(out, "sft", first=place.first, from_step=progress["step"])
+    journal = MetricsLog(out, "sft", first=process.is_main, from_step=progress["step"])
 
-    def batch_of(samples: Sequence[Sample]) -> Batch:
+    def batch_of(samples: Sequence[Sample]) -> TokenBatch:
         with clock.phase("loading"):
-            return collate(samples, policy, frames, packed=settings.packing).to(place.device)
+            return collate(samples, policy, frames, packed=settings.packing).to(process.device)
 
     def watch() -> float:
-        return held_out_loss(engine, _passes(watched, settings, place), watched[0], batch_of, place)
+        return held_out_loss(engine, _passes(watched, settings, process), watched[0], batch_of, process)
 
     if progress["step"]:
         journal.say(f"going on from step {progress['step']} of {steps}")
@@ -139,7 +151,7 @@ def train(shards: ShardSet, out: Path, recipe: Recipe, place: Place) -> dict:
         set_rate(engine, rate)
         chosen = order.of_step(step)
         weight = sum(sample.weight for sample in chosen)
-        passes = _passes(chosen, settings, place)
+        passes = _passes(chosen, settings, process)
         total = cells = 0.0
         engine.train()
         for index, samples in enumerate(passes):
@@ -150,14 +162,14 @@ def train(shards: ShardSet, out: Path, recipe: Recipe, place: Place) -> dict:
             with clock.phase("backward"):
                 # Every token of the step counts the same, whichever device or pass it falls to. DeepSpeed divides by
                 # the number of devices, so that is multiplied back in. A pass made only to keep step counts nothing.
-                engine.backward(loss * (place.world / weight if samples else 0.0))
+                engine.backward(loss * (process.world_size / weight if samples else 0.0))
             with clock.phase("optimiser"):
                 norm = take_step(engine)
             if samples:
                 total, cells = total + loss.item(), cells + batch.cells
         seconds = time.monotonic() - started_s
         phases, seen = clock.take()
-        total, cells, seen = summed([total, cells, seen], place)
+        total, cells, seen = summed([total, cells, seen], process)
         tokens, flops = sum(map(len, chosen)), needed.of_samples(chosen) + seen
         progress |= {
             "step": step + 1,
@@ -182,7 +194,7 @@ def train(shards: ShardSet, out: Path, recipe: Recipe, place: Place) -> dict:
         if step + 1 == steps or (settings.validation_steps and (step + 1) % settings.validation_steps == 0):
             facts["validation_loss"] = progress["loss"] = watch()
             if settings.keep == "best" and (progress["best_loss"] is None or progress["loss"] < progress["best_loss"]):
-                keep_best(engine, out, stamp, step + 1, zero_stage=settings.zero_stage, place=place)
+                keep_best(engine, out, stamp, step + 1, zero_stage=settings.zero_stage, process=process)
                 progress |= {"best_step": step + 1, "best_loss": progress["loss"]}
         journal.step(
             facts,
@@ -191,7 +203,7 @@ def train(shards: ShardSet, out: Path, recipe: Recipe, place: Place) -> dict:
             now_s=time.monotonic(),
         )
         if (step + 1) % settings.checkpoint_steps == 0 and step + 1 < steps:
-            save_state(engine, out, stamp, progress, place)
+            save_state(engine, out, stamp, progress, process)
 
     best = settings.keep == "best" and progress["best_step"] != steps
     save_weights(
@@ -200,7 +212,7 @@ def train(shards: ShardSet, out: Path, recipe: Recipe, place: Place) -> dict:
         out / "checkpoint",
         zero_stage=settings.zero_stage,
         adapters=bool(recipe.policy.lora_rank),
-        first=place.first,
+        first=process.is_main,
         weights=bring_best(engine, out, progress["best_step"], zero_stage=settings.zero_stage) if best else None,
     )
     summary = {
@@ -217,11 +229,11 @@ def train(shards: ShardSet, out: Path, recipe: Recipe, place: Place) -> dict:
         "seconds": round(progress["seconds"], 2),
         "wall_seconds": round(time.monotonic() - began_s, 2),
         **sizes,
-        **_costs(progress, settings, place),
-        "processes": place.world,
-        "device": place.device.type,
+        **_costs(progress, settings, process),
+        "processes": process.world_size,
+        "device": process.device.type,
     }
-    if place.first:
+    if process.is_main:
         summary["content_hash"] = weights_hash(out / "checkpoint")
         (out / "summary.json").write_text(json.dumps(summary, indent=1) + "\n")
         drop_state(out)
@@ -233,14 +245,16 @@ def train(shards: ShardSet, out: Path, recipe: Recipe, place: Place) -> dict:
     return summary
 
 
-def _passes(samples: Sequence[Sample], settings: SftSettings, place: Place) -> list[list[Sample]]:
+def _passes(samples: Sequence[Sample], settings: SftSettings, process: ProcessInfo) -> list[list[Sample]]:
     """This process's forward passes over some samples; every process makes as many."""
     if settings.packing:
-        return rows_of(samples, settings.packing_tokens or settings.max_tokens, place.rank, place.world)
-    return parts(samples, settings.micro_batch_size, place.rank, place.world)
+        return rows_of(samples, settings.packing_tokens or settings.max_tokens, process.rank, process.world_size)
+    return parts(samples, settings.micro_batch_size, process.rank, process.world_size)
 
 
-def _frames(policy: Policy, pixels: FramePixels, settings: SftSettings, clock: Clock) -> FramePixels | FrameFeatures:
+def _frames(
+    policy: Policy, pixels: FramePixels, settings: SftSettings, clock: PhaseTimer
+) -> FramePixels | FrameFeatures:
     """Where collation gets frames from: features where the tower stays as it is and there is room, else pixels."""
     tower = policy.model.model.visual
     cost = TowerFlops.of(policy.model)
@@ -254,7 +268,7 @@ def _frames(policy: Policy, pixels: FramePixels, settings: SftSettings, clock: C
     return FrameFeatures(tower, pixels, memory_bytes=int(settings.vision_cache_gb * 2**30), folder=folder)
 
 
-def _costs(progress: dict, settings: SftSettings, place: Place) -> dict:
+def _costs(progress: dict, settings: SftSettings, process: ProcessInfo) -> dict:
     """What the steps cost: shares of their time, padding, memory, operations."""
     seconds, flops = progress["seconds"], progress["flops"]
     rate = flops / seconds
@@ -262,14 +276,14 @@ def _costs(progress: dict, settings: SftSettings, place: Place) -> dict:
         "tokens_per_second": round(progress["tokens"] / seconds, 1),
         "padding_share": round(1 - progress["tokens"] / progress["cells"], 4),
         **{f"{name}_share": round(spent / seconds, 4) for name, spent in progress["phases"].items()},
-        "peak_memory_mb": peak_memory_mb(place.device),
+        "peak_memory_mb": peak_memory_mb(process.device),
         "model_flops": flops,
         "model_flops_per_second": rate,
-        **({"mfu": rate / (settings.peak_tflops * 1e12 * place.world)} if settings.peak_tflops else {}),
+        **({"mfu": rate / (settings.peak_tflops * 1e12 * process.world_size)} if settings.peak_tflops else {}),
     }
 
 
-def _open_policy(shards: ShardSet, out: Path, recipe: Recipe, config: dict, place: Place) -> Policy:
+def _open_policy(shards: ShardSet, out: Path, recipe: Recipe, config: dict, process: ProcessInfo) -> Policy:
     """The recipe's checkpoint, or a random tiny one made from the data set's own texts."""
     import torch
     import torch.distributed as dist
@@ -283,7 +297,7 @@ def _open_policy(shards: ShardSet, out: Path, recipe: Recipe, config: dict, plac
         from train.policy.tiny import build_tiny
 
         source = out / "start"
-        if place.first:
+        if process.is_main:
             texts = [
                 part["text"]
                 for row in shards.rows()
@@ -298,22 +312,22 @@ def _open_policy(shards: ShardSet, out: Path, recipe: Recipe, config: dict, plac
 
         # While this object lives, `from_pretrained` spreads the weights over the processes as it reads them.
         spread = HfDeepSpeedConfig(config)
-        policy = load_policy(source, **limits, dtype=torch.bfloat16 if place.bf16 else torch.float32)
+        policy = load_policy(source, **limits, dtype=torch.bfloat16 if process.bf16 else torch.float32)
         del spread
         return policy
-    return load_policy(source, **limits, dtype=torch.bfloat16 if place.bf16 else torch.float32)
+    return load_policy(source, **limits, dtype=torch.bfloat16 if process.bf16 else torch.float32)
 
 
 def _samples(
     shards: ShardSet, policy: Policy, pixels: FramePixels, recipe: Recipe
-) -> tuple[Prepared, list[Sample], str]:
+) -> tuple[PreparedSamples, list[Sample], str]:
     """Training samples, and the samples on which the loss is watched with the name of their split."""
     chosen = recipe.sft
     turn_weights = TurnWeights(
         failed=chosen.failed_turn_weight, zoom=chosen.zoom_turn_weight, answer=chosen.answer_turn_weight
     )
 
-    def ready(split: str) -> Prepared:
+    def ready(split: str) -> PreparedSamples:
         return prepare(
             shards.rows(split),
             policy.chat,

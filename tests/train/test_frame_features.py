@@ -3,10 +3,10 @@
 import pytest
 import torch
 
+from train.policy.checkpoint import freeze_vision, load_policy
 from train.policy.collate import collate, prepare, weighted_loss
-from train.policy.features import FrameFeatures
-from train.policy.pixels import FramePixels
-from train.policy.policy import freeze_vision, load_policy
+from train.policy.frame_features import FrameFeatures
+from train.policy.frame_pixels import FramePixels
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ PHASES = ("loading", "vision", "forward", "backward", "optimiser")
 """Of fine-tuning. `vision` is the tower's forward pass wherever it is called; its backward pass counts as `backward`."""
 
 
-class Clock:
+class PhaseTimer:
     """Seconds by phase. A phase within a phase stops the outer one's time; outside of all phases none runs."""
 
     def __init__(self, device: torch.device, phases: Sequence[str] = PHASES) -> None:

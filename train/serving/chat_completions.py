@@ -12,9 +12,9 @@ from typing import Any
 
 from distill.chat_server import ChatMessage, RequestError, completion, read_request
 from distill.client.errors import CallFailed
-from train.policy.generate import Written
-from train.policy.policy import load_weights
-from train.policy.tokens import CheckpointError
+from train.policy.chat_tokens import CheckpointError
+from train.policy.checkpoint import load_weights
+from train.policy.generate import Generation
 from train.serving.batching import Batcher, Call
 from train.serving.player import seed_of
 from videozoomer.protocol import Image, Message, Text
@@ -37,7 +37,7 @@ def complete(body: Any, batcher: Batcher, name: str, most_tokens: int) -> dict:
     number = secrets.randbits(48) if request.seed is None else request.seed
     limit = min(request.limit or most_tokens, most_tokens)
     temperature = 1.0 if request.temperature is None else request.temperature
-    waiting: Future[Written] = batcher.submit(
+    waiting: Future[Generation] = batcher.submit(
         Call(messages, temperature, seed_of(messages, number), limit, request.stops, jpegs)
     )
     try:

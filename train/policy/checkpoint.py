@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from train.policy.tokens import Chat, CheckpointError
+from train.policy.chat_tokens import Chat, CheckpointError
 from train.policy.vision_attention import batch_vision_attention
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def load_weights(policy: Policy, checkpoint: str | Path) -> None:
     held.load_state_dict(load_policy(checkpoint, dtype=held.dtype).model.state_dict())
 
 
-def quiet() -> None:
+def disable_progress_bars() -> None:
     """No progress bars of transformers in the log of a run."""
     from transformers.utils.logging import disable_progress_bar
 

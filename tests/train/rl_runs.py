@@ -6,7 +6,7 @@ evidence, and every other one answers right. Their log-probabilities are the pol
 
 from __future__ import annotations
 
-from training_runs import a_recipe
+from sft_runs import a_recipe
 
 from videozoomer.settings.model import ProtocolSettings, Recipe, RlSettings
 
@@ -15,18 +15,18 @@ import os, signal, sys
 from train.rl import learning
 from train.rl import training as rl
 from train.rl import local_engine as rollout
-from train.rl import rounds
+from train.rl import rollout_groups
 
 ZOOM = '<think>a</think><video_zoom>{"segment": [1, 3], "fps": 2}</video_zoom>'
 ANSWERS = ["<think>b</think><answer>%s</answer><|im_end|>" % letter for letter in "AB"]
-real_play, real_loss = rounds.play_groups, learning.Learner._loss
+real_play, real_loss = rollout_groups.play_groups, learning.Learner._loss
 waiting, losses = {}, []
 
 def play(policy, pixels, groups, uris, seeds, *rest):
     tokens = lambda text: policy.tokenizer(text)["input_ids"]
     for group, row in zip(groups, seeds):
         alike = group[0].task.question == os.environ.get("ALIKE")
-        waiting.update({seed: tokens(ZOOM) + tokens(ANSWERS[0 if alike else place % 2]) for place, seed in enumerate(row)})
+        waiting.update({seed: tokens(ZOOM) + tokens(ANSWERS[0 if alike else index % 2]) for index, seed in enumerate(row)})
     return real_play(policy, pixels, groups, uris, seeds, *rest)
 
 def choose(logits, temperatures, generators, never):
@@ -42,7 +42,7 @@ def loss(self, part):
         os.kill(os.getpid(), signal.SIGKILL)
     return real_loss(self, part)
 
-rollout.choose, rounds.play_groups, learning.Learner._loss = choose, play, loss
+rollout.choose, rollout_groups.play_groups, learning.Learner._loss = choose, play, loss
 if os.environ["SEVERAL"] == "no":
     rl.main(sys.argv[1:])
 else:
@@ -50,11 +50,11 @@ else:
     from pathlib import Path
     from videozoomer.settings.model import Recipe
     from videozoomer.shards.read import ShardSet
-    from train.run.engine import take_place
-    place, (shards, policy, *outs) = take_place(False), sys.argv[1:]
+    from train.run.deepspeed_engine import join_process_group
+    process, (shards, policy, *outs) = join_process_group(False), sys.argv[1:]
     for out in map(Path, outs):
         os.environ["ALIKE"] = "" if out.name in ("finished", "served") else "Which one?"
-        rl.train(ShardSet(Path(shards)), policy, out, Recipe.model_validate_json((out / "recipe.json").read_text()), place)
+        rl.train(ShardSet(Path(shards)), policy, out, Recipe.model_validate_json((out / "recipe.json").read_text()), process)
 """
 
 

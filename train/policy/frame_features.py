@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from train.policy.pixels import FramePixels
+from train.policy.frame_pixels import FramePixels
 
 if TYPE_CHECKING:
     import torch
@@ -59,6 +59,11 @@ class FrameFeatures:
         else:
             output = BaseModelOutputWithPooling(pooler_output=(pooled,))
         return {"mm_encoder_outputs": {"image": output}}, torch.stack([found[name][1] for name in frame_ids])
+
+    def clear(self) -> None:
+        """Forget what is held in memory."""
+        self._kept.clear()
+        self._bytes = 0
 
     def tokens(self, frame_id: str) -> int:
         """Visual tokens of a frame."""

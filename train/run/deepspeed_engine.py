@@ -13,20 +13,20 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Place:
+class ProcessInfo:
     """Where this process computes."""
 
     rank: int
-    world: int
+    world_size: int
     device: torch.device
     bf16: bool
 
     @property
-    def first(self) -> bool:
+    def is_main(self) -> bool:
         return self.rank == 0
 
 
-def take_place(bf16: bool) -> Place:
+def join_process_group(bf16: bool) -> ProcessInfo:
     """Join the process group that `torchrun` or `deepspeed` announces, or make one of this process alone.
 
     Must run before anything imports DeepSpeed, which looks for its accelerator once. `bf16` holds only on a GPU that
@@ -55,7 +55,7 @@ def take_place(bf16: bool) -> Place:
     device = torch.device("cuda", local) if cuda else torch.device("cpu")
     if cuda:
         torch.cuda.set_device(device)
-    return Place(
+    return ProcessInfo(
         int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]), device, bf16 and cuda and torch.cuda.is_bf16_supported()
     )
 
@@ -135,12 +135,12 @@ def whole_state(engine: DeepSpeedEngine, stage: int) -> dict[str, torch.Tensor] 
     return engine._zero3_consolidated_16bit_state_dict() if stage == 3 else None
 
 
-def summed(values: list[float], place: Place) -> list[float]:
+def summed(values: list[float], process: ProcessInfo) -> list[float]:
     """Sums over all processes."""
     import torch
     import torch.distributed as dist
 
-    total = torch.tensor(values, dtype=torch.float64, device=place.device)
-    if place.world > 1:
+    total = torch.tensor(values, dtype=torch.float64, device=process.device)
+    if process.world_size > 1:
         dist.all_reduce(total)
     return total.tolist()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from train.policy.collate import Batch, Sample, weighted_loss
-from train.run.engine import Place, summed
+from train.policy.collate import Sample, TokenBatch, weighted_loss
+from train.run.deepspeed_engine import ProcessInfo, summed
 
 if TYPE_CHECKING:
     from deepspeed import DeepSpeedEngine
@@ -19,8 +19,8 @@ def held_out_loss(
     engine: DeepSpeedEngine,
     passes: Sequence[Sequence[Sample]],
     filler: Sample,
-    batch_of: Callable[[Sequence[Sample]], Batch],
-    place: Place,
+    batch_of: Callable[[Sequence[Sample]], TokenBatch],
+    process: ProcessInfo,
 ) -> float:
     """Mean loss of a trained token. Every process makes the same number of passes, as ZeRO-3 demands; an empty one is
     made with `filler` and not counted."""
@@ -34,5 +34,5 @@ def held_out_loss(
             loss = weighted_loss(engine(**batch.inputs, use_cache=False).logits, batch)
             if samples:
                 total, weight = total + loss.item(), weight + float(batch.weights.sum())
-    total, weight = summed([total, weight], place)
+    total, weight = summed([total, weight], process)
     return total / weight

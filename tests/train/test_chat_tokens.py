@@ -2,8 +2,8 @@
 
 import pytest
 
-from train.policy.policy import load_policy
-from train.policy.tokens import Chat, TurnWeights
+from train.policy.chat_tokens import Chat, TurnWeights
+from train.policy.checkpoint import load_policy
 from videozoomer.protocol import Image, Message, Text
 from videozoomer.protocol.messages import from_rows
 

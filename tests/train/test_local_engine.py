@@ -3,16 +3,16 @@
 import pytest
 import torch
 
+from train.policy.checkpoint import load_policy
 from train.policy.collate import Sample, collate
-from train.policy.episode_tokens import Limits
-from train.policy.pixels import FramePixels
-from train.policy.policy import load_policy
+from train.policy.episode_tokens import RolloutLimits
+from train.policy.frame_pixels import FramePixels
 from train.rl import local_engine as rollouts
 from train.rl.local_engine import play_groups
 from videozoomer.protocol import Episode, FrameRef, Message, Protocol, Task, Text, load_prompts
 from videozoomer.video.types import FrameError
 
-LIMITS = Limits(temperature=1.0, max_new_tokens=40, max_tokens=4000)
+LIMITS = RolloutLimits(temperature=1.0, max_new_tokens=40, max_tokens=4000)
 
 
 @pytest.fixture(scope="module")
@@ -95,14 +95,14 @@ def test_training_sees_the_log_probabilities_of_sampling(policy, pixels, frames,
 
 def test_positions_of_playing_are_those_of_training(policy, pixels, frames, monkeypatch):
     fed = []
-    real = rollouts._Table._inputs
+    real = rollouts.CachedDecoder._inputs
 
     def watched(self, blocks, frames, start):
         lengths, inputs, reached = real(self, blocks, frames, start)
         fed.extend((tuple(block), inputs["position_ids"][:, row, : len(block)]) for row, block in enumerate(blocks))
         return lengths, inputs, reached
 
-    monkeypatch.setattr(rollouts._Table, "_inputs", watched)
+    monkeypatch.setattr(rollouts.CachedDecoder, "_inputs", watched)
     for group in play(policy, pixels, frames, monkeypatch, SCRIPTS, size=1):
         ids = group[0].tokens.ids
         whole = collate([Sample("x", group[0].tokens)], policy, pixels).inputs["position_ids"][:, 0]
@@ -131,7 +131,7 @@ def test_tokens_spell_the_transcript(policy, pixels, frames, monkeypatch):
 
 def test_an_episode_that_would_grow_too_long_is_cut(policy, pixels, frames, monkeypatch):
     first = len(policy.chat.encode(groups_of(frames, 1)[0][0].messages, pixels.tokens, prompt=True).ids)
-    limits = Limits(1.0, 40, first + 100)
+    limits = RolloutLimits(1.0, 40, first + 100)
     one = play(policy, pixels, frames, monkeypatch, SCRIPTS, limits)[0][0]
     assert one.cut and one.episode.status == "exhausted" and len(one.tokens.ids) <= limits.max_tokens
 
@@ -159,7 +159,7 @@ def test_a_frame_that_cannot_be_read_fails_its_episode_alone(policy, pixels, fra
 
 
 def test_features_of_a_frozen_tower_play_the_same(policy, pixels, frames, monkeypatch):
-    from train.policy.features import FrameFeatures
+    from train.policy.frame_features import FrameFeatures
 
     seen = FrameFeatures(policy.model.model.visual, pixels, memory_bytes=2**20)
     one, other = (play(policy, source, frames, monkeypatch, SCRIPTS)[0][0] for source in (pixels, seen))
@@ -169,7 +169,7 @@ def test_features_of_a_frozen_tower_play_the_same(policy, pixels, frames, monkey
 
 def test_a_row_that_ended_with_all_its_columns_full_does_not_disturb_the_others(policy, pixels):
     table_of, prompt = (
-        rollouts._Table,
+        rollouts.CachedDecoder,
         policy.chat.encode([Message("user", (Text("Which?"),))], pixels.tokens, prompt=True),
     )
     full, alone = table_of(policy, pixels, 2), table_of(policy, pixels, 2)
@@ -186,7 +186,7 @@ def test_a_row_that_ended_with_all_its_columns_full_does_not_disturb_the_others(
 
 def test_a_long_block_beside_a_long_past_needs_no_more_room_than_either(policy, pixels):
     prompt = policy.chat.encode([Message("user", (Text("Which?"),))], pixels.tokens, prompt=True)
-    both, alone = rollouts._Table(policy, pixels, 2), rollouts._Table(policy, pixels, 2)
+    both, alone = rollouts.CachedDecoder(policy, pixels, 2), rollouts.CachedDecoder(policy, pixels, 2)
     token = prompt.ids[-1]
     with torch.no_grad():
         for table in (both, alone):

@@ -12,13 +12,13 @@ import numpy as np
 from distill.items import EpisodeJob, QuestionItem
 from distill.records import Spent, to_row
 from filters.grading import grade
-from train.policy.episode_tokens import Limits, Rollout
-from train.policy.pixels import FramePixels
-from train.policy.policy import Policy
+from train.policy.checkpoint import Policy
+from train.policy.episode_tokens import Rollout, RolloutLimits
+from train.policy.frame_pixels import FramePixels
 from train.rl.grpo_loss import group_advantages
 from train.rl.local_engine import play_groups
 from train.rl.rewards import Reward, group_rewards
-from train.rl.server_engine import RemotePlayer
+from train.rl.server_engine import ServerEngine
 from videozoomer.protocol import Episode, FrameRef, Prompts, Protocol
 from videozoomer.protocol.evidence import windows_of
 from videozoomer.settings.model import RlSettings
@@ -26,10 +26,10 @@ from videozoomer.shards.read import ShardSet
 from videozoomer.video.types import Frame
 
 if TYPE_CHECKING:
-    from train.policy.features import FrameFeatures
+    from train.policy.frame_features import FrameFeatures
 
 
-class Album:
+class RoundFrames:
     """JPEGs of a round's frames: the overview's from the data set, a zoom's as the reader gives them."""
 
     def __init__(self, shards: ShardSet, frames_at: Callable[[str, Sequence[float]], list[Frame]]) -> None:
@@ -49,7 +49,7 @@ class Album:
 
 
 @dataclass(frozen=True, slots=True)
-class Played:
+class RolloutGroup:
     """One question played by a group. Rollouts that failed, or whose answer cannot be judged, are not in `learnt`."""
 
     position: int
@@ -69,25 +69,25 @@ class Played:
 
 
 @dataclass(frozen=True)
-class Arena:
+class RolloutSampler:
     """All that play needs but the policy's present weights."""
 
     policy: Policy
     pixels: FramePixels | FrameFeatures
-    album: Album
+    album: RoundFrames
     questions: list[dict]
     settings: RlSettings
     protocol: Protocol
     prompts: Prompts
-    remote: RemotePlayer | None = None
+    remote: ServerEngine | None = None
     """Who plays, where it is not the policy of this process."""
 
-    def play(self, places: Sequence[int]) -> list[Played]:
+    def play(self, places: Sequence[int]) -> list[RolloutGroup]:
         """Play the questions that stand at these places in the endless order of the seed."""
         size = max(1, self.settings.episodes_at_once // self.settings.group)
         return [one for start in range(0, len(places), size) for one in self._play_some(places[start : start + size])]
 
-    def _play_some(self, places: Sequence[int]) -> Iterator[Played]:
+    def _play_some(self, places: Sequence[int]) -> Iterator[RolloutGroup]:
         settings = self.settings
         drawn = [self._question(place) for place in places]
         budgets = [
@@ -101,7 +101,7 @@ class Arena:
             np.random.default_rng([settings.seed, place, 2]).integers(2**48, size=settings.group).tolist()
             for place in places
         ]
-        limits = Limits(settings.temperature, settings.max_new_tokens, settings.max_tokens)
+        limits = RolloutLimits(settings.temperature, settings.max_new_tokens, settings.max_tokens)
         what = groups, [question["video_uri"] for question in drawn], seeds, self.album.frames_for, limits
         played = self.remote.play_groups(*what) if self.remote else play_groups(self.policy, self.pixels, *what)
         for place, question, budget, rollouts in zip(places, drawn, budgets, played, strict=True):
@@ -118,7 +118,7 @@ class Arena:
             _item(question).task, thinned(_item(question).overview, protocol.overview_frames), protocol, self.prompts
         )
 
-    def _judged(self, place: int, question: dict, budget: int, rollouts: list[Rollout]) -> Played:
+    def _judged(self, place: int, question: dict, budget: int, rollouts: list[Rollout]) -> RolloutGroup:
         verdicts = [
             "failed" if rollout.failure else grade(question, rollout.episode.answer).verdict for rollout in rollouts
         ]
@@ -137,9 +137,9 @@ class Arena:
             if len(worth) > 1
             else None
         )
-        return Played(place, question, budget, rollouts, verdicts, rewards, advantages)
+        return RolloutGroup(place, question, budget, rollouts, verdicts, rewards, advantages)
 
-    def rows(self, played: Played, player: str) -> list[dict]:
+    def rows(self, played: RolloutGroup, player: str) -> list[dict]:
         """The group as rows of table `trajectories`."""
         item = _item(played.question)
         rows = []
