@@ -9,7 +9,7 @@ one after the other.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -61,7 +61,16 @@ def load_rules() -> tuple[Rule, ...]:
     Raises:
         RuleError: a file lacks a line of its header, names no level, or shares its order with another one.
     """
-    rules = sorted((_read(path) for path in FOLDER.glob("*.sql")), key=lambda rule: rule.order)
+    return in_order(read_rule(path) for path in FOLDER.glob("*.sql"))
+
+
+def in_order(rules: Iterable[Rule]) -> tuple[Rule, ...]:
+    """Rules sorted by order.
+
+    Raises:
+        RuleError: two share an order, or a rule comes before one of an earlier level.
+    """
+    rules = sorted(rules, key=lambda rule: rule.order)
     for earlier, later in pairwise(rules):
         if earlier.order == later.order:
             raise RuleError(f"rules {earlier.name} and {later.name} both have order {later.order}; give each its own")
@@ -70,7 +79,12 @@ def load_rules() -> tuple[Rule, ...]:
     return tuple(rules)
 
 
-def _read(path: Path) -> Rule:
+def read_rule(path: Path) -> Rule:
+    """One rule file.
+
+    Raises:
+        RuleError: its header lacks a line or names no level.
+    """
     text = path.read_text()
     comments = "\n".join(line[3:] for line in text.splitlines() if line.startswith("-- "))
     fields = dict(re.findall(r"^(level|order|drops|why): (.+(?:\n  .+)*)", comments, re.M))
@@ -82,10 +96,11 @@ def _read(path: Path) -> Rule:
     return Rule(path.stem, fields["level"], int(fields["order"]), fields["drops"], fields["why"], text)
 
 
-def run_rules(lake: Lake, settings: FilterSettings) -> RuleResult:
+def run_rules(lake: Lake, settings: FilterSettings, rules: Sequence[Rule] | None = None) -> RuleResult:
     """Judge every candidate (exemplars and reflections on training questions) and every question.
 
-    Reads tables questions, videos, overviews, trajectories, grades and leaks; writes nothing.
+    Reads tables questions, videos, overviews, trajectories, grades and leaks; writes nothing. `rules` default to all
+    of `filters/rules/`; to try one more, pass `in_order([*load_rules(), read_rule(path)])`.
 
     Raises:
         RuleError: a rule's query fails or returns other columns than (id, reason).
@@ -102,7 +117,7 @@ def run_rules(lake: Lake, settings: FilterSettings) -> RuleResult:
         reasons: dict[str, list[str]] = {}
         dropped: dict[str, list[str]] = {}
         question_of = dict(candidates.select("trajectory_id", "question_id").iter_rows())
-        for rule in load_rules():
+        for rule in load_rules() if rules is None else rules:
             if rule.level == "selection":
                 left = [t for t, question in question_of.items() if not reasons.get(t) and not dropped.get(question)]
                 connection.register(

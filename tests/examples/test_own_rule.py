@@ -1,0 +1,39 @@
+"""The example of one's own rule: it shows what the rule would drop, and writes nothing."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from lake_fixture import write_lake
+
+SCRIPT = Path(__file__).resolve().parents[2] / "examples" / "own_rule.py"
+
+
+def tried(home: Path, *rule: str) -> str:
+    command = [sys.executable, str(SCRIPT), str(home), *rule]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def test_it_names_what_the_rule_would_drop(tmp_path):
+    lake = write_lake(tmp_path).lake
+    files = sorted(path for path in tmp_path.rglob("*") if path.is_file())
+    rule = tmp_path.parent / f"{tmp_path.name}-every_one.sql"
+    rule.write_text(
+        "-- level: trajectory\n-- order: 195\n-- drops: everything\n-- why: a test\n"
+        "select trajectory_id as id, 'every_one' as reason from candidates where status <> 'failed'\n"
+    )
+    verdicts = lake.read("verdicts")
+    played, kept = verdicts.filter(verdicts["outcome"] != "failed").height, verdicts.filter(outcome="kept").height
+    assert kept
+    said = tried(tmp_path, str(rule))
+    assert f"names {played} of {verdicts.height} trajectories" in said
+    assert sorted(path for path in tmp_path.rglob("*") if path.is_file()) == files
+
+
+def test_a_rule_without_a_head_is_refused_by_name(tmp_path):
+    write_lake(tmp_path)
+    rule = tmp_path / "bare.sql"
+    rule.write_text("select 1")
+    command = [sys.executable, str(SCRIPT), str(tmp_path), str(rule)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode and "bare.sql" in done.stderr

@@ -1,0 +1,23 @@
+"""The example of one's own videos: from files and a server to a page, and nothing again the second time."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from examples.teacher import serve
+from examples.world import make_world
+
+SCRIPT = Path(__file__).resolve().parents[2] / "examples" / "own_videos.py"
+
+
+def test_own_videos_become_a_page_of_trajectories(tmp_path):
+    world, home = make_world(tmp_path / "world", size="small"), tmp_path / "home"
+    with serve() as teacher:
+        command = [sys.executable, str(SCRIPT), "--home", str(home), "--server", teacher.base_url]
+        command += ["--videos", str(world.train_videos), "--questions", str(world.train_questions)]
+        first = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        again = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert re.search(r"kept +exemplar +[1-9]", first)
+    assert (home / "trajectories.html").stat().st_size > 10_000
+    assert "videos" in first.splitlines()[1] and "exemplars" not in again.split("asked")[0]
