@@ -6,6 +6,7 @@ import sys
 import dagster as dg
 
 from assets.workspace import Workspace, code_version, finish
+from videozoomer.lake.atomic import write_text
 from videozoomer.settings import Recipe
 
 GROUP = "training"
@@ -78,9 +79,7 @@ def in_own_process(
     from eval.figures import curves_png, has_loss, has_values, loss_curve_png
 
     out = workspace.training(stage)
-    out.mkdir(parents=True, exist_ok=True)
-    resolved = out / "recipe.json"
-    resolved.write_text((recipe or workspace.recipe).model_dump_json(indent=1))
+    resolved = write_text(out / "recipe.json", (recipe or workspace.recipe).model_dump_json(indent=1))
     module, processes, *arguments = script
     command = training_command(module, processes, [*arguments, "--out", out, "--recipe", resolved])
     with workspace.progress.task(label, 1) as advance:

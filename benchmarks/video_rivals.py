@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from videozoomer.lake.atomic import replaced_file
 from videozoomer.video.picture import JPEG_QUALITY, protocol_size
 from videozoomer.video.settings import IngestSettings
 
@@ -46,16 +47,12 @@ def make_video(folder: Path, *, minutes: int, size: str = "1280x720", fps: int =
             "yuv420p",
         ]
         inputs = [part for source in sources for part in ("-f", "lavfi", "-i", source)]
-        partial = segment.with_suffix(".part.mp4")
-        subprocess.run(
-            [*command, *inputs, "-filter_complex", mix, "-t", str(SEGMENT_S), *encode, str(partial)], check=True
-        )
-        partial.replace(segment)
-    partial = target.with_suffix(".part.mp4")
-    subprocess.run(
-        [*command, "-stream_loop", str(minutes - 1), "-i", str(segment), "-c", "copy", str(partial)], check=True
-    )
-    partial.replace(target)
+        blended = ["-filter_complex", mix, "-t", str(SEGMENT_S), *encode, "-f", "mp4"]
+        with replaced_file(segment) as partial:
+            subprocess.run([*command, *inputs, *blended, str(partial)], check=True)
+    repeated = ["-stream_loop", str(minutes - 1), "-i", str(segment), "-c", "copy", "-f", "mp4"]
+    with replaced_file(target) as partial:
+        subprocess.run([*command, *repeated, str(partial)], check=True)
     return target
 
 

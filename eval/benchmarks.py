@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from videozoomer.lake.atomic import write_text
 from videozoomer.sources.questions import read_questions
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -81,11 +82,7 @@ def read_benchmark(name: str, place: Path) -> Found:
 
 def write_questions(questions: list[dict[str, Any]], target: Path) -> Path:
     """One question a line; the file goes into a recipe's source as it is."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(
-        "".join(json.dumps(question, ensure_ascii=False) + "\n" for question in questions), encoding="utf-8"
-    )
-    return target
+    return write_text(target, "".join(json.dumps(question, ensure_ascii=False) + "\n" for question in questions))
 
 
 def _files(name: str, benchmark: Benchmark, place: Path) -> list[Path]:

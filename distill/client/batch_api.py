@@ -27,6 +27,7 @@ from distill.storage.budget import Budget
 from distill.storage.frames import FrameStore
 from distill.storage.ledger import Ledger
 from distill.storage.threads import run_blocking
+from videozoomer.lake.atomic import write_text
 from videozoomer.settings.model import Endpoint
 
 if TYPE_CHECKING:
@@ -259,7 +260,7 @@ class _Batches:
         return self.budget.set_aside(self.ledger, line.key, line.attempt, most)
 
     def _keep(self, name: str, lines: list[_Sent]) -> None:
-        (self.folder / f"{name}.json").write_text(json.dumps([asdict(line) for line in lines]))
+        write_text(self.folder / f"{name}.json", json.dumps([asdict(line) for line in lines]))
 
     def _kept(self, name: str) -> list[_Sent]:
         rows = json.loads((self.folder / f"{name}.json").read_text())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from eval.metrics import ALL
 from eval.report import inputs, making, results
 from eval.report.facts import ReportFacts
 from eval.report.html import Section, count, escape, figures, interval, share
+from videozoomer.lake.atomic import write_text
 from videozoomer.lake.lake import Lake
 
 SECTIONS = (
@@ -43,11 +43,7 @@ def write_page(
     trajectories: str | None = None,
 ) -> Path:
     """One HTML file that needs nothing else. `first`: the figures at the top, as (what, how much, small print)."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
-    temporary.write_text(_page(name, first, sections, trajectories), encoding="utf-8")
-    temporary.replace(target)
-    return target
+    return write_text(target, _page(name, first, sections, trajectories))
 
 
 def headline(lake: Lake) -> list[tuple[str, str, str]]:

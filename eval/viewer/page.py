@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from eval.viewer import data
 from eval.viewer.select import choose, summaries
+from videozoomer.lake.atomic import write_text
 from videozoomer.lake.lake import Lake
 from videozoomer.protocol.evidence import EDGE_S
 
@@ -34,11 +34,7 @@ def write_viewer(
     Where not all trajectories fit, `prefer` names what comes first (ids, kinds, verdicts, outcomes, reasons; see
     `eval.viewer.select.choose`), and the page says how many were left out.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
-    temporary.write_text(render(gather(lake, max_trajectories, max_bytes, prefer)), encoding="utf-8")
-    temporary.replace(target)
-    return target
+    return write_text(target, render(gather(lake, max_trajectories, max_bytes, prefer)))
 
 
 def gather(lake: Lake, max_trajectories: int, max_bytes: int, prefer: Sequence[str]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from experiments.proof.teacher import ask
 from experiments.proof.world import FPS, GLYPH_S, Film, Scene, World, make_films
+from videozoomer.lake.atomic import write_bytes
 from videozoomer.protocol import FrameRef, Message
 from videozoomer.protocol.messages import to_rows
 from videozoomer.settings.model import Recipe
@@ -62,9 +63,7 @@ class Library:
                     f"{record.uri} could not be read: {record.reason} ({record.detail}); delete it and run again"
                 )
             read[record.uri] = (record.video_id, record.duration_s, found.overview)
-        unfinished = cache.with_suffix(".part")
-        unfinished.write_bytes(pickle.dumps(read))
-        unfinished.replace(cache)
+        write_bytes(cache, pickle.dumps(read))
         return read
 
     def __enter__(self) -> Library:

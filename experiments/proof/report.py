@@ -13,6 +13,7 @@ from eval.report.page import write_page
 from experiments.proof.figures import METRICS, summary
 from experiments.proof.plan import Plan
 from experiments.proof.stages import MAX_ZOOMS
+from videozoomer.lake.atomic import write_text
 
 STAGES = {
     "student": "student",
@@ -62,9 +63,8 @@ def write_report(home: Path, plan: Plan, *, seconds: float) -> Report:
     budgets = {most: _stage(home, ended, f"at-most-{most}") for most in range(MAX_ZOOMS)} | {
         MAX_ZOOMS: stages[plan.last]
     }
-    (home / "results.json").write_text(
-        json.dumps({"stages": stages, "at_most_zooms": budgets, "seconds": seconds}, indent=1) + "\n"
-    )
+    found = {"stages": stages, "at_most_zooms": budgets, "seconds": seconds}
+    write_text(home / "results.json", json.dumps(found, indent=1) + "\n")
     gained = stages[plan.last]["accuracy"]["value"] - stages["sft"]["accuracy"]["value"]
     ahead = {
         name: stages[plan.last]["accuracy"]["value"] - stages[name]["accuracy"]["value"] for name in plan.baselines

@@ -23,6 +23,7 @@ from experiments.proof.figures import per_question
 from experiments.proof.library import Library
 from experiments.proof.plan import Plan
 from experiments.proof.play import MAX_NEW_TOKENS, PlayedQuestion, play
+from videozoomer.lake.atomic import write_text
 from videozoomer.settings.model import Recipe
 
 Say = Callable[[str], None]
@@ -66,8 +67,7 @@ def train(
     if done.is_file() and json.loads(done.read_text())["stamp"] == stamp:
         return home / "checkpoint"
     began_s = time.monotonic()
-    home.mkdir(parents=True, exist_ok=True)
-    (home / "recipe.json").write_text(recipe.model_dump_json())
+    write_text(home / "recipe.json", recipe.model_dump_json())
     launcher = ["-m", "torch.distributed.run", "--nproc_per_node", str(processes)] if processes > 1 else []
     command = [
         sys.executable,
@@ -90,7 +90,7 @@ def train(
                 say(f"{home.name}: {far[-1]}")
     if failed:
         raise StageError(f"{module} failed with exit status {failed}; its log is {log_path}")
-    done.write_text(json.dumps({"stamp": stamp, "seconds": time.monotonic() - began_s}))
+    write_text(done, json.dumps({"stamp": stamp, "seconds": time.monotonic() - began_s}))
     return home / "checkpoint"
 
 
@@ -237,7 +237,7 @@ class SeedRun:
 
     def _record(self, name: str, played: dict[str, dict], weights: str) -> None:
         """Store the metrics of the held-out questions and print them."""
-        (self.home / f"{name}.json").write_text(json.dumps({"weights": weights, "played": played}))
+        write_text(self.home / f"{name}.json", json.dumps({"weights": weights, "played": played}))
         mean = {metric: statistics.fmean(row[metric] for row in played.values()) for metric in REPORTED}
         self.say(
             f"{name}: {mean['accuracy']:.1%} correct, {mean['hit_rate']:.1%} hit the evidence, "

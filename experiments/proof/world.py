@@ -17,6 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
+from videozoomer.lake.atomic import replaced_file
+
 COLOURS: dict[str, tuple[int, int, int]] = {
     "red": (215, 35, 35),
     "green": (40, 170, 50),
@@ -125,15 +127,14 @@ def _encode(film: Film, seed: int) -> None:
     import imageio_ffmpeg
 
     rng = np.random.default_rng([seed, int.from_bytes(film.path.stem.encode()[-8:])])
-    unfinished = film.path.with_name(f".{film.path.name}")
-    stream = ffmpeg.input("pipe:", format="rawvideo", pix_fmt="rgb24", s=f"{SIDE}x{SIDE}", r=FPS).output(
-        str(unfinished),
-        pix_fmt="yuv420p",
-        f="mp4",
-        **{"c:v": "libx264", "preset": "ultrafast", "crf": 20, "g": 16, "threads": 1},
-    )
-    command = ffmpeg.compile(
-        stream.global_args("-hide_banner", "-loglevel", "error", "-y"), cmd=imageio_ffmpeg.get_ffmpeg_exe()
-    )
-    subprocess.run(command, input=b"".join(paint(film.scenes, rng)), check=True, capture_output=True)
-    unfinished.replace(film.path)
+    with replaced_file(film.path) as partial:
+        stream = ffmpeg.input("pipe:", format="rawvideo", pix_fmt="rgb24", s=f"{SIDE}x{SIDE}", r=FPS).output(
+            str(partial),
+            pix_fmt="yuv420p",
+            f="mp4",
+            **{"c:v": "libx264", "preset": "ultrafast", "crf": 20, "g": 16, "threads": 1},
+        )
+        command = ffmpeg.compile(
+            stream.global_args("-hide_banner", "-loglevel", "error", "-y"), cmd=imageio_ffmpeg.get_ffmpeg_exe()
+        )
+        subprocess.run(command, input=b"".join(paint(film.scenes, rng)), check=True, capture_output=True)

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from train.policy.frame_pixels import FramePixels
+from videozoomer.lake.atomic import replaced_file
 
 if TYPE_CHECKING:
     import torch
@@ -113,11 +113,8 @@ class FrameFeatures:
             return
         from safetensors.torch import save_file
 
-        path = self._path(frame_id)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{os.getpid()}-{path.name}")
-        save_file({"features": features, "grid": grid.contiguous()}, temporary)
-        temporary.replace(path)
+        with replaced_file(self._path(frame_id), sync=False) as partial:
+            save_file({"features": features, "grid": grid.contiguous()}, partial)
 
 
 def own_tower(model: PreTrainedModel, zero_stage: int) -> nn.Module:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from train.rl.rollout_groups import RolloutGroup, RolloutSampler
+from videozoomer.lake.atomic import replaced_file
 from videozoomer.protocol.evidence import best_iou, looks_hit, windows_of
 
 
@@ -54,10 +55,8 @@ def write_rows(path: Path, arena: RolloutSampler, played: Sequence[RolloutGroup]
     table = CATALOG["trajectories"].conform(rows)
     types = {"verdict": pl.String, "overview_budget": pl.Int64, "evidence_known": pl.Boolean}
     extra = pl.DataFrame(more, schema={name: types.get(name, pl.Float64) for name in EXTRA})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}")
-    table.hstack(extra).write_parquet(temporary)
-    temporary.replace(path)
+    with replaced_file(path) as partial:
+        table.hstack(extra).write_parquet(partial)
 
 
 EXTRA = (

@@ -32,6 +32,7 @@ from train.run.flops import TowerFlops
 from train.run.metrics_log import MetricsLog
 from train.run.phase_timer import PhaseTimer, peak_memory_mb
 from train.run.state import drop_state, resume, save_state, save_weights, stamp_of, weights_hash
+from videozoomer.lake.atomic import write_text
 from videozoomer.protocol import load_prompts
 from videozoomer.settings.model import Recipe
 from videozoomer.shards.read import ShardSet
@@ -216,7 +217,7 @@ def train(shards: ShardSet, checkpoint: str, out: Path, recipe: Recipe, process:
     }
     if process.is_main:
         summary["content_hash"] = weights_hash(out / "checkpoint")
-        (out / "summary.json").write_text(json.dumps(summary, indent=1) + "\n")
+        write_text(out / "summary.json", json.dumps(summary, indent=1) + "\n")
         drop_state(out)
     journal.close()
     summed([0.0], process)

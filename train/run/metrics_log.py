@@ -8,6 +8,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from videozoomer.lake.atomic import write_text
+
 SAY_EVERY_S = 5.0
 
 
@@ -28,7 +30,7 @@ class MetricsLog:
             if from_step and path.exists()
             else []
         )
-        path.write_text("".join(line + "\n" for line in kept))
+        write_text(path, "".join(line + "\n" for line in kept))
         self._file = path.open("a")
         if find_spec("tensorboard"):
             from torch.utils.tensorboard import SummaryWriter

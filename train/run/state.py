@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from train.policy.checkpoint import Policy, save_policy
 from train.run.deepspeed_engine import ProcessInfo, whole_state
+from videozoomer.lake.atomic import replaced_file, replaced_folder, write_text
 from videozoomer.shards.manifest import sha256_of
 
 if TYPE_CHECKING:
@@ -68,9 +69,8 @@ def keep_best(
             weights = {
                 name: value.detach().cpu() for name, value in engine.module.named_parameters() if value.requires_grad
             }
-        temporary = _best(out, step).with_suffix(".partial")
-        torch.save(weights, temporary)
-        temporary.replace(_best(out, step))
+        with replaced_file(_best(out, step)) as partial:
+            torch.save(weights, partial)
     dist.barrier()
 
 
@@ -100,8 +100,7 @@ def _folder(out: Path, stamp: str, process: ProcessInfo) -> Path:
     state = out / "state"
     if process.is_main and not _is_of(state, stamp):
         drop_state(out)
-        state.mkdir()
-        (state / "stamp").write_text(stamp)
+        write_text(state / "stamp", stamp)
     dist.barrier()
     return state
 
@@ -135,13 +134,8 @@ def save_weights(
         return
     if adapters:
         policy = replace(policy, model=engine.module.merge_and_unload())
-    temporary = target.with_name(f".{target.name}")
-    if temporary.exists():
-        shutil.rmtree(temporary)
-    save_policy(policy, temporary, weights)
-    if target.exists():
-        shutil.rmtree(target)
-    temporary.rename(target)
+    with replaced_folder(target) as partial:
+        save_policy(policy, partial, weights)
 
 
 def weights_hash(checkpoint: Path) -> str:

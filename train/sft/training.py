@@ -39,6 +39,7 @@ from train.run.state import bring_best, drop_state, keep_best, resume, save_stat
 from train.sft.held_out_loss import WATCHED_ROWS, held_out_loss
 from train.sft.packing import attend_within_trajectories, rows_of
 from train.sft.schedule import Order, check_sizes, learning_rate, parts, step_count
+from videozoomer.lake.atomic import write_text
 from videozoomer.settings.model import Recipe
 from videozoomer.settings.sft import SftSettings
 from videozoomer.shards.read import ShardSet
@@ -235,7 +236,7 @@ def train(shards: ShardSet, out: Path, recipe: Recipe, process: ProcessInfo) -> 
     }
     if process.is_main:
         summary["content_hash"] = weights_hash(out / "checkpoint")
-        (out / "summary.json").write_text(json.dumps(summary, indent=1) + "\n")
+        write_text(out / "summary.json", json.dumps(summary, indent=1) + "\n")
         drop_state(out)
     journal.say(
         f"loss {summary['loss_before']:.3f} before, {summary['loss_after']:.3f} at step {summary['kept_step']}, on {len(watched)} {watched_on} rows"

@@ -7,8 +7,6 @@ DuckDB runs in memory over it, so that no process ever holds a database lock tha
 from __future__ import annotations
 
 import hashlib
-import os
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +14,7 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
+from videozoomer.lake.atomic import replaced_file
 from videozoomer.lake.catalog import CATALOG
 from videozoomer.lake.schema import Table
 
@@ -93,16 +92,8 @@ class Lake:
 
 
 def _replace(target: Path, frame: pl.DataFrame) -> Path:
-    """Write beside the target, then rename over it: a reader sees the old file or the new one, never a part."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}")
-    try:
-        frame.write_parquet(temporary, compression="zstd", row_group_size=4096)
-        with temporary.open("rb") as handle:
-            os.fsync(handle.fileno())
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replaced_file(target) as partial:
+        frame.write_parquet(partial, compression="zstd", row_group_size=4096)
     return target
 
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from videozoomer.lake.atomic import write_text
 from videozoomer.lake.lake import ALL
 
 
@@ -38,14 +38,7 @@ class Stamps:
         return Stamp(**json.loads(path.read_text())) if path.exists() else None
 
     def write(self, asset: str, stamp: Stamp, partition: str = ALL) -> None:
-        path = self.file(asset, partition)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(".tmp")
-        with temporary.open("w") as handle:
-            json.dump(asdict(stamp), handle, indent=1, sort_keys=True)
-            handle.flush()
-            os.fsync(handle.fileno())
-        temporary.replace(path)
+        write_text(self.file(asset, partition), json.dumps(asdict(stamp), indent=1, sort_keys=True))
 
     def partitions(self, asset: str) -> list[str]:
         return sorted(path.stem for path in (self.root / asset).glob("*.json") if path.stem != ALL)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import yaml
 
+from videozoomer.lake.atomic import replaced_file
 from videozoomer.settings.loading import RecipeError, load_recipe
 
 
@@ -38,11 +39,9 @@ def add_source(path: Path, *, name: str, videos: str, questions: str, split: str
     entry = {"name": name, "videos": absolute(videos), "questions": absolute(questions), "split": split}
     block = yaml.safe_dump(entry, sort_keys=False, width=1000).splitlines()
     added = [f"{pad}{'- ' if i == 0 else '  '}{line}" for i, line in enumerate(block)]
-    candidate = path.with_name(f".{path.name}.new")
-    candidate.write_text("\n".join([*lines[:end], *added, *lines[end:]]) + "\n")
-    try:
-        load_recipe(candidate)
-    except RecipeError as error:
-        candidate.unlink()
-        raise RecipeError(str(error).replace(str(candidate), str(path))) from error
-    candidate.replace(path)
+    with replaced_file(path) as candidate:
+        candidate.write_text("\n".join([*lines[:end], *added, *lines[end:]]) + "\n")
+        try:
+            load_recipe(candidate)
+        except RecipeError as error:
+            raise RecipeError(str(error).replace(str(candidate), str(path))) from error

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
-import uuid
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,6 +11,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from videozoomer.lake.atomic import replaced_folder
 from videozoomer.shards.card import render_card
 from videozoomer.shards.manifest import FILE, Manifest, ShardError, ShardFile, sha256_of
 from videozoomer.shards.schema import FRAME_ROWS, ROWS, SPLITS, frame_ids
@@ -56,12 +55,7 @@ def write_dataset(
     if unknown := sorted(set(table["split"].unique()) - set(SPLITS[kind])):
         raise ShardError(f"{kind} rows have the splits {unknown}; allowed are {list(SPLITS[kind])}")
     wanted = {frame for row in table.iter_rows(named=True) for frame in frame_ids(kind, row)}
-    target.parent.mkdir(parents=True, exist_ok=True)
-    for leftover in target.parent.glob(f".{target.name}.*"):
-        shutil.rmtree(leftover)
-    folder = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}")
-    folder.mkdir()
-    try:
+    with replaced_folder(target) as folder:
         files = [*_write_rows(folder, table, SPLITS[kind], max_rows), *_write_frames(folder, frame_rows, wanted)]
         manifest = Manifest(
             kind=kind,
@@ -72,10 +66,6 @@ def write_dataset(
         )
         (folder / FILE).write_text(manifest.model_dump_json(indent=2) + "\n")
         (folder / "README.md").write_text(render_card(manifest))
-    except BaseException:
-        shutil.rmtree(folder)
-        raise
-    _replace(folder, target)
     return manifest
 
 
@@ -139,14 +129,3 @@ def _counts(table: pl.DataFrame, frames: int) -> dict[str, int]:
     for name in by:
         counts |= {f"{name}:{value}": rows for value, rows in sorted(Counter(table[name]).items())}
     return counts
-
-
-def _replace(folder: Path, target: Path) -> None:
-    """A folder cannot be renamed onto a full one, so the old one steps aside first; the next write sweeps it up."""
-    if target.exists():
-        aside = target.with_name(f".{target.name}.old-{uuid.uuid4().hex[:8]}")
-        target.rename(aside)
-        folder.rename(target)
-        shutil.rmtree(aside)
-    else:
-        folder.rename(target)

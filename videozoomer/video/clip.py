@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
+from videozoomer.lake.atomic import replaced_file
 from videozoomer.video.opening import DEMUXERS, local_path
 
 
@@ -29,9 +29,6 @@ def write_clip(uri: str, start_s: float, end_s: float, target: str | Path, max_w
     if source is None:
         raise ClipError(f"{uri} is not on this machine; copy it here first")
     target = Path(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    # FFmpeg tells the format by the last suffix.
-    partial = target.with_name(f".{target.stem}.{os.getpid()}.mp4")
     stream = ffmpeg.input(
         f"file:{source}",
         ss=f"{start_s:.6f}",
@@ -48,23 +45,27 @@ def write_clip(uri: str, start_s: float, end_s: float, target: str | Path, max_w
         "c:a": "aac",
         "b:a": "96k",
         "movflags": "+faststart",
+        # Named, because the suffix of the partial file does not say it.
+        "format": "mp4",
         "sn": None,
         "dn": None,
         "threads": 1,
     }
-    output = ffmpeg.output(stream, f"file:{partial}", **arguments).global_args(
-        "-nostdin", "-hide_banner", "-loglevel", "error"
-    )
     try:
-        ffmpeg.run(
-            output, cmd=imageio_ffmpeg.get_ffmpeg_exe(), overwrite_output=True, capture_stdout=True, capture_stderr=True
-        )
-        if partial.stat().st_size == 0:
-            raise ClipError(f"{uri} has nothing between {start_s:g} and {end_s:g} s")
-        partial.replace(target)
+        with replaced_file(target) as partial:
+            output = ffmpeg.output(stream, f"file:{partial}", **arguments).global_args(
+                "-nostdin", "-hide_banner", "-loglevel", "error"
+            )
+            ffmpeg.run(
+                output,
+                cmd=imageio_ffmpeg.get_ffmpeg_exe(),
+                overwrite_output=True,
+                capture_stdout=True,
+                capture_stderr=True,
+            )
+            if partial.stat().st_size == 0:
+                raise ClipError(f"{uri} has nothing between {start_s:g} and {end_s:g} s")
     except ffmpeg.Error as error:
         said = (error.stderr or b"").decode(errors="replace").strip().splitlines()
         raise ClipError(f"no clip of {uri}: {said[-1] if said else 'FFmpeg failed'}") from error
-    finally:
-        partial.unlink(missing_ok=True)
     return target

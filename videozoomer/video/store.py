@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import sqlite3
 import threading
 import zlib
@@ -21,6 +20,7 @@ from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
+from videozoomer.lake.atomic import commit, partial_path
 from videozoomer.video.clock import Clock
 from videozoomer.video.opening import local_path
 from videozoomer.video.picture import ENCODING, Encoded
@@ -70,10 +70,9 @@ class ZoomStoreWriter:
             StoreError: here and from the other methods, where the disk does not take it.
         """
         self.target = store_path(folder, uri)
-        self._partial = self.target.with_name(f".{self.target.name}.{os.getpid()}")
+        self._partial = partial_path(self.target)
         with _told_of(self.target):
             self.target.parent.mkdir(parents=True, exist_ok=True)
-            self._partial.unlink(missing_ok=True)
             self._database = sqlite3.connect(self._partial, isolation_level=None)
             # A store that breaks off is thrown away, so it needs no journal.
             self._database.executescript(f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; {_SCHEMA} BEGIN;")
@@ -111,9 +110,7 @@ class ZoomStoreWriter:
             self._database.execute("INSERT INTO times VALUES (?)", (zlib.compress(deltas.tobytes()),))
             self._database.execute("COMMIT")
             self._database.close()
-            with self._partial.open("rb") as handle:
-                os.fsync(handle.fileno())
-            self._partial.replace(self.target)
+            commit(self._partial, self.target)
         return self.target
 
     def abandon(self) -> None:
