@@ -23,6 +23,8 @@ def main() -> None:
     parser.add_argument("home", type=Path, help="home of a finished run")
     parser.add_argument("rule", type=Path, nargs="?", default=Path(__file__).with_name("own_rule.sql"))
     given = parser.parse_args()
+    if not (given.home / "tables" / "verdicts").is_dir():
+        parser.error(f"{given.home} holds no finished run; run `videozoomer run` first and give its home")
     lake, settings, rule = Lake(given.home / "tables"), FilterSettings(), read_rule(given.rule)
     before = run_rules(lake, settings).verdicts
     after = run_rules(lake, settings, in_order([*load_rules(), rule])).verdicts

@@ -6,7 +6,16 @@ from pathlib import Path
 
 from lake_fixture import write_lake
 
+from filters.rules import run_rules
+from videozoomer.lake import Lake
+from videozoomer.settings.model import FilterSettings
+
 SCRIPT = Path(__file__).resolve().parents[2] / "examples" / "own_rule.py"
+
+
+def home_of(folder: Path) -> Lake:
+    write_lake(folder).lake.root.rename(folder / "tables")
+    return Lake(folder / "tables")
 
 
 def tried(home: Path, *rule: str) -> str:
@@ -15,25 +24,30 @@ def tried(home: Path, *rule: str) -> str:
 
 
 def test_it_names_what_the_rule_would_drop(tmp_path):
-    lake = write_lake(tmp_path).lake
+    lake = home_of(tmp_path)
     files = sorted(path for path in tmp_path.rglob("*") if path.is_file())
     rule = tmp_path.parent / f"{tmp_path.name}-every_one.sql"
     rule.write_text(
         "-- level: trajectory\n-- order: 195\n-- drops: everything\n-- why: a test\n"
         "select trajectory_id as id, 'every_one' as reason from candidates where status <> 'failed'\n"
     )
-    verdicts = lake.read("verdicts")
+    verdicts = run_rules(lake, FilterSettings()).verdicts
     played, kept = verdicts.filter(verdicts["outcome"] != "failed").height, verdicts.filter(outcome="kept").height
     assert kept
     said = tried(tmp_path, str(rule))
-    assert f"names {played} of {verdicts.height} trajectories" in said
+    assert f"names {played} of {verdicts.height} trajectories; {kept} of them" in said
     assert sorted(path for path in tmp_path.rglob("*") if path.is_file()) == files
 
 
 def test_a_rule_without_a_head_is_refused_by_name(tmp_path):
-    write_lake(tmp_path)
+    home_of(tmp_path)
     rule = tmp_path / "bare.sql"
     rule.write_text("select 1")
     command = [sys.executable, str(SCRIPT), str(tmp_path), str(rule)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode and "bare.sql" in done.stderr
+
+
+def test_a_folder_without_a_run_is_named(tmp_path):
+    done = subprocess.run([sys.executable, str(SCRIPT), str(tmp_path / "nowhere")], capture_output=True, text=True)
+    assert done.returncode and "nowhere" in done.stderr
