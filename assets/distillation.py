@@ -51,7 +51,7 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
             context,
             workspace,
             "probes",
-            lambda items, playing: playing.all(
+            lambda items, runner: runner.play_all(
                 [
                     *probe_jobs(items, filters, temperature=teacher.temperature),
                     *overview_probe_jobs(items, from_overview, temperature=teacher.temperature),
@@ -70,13 +70,19 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
         "before the episode moves on, so a rerun replays what was answered for nothing.",
     )
     def exemplars(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
+        from distill.exemplars import play_exemplars
+
         chosen = workspace.recipe
         return play_stage(
             context,
             workspace,
             "exemplars",
-            lambda items, playing: playing.exemplars(
-                items, chosen.distill, chosen.teacher.temperature, rightness(workspace, partition_of(context))
+            lambda items, runner: play_exemplars(
+                items,
+                chosen.distill,
+                runner,
+                is_correct=rightness(workspace, partition_of(context)),
+                temperature=chosen.teacher.temperature,
             ),
             endpoint=chosen.teacher,
             split="train",
@@ -126,7 +132,7 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
             context,
             workspace,
             "reflections",
-            lambda items, playing: playing.all(jobs(items)),
+            lambda items, runner: runner.play_all(jobs(items)),
             endpoint=chosen.teacher,
             split="train",
             frames_from=[failed_stage],

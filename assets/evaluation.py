@@ -112,6 +112,7 @@ def _evaluate(
     store: "FrameStore",
     concurrency: int,
 ) -> dg.MaterializeResult:
+    from distill.rollouts import EpisodeRunner
     from eval.harness import evaluate
     from filters.grading import grade_rows
     from videozoomer.protocol.prompts import load_prompts
@@ -126,15 +127,17 @@ def _evaluate(
         result = evaluate(
             items,
             lake.read("questions").to_dicts(),
-            player,
-            readers.frames_at,
-            store,
-            protocol,
-            load_prompts(recipe.protocol.prompts),
+            EpisodeRunner(
+                player,
+                readers.frames_at,
+                store,
+                protocol,
+                load_prompts(recipe.protocol.prompts),
+                concurrency,
+                lambda row: advance(1),
+            ),
             settings=chosen,
             grade=grade_rows,
-            concurrency=concurrency,
-            on_done=lambda row: advance(1),
         )
     write_trajectories(workspace, stage, "all", result.trajectories, store)
     lake.write("grades", result.grades, f"{stage}.all")

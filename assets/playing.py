@@ -6,7 +6,6 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import dagster as dg
@@ -16,67 +15,14 @@ from assets.items import playable, put_frames, put_overview_frames
 from assets.workspace import Workspace, content_of, finish, partition_of, preview
 
 if TYPE_CHECKING:
-    from distill.items import EpisodeJob, QuestionItem
-    from distill.player import Player
+    from distill.items import QuestionItem
+    from distill.rollouts import EpisodeRunner
     from distill.storage.budget import Budget
     from distill.storage.frames import FrameStore
-    from distill.teachers import Teachers
-    from videozoomer.protocol import Prompts, Protocol
-    from videozoomer.settings.model import DistillSettings, Endpoint, Teacher
-    from videozoomer.video.reader import ReaderPool
+    from videozoomer.settings.model import Endpoint, Teacher
 
 
-@dataclass(frozen=True)
-class Playing:
-    """What is at hand while a stage plays; the assets say which episodes."""
-
-    player: Player | Teachers
-    readers: ReaderPool
-    store: FrameStore
-    protocol: Protocol
-    prompts: Prompts
-    concurrency: int
-    on_done: Callable[[dict], object]
-
-    def all(self, jobs: Iterable[EpisodeJob]) -> list[dict]:
-        from distill.rollouts import play_all
-
-        return play_all(
-            jobs,
-            self.player,
-            self.readers.frames_at,
-            self.store,
-            self.protocol,
-            self.prompts,
-            concurrency=self.concurrency,
-            on_done=self.on_done,
-        )
-
-    def exemplars(
-        self,
-        items: Sequence[QuestionItem],
-        settings: DistillSettings,
-        temperature: float,
-        is_correct: Callable[[dict], bool | None],
-    ) -> list[dict]:
-        from distill.exemplars import play_exemplars
-
-        return play_exemplars(
-            items,
-            settings,
-            self.player,
-            self.readers.frames_at,
-            self.store,
-            self.protocol,
-            self.prompts,
-            is_correct=is_correct,
-            temperature=temperature,
-            concurrency=self.concurrency,
-            on_done=self.on_done,
-        )
-
-
-Play = Callable[[Sequence["QuestionItem"], Playing], list[dict]]
+Play = Callable[[Sequence["QuestionItem"], "EpisodeRunner"], list[dict]]
 
 
 def stage_partition(stage: str, batch: str) -> str:
@@ -118,8 +64,9 @@ def play_stage(
     """
     from distill.client.chat import ChatPlayer
     from distill.client.errors import StepStopped
+    from distill.rollouts import EpisodeRunner
     from distill.storage.frames import FrameStore
-    from distill.teachers import Teachers
+    from distill.teachers import TeacherPool
     from videozoomer.protocol.prompts import load_prompts
     from videozoomer.video.reader import ReaderPool
 
@@ -141,9 +88,9 @@ def play_stage(
             for server in (endpoint, *(one.endpoint for one in more))
         ]
         shares = [1.0, *(one.share for one in more)]
-        playing = Playing(
-            Teachers(list(zip(players, shares, strict=True))) if more else players[0],
-            readers,
+        runner = EpisodeRunner(
+            TeacherPool(list(zip(players, shares, strict=True))) if more else players[0],
+            readers.frames_at,
             store,
             protocol,
             load_prompts(recipe.protocol.prompts),
@@ -151,7 +98,7 @@ def play_stage(
             lambda row: advance(1),
         )
         try:
-            rows = play(items, playing)
+            rows = play(items, runner)
         except StepStopped as error:
             raise dg.Failure(
                 f"{stage} of batch {batch} stopped: {error} What was answered is in the ledger and is not paid again."
@@ -255,7 +202,7 @@ def _judged(
         return grades
     from distill.client.chat import ChatPlayer
     from distill.client.errors import StepStopped
-    from distill.judge import judge_rows
+    from distill.judge import Judge
     from distill.storage.frames import FrameStore
     from videozoomer.protocol.prompts import load_prompts
 
@@ -267,14 +214,8 @@ def _judged(
     ):
         judge = ChatPlayer(endpoint, ledger, store, budget=budget, purpose="judge")
         try:
-            judged = judge_rows(
-                grades,
-                rows,
-                questions,
-                judge,
-                load_prompts(workspace.recipe.protocol.prompts),
-                concurrency=endpoint.concurrency,
-            )
+            prompts = load_prompts(workspace.recipe.protocol.prompts)
+            judged = Judge(judge, prompts, endpoint.concurrency).decide_unknown(grades, rows, questions)
         except StepStopped as error:
             raise dg.Failure(
                 f"judging {stage} of batch {batch} stopped: {error} What was answered is in the ledger and is not paid again."

@@ -81,7 +81,7 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
                 context,
                 workspace,
                 "student_rollouts",
-                lambda items, playing: playing.all(
+                lambda items, runner: runner.play_all(
                     replace(job, kind="student")
                     for job in exemplar_jobs(items, sampling, temperature=chosen.temperature)
                 ),

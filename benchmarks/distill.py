@@ -36,7 +36,7 @@ from PIL import Image
 from distill.client.chat import ChatPlayer
 from distill.client.errors import BudgetSpent
 from distill.items import EpisodeJob, QuestionItem
-from distill.rollouts import play_all, play_each
+from distill.rollouts import EpisodeRunner
 from distill.storage.budget import Budget
 from distill.storage.frames import FrameStore
 from distill.storage.ledger import Ledger, read_entries
@@ -243,8 +243,8 @@ def _ours(
         )
 
         def play() -> int:
-            rows = play_all(
-                world.jobs(episodes), player, world.frames_at, store, PROTOCOL, PROMPTS, concurrency=at_once
+            rows = EpisodeRunner(player, world.frames_at, store, PROTOCOL, PROMPTS, at_once).play_all(
+                world.jobs(episodes)
             )
             return sum(row["status"] == "answered" for row in rows)
 
@@ -305,8 +305,8 @@ def memory_run(count: int, overview: int = 64, a_video: int = 5) -> None:
         ):
             world = World(store, videos=max(1, count // a_video), overview=overview, remember=False)
             player = ChatPlayer(Endpoint(base_url=url, identity="bench", concurrency=64), ledger, store)
-            async for _, row in play_each(
-                world.jobs(count), player, world.frames_at, store, PROTOCOL, PROMPTS, concurrency=64
+            async for _, row in EpisodeRunner(player, world.frames_at, store, PROTOCOL, PROMPTS, 64).play_each(
+                world.jobs(count)
             ):
                 rows.write(json.dumps(row))
                 done += row["status"] == "answered"
@@ -369,7 +369,7 @@ def kill_run(home: Path, url: str, episodes: int, at_once: int) -> None:
     with FrameStore(home / "frames.sqlite") as store, Ledger(home / "ledger.sqlite") as ledger:
         world = World(store, videos=4, overview=8)
         player = ChatPlayer(Endpoint(base_url=url, identity="bench", concurrency=at_once), ledger, store)
-        rows = play_all(world.jobs(episodes), player, world.frames_at, store, PROTOCOL, PROMPTS, concurrency=at_once)
+        rows = EpisodeRunner(player, world.frames_at, store, PROTOCOL, PROMPTS, at_once).play_all(world.jobs(episodes))
         lake = Lake(home / "tables")
         shown = sorted(
             {
@@ -393,8 +393,8 @@ def storm(episodes: int = 300, at_once: int = 32) -> None:
             player = ChatPlayer(
                 Endpoint(base_url=url, identity="bench", concurrency=at_once, timeout_s=1.5), ledger, store
             )
-            rows = play_all(
-                world.jobs(episodes), player, world.frames_at, store, PROTOCOL, PROMPTS, concurrency=at_once
+            rows = EpisodeRunner(player, world.frames_at, store, PROTOCOL, PROMPTS, at_once).play_all(
+                world.jobs(episodes)
             )
         counted, server = Counter(entry.outcome for entry in read_entries(f"{folder}/l.sqlite")), stats(url)
     say(f"calls by outcome in the ledger: {dict(counted)}; the server counted {server['calls']}")
@@ -431,8 +431,8 @@ def cap(episodes: int = 200, at_once: int = 32) -> None:
             with Ledger(f"{folder}/{name}.sqlite") as ledger, Budget(f"{folder}/{name}.budget", cap_usd) as budget:
                 player, answered = ChatPlayer(chosen, ledger, store, budget=budget), 0
                 try:
-                    rows = play_all(
-                        world.jobs(episodes), player, world.frames_at, store, PROTOCOL, PROMPTS, concurrency=at_once
+                    rows = EpisodeRunner(player, world.frames_at, store, PROTOCOL, PROMPTS, at_once).play_all(
+                        world.jobs(episodes)
                     )
                     answered = sum(row["status"] == "answered" for row in rows)
                 except BudgetSpent as error:

@@ -1,4 +1,5 @@
-"""A judge for open answers that rules cannot decide: a model compares two answers. What it cannot say is `unknown`."""
+"""A judge for open answers that rules cannot decide: a model compares two answers. A reply without a clear verdict is
+`unknown`."""
 
 from __future__ import annotations
 
@@ -16,17 +17,17 @@ from distill.storage.threads import run_blocking
 from videozoomer.protocol import Message, Prompts, Text
 
 Verdict = Literal["correct", "wrong", "unknown"]
-_NAME = "judge:"
+_GRADER = "judge:"
 _WORD = re.compile(r"\b(yes|no)\b", re.I)
 _THOUGHT = re.compile(r"<think>.*?(</think>|$)", re.S)
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Two answers to hold against each other."""
+    """An answer to compare with the expected one."""
 
     name: str
-    """Whatever the caller knows it by."""
+    """The caller's id for it."""
     question: str
     expected: str
     given: str
@@ -37,15 +38,109 @@ class Judgement:
     name: str
     verdict: Verdict
     grader: str
-    """Judge, model and version of the prompt."""
+    """Judge, model and prompt version."""
     detail: str
     """What the judge wrote, or why there is no verdict."""
 
 
+@dataclass(frozen=True)
+class Judge:
+    """Asks a player for verdicts; a `ChatPlayer` with `purpose="judge"` records the calls as the judge's."""
+
+    player: Player
+    prompts: Prompts
+    concurrency: int = 16
+    """Maximum concurrent calls."""
+    on_done: Callable[[Judgement], object] | None = None
+    """Called with each judgement, on the event loop's thread: keep it short."""
+
+    def decide(self, cases: Iterable[Case]) -> list[Judgement]:
+        """A judgement for each case, in order.
+
+        Raises:
+            StepStopped: the judge does not respond or the budget is spent. No answer becomes wrong for that; run again later.
+        """
+        cases = list(cases)
+        if isinstance(self.player, AsksAhead) and self.player.endpoint.batch:
+            self.player.ask_ahead(judge_calls(cases, self.prompts))
+
+        async def collect() -> list[Judgement]:
+            free = asyncio.Semaphore(self.concurrency)
+            try:
+                if isinstance(self.player, Session):
+                    await self.player.start()
+                return list(await asyncio.gather(*(self._decide(case, free) for case in cases)))
+            finally:
+                if isinstance(self.player, Session):
+                    await self.player.finish()
+
+        return run_blocking(collect)
+
+    def decide_unknown(
+        self, grade_rows: Sequence[dict], trajectory_rows: Iterable[dict], question_rows: Iterable[dict]
+    ) -> list[dict]:
+        """The rows of table `grades`; answers that the rules left `unknown` get the judge's verdict."""
+        trajectories = {row["trajectory_id"]: row for row in trajectory_rows}
+        questions = {row["question_id"]: row for row in question_rows}
+        cases = [
+            case_of(trajectories[row["trajectory_id"]], questions[row["question_id"]])
+            for row in grade_rows
+            if row["verdict"] == "unknown" and trajectories[row["trajectory_id"]]["answer"]
+        ]
+        judged = {one.name: one for one in self.decide(cases)}
+        return [
+            row
+            if (found := judged.get(row["trajectory_id"])) is None
+            else row | {"verdict": found.verdict, "grader": found.grader, "detail": found.detail}
+            for row in grade_rows
+        ]
+
+    def compare_with_rules(
+        self,
+        grade_rows: Iterable[dict],
+        trajectory_rows: Iterable[dict],
+        question_rows: Iterable[dict],
+        *,
+        limit: int = 200,
+    ) -> list[tuple[str, str]]:
+        """Pairs of verdicts, rule and judge, on at most `limit` answers that rules decided: the first by id, so the same
+        each time. Raises like `decide`."""
+        trajectories = {row["trajectory_id"]: row for row in trajectory_rows}
+        questions = {row["question_id"]: row for row in question_rows}
+        decided = sorted(
+            (
+                row
+                for row in grade_rows
+                if not row["grader"].startswith(_GRADER) and trajectories[row["trajectory_id"]]["answer"]
+            ),
+            key=lambda row: row["trajectory_id"],
+        )[:limit]
+        cases = [case_of(trajectories[row["trajectory_id"]], questions[row["question_id"]]) for row in decided]
+        return [(row["verdict"], one.verdict) for row, one in zip(decided, self.decide(cases), strict=True)]
+
+    async def _decide(self, case: Case, free: asyncio.Semaphore) -> Judgement:
+        async with free:
+            verdict: Verdict
+            try:
+                reply = await self.player.reply(judge_messages(case, self.prompts), sample=0, temperature=0.0)
+            except CallFailed as error:
+                verdict, detail = "unknown", f"no verdict: {error}"
+            else:
+                verdict, detail = read_verdict(reply.text), reply.text.strip()[:200]
+        # The player's name may be known only after its first call.
+        grader = f"{_GRADER}{self.player.name}:{self.prompts.version}"
+        judged = Judgement(case.name, verdict, grader, detail)
+        if self.on_done is not None:
+            self.on_done(judged)
+        return judged
+
+
 def read_verdict(text: str) -> Verdict:
-    """The judge's one word; `unknown` where it wrote neither, or both."""
+    """The judge's one word; `unknown` if it wrote neither, or both."""
     words = {word.lower() for word in _WORD.findall(_THOUGHT.sub("", text))}
-    return {frozenset({"yes"}): "correct", frozenset({"no"}): "wrong"}.get(frozenset(words), "unknown")
+    if words == {"yes"}:
+        return "correct"
+    return "wrong" if words == {"no"} else "unknown"
 
 
 def judge_messages(case: Case, prompts: Prompts) -> tuple[Message, ...]:
@@ -58,106 +153,6 @@ def judge_calls(cases: Iterable[Case], prompts: Prompts) -> Iterator[Call]:
         yield Call(judge_messages(case, prompts), 0, 0.0)
 
 
-def judge_cases(
-    cases: Iterable[Case],
-    player: Player,
-    prompts: Prompts,
-    *,
-    concurrency: int = 16,
-    on_done: Callable[[Judgement], object] | None = None,
-) -> list[Judgement]:
-    """Ask the judge about each case, in order; a `ChatPlayer` with `purpose="judge"` journals the calls as its own.
-
-    Raises:
-        StepStopped: the judge is away or the cap is reached; nothing is taken for wrong in its absence. Run again later.
-    """
-    cases = list(cases)
-    if isinstance(player, AsksAhead) and player.endpoint.batch:
-        player.ask_ahead(judge_calls(cases, prompts))
-
-    async def ask(case: Case, places: asyncio.Semaphore) -> Judgement:
-        async with places:
-            try:
-                reply = await player.reply(judge_messages(case, prompts), sample=0, temperature=0.0)
-            except CallFailed as error:
-                judged = Judgement(case.name, "unknown", _grader(player, prompts), f"no verdict: {error}")
-            else:
-                judged = Judgement(
-                    case.name, read_verdict(reply.text), _grader(player, prompts), reply.text.strip()[:200]
-                )
-        if on_done is not None:
-            on_done(judged)
-        return judged
-
-    async def collect() -> list[Judgement]:
-        places = asyncio.Semaphore(concurrency)
-        try:
-            if isinstance(player, Session):
-                await player.start()
-            return list(await asyncio.gather(*(ask(case, places) for case in cases)))
-        finally:
-            if isinstance(player, Session):
-                await player.finish()
-
-    return run_blocking(collect)
-
-
-def judge_rows(
-    grade_rows: Sequence[dict],
-    trajectory_rows: Iterable[dict],
-    question_rows: Iterable[dict],
-    player: Player,
-    prompts: Prompts,
-    *,
-    concurrency: int = 16,
-) -> list[dict]:
-    """Rows of table `grades`, in which answers that the rules left `unknown` have the judge's verdict."""
-    trajectories = {row["trajectory_id"]: row for row in trajectory_rows}
-    questions = {row["question_id"]: row for row in question_rows}
-    cases = [
-        case_of(trajectories[row["trajectory_id"]], questions[row["question_id"]])
-        for row in grade_rows
-        if row["verdict"] == "unknown" and trajectories[row["trajectory_id"]]["answer"]
-    ]
-    judged = {one.name: one for one in judge_cases(cases, player, prompts, concurrency=concurrency)}
-    return [
-        row
-        if (found := judged.get(row["trajectory_id"])) is None
-        else row | {"verdict": found.verdict, "grader": found.grader, "detail": found.detail}
-        for row in grade_rows
-    ]
-
-
-def compare_with_rules(
-    grade_rows: Iterable[dict],
-    trajectory_rows: Iterable[dict],
-    question_rows: Iterable[dict],
-    player: Player,
-    prompts: Prompts,
-    *,
-    most: int = 200,
-    concurrency: int = 16,
-) -> list[tuple[str, str]]:
-    """Pairs of verdicts, rule and judge, on at most `most` answers that rules decided; drawn by id, the same each time.
-
-    Raises:
-        StepStopped: like `judge_cases`.
-    """
-    trajectories = {row["trajectory_id"]: row for row in trajectory_rows}
-    questions = {row["question_id"]: row for row in question_rows}
-    decided = sorted(
-        (
-            row
-            for row in grade_rows
-            if not row["grader"].startswith(_NAME) and trajectories[row["trajectory_id"]]["answer"]
-        ),
-        key=lambda row: row["trajectory_id"],
-    )[:most]
-    cases = [case_of(trajectories[row["trajectory_id"]], questions[row["question_id"]]) for row in decided]
-    judged = judge_cases(cases, player, prompts, concurrency=concurrency)
-    return [(row["verdict"], one.verdict) for row, one in zip(decided, judged, strict=True)]
-
-
 def case_of(trajectory: dict, question: dict) -> Case:
     options = "".join(
         f"\n{letter}. {option}"
@@ -167,16 +162,12 @@ def case_of(trajectory: dict, question: dict) -> Case:
 
 
 def agreement(pairs: Iterable[tuple[str, str]]) -> list[dict]:
-    """How often rule and judge say what: rows of `rule`, `judge`, `answers` from pairs of verdicts on the same answers."""
+    """Counts of each pair of verdicts on the same answers: rows of `rule`, `judge`, `answers`."""
     counted = Counter(pairs)
     return [{"rule": rule, "judge": judge, "answers": count} for (rule, judge), count in sorted(counted.items())]
 
 
 def agreement_rate(pairs: Iterable[tuple[str, str]]) -> float | None:
-    """Share of the answers that both decided on which they agree; None where both decided none."""
+    """Share of answers with the same verdict among those that both decided; None if they decided none in common."""
     both = [(rule, judge) for rule, judge in pairs if "unknown" not in (rule, judge)]
     return sum(rule == judge for rule, judge in both) / len(both) if both else None
-
-
-def _grader(player: Player, prompts: Prompts) -> str:
-    return f"{_NAME}{player.name}:{prompts.version}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from distill.client.calls import Call, Reply
@@ -37,6 +38,20 @@ class PlayerPool(Protocol):
     def for_job(self, job: EpisodeJob) -> Player:
         """Who plays this job; the same player in every run."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class SinglePlayer:
+    """A pool of one."""
+
+    player: Player
+
+    @property
+    def players(self) -> Sequence[Player]:
+        return (self.player,)
+
+    def for_job(self, job: EpisodeJob) -> Player:
+        return self.player
 
 
 @runtime_checkable

@@ -10,7 +10,7 @@ import dataclasses
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from eval.conditions import CONDITIONS, Condition
 from eval.metrics import summarise
@@ -18,9 +18,7 @@ from filters.grading import grade_rows
 
 if TYPE_CHECKING:
     from distill.items import EpisodeJob, QuestionItem
-    from distill.player import Player
-    from distill.storage.frames import FrameStore
-    from videozoomer.protocol import Prompts, Protocol
+    from distill.rollouts import EpisodeRunner
     from videozoomer.settings.model import EvalSettings
 
 
@@ -74,28 +72,20 @@ def evaluation_jobs(
 def evaluate(
     items: Sequence[QuestionItem],
     question_rows: Sequence[dict],
-    player: Player,
-    frames_at: Callable[[str, Sequence[float]], list],
-    store: FrameStore,
-    protocol: Protocol,
-    prompts: Prompts,
+    runner: EpisodeRunner,
     *,
     settings: EvalSettings,
     grade: Callable[[Iterable[dict], Iterable[dict]], list[dict]] = grade_rows,
-    concurrency: int = 8,
-    on_done: Callable[[dict], Any] | None = None,
 ) -> Evaluated:
     """Play every question in every condition that the recipe lists, grade the answers and compute the metrics.
 
     The items carry no right answer. `question_rows` (rows of table `questions`) do, and only grading reads them.
     `on_done` receives each finished trajectory row.
     """
-    from distill.rollouts import play_all
-
-    jobs = list(
-        evaluation_jobs(items, settings.settings, max_zooms=protocol.max_zooms, temperature=settings.temperature)
+    max_zooms = runner.protocol.max_zooms
+    rows = runner.play_all(
+        evaluation_jobs(items, settings.settings, max_zooms=max_zooms, temperature=settings.temperature)
     )
-    rows = play_all(jobs, player, frames_at, store, protocol, prompts, concurrency=concurrency, on_done=on_done)
     grades = grade(rows, question_rows)
     return Evaluated(
         rows, grades, summarise(rows, grades, question_rows, resamples=settings.bootstrap, seed=settings.seed)

@@ -273,8 +273,8 @@ def agreement(
     from assets.workspace import Workspace
     from distill.client.chat import ChatPlayer
     from distill.client.errors import StepStopped
+    from distill.judge import Judge, agreement_rate
     from distill.judge import agreement as count
-    from distill.judge import agreement_rate, compare_with_rules
     from distill.storage.frames import FrameStore
     from videozoomer.protocol import load_prompts
     from videozoomer.settings import RecipeError, load_recipe
@@ -295,14 +295,9 @@ def agreement(
     ):
         judge = ChatPlayer(endpoint, ledger, store, budget=budget, purpose="judge")
         try:
-            pairs = compare_with_rules(
-                grades,
-                trajectories,
-                questions,
-                judge,
-                load_prompts(workspace.recipe.protocol.prompts),
-                most=most,
-                concurrency=endpoint.concurrency,
+            prompts = load_prompts(workspace.recipe.protocol.prompts)
+            pairs = Judge(judge, prompts, endpoint.concurrency).compare_with_rules(
+                grades, trajectories, questions, limit=most
             )
         except StepStopped as error:
             raise _stop(error) from error

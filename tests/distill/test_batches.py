@@ -7,9 +7,10 @@ from distill_world import frames_at, make_items
 from distill.client.batch_api import answer_in_batches
 from distill.client.chat import ChatPlayer
 from distill.client.errors import EndpointDown
+from distill.episodes import first_turns
 from distill.exemplars import exemplar_jobs, play_exemplars
-from distill.judge import Case, judge_calls, judge_cases
-from distill.rollouts import first_turns, play_all
+from distill.judge import Case, Judge, judge_calls
+from distill.rollouts import EpisodeRunner
 from distill.storage.budget import Budget
 from distill.storage.frames import FrameStore
 from distill.storage.ledger import Ledger, read_entries
@@ -46,10 +47,12 @@ def test_first_turns_are_answered_by_batches_and_replayed(store, tmp_path):
         assert server.counts["batches"] == server.counts["files"] == 3
         with Ledger(tmp_path / "l.sqlite") as ledger:
             player = ChatPlayer(endpoint(server), ledger, store)
-            rows = play_all(jobs, player, frames_at, store, PROTOCOL, PROMPTS)
+            rows = EpisodeRunner(player, frames_at, store, PROTOCOL, PROMPTS).play_all(jobs)
             calls = player.statistics()
         with Ledger(tmp_path / "live.sqlite") as ledger:
-            live = play_all(jobs, ChatPlayer(endpoint(server), ledger, store), frames_at, store, PROTOCOL, PROMPTS)
+            live = EpisodeRunner(
+                ChatPlayer(endpoint(server), ledger, store), frames_at, store, PROTOCOL, PROMPTS
+            ).play_all(jobs)
     assert calls["replayed"] == 10 and calls["made"] == 10
     full = (1000 * 2 + 50 * 10) / 1e6
     assert {row["cost_usd"] for row in rows} == {rows[0]["cost_usd"]} and rows[0]["cost_usd"] == pytest.approx(
@@ -103,7 +106,7 @@ def test_judges_go_by_batches_too(store, tmp_path):
             answer_in_batches(judge_calls(cases, PROMPTS), chosen, ledger, store, purpose="judge", poll_s=0.01).answered
             == 3
         )
-        judged = judge_cases(cases, ChatPlayer(chosen, ledger, store, purpose="judge"), PROMPTS)
+        judged = Judge(ChatPlayer(chosen, ledger, store, purpose="judge"), PROMPTS).decide(cases)
         assert len(judged) == 3 and server.counts["calls"] == 3
 
 
@@ -124,9 +127,10 @@ def test_a_recipe_that_says_so_plays_first_turns_by_batch(store, tmp_path, enoug
     with BatchServer() as server, Ledger(tmp_path / "l.sqlite") as ledger:
         chosen = endpoint(server).model_copy(update={"batch": True})
         player = ChatPlayer(chosen, ledger, store)
-        rows = play_exemplars(items, settings, player, frames_at, store, PROTOCOL, PROMPTS, is_correct=lambda row: True)
+        runner = EpisodeRunner(player, frames_at, store, PROTOCOL, PROMPTS)
+        rows = play_exemplars(items, settings, runner, is_correct=lambda row: True)
         assert len(rows) == (3 if enough else 6) and server.counts["batches"] == 1
         assert player.statistics()["replayed"] == len(rows) == player.statistics()["made"]
         judge = ChatPlayer(chosen, ledger, store, purpose="judge")
-        judge_cases([Case("c", "q", "a", "b")], judge, PROMPTS)
+        Judge(judge, PROMPTS).decide([Case("c", "q", "a", "b")])
         assert judge.statistics()["made"] == 0 and server.counts["batches"] == 2

@@ -13,7 +13,7 @@ from distill.client.chat import ChatPlayer
 from distill.client.errors import EndpointDown
 from distill.estimate import Assumed, estimate_run
 from distill.exemplars import exemplar_jobs
-from distill.rollouts import play_all
+from distill.rollouts import EpisodeRunner
 from distill.storage.frames import FrameStore
 from distill.storage.ledger import Ledger, read_entries
 from pipelines.cli_ledger import app
@@ -104,7 +104,9 @@ def test_what_is_refused_is_left_out_of_the_run(tmp_path):
         can = find_capabilities(chosen, ledger)
         assert (can.seed, can.stop) == (False, False)
         jobs = exemplar_jobs(make_items(store, 2), DistillSettings(samples=1))
-        rows = play_all(jobs, ChatPlayer(chosen, ledger, store), frames_at, store, Protocol(), load_prompts("v1"))
+        rows = EpisodeRunner(
+            ChatPlayer(chosen, ledger, store), frames_at, store, Protocol(), load_prompts("v1")
+        ).play_all(jobs)
         assert all(row["well_formed"] for row in rows)
     assert {entry.outcome for entry in read_entries(tmp_path / "l.sqlite")} == {"ok"}
 
@@ -115,7 +117,7 @@ def test_an_episode_with_too_many_frames_is_told_before_it_is_sent(tmp_path):
         told = []
         for limit in (4, 8):
             player = ChatPlayer(Endpoint(base_url=server.url, identity="test", max_images=limit), ledger, store)
-            rows = play_all(jobs, player, frames_at, store, Protocol(), load_prompts("v1"))
+            rows = EpisodeRunner(player, frames_at, store, Protocol(), load_prompts("v1")).play_all(jobs)
             told.append(([row["failure"] for row in rows], [len(row["turns"]) for row in rows], server.counts["calls"]))
         # An overview of four frames fits into four, the zoom after it does not; what was answered is not asked again.
         assert told == [(["too_large"] * 2, [1, 1], 2), ([None] * 2, [2, 2], 4)]
@@ -132,7 +134,9 @@ def test_a_model_without_eyes_is_not_asked(tmp_path):
         chosen = Endpoint(base_url=server.url, identity="test", model="m")
         find_capabilities(chosen, ledger)
         with pytest.raises(EndpointDown, match="takes no images"):
-            play_all([], ChatPlayer(chosen, ledger, store), frames_at, store, Protocol(), load_prompts("v1"))
+            EpisodeRunner(ChatPlayer(chosen, ledger, store), frames_at, store, Protocol(), load_prompts("v1")).play_all(
+                []
+            )
 
 
 def test_a_server_that_refuses_everything_says_so(tmp_path):
@@ -163,7 +167,8 @@ def test_an_estimate_holds_what_a_run_spends(tmp_path):
     assert all(0 < stage.cost_usd <= stage.most_cost_usd for stage in stages.values())
     with ChatServer() as server, FrameStore(tmp_path / "f.sqlite") as store, Ledger(tmp_path / "l.sqlite") as ledger:
         player = ChatPlayer(chosen.teacher.model_copy(update={"base_url": server.url}), ledger, store)
-        play_all(exemplar_jobs(make_items(store, 10), chosen.distill), player, frames_at, store, Protocol(), prompts)
+        jobs = exemplar_jobs(make_items(store, 10), chosen.distill)
+        EpisodeRunner(player, frames_at, store, Protocol(), prompts).play_all(jobs)
         assert player.statistics()["made"] == stages["exemplars"].calls
         assert player.statistics()["paid_usd"] <= stages["exemplars"].most_cost_usd
 

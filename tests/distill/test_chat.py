@@ -17,7 +17,7 @@ from distill.client.encoding import ImageCache
 from distill.client.errors import CallFailed, EndpointDown, StepStopped
 from distill.exemplars import exemplar_jobs
 from distill.items import EpisodeJob
-from distill.rollouts import play_all
+from distill.rollouts import EpisodeRunner
 from distill.storage.frames import FrameStore
 from distill.storage.ledger import Ledger, read_entries
 from videozoomer.lake.catalog import CATALOG
@@ -41,7 +41,7 @@ def endpoint(server, **fields):
 def run(server, store, path, jobs, **fields):
     with Ledger(path) as ledger:
         player = ChatPlayer(endpoint(server, **fields), ledger, store)
-        rows = play_all(jobs, player, frames_at, store, PROTOCOL, PROMPTS, concurrency=8)
+        rows = EpisodeRunner(player, frames_at, store, PROTOCOL, PROMPTS, concurrency=8).play_all(jobs)
         return rows, player.statistics()
 
 
@@ -183,7 +183,9 @@ def test_a_dead_endpoint_stops_the_step_with_a_sentence(store, tmp_path):
     with ChatServer() as server:
         gone = endpoint(server, model="rule-player", dead_after_s=0.5)
     with Ledger(tmp_path / "l.sqlite") as ledger, pytest.raises(EndpointDown, match=r"no answer for .* start it"):
-        play_all(jobs, ChatPlayer(gone, ledger, store), frames_at, store, PROTOCOL, PROMPTS, concurrency=8)
+        EpisodeRunner(ChatPlayer(gone, ledger, store), frames_at, store, PROTOCOL, PROMPTS, concurrency=8).play_all(
+            jobs
+        )
 
 
 @pytest.mark.parametrize(("status", "match"), [("401", "refuses the key"), ("404", "no such model")])

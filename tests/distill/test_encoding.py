@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from distill.client.encoding import ImageCache, encode_request
 from distill.client.remote_model import RemoteModel
 from distill.client.replies import clean_text, close_zoom, read_completion, read_refusal
+from distill.episodes import begin
 from distill.items import EpisodeJob
-from distill.rollouts import begin
 from distill.storage import keys
 from distill.storage.frames import FrameMissing, FrameStore, read_key
 from distill.storage.ledger import Ledger

@@ -9,9 +9,9 @@ from distill_world import frames_at, make_items
 from distill.client.calls import Reply
 from distill.exemplars import exemplar_jobs, play_exemplars
 from distill.probes import overview_probe_jobs
-from distill.rollouts import play_all
+from distill.rollouts import EpisodeRunner
 from distill.storage.frames import FrameStore
-from distill.teachers import Teachers
+from distill.teachers import TeacherPool
 from videozoomer.protocol import Protocol, load_prompts
 from videozoomer.settings.model import DistillSettings
 
@@ -43,9 +43,8 @@ def store(tmp_path):
 
 
 def exemplars(items, settings, player, store, **kw):
-    return play_exemplars(
-        items, settings, player, frames_at, store, PROTOCOL, PROMPTS, is_correct=lambda row: row["answer"] == "A", **kw
-    )
+    runner = EpisodeRunner(player, frames_at, store, PROTOCOL, PROMPTS, **kw)
+    return play_exemplars(items, settings, runner, is_correct=lambda row: row["answer"] == "A")
 
 
 def test_a_question_is_asked_until_enough_are_right(store):
@@ -66,16 +65,9 @@ def test_without_a_limit_all_are_asked(store):
 
 
 def test_what_cannot_be_judged_is_not_enough(store):
-    rows = play_exemplars(
-        make_items(store, 1),
-        DistillSettings(samples=3, enough_correct=1),
-        Fixed(),
-        frames_at,
-        store,
-        PROTOCOL,
-        PROMPTS,
-        is_correct=lambda row: None,
-    )
+    runner = EpisodeRunner(Fixed(), frames_at, store, PROTOCOL, PROMPTS)
+    settings = DistillSettings(samples=3, enough_correct=1)
+    rows = play_exemplars(make_items(store, 1), settings, runner, is_correct=lambda row: None)
     assert len(rows) == 3
 
 
@@ -95,17 +87,17 @@ def test_teachers_share_the_samples(store):
     items = make_items(store, 100)
     one, two = Fixed("one"), Fixed("two")
     jobs = list(exemplar_jobs(items, DistillSettings(samples=4)))
-    rows = play_all(jobs, Teachers([(one, 1), (two, 3)]), frames_at, store, PROTOCOL, PROMPTS)
+    rows = EpisodeRunner(TeacherPool([(one, 1), (two, 3)]), frames_at, store, PROTOCOL, PROMPTS).play_all(jobs)
     played = Counter(row["player"] for row in rows)
     assert played["two"] / len(rows) == pytest.approx(0.75, abs=0.06) and played.total() == 400
-    again = play_all(jobs, Teachers([(one, 1), (two, 3)]), frames_at, store, PROTOCOL, PROMPTS)
+    again = EpisodeRunner(TeacherPool([(one, 1), (two, 3)]), frames_at, store, PROTOCOL, PROMPTS).play_all(jobs)
     assert [row["trajectory_id"] for row in again] == [row["trajectory_id"] for row in rows]
     assert one.started == one.finished == two.started == 2
     with pytest.raises(ValueError, match="share above 0"):
-        Teachers([(one, 0)])
+        TeacherPool([(one, 0)])
 
 
 def test_overview_probes_see_the_overview_and_cannot_zoom(store):
     item = make_items(store, 1)[0]
-    (row,) = play_all(overview_probe_jobs([item], 1), Fixed(), frames_at, store, PROTOCOL, PROMPTS)
+    (row,) = EpisodeRunner(Fixed(), frames_at, store, PROTOCOL, PROMPTS).play_all(overview_probe_jobs([item], 1))
     assert (row["kind"], row["max_zooms"], row["frames_shown"]) == ("probe", 0, 4)

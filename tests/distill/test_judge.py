@@ -7,7 +7,7 @@ from chat_server import ChatServer
 
 from distill.client.chat import ChatPlayer
 from distill.client.errors import EndpointDown
-from distill.judge import Case, agreement, agreement_rate, compare_with_rules, judge_cases, judge_rows, read_verdict
+from distill.judge import Case, Judge, agreement, agreement_rate, read_verdict
 from distill.storage.frames import FrameStore
 from distill.storage.ledger import Ledger, read_entries
 from videozoomer.protocol import load_prompts
@@ -63,8 +63,8 @@ def test_cases_are_judged_and_journalled_as_the_judges(made, tmp_path):
     with ChatServer(
         behave=lambda number, body: next((says(word) for part, word in words.items() if part in body), "cut")
     ) as server:
-        judged = judge_cases(cases, made(server), PROMPTS)
-        again = judge_cases(cases, made(server), PROMPTS)
+        judged = Judge(made(server), PROMPTS).decide(cases)
+        again = Judge(made(server), PROMPTS).decide(cases)
         assert server.counts["calls"] == 6
     assert [one.verdict for one in judged] == [
         "correct",
@@ -80,7 +80,7 @@ def test_cases_are_judged_and_journalled_as_the_judges(made, tmp_path):
 
 def test_a_judge_that_is_away_makes_nothing_wrong(made):
     with ChatServer(behave=lambda number, body: "401") as server, pytest.raises(EndpointDown):
-        judge_cases([Case("c", "q", "a", "b")], made(server), PROMPTS)
+        Judge(made(server), PROMPTS).decide([Case("c", "q", "a", "b")])
 
 
 def test_only_what_the_rules_left_open_is_asked(made):
@@ -102,7 +102,7 @@ def test_only_what_the_rules_left_open_is_asked(made):
     ]
     questions = [{"question_id": "q", "question": "what?", "options": [], "answer": "a red disc"}]
     with ChatServer(behave=lambda number, body: says("NO")) as server:
-        rows = judge_rows(grades, trajectories, questions, made(server), PROMPTS)
+        rows = Judge(made(server), PROMPTS).decide_unknown(grades, trajectories, questions)
         assert server.counts["calls"] == 1
     assert [row["verdict"] for row in rows] == ["correct", "wrong", "unknown"] and rows[1]["grader"] == "judge:m:v1"
 
@@ -129,6 +129,6 @@ def test_rules_and_judge_are_compared_on_what_rules_decided(made):
     with ChatServer(
         behave=lambda number, body: says("YES" if b"answer 0" in body or b"answer 2" in body else "NO")
     ) as server:
-        pairs = compare_with_rules(grades, trajectories, questions, made(server), PROMPTS, most=3)
+        pairs = Judge(made(server), PROMPTS).compare_with_rules(grades, trajectories, questions, limit=3)
         assert server.counts["calls"] == 3
     assert pairs == [("correct", "correct"), ("correct", "wrong"), ("wrong", "correct")]

@@ -10,7 +10,7 @@ from distill.client.chat import ChatPlayer
 from distill.client.costs import cost_usd, frame_tokens, upper_bound
 from distill.client.errors import BudgetSpent, EndpointDown
 from distill.exemplars import exemplar_jobs
-from distill.rollouts import play_all
+from distill.rollouts import EpisodeRunner
 from distill.storage.budget import Budget
 from distill.storage.frames import FrameStore
 from distill.storage.ledger import Ledger, read_entries
@@ -32,15 +32,8 @@ def run(server, store, home, cap, jobs, **fields):
     )
     with Ledger(home / "ledger.sqlite") as ledger, Budget(home / "budget.sqlite", cap) as budget:
         try:
-            return play_all(
-                jobs,
-                ChatPlayer(chosen, ledger, store, budget=budget),
-                frames_at,
-                store,
-                Protocol(),
-                load_prompts("v1"),
-                concurrency=8,
-            )
+            player = ChatPlayer(chosen, ledger, store, budget=budget)
+            return EpisodeRunner(player, frames_at, store, Protocol(), load_prompts("v1"), 8).play_all(jobs)
         finally:
             run.balance = budget.balance()
 

@@ -12,7 +12,7 @@ from distill.client.errors import FINAL_KINDS, PASSING_KINDS, EndpointDown
 from distill.client.rate import Gate, Pace
 from distill.errors import EPISODE_KINDS
 from distill.exemplars import exemplar_jobs
-from distill.rollouts import play_all
+from distill.rollouts import EpisodeRunner
 from distill.storage.frames import FrameStore
 from distill.storage.ledger import Ledger, read_entries
 from videozoomer.protocol import Protocol, load_prompts
@@ -29,7 +29,9 @@ def run(server, store, path, jobs, concurrency=16, **fields):
     chosen = Endpoint(**({"base_url": server.url, "identity": "test", "timeout_s": 1, "concurrency": 16} | fields))
     with Ledger(path) as ledger:
         player = ChatPlayer(chosen, ledger, store)
-        rows = play_all(jobs, player, frames_at, store, Protocol(), load_prompts("v1"), concurrency=concurrency)
+        rows = EpisodeRunner(
+            player, frames_at, store, Protocol(), load_prompts("v1"), concurrency=concurrency
+        ).play_all(jobs)
         return rows, player
 
 

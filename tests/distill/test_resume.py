@@ -23,14 +23,14 @@ from distill.client.chat import ChatPlayer
 from distill.exemplars import exemplar_jobs
 from distill.storage.frames import FrameStore
 from distill.storage.ledger import Ledger
-from distill.rollouts import play_all
+from distill.rollouts import EpisodeRunner
 from videozoomer.settings.model import DistillSettings, Endpoint
 from videozoomer.protocol import Protocol, load_prompts
 home, url = sys.argv[1:]
 with FrameStore(home + "/frames.sqlite") as store, Ledger(home + "/ledger.sqlite") as ledger:
     jobs = exemplar_jobs(make_items(store, 20), DistillSettings(samples=2))
     player = ChatPlayer(Endpoint(base_url=url, identity="test", concurrency=4), ledger, store)
-    rows = play_all(jobs, player, frames_at, store, Protocol(), load_prompts("v1"), concurrency=4)
+    rows = EpisodeRunner(player, frames_at, store, Protocol(), load_prompts("v1"), concurrency=4).play_all(jobs)
     open(home + "/rows.json", "w").write(json.dumps(rows, sort_keys=True))
 """
 

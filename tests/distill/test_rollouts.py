@@ -1,7 +1,9 @@
 """Episodes as rows: none is lost, whatever breaks; and a stored row plays again to the same row."""
 
 import asyncio
+import gc
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from distill_world import frames_at, make_items
@@ -12,7 +14,7 @@ from distill.items import EpisodeJob
 from distill.probes import probe_jobs
 from distill.records import RecordError, to_episode
 from distill.reflections import chosen_openings, reflection_jobs
-from distill.rollouts import _AHEAD, play_all
+from distill.rollouts import LOOKAHEAD, EpisodeRunner
 from distill.storage.frames import FrameStore
 from videozoomer.lake.catalog import CATALOG
 from videozoomer.protocol import Protocol, load_prompts
@@ -46,7 +48,7 @@ def store(tmp_path):
 
 
 def play(jobs, player, store, reader=frames_at, **kw):
-    return play_all(jobs, player, reader, store, PROTOCOL, PROMPTS, **kw)
+    return EpisodeRunner(player, reader, store, PROTOCOL, PROMPTS, **kw).play_all(jobs)
 
 
 def test_a_row_holds_the_episode(store):
@@ -165,17 +167,10 @@ def test_reflections_pass_over_what_did_not_zoom_and_keep_to_the_cap(store):
 def test_a_parent_without_a_round_left_is_a_row_with_its_reason(store):
     items = make_items(store, 1)
     protocol = Protocol(max_zooms=1)
-    (failed,) = play_all(
-        exemplar_jobs(items, DistillSettings(samples=1)), Scripted(ZOOM, ANSWER), frames_at, store, protocol, PROMPTS
-    )
-    rows = play_all(
-        reflection_jobs(items, [failed], DistillSettings(), PROMPTS),
-        Scripted(ANSWER),
-        frames_at,
-        store,
-        protocol,
-        PROMPTS,
-    )
+    first = EpisodeRunner(Scripted(ZOOM, ANSWER), frames_at, store, protocol, PROMPTS)
+    (failed,) = first.play_all(exemplar_jobs(items, DistillSettings(samples=1)))
+    second = EpisodeRunner(Scripted(ANSWER), frames_at, store, protocol, PROMPTS)
+    rows = second.play_all(reflection_jobs(items, [failed], DistillSettings(), PROMPTS))
     assert [row["failure"] for row in rows] == ["parent_unusable"]
     assert CATALOG["trajectories"].conform(rows).height == 1
 
@@ -232,4 +227,27 @@ def test_overviews_of_jobs_to_come_are_made_ready_while_others_are_played(store)
     rows = play(lazily(), Warmed(ANSWER), store, concurrency=4, on_done=done.append)
     assert [(row["question_id"], row["status"]) for row in rows] == [(item.question_id, "answered") for item in items]
     assert told == [tuple(frame.frame_id for frame in item.overview) for item in items][: len(told)]
-    assert max(number - finished for number, finished in enumerate(taken)) <= 4 + _AHEAD + 1
+    assert max(number - finished for number, finished in enumerate(taken)) <= 4 + LOOKAHEAD + 1
+
+
+def test_overlapping_runs_leave_the_garbage_collector_as_it_was(store):
+    before = gc.get_threshold(), gc.get_freeze_count()
+    both_playing = threading.Barrier(2)
+
+    class Slow(Scripted):
+        async def reply(self, messages, *, sample, temperature):
+            if sum(message.role == "assistant" for message in messages) == 0:
+                await asyncio.to_thread(both_playing.wait, 10)
+            return await super().reply(messages, sample=sample, temperature=temperature)
+
+    items = make_items(store, 1)
+    with ThreadPoolExecutor(2) as threads:
+        runs = [
+            threads.submit(
+                play, exemplar_jobs(items, DistillSettings(samples=count)), Slow(ANSWER), store, concurrency=1
+            )
+            for count in (1, 1)
+        ]
+        rows = [run.result() for run in runs]
+    assert [len(found) for found in rows] == [1, 1]
+    assert (gc.get_threshold(), gc.get_freeze_count()) == before

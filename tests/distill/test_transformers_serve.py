@@ -15,7 +15,7 @@ from distill_world import frames_at, make_items
 from distill.client.capabilities import find_capabilities
 from distill.client.chat import ChatPlayer
 from distill.exemplars import exemplar_jobs
-from distill.rollouts import play_all
+from distill.rollouts import EpisodeRunner
 from distill.storage.frames import FrameStore
 from distill.storage.ledger import Ledger, read_entries
 from videozoomer.lake.catalog import CATALOG
@@ -110,7 +110,9 @@ def test_whole_episodes_are_played_against_it(served, tmp_path):
 
         def run():
             player = ChatPlayer(chosen, ledger, store, cut_off="play")
-            return play_all(jobs, player, frames_at, store, protocol, PROMPTS, concurrency=2), player.statistics()
+            return EpisodeRunner(player, frames_at, store, protocol, PROMPTS, concurrency=2).play_all(
+                jobs
+            ), player.statistics()
 
         rows, calls = run()
         assert CATALOG["trajectories"].conform(rows).height == 2

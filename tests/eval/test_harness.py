@@ -11,6 +11,7 @@ from PIL import Image
 from distill.client.calls import Reply
 from distill.client.errors import CallFailed
 from distill.items import QuestionItem
+from distill.rollouts import EpisodeRunner
 from distill.storage.frames import FrameStore
 from eval.harness import draw, evaluate, evaluation_jobs
 from eval.metrics import GAIN
@@ -83,9 +84,11 @@ def test_settings_differ_in_what_is_shown_and_figures_follow(tmp_path):
         for video in range(3):
             store.put(overview, f"v{video}")
         found = evaluate(
-            [item(n, overview) for n in range(6)], [question(n) for n in range(6)], player, frames_at, store, Protocol(), load_prompts(),
-            settings=EvalSettings(settings=("zoom", "overview", "blind"), bootstrap=50), on_done=done.append,
-        )  # fmt: skip
+            [item(n, overview) for n in range(6)],
+            [question(n) for n in range(6)],
+            EpisodeRunner(player, frames_at, store, Protocol(), load_prompts(), on_done=done.append),
+            settings=EvalSettings(settings=("zoom", "overview", "blind"), bootstrap=50),
+        )
         for row in found.trajectories:
             for turn in row["turns"]:
                 assert all(store.jpeg(name) for name in turn["frame_ids"])

@@ -10,7 +10,7 @@ import pytest
 
 from distill.client.chat import ChatPlayer
 from distill.items import EpisodeJob, QuestionItem
-from distill.rollouts import play_all
+from distill.rollouts import EpisodeRunner
 from distill.storage.frames import FrameStore
 from distill.storage.ledger import Ledger
 from train.serving.player import LocalPolicy
@@ -65,7 +65,9 @@ def test_episodes_over_http_are_those_of_the_local_policy(server, checkpoint, sh
             ChatPlayer(endpoint, ledger, store, cut_off="play"),
             LocalPolicy(checkpoint, store, 12, name="student"),
         )
-        served, local = (play_all(jobs, player, frames_at, store, Protocol(), load_prompts()) for player in players)
+        served, local = (
+            EpisodeRunner(player, frames_at, store, Protocol(), load_prompts()).play_all(jobs) for player in players
+        )
     for one, other in zip(served, local, strict=True):
         assert one["status"] != "failed" and one["messages"] == other["messages"]
         assert one["output_tokens"] == other["output_tokens"] and one["input_tokens"] == other["input_tokens"]
