@@ -1,53 +1,81 @@
 # make demo   set up, run everything on generated videos, print what came out and where
 # make test   set up, run the test suite
-# make ui     the Dagster UI on the demo's assets
+# make help   all targets
 PYTHON ?= python3
 VENV   ?= .venv
-# Any torch of pyproject's range will do. On a GPU machine: make demo TORCH=torch
+# torch is not in the lock: the machine decides which build it needs. On a GPU machine: make demo TORCH=torch
 TORCH  ?= torch==2.13.0
+UV     := uv==0.13.9
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+LATEST := .venv-latest
+LOCK   := requirements/build.txt requirements/locked.txt
 
-# Commas stand for spaces.
+PIP_FLAGS := --quiet --disable-pip-version-check
+# From the lock: exactly its files, and nothing that a file of it asks for beyond the lock.
+LOCKED    := $(PIP_FLAGS) --no-deps --require-hashes --no-build-isolation
+
+# Commas separate a benchmark's arguments.
 BENCHES := distill,throughput distill,storm distill,cap video video_shots,--only,adaptive+threshold,content \
 	training grpo_round grpo_against_trl,--prompts,2,--steps,3
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test proof proof-quick ui lint types bench docs docs-check clean
+.PHONY: help install demo test test-fast test-latest proof proof-quick ui lint format types docs docs-check wheel \
+	wheel-test check lock bench clean distclean
 
-help: ## say what can be made
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
+help: ## list all targets
+	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## /\1\t/' | \
+		while IFS="$$(printf '\t')" read -r name what; do printf '  make %-12s %s\n' "$$name" "$$what"; done
 
-$(READY): pyproject.toml Makefile
+$(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make demo PYTHON=python3.12"; exit 1; }
-	@echo "setting up $(VENV) (once, a few minutes)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check wheel "$(TORCH)"
-	@$(BIN)/pip install --quiet --disable-pip-version-check -e ".[train,dev]"
+
+$(READY): pyproject.toml Makefile $(LOCK) | $(VENV)/bin/python
+	@echo "setting up $(VENV) from the lock (once, a few minutes)"
+	@$(BIN)/python -m pip install $(LOCKED) -r requirements/build.txt
+	@$(BIN)/python -m pip install $(LOCKED) -r requirements/locked.txt
+	@$(BIN)/python -m pip install $(PIP_FLAGS) "$(TORCH)"
+	@$(BIN)/python -m pip install $(PIP_FLAGS) --no-deps --no-build-isolation -e .
 	@touch $(READY)
 
-install: $(READY) ## set up the virtual environment
+install: $(READY) ## set up the virtual environment from the lock
 
-demo: $(READY) ## the whole way on generated videos, in minutes
+demo: $(READY) ## run the full pipeline on generated videos, in minutes
 	@$(BIN)/python -m examples.demo
 
-test: $(READY) ## the test suite
-	@$(BIN)/python -m pytest
-
-proof: $(READY) ## a tiny policy learns to zoom: three seeds, all stages (within an hour on 2 cores; goes on where it was stopped)
-	@$(BIN)/python -m experiments.proof
-
-proof-quick: $(READY) ## the same with one seed in a smaller world: the direction, in five minutes
-	@$(BIN)/python -m experiments.proof --quick
-
-ui: $(READY) ## the Dagster UI on the demo's assets
+ui: $(READY) ## open the Dagster UI on the demo's assets
 	@$(BIN)/python -m examples.demo --ui
 
-lint: $(READY) ## ruff
+proof: $(READY) ## teach a tiny policy to zoom: three seeds, all stages, under an hour on 2 cores; resumes where it stopped
+	@$(BIN)/python -m experiments.proof
+
+proof-quick: $(READY) ## the same with one seed in a smaller world, in five minutes
+	@$(BIN)/python -m experiments.proof --quick
+
+test: $(READY) ## run the whole test suite
+	@$(BIN)/python -m pytest
+
+test-fast: $(READY) ## run the tests that are not marked slow, in under two minutes
+	@$(BIN)/python -m pytest -m "not slow"
+
+test-latest: ## run the suite with the newest releases that pyproject.toml allows, in an environment of its own
+	@rm -rf $(LATEST)
+	@$(PYTHON) -m venv $(LATEST)
+	@$(LATEST)/bin/python -m pip install $(PIP_FLAGS) setuptools wheel "$(TORCH)"
+	@$(LATEST)/bin/python -m pip install $(PIP_FLAGS) -e ".[train,dev]"
+	@$(LATEST)/bin/python -m pip list --disable-pip-version-check
+	@$(LATEST)/bin/python -m pytest
+
+lint: $(READY) ## check style and format (ruff)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 
-types: $(READY) ## mypy over all rooms
+format: $(READY) ## fix style and format where ruff can
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+types: $(READY) ## check types (mypy)
 	@$(BIN)/mypy
 
 bench: $(READY) ## speed, as ratios against named alternatives (a quarter of an hour; each file's head says how to measure more)
@@ -64,5 +92,25 @@ docs-check: $(READY) ## fail if a generated page is stale or the site does not b
 	@$(BIN)/python -m docs.generate --check
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --site-dir $$(mktemp -d)
 
-clean: ## remove what runs have written (not the environment)
-	rm -rf runs
+wheel: $(READY) ## build the wheel into dist/
+	@$(BIN)/python -m pip wheel $(PIP_FLAGS) --no-deps --no-build-isolation --wheel-dir dist .
+
+wheel-test: $(READY) ## build the wheel and use it in an empty environment beside PyTables
+	@$(BIN)/python -m pytest tests/packaging/test_wheel.py
+
+check: lint types docs-check wheel-test ## everything that CI checks before the suite
+
+lock: ## resolve the lock anew: the newest releases that pyproject.toml allows (KEEP=1 changes only what it must)
+	@$(PYTHON) -m venv $(VENV)-lock
+	@$(VENV)-lock/bin/python -m pip install $(PIP_FLAGS) $(UV)
+	@VENV=$(VENV)-lock KEEP=$(KEEP) requirements/lock.sh
+
+bench: $(READY) ## measure speed as ratios against named alternatives (a quarter of an hour; each file's head says how to measure more)
+	@$(BIN)/python -m pip install $(PIP_FLAGS) --no-build-isolation -e ".[bench]"
+	@for what in $(BENCHES); do echo "== $$what"; $(BIN)/python -m benchmarks.$$(echo $$what | tr , ' ') || exit 1; done
+
+clean: ## remove what runs and builds have written (not the environments)
+	rm -rf runs dist build site .pytest_cache .ruff_cache .mypy_cache .hypothesis
+
+distclean: clean ## remove the environments too
+	rm -rf $(VENV) $(VENV)-lock $(LATEST)
