@@ -28,7 +28,7 @@ def main() -> None:
     lake, settings, rule = Lake(given.home / "tables"), FilterSettings(), read_rule(given.rule)
     before = run_rules(lake, settings).verdicts
     after = run_rules(lake, settings, in_order([*load_rules(), rule])).verdicts
-    named = int((after["reasons"].list.len() > before["reasons"].list.len()).sum())
+    named = sum(bool(set(new) - set(old)) for old, new in zip(before["reasons"], after["reasons"], strict=True))
     lost = before.filter(outcome="kept").join(after.filter(outcome="kept"), on="trajectory_id", how="anti")
     print(f"{rule.name}: drops {rule.drops}")
     print(f"names {named} of {after.height} trajectories; {lost.height} of them were kept until now")
