@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import io
 import json
 import os
@@ -42,6 +41,7 @@ from distill.storage.frames import FrameStore
 from distill.storage.ledger import Ledger, read_entries
 from videozoomer.lake import Lake
 from videozoomer.protocol import FrameRef, Protocol, load_prompts
+from videozoomer.protocol.frame_id import frame_id_of
 from videozoomer.settings.model import Endpoint, Prices
 from videozoomer.video.types import Frame
 
@@ -58,7 +58,7 @@ def jpeg_frame(seed: int, time_s: float) -> Frame:
     out = io.BytesIO()
     Image.fromarray(coarse).resize((360, 272), Image.Resampling.BICUBIC).save(out, "JPEG", quality=60)
     jpeg = out.getvalue()
-    return Frame(hashlib.sha256(jpeg).hexdigest()[:32], time_s, time_s, 360, 272, jpeg)
+    return Frame(frame_id_of(jpeg), time_s, time_s, 360, 272, jpeg)
 
 
 class World:
@@ -83,7 +83,7 @@ class World:
         for index in range(self.overview):
             plain = self.pool[(video * 7 + index) % len(self.pool)]
             jpeg = plain.jpeg + video.to_bytes(4, "big")
-            frames.append(Frame(hashlib.sha256(jpeg).hexdigest()[:32], 2.0 * index, 2.0 * index, 360, 272, jpeg))
+            frames.append(Frame(frame_id_of(jpeg), 2.0 * index, 2.0 * index, 360, 272, jpeg))
         return frames
 
     def jobs(self, count: int) -> Iterator[EpisodeJob]:

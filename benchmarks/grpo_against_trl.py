@@ -10,7 +10,6 @@ prompts. Each runs in a separate process. Prints CPU seconds a step: the median 
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 import random
@@ -25,6 +24,7 @@ import numpy as np
 import typer
 
 from videozoomer.protocol import Episode, FrameRef, Message, Protocol, Task, load_prompts
+from videozoomer.protocol.frame_id import frame_id_of
 from videozoomer.settings.model import RlSettings, TinyModel
 
 TEMPLATE = Path(__file__).with_name("trl_grpo.jinja").read_text()
@@ -194,7 +194,7 @@ def pictures(prompt: int, frames: int) -> list[tuple[str, bytes]]:
         pixels = np.random.default_rng([prompt, index]).integers(0, 255, (4, 4, 3), dtype=np.uint8)
         out = io.BytesIO()
         Image.fromarray(pixels).resize((56, 28)).save(out, "JPEG")
-        made.append((hashlib.sha256(out.getvalue()).hexdigest()[:32], out.getvalue()))
+        made.append((frame_id_of(out.getvalue()), out.getvalue()))
     return made
 
 

@@ -19,6 +19,7 @@ import numpy as np
 import typer
 
 from videozoomer.protocol import FrameRef, Protocol, load_prompts
+from videozoomer.protocol.frame_id import frame_id_of
 from videozoomer.settings.model import RlSettings, TinyModel
 
 ZOOMS = [
@@ -46,7 +47,7 @@ class Drawn:
         Image.fromarray(np.random.default_rng(seed).integers(0, 255, (4, 4, 3), dtype=np.uint8)).resize((28, 28)).save(
             out, "JPEG"
         )
-        name = hashlib.sha256(out.getvalue()).hexdigest()[:32]
+        name = frame_id_of(out.getvalue())
         self._jpegs[name] = out.getvalue()
         return FrameRef(name, time_s)
 

@@ -8,7 +8,6 @@ pair compute the same result (tested in tests/train).
 
 from __future__ import annotations
 
-import hashlib
 import io
 import statistics
 import tempfile
@@ -20,6 +19,7 @@ import numpy as np
 import typer
 
 from videozoomer.protocol import Episode, FrameRef, Protocol, Task, load_prompts
+from videozoomer.protocol.frame_id import frame_id_of
 from videozoomer.settings.model import TinyModel
 
 ZOOM = (
@@ -109,7 +109,7 @@ def _picture(seed: int) -> tuple[str, bytes]:
     pixels = np.random.default_rng(seed).integers(0, 255, (9, 16, 3), dtype=np.uint8)
     out = io.BytesIO()
     Image.fromarray(pixels).resize((224, 126)).save(out, "JPEG")
-    return hashlib.sha256(out.getvalue()).hexdigest()[:32], out.getvalue()
+    return frame_id_of(out.getvalue()), out.getvalue()
 
 
 def _episode(names: list[str], frames: int) -> Episode:

@@ -15,6 +15,7 @@ from distill.client.errors import CallFailed
 from distill.player import AsksAhead, Player, Session
 from distill.storage.threads import run_blocking
 from videozoomer.protocol import Message, Prompts, Text
+from videozoomer.protocol.options import lettered_lines
 
 Verdict = Literal["correct", "wrong", "unknown"]
 _GRADER = "judge:"
@@ -154,10 +155,7 @@ def judge_calls(cases: Iterable[Case], prompts: Prompts) -> Iterator[Call]:
 
 
 def case_of(trajectory: dict, question: dict) -> Case:
-    options = "".join(
-        f"\n{letter}. {option}"
-        for letter, option in zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ", question["options"], strict=False)
-    )
+    options = "".join(f"\n{line}" for line in lettered_lines(question["options"]))
     return Case(trajectory["trajectory_id"], question["question"] + options, question["answer"], trajectory["answer"])
 
 

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from videozoomer.lake.atomic import write_text
+from videozoomer.protocol.options import LETTERS, index_of, letter_of
 from videozoomer.sources.questions import read_questions
 
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _OPTION = re.compile(r"^\s*\(?([A-Z])[.):]\s*(.*?)\s*$")
 
 
@@ -111,7 +111,7 @@ def _longvideobench(entry: dict[str, Any], where: str) -> dict[str, Any]:
         raise Unfit("its answer is not public (test split)")
     return {
         "id": entry["id"], "video": entry["video_path"], "question": entry["question"], "options": options,
-        "answer": LETTERS[entry["correct_choice"]], "topic": f"{entry['duration_group']} s: {entry['question_category']}",
+        "answer": letter_of(entry["correct_choice"]), "topic": f"{entry['duration_group']} s: {entry['question_category']}",
     }  # fmt: skip
 
 
@@ -137,7 +137,7 @@ def _lvbench(entry: dict[str, Any], where: str) -> dict[str, Any]:
 def _longvideo_reason(entry: dict[str, Any], where: str) -> dict[str, Any]:
     question, options = _inline_options(entry["problem"])
     answer = re.sub(r"</?answer>", "", entry["answer"]).strip()
-    if answer not in LETTERS[: len(options)]:
+    if index_of(answer, len(options)) is None:
         raise Unfit(f"its answer {answer!r} is none of its {len(options)} options")
     # Ids count from 0 in every split's file.
     return {
@@ -183,8 +183,8 @@ def _without_letter(option: str) -> str:
 def _letter(answer: str, options: list[str]) -> str:
     """Letter of an answer that is an option's own text; an answer that is a letter already stays."""
     if answer in options:
-        return LETTERS[options.index(answer)]
-    if len(answer) == 1 and answer in LETTERS[: len(options)]:
+        return letter_of(options.index(answer))
+    if index_of(answer, len(options)) is not None:
         return answer
     raise Unfit(f"its answer {answer!r} is none of its options")
 

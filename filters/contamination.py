@@ -11,6 +11,7 @@ import polars as pl
 from filters.graders.grade import words
 from filters.signatures import find_copies
 from videozoomer.lake import CATALOG, Lake
+from videozoomer.protocol.options import index_of
 from videozoomer.settings.model import FilterSettings
 
 SHARED_WORDS = 13
@@ -111,7 +112,6 @@ def _shared_wording(sides: dict[str, pl.DataFrame]) -> Iterator[tuple[str, str, 
 
 def _answer_text(row: dict) -> str:
     """The answer in words. For multiple choice this is the option's text, because the options' order may differ."""
-    letter, options = row["answer"], row["options"] or []
-    if options and len(letter) == 1 and letter.isupper() and ord(letter) - 65 < len(options):
-        return options[ord(letter) - 65]
-    return letter
+    options = row["options"] or []
+    index = index_of(row["answer"], len(options))
+    return row["answer"] if index is None else options[index]

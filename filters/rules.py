@@ -18,7 +18,7 @@ from typing import Literal
 
 import polars as pl
 
-from filters import duplicates, evidence
+from filters import duplicates, sql_functions
 from filters.funnel import count
 from videozoomer.lake import CATALOG, Lake
 from videozoomer.settings.model import FilterSettings
@@ -108,7 +108,7 @@ def run_rules(lake: Lake, settings: FilterSettings, rules: Sequence[Rule] | None
     connection = lake.connect()
     try:
         duplicates.register(connection)
-        evidence.register(connection)
+        sql_functions.register(connection)
         connection.register("settings", _one_row(settings))
         connection.execute((QUERIES / "views.sql").read_text())
         candidates = connection.sql(

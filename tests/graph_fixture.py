@@ -15,6 +15,8 @@ from pathlib import Path
 
 import yaml
 
+from videozoomer.protocol.frame_id import frame_id_of
+
 DATA_URL = re.compile(r"^data:image/jpeg;base64,(.*)$")
 
 
@@ -77,7 +79,7 @@ class Recorder:
             for part in (part for m in message["messages"] if isinstance(m["content"], list) for part in m["content"]):
                 if part["type"] == "image_url":
                     jpeg = base64.b64decode(DATA_URL.match(part["image_url"]["url"]).group(1))
-                    self.frames[hashlib.sha256(jpeg).hexdigest()[:32]] = jpeg
+                    self.frames[frame_id_of(jpeg)] = jpeg
 
 
 def write_recipe(path: Path, world: Path, teacher_url: str, **overrides: object) -> Path:

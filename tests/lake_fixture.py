@@ -17,6 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 from eval.metrics import summarise
 from videozoomer.lake.lake import Lake
 from videozoomer.protocol import Episode, FrameRef, Protocol, Task, load_prompts
+from videozoomer.protocol.frame_id import frame_id_of
 from videozoomer.protocol.messages import to_rows
 from videozoomer.shards.manifest import FILE, Manifest, ShardFile
 
@@ -61,7 +62,7 @@ class Painter:
         out = io.BytesIO()
         image.save(out, "JPEG", quality=70)
         jpeg = out.getvalue()
-        frame_id = hashlib.sha256(jpeg).hexdigest()[:32]
+        frame_id = frame_id_of(jpeg)
         self.rows.setdefault(
             frame_id,
             {

@@ -3,7 +3,6 @@ const data = JSON.parse(document.getElementById("data").textContent);
 const by_id = new Map(data.trajectories.map((t) => [t.id, t]));
 const main = document.getElementById("main");
 const list = document.getElementById("list");
-const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 const players = new Set(data.trajectories.map((t) => t.player)).size;
 let shown = data.trajectories;
 
@@ -110,7 +109,7 @@ function show(id) {
 function head(t, q) {
   const given = /^\(?([A-Za-z])\b/.exec((t.answer ?? "").trim())?.[1]?.toUpperCase();
   const options = q.options.map((option, n) => {
-    const letter = LETTERS[n];
+    const letter = data.letters[n];
     const right = letter === q.answer, chosen = letter === given;
     return make("li", { class: right ? "right" : chosen ? "chosen" : "" }, make("b", {}, `${letter}.`), ` ${option}`,
       right ? make("span", { class: "small" }, " the right one") : null, chosen ? make("span", { class: "small" }, right ? ", and the answer given" : " the answer given") : null);

@@ -12,6 +12,7 @@ from eval.viewer.select import choose, summaries
 from videozoomer.lake.atomic import write_text
 from videozoomer.lake.lake import Lake
 from videozoomer.protocol.evidence import EDGE_S
+from videozoomer.protocol.options import LETTERS
 
 FOLDER = Path(__file__).parent
 KINDS = ("exemplar", "student", "reflection", "probe", "evaluation", "rollout")
@@ -54,6 +55,7 @@ def gather(lake: Lake, max_trajectories: int, max_bytes: int, prefer: Sequence[s
         "frames": data.frames(lake, needed),
         "reasons": data.reasons(reason for t in shown for reason in t["reasons"]),
         "evidence_edge_s": EDGE_S,
+        "letters": LETTERS,
         "note": _note(known.height, len(shown), len(needed - set(sizes)), max_trajectories, max_bytes),
     }
 

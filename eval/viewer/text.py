@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from distill.records import overview_of
 from eval.conditions import condition_of
+from videozoomer.protocol.options import lettered
 from videozoomer.protocol.parsing import parse_reply
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ STYLES = {
     "unknown": "yellow",
     "exhausted": "yellow",
 }
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def render(
@@ -64,7 +64,7 @@ def _head(
         facts.add_row("question", Text(f"{row['question_id']} (not in table questions)"))
     else:
         facts.add_row("question", Text(question["question"], "bold"))
-        for letter, option in zip(LETTERS, question["options"], strict=False):
+        for letter, option in lettered(question["options"]):
             facts.add_row("", Text(f"{letter}. {option}", "green" if letter == question["answer"] else ""))
         facts.add_row("truth", Text(question["answer"]))
     facts.add_row("answer", Text(row["answer"] if row["answer"] is not None else "none"))

@@ -7,6 +7,7 @@ import re
 
 from examples.palette import GLYPH_COLOURS, SHAPES
 from examples.teacher.questions import Intent, find_looks
+from videozoomer.protocol.options import letter_of
 
 
 def to_option(value: str, options: tuple[str, ...]) -> str | None:
@@ -14,11 +15,11 @@ def to_option(value: str, options: tuple[str, ...]) -> str | None:
     wanted = _plain(value)
     for index, option in enumerate(options):
         if _plain(option) == wanted:
-            return chr(65 + index)
+            return letter_of(index)
     looks = find_looks(value.lower())
     for index, option in enumerate(options):
         if looks and find_looks(option.lower()) == looks:
-            return chr(65 + index)
+            return letter_of(index)
     number = _number(value)
     if number is not None:
         near = [
@@ -27,7 +28,7 @@ def to_option(value: str, options: tuple[str, ...]) -> str | None:
             if (other := _number(option)) is not None
         ]
         if near:
-            return chr(65 + min(near)[1])
+            return letter_of(min(near)[1])
     return None
 
 
@@ -43,7 +44,7 @@ def _number(text: str) -> float | None:
 def guess(intent: Intent, options: tuple[str, ...], how: str, middle_s: float, rng: random.Random) -> str:
     """A plausible guess; a letter if there are options."""
     if options:
-        return chr(65 + rng.randrange(len(options)))
+        return letter_of(rng.randrange(len(options)))
     if intent.kind in ("exists_event", "exists_scene", "before_event") or "yes or no" in how:
         return rng.choice(("yes", "no"))
     if intent.kind == "order_events" and intent.glyphs:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from examples.teacher import words
 from examples.teacher.questions import Intent
 from examples.teacher.timeline import Span
+from videozoomer.protocol.options import letter_of
 
 _FITS = 0.3
 """Least match at which a span counts as the named scene."""
@@ -72,5 +73,5 @@ def _order(
     value = "; ".join(words.named(look) for look in ordered)
     for index, looks in enumerate(intent.option_looks):
         if list(looks) == ordered:
-            return thought, None, chr(65 + index)
+            return thought, None, letter_of(index)
     return (thought, None, value) if not options else None

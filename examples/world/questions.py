@@ -9,9 +9,9 @@ from typing import Literal
 
 from examples.palette import GLYPH_COLOURS, SCENE_COLOURS, SHAPES, TEXTURES, scene_phrase
 from examples.world.plan import Event, Scene, VideoPlan
+from videozoomer.protocol.options import letter_of
 
 Window = tuple[float, float]
-LETTERS = "ABCD"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def _choice(question: Question, wrong: list[str], rng: random.Random) -> Questio
     options = [question.answer, *rng.sample(sorted(set(wrong) - {question.answer}), 3)]
     rng.shuffle(options)
     return replace(
-        question, options=tuple(options), answer=LETTERS[options.index(question.answer)], answer_type="choice"
+        question, options=tuple(options), answer=letter_of(options.index(question.answer)), answer_type="choice"
     )
 
 

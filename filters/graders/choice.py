@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from filters.graders.grade import Grade, Verdict, graded, plain, words
+from videozoomer.protocol.options import index_of, letter_of
 
 NAME = "choice"
 GREY = 85.0
@@ -35,7 +36,7 @@ def compare(question: dict[str, Any], answer: str) -> Grade:
     except _Unreadable as error:
         return _in_other_words(str(error), answer, options[expected])
     verdict: Verdict = "correct" if given == expected else "wrong"
-    return graded(verdict, NAME, f"option {chr(65 + given)}, expected {chr(65 + expected)}")
+    return graded(verdict, NAME, f"option {letter_of(given)}, expected {letter_of(expected)}")
 
 
 def _option(answer: str, options: Sequence[str]) -> int:
@@ -60,8 +61,8 @@ def _option(answer: str, options: Sequence[str]) -> int:
 
 
 def _index(letter: str, options: Sequence[str]) -> int:
-    index = ord(letter.upper()) - 65
-    if index >= len(options):
+    index = index_of(letter.upper(), len(options))
+    if index is None:
         raise _Unreadable(f"names option {letter.upper()}, which does not exist")
     return index
 

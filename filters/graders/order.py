@@ -9,6 +9,7 @@ from typing import Any
 
 from filters.graders import text
 from filters.graders.grade import Grade, graded, plain
+from videozoomer.protocol.options import index_of
 
 NAME = "order"
 _STRONG = re.compile(r"\s*(?:->|=>|→|;|,|>|\||\bthen\b)\s*|\n+", re.I)
@@ -64,5 +65,5 @@ def _json_list(answer: str) -> list[str] | None:
 
 def _by_letter(item: str, options: Sequence[str]) -> str:
     letter = re.fullmatch(r"\(?([A-Z])\)?\.?", item)
-    index = ord(letter[1]) - 65 if letter else len(options)
-    return options[index] if index < len(options) else item
+    index = index_of(letter[1], len(options)) if letter else None
+    return item if index is None else options[index]

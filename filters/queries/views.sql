@@ -13,8 +13,8 @@ select
     trim(regexp_replace(lower(questions.question), '[^\p{L}\p{N}]+', ' ', 'g')) as plain_question,
     trim(regexp_replace(lower(
         case
-            when len(questions.options) > 0 and regexp_full_match(questions.answer, '[A-Z]')
-                then coalesce(questions.options[ascii(questions.answer) - 64], questions.answer)
+            when len(questions.options) > 0
+                then coalesce(option_text(questions.options, questions.answer), questions.answer)
             else questions.answer
         end
     ), '[^\p{L}\p{N}]+', ' ', 'g')) as plain_answer

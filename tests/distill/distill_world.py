@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw
 from distill.items import QuestionItem
 from distill.storage.frames import FrameStore
 from videozoomer.protocol import FrameRef
+from videozoomer.protocol.frame_id import frame_id_of
 from videozoomer.video.types import Frame
 
 
@@ -22,7 +23,7 @@ def make_frame(uri: str, time_s: float, size: tuple[int, int] = (56, 42)) -> Fra
     out = io.BytesIO()
     picture.save(out, "JPEG", quality=80)
     jpeg = out.getvalue()
-    return Frame(hashlib.sha256(jpeg).hexdigest()[:32], time_s, time_s, *size, jpeg)
+    return Frame(frame_id_of(jpeg), time_s, time_s, *size, jpeg)
 
 
 def frames_at(uri: str, times_s: Sequence[float]) -> list[Frame]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import hashlib
 import subprocess
 import sys
 import threading
@@ -22,6 +21,7 @@ from distill.storage.frames import FrameStore
 from distill.storage.ledger import Ledger, read_entries
 from videozoomer.lake.catalog import CATALOG
 from videozoomer.protocol import Message, Protocol, Text, load_prompts
+from videozoomer.protocol.frame_id import frame_id_of
 from videozoomer.settings.model import DistillSettings, Endpoint, Prices
 
 PROTOCOL, PROMPTS = Protocol(), load_prompts("v1")
@@ -79,9 +79,7 @@ def test_frames_are_sent_byte_for_byte(store, tmp_path):
         (row,), _ = run(server, store, tmp_path / "l.sqlite", exemplar_jobs(items, DistillSettings(samples=1)))
         last = server.bodies()[-1]
     sent = [
-        hashlib.sha256(base64.b64decode(part["image_url"]["url"].removeprefix("data:image/jpeg;base64,"))).hexdigest()[
-            :32
-        ]
+        frame_id_of(base64.b64decode(part["image_url"]["url"].removeprefix("data:image/jpeg;base64,")))
         for message in last["messages"]
         if isinstance(message["content"], list)
         for part in message["content"]

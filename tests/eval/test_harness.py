@@ -17,8 +17,9 @@ from eval.harness import draw, evaluate, evaluation_jobs
 from eval.metrics import GAIN
 from videozoomer.lake.catalog import CATALOG
 from videozoomer.protocol import FrameRef, Message, Protocol, load_prompts
+from videozoomer.protocol.frame_id import frame_id_of
 from videozoomer.settings.model import EvalSettings
-from videozoomer.video.types import Frame, frame_id
+from videozoomer.video.types import Frame
 
 EVIDENCE_S = 37.0
 
@@ -27,7 +28,7 @@ def frame(time_s: float) -> Frame:
     """A picture whose brightness tells its time."""
     out = io.BytesIO()
     Image.new("L", (32, 18), int(time_s * 2) % 256).save(out, "JPEG")
-    return Frame(frame_id(out.getvalue()), time_s, time_s, 32, 18, out.getvalue())
+    return Frame(frame_id_of(out.getvalue()), time_s, time_s, 32, 18, out.getvalue())
 
 
 def frames_at(uri: str, times_s: Sequence[float]) -> list[Frame]:

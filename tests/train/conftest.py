@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 
 import numpy as np
@@ -11,6 +10,7 @@ from PIL import Image as Picture
 from sft_runs import tiny
 
 from videozoomer.protocol import Episode, FrameRef, Protocol, Task, load_prompts
+from videozoomer.protocol.frame_id import frame_id_of
 from videozoomer.protocol.messages import to_rows
 from videozoomer.shards.read import ShardSet
 from videozoomer.shards.write import write_dataset
@@ -27,7 +27,7 @@ def a_frame(video_id: str, seed: int, time_s: float, size: tuple[int, int] = (84
     picture.save(out, "JPEG")
     jpeg = out.getvalue()
     return {
-        "frame_id": hashlib.sha256(jpeg).hexdigest()[:32],
+        "frame_id": frame_id_of(jpeg),
         "video_id": video_id,
         "time_s": time_s,
         "width": size[0],

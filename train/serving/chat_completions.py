@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import io
 import secrets
 from concurrent.futures import Future
@@ -18,6 +17,7 @@ from train.policy.generate import Generation
 from train.serving.batching import Batcher, Call
 from train.serving.player import seed_of
 from videozoomer.protocol import Image, Message, Text
+from videozoomer.protocol.frame_id import frame_id_of
 from videozoomer.protocol.messages import merged
 
 
@@ -99,7 +99,7 @@ def _read(message: ChatMessage, jpegs: dict[str, bytes]) -> Message:
                 parts.append(Text(text))
             case {"type": "image_url", "image_url": {"url": str(url)}}:
                 data = _picture(url)
-                frame_id = hashlib.sha256(data).hexdigest()[:32]
+                frame_id = frame_id_of(data)
                 jpegs[frame_id] = data
                 parts.append(Image(frame_id, 0.0))
             case _:

@@ -19,12 +19,12 @@ from typing import Literal
 
 from videozoomer.protocol.evidence import Look, Window
 from videozoomer.protocol.messages import FrameRef, Message, Part, Text, merged, tagged
+from videozoomer.protocol.options import LETTERS, lettered_lines
 from videozoomer.protocol.parsing import Answer, Fault, Zoom, cut_reply, parse_reply
 from videozoomer.protocol.prompts import Prompts
 from videozoomer.protocol.protocol import Protocol, frames_asked, zoom_times
 
 Status = Literal["running", "answered", "exhausted"]
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _HOW = {
     "choice": "Answer with the letter of the right option.",
     "number": "Answer with a number.",
@@ -290,7 +290,7 @@ class Episode:
         return Message("system", (Text(text),))
 
     def _ask(self) -> Message:
-        options = "".join(f"{LETTERS[i]}. {option}\n" for i, option in enumerate(self.task.options))
+        options = "".join(f"{line}\n" for line in lettered_lines(self.task.options))
         text = self.prompts.question.format(
             question=self.task.question,
             options=options,

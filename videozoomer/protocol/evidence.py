@@ -1,7 +1,7 @@
 """Evidence: the windows of a video in which the answer is seen, and whether the player looked there.
 
 The only definition in the project. Grading, RL rewards, harvest, the proof and the viewer call it; the rules in SQL use
-`filters/queries/evidence.sql`, which takes `EDGE_S` from here and is tested against these functions.
+`filters/queries/functions.sql`, which takes `EDGE_S` from here and is tested against these functions.
 
 - A window is closed, and each edge reaches `EDGE_S` further, because containers round presentation times.
 - A hit is a frame that the player saw inside a window. Asking for a segment over the window is not enough: at a slow

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from videozoomer.lake.atomic import replaced_folder
+from videozoomer.protocol.frame_id import frame_id_of
 from videozoomer.shards.card import render_card
 from videozoomer.shards.manifest import FILE, Manifest, ShardError, ShardFile, sha256_of
 from videozoomer.shards.schema import FRAME_ROWS, ROWS, SPLITS, frame_ids
@@ -111,7 +111,7 @@ def _checked(row: dict, wanted: set[str], missing: set[str]) -> dict:
         raise ShardError(f"frame {frame_id} is shown by no row; give only the frames that rows show")
     if frame_id not in missing:
         raise ShardError(f"frame {frame_id} came twice; give each frame once")
-    if hashlib.sha256(row["jpeg"]).hexdigest()[:32] != frame_id:
+    if frame_id_of(row["jpeg"]) != frame_id:
         raise ShardError(f"frame {frame_id} does not hold the bytes its id was made from; read its video again")
     missing.discard(frame_id)
     return {name: row[name] for name in FRAME_ROWS.schema}

@@ -12,10 +12,10 @@ from typing import Any
 import fsspec
 import polars as pl
 
+from videozoomer.protocol.options import LETTERS, index_of, letter_of
 from videozoomer.sources.files import SourceError
 
 ANSWER_TYPES = ("choice", "number", "time", "yes_no", "order", "text")
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 COLUMNS = {
     "video": "path, URL or file name of the video (required)",
     "question": "the question (required)",
@@ -175,11 +175,11 @@ def _letter(answer: str, options: list[str]) -> str | None:
     bare = answer.strip("(). ")
     folded = [option.casefold() for option in options]
     if answer.casefold() in folded:
-        return LETTERS[folded.index(answer.casefold())]
-    if len(bare) == 1 and bare.upper() in LETTERS[: len(options)]:
+        return letter_of(folded.index(answer.casefold()))
+    if index_of(bare.upper(), len(options)) is not None:
         return bare.upper()
     if bare.isdigit() and int(bare) < len(options):
-        return LETTERS[int(bare)]
+        return letter_of(int(bare))
     return None
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from videozoomer.video.types import frame_id
+from videozoomer.protocol.frame_id import frame_id_of
 
 if TYPE_CHECKING:
     import av
@@ -143,4 +143,4 @@ class PictureMaker:
         if not encoded:
             raise ValueError(f"a picture of {width} x {height} pixels cannot be written as JPEG")
         jpeg = buffer.tobytes()
-        return Encoded(frame_id(jpeg), width, height, jpeg)
+        return Encoded(frame_id_of(jpeg), width, height, jpeg)

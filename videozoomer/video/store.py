@@ -21,10 +21,11 @@ from itertools import pairwise
 from pathlib import Path
 
 from videozoomer.lake.atomic import commit, partial_path
+from videozoomer.protocol.frame_id import frame_id_of
 from videozoomer.video.clock import Clock
 from videozoomer.video.opening import local_path
 from videozoomer.video.picture import ENCODING, Encoded
-from videozoomer.video.types import Frame, frame_id
+from videozoomer.video.types import Frame
 
 _SCHEMA = """
 CREATE TABLE about (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -167,7 +168,7 @@ class ZoomStore:
             if row is None:
                 frames.append(None)
             else:
-                frames.append(Frame(frame_id(row[3]), self._clock.seconds(pts), time_s, row[1], row[2], row[3]))
+                frames.append(Frame(frame_id_of(row[3]), self._clock.seconds(pts), time_s, row[1], row[2], row[3]))
         return frames
 
     def _on_screen(self, time_s: float) -> int | None:

@@ -5,7 +5,6 @@ Time zero is the first frame that the video stream presents. Every time is in se
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 
 
@@ -14,7 +13,7 @@ class Frame:
     """One picture as it is sent, trained on and shown: upright, square pixels, 8 bits, at the protocol's size."""
 
     frame_id: str
-    """Hash of the JPEG's bytes, so that equal ids mean equal pictures."""
+    """From `videozoomer.protocol.frame_id`: equal ids mean equal pictures."""
     time_s: float
     """Presentation time of the frame itself."""
     requested_s: float
@@ -22,11 +21,6 @@ class Frame:
     width: int
     height: int
     jpeg: bytes
-
-
-def frame_id(jpeg: bytes) -> str:
-    """Id of a frame: the first half of its SHA-256, in hex."""
-    return hashlib.sha256(jpeg).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True)

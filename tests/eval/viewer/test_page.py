@@ -1,5 +1,4 @@
 import base64
-import hashlib
 import json
 from html.parser import HTMLParser
 
@@ -10,6 +9,7 @@ from lake_fixture import write_lake
 from eval.viewer.page import write_viewer
 from eval.viewer.select import choose, summaries
 from videozoomer.lake.lake import Lake
+from videozoomer.protocol.frame_id import frame_id_of
 
 VOID = {"meta", "input", "img", "br"}
 
@@ -74,7 +74,7 @@ def test_everything_in_the_tables_is_on_the_page(lake, tmp_path):
         assert trajectory["question_id"] in data["questions"] and trajectory["video_id"] in data["videos"]
         for frame_id in sent:
             assert base64.b64decode(data["frames"][frame_id]) == stored[frame_id]
-            assert hashlib.sha256(stored[frame_id]).hexdigest()[:32] == frame_id
+            assert frame_id_of(stored[frame_id]) == frame_id
     masked = [
         turn for t in data["trajectories"] if t["kind"] == "reflection" for turn in t["turns"] if turn["train"] is False
     ]

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filters import evidence as evidence_in_sql
+from filters import sql_functions
 from videozoomer.protocol.evidence import (
     EDGE_S,
     Look,
@@ -18,6 +18,7 @@ from videozoomer.protocol.evidence import (
     looks_of,
     windows_of,
 )
+from videozoomer.protocol.options import LETTERS, index_of
 
 WINDOW = Window(10.0, 12.0)
 MOMENTS_S = st.one_of(
@@ -99,7 +100,7 @@ def test_overlap_is_symmetric_bounded_and_agrees_with_hits(one, other, time_s):
 @pytest.fixture(scope="module")
 def sql():
     with duckdb.connect() as connection:
-        evidence_in_sql.register(connection)
+        sql_functions.register(connection)
         yield connection
 
 
@@ -120,3 +121,10 @@ def test_sql_gives_the_same(sql, windows, times_s, segment):
                 "select window_covers($1::struct(start_s double, end_s double), $2::double)", [row, time_s]
             ).fetchall()
             assert inside is window.covers(time_s)
+
+
+@given(st.lists(st.text(max_size=3), max_size=5), st.one_of(st.sampled_from(LETTERS), st.text(max_size=2)))
+def test_sql_reads_option_letters_in_the_same_way(sql, options, letter):
+    [(text,)] = sql.execute("select option_text($1::varchar[], $2)", [options, letter]).fetchall()
+    index = index_of(letter, len(options))
+    assert text == (None if index is None else options[index])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 
 import pytest
@@ -11,6 +10,7 @@ from PIL import Image
 from videozoomer.lake.catalog import CATALOG
 from videozoomer.lake.lake import Lake
 from videozoomer.protocol import Episode, FrameRef, Protocol, Task, load_prompts
+from videozoomer.protocol.frame_id import frame_id_of
 from videozoomer.protocol.messages import to_rows
 
 ZOOM = '<think>closer</think><video_zoom>{"segment": [2, 4], "fps": 1}</video_zoom>'
@@ -30,7 +30,7 @@ def row(table: str, **values) -> dict:
 def frame_row(video_id: str, seed: int, time_s: float) -> dict:
     data = jpeg(seed)
     return {
-        "frame_id": hashlib.sha256(data).hexdigest()[:32],
+        "frame_id": frame_id_of(data),
         "video_id": video_id,
         "time_s": time_s,
         "width": 56,

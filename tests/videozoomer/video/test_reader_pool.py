@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from video_samples import read_code
 
+from videozoomer.protocol.frame_id import frame_id_of
 from videozoomer.video.reader import ReaderPool
 from videozoomer.video.source import VideoSource
-from videozoomer.video.types import Frame, FrameError, frame_id
+from videozoomer.video.types import Frame, FrameError
 
 LIMITS = (25_088, 100_352)
 
@@ -26,7 +27,7 @@ def test_the_frame_on_the_screen(coded_video: Path) -> None:
         assert read_code(frame.jpeg) == number
         assert frame.time_s == pytest.approx(number / 25, abs=1e-9)
         assert frame.requested_s == time_s
-        assert frame.frame_id == frame_id(frame.jpeg)
+        assert frame.frame_id == frame_id_of(frame.jpeg)
         assert LIMITS[0] <= frame.width * frame.height <= LIMITS[1]
 
 

@@ -1,4 +1,5 @@
--- The functions of videozoomer/protocol/evidence.py for queries. edge_s() is its EDGE_S, defined by filters/evidence.py.
+-- Functions of videozoomer/protocol/evidence.py and options.py for queries. filters/sql_functions.py defines edge_s()
+-- and letters() from their constants, and tests compare both sides.
 
 -- Whether a frame's time lies in a window.
 create temp macro window_covers(w, time_s) as time_s between w.start_s - edge_s() and w.end_s + edge_s();
@@ -15,3 +16,7 @@ create temp macro iou(start_s, end_s, other_start_s, other_end_s) as
                 / (greatest(end_s, other_end_s) - least(start_s, other_start_s))
         else 0.0
     end;
+
+-- Text of the option that a letter names; null where it names none.
+create temp macro option_text(options, letter) as
+    case when length(letter) = 1 and strpos(letters(), letter) > 0 then options[strpos(letters(), letter)] end;
