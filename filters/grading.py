@@ -1,4 +1,4 @@
-"""From trajectories and questions to grades: is the answer right, and did a zoom look where the answer is seen?"""
+"""Grades trajectories: is the answer correct, and did a zoom show the evidence?"""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ GRADERS: dict[str, Callable[[dict[str, Any], str], Grade]] = {
     "order": order.compare,
     "text": text.compare,
 }
-"""Answer type of a question -> its grader."""
+"""Answer type -> its grader."""
 
 
 class GradingError(ValueError):
-    """A trajectory cannot be graded at all; the message names it and what to do."""
+    """A trajectory cannot be graded; the message names it and what to do."""
 
 
 def grade(question_row: dict[str, Any], answer: str | None) -> Grade:
-    """Hold an answer against the truth.
+    """Grade an answer.
 
-    `question_row` needs `question_id`, `answer`, `answer_type`, `options` and, for times, `evidence`. No answer
-    (None) is wrong: the player had its rounds.
+    `question_row` needs `question_id`, `answer`, `answer_type`, `options` and, for times, `evidence`. A missing answer
+    (None) is wrong, because the player used up its rounds.
 
     Raises:
-        GradingError: there is no grader for the answer type.
+        GradingError: the answer type has no grader.
     """
     if answer is None:
         return graded("wrong", "no_answer", "the rounds ran out without an answer")
     compare = GRADERS.get(question_row["answer_type"])
     if compare is None:
         raise GradingError(
-            f"question {question_row['question_id']}: there is no grader for answer type "
-            f"{question_row['answer_type']!r}; use one of {sorted(GRADERS)}"
+            f"question {question_row['question_id']}: answer type {question_row['answer_type']!r} has no grader; "
+            f"use one of {sorted(GRADERS)}"
         )
     return compare(question_row, answer)
 
@@ -47,10 +47,10 @@ def grade(question_row: dict[str, Any], answer: str | None) -> Grade:
 def grade_rows(
     trajectory_rows: Iterable[dict[str, Any]], question_rows: Iterable[dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    """Rows of table `grades`, one for every trajectory that could be played. A failed one gets none.
+    """Rows of table `grades`, one per trajectory; failed trajectories get none.
 
     Raises:
-        GradingError: a trajectory's question is not among the questions, or has an unknown answer type.
+        GradingError: a trajectory's question is missing or has an answer type without a grader.
     """
     questions = {row["question_id"]: row for row in question_rows}
     rows = []
@@ -61,7 +61,7 @@ def grade_rows(
         if question is None:
             raise GradingError(
                 f"trajectory {trajectory['trajectory_id']}: its question {trajectory['question_id']} is not among the "
-                f"{len(questions)} questions given; read the questions again, or drop the trajectory"
+                f"{len(questions)} given questions; read the questions again or remove the trajectory"
             )
         result = grade(question, trajectory["answer"])
         evidence, looks = windows_of(question.get("evidence")), looks_of(trajectory["turns"])

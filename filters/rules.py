@@ -1,9 +1,9 @@
-"""Run every rule over the lake: what is kept, what is not, and each reason why.
+"""Runs every rule over the lake and records what to keep and every reason to reject the rest.
 
-A rule is one file `rules/<name>.sql`: a query that returns (id, reason). Its first comment lines say at which level
-it works, in which order, what it drops and why. `question` rules drop a question and so all its trajectories,
-`trajectory` rules drop one episode, and `selection` rules choose among what all others have left (view `survivors`),
-one after the other.
+A rule is one file `rules/<name>.sql`: a query that returns (id, reason). The comment at its top gives its level, its
+order, what it drops and why. `question` rules drop a question with all its trajectories, `trajectory` rules drop one
+episode, and `selection` rules choose, one after the other, among the survivors of all earlier rules (view
+`survivors`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import polars as pl
 
@@ -23,21 +23,25 @@ from filters.funnel import count
 from videozoomer.lake import CATALOG, Lake
 from videozoomer.settings.model import FilterSettings
 
+if TYPE_CHECKING:
+    import duckdb
+
 FOLDER = Path(__file__).parent / "rules"
 QUERIES = Path(__file__).parent / "queries"
-LEVELS = ("question", "trajectory", "selection")
+Level = Literal["question", "trajectory", "selection"]
+LEVELS: tuple[Level, ...] = get_args(Level)
 
 
 class RuleError(ValueError):
-    """A rule file cannot be used; the message names it and what to do."""
+    """A rule file is invalid; the message names it and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
     name: str
-    level: Literal["question", "trajectory", "selection"]
+    level: Level
     order: int
-    """Where several rules drop an item, the one of lowest order is its first reason; question rules come first."""
+    """Rules run in this order, and the first one to drop an item gives its first reason; question rules come first."""
     drops: str
     why: str
     sql: str
@@ -46,29 +50,25 @@ class Rule:
 @dataclass(frozen=True, slots=True)
 class RuleResult:
     verdicts: pl.DataFrame
-    """Rows of table `verdicts`: every exemplar and reflection on a training question."""
+    """Rows of table `verdicts`: every exemplar, reflection and harvested rollout on a training question."""
     question_stats: pl.DataFrame
     """Rows of table `question_stats`: every question."""
     funnel: pl.DataFrame
-    """Rows of table `funnel`: for each kind, asked = failed + rejected + kept; a rejected item counts once, at its
+    """Rows of table `funnel`: for each kind, asked = failed + rejected + kept. A rejected item counts once, under its
     first reason."""
 
 
 @cache
 def load_rules() -> tuple[Rule, ...]:
-    """Every rule, in order.
-
-    Raises:
-        RuleError: a file lacks a line of its header, names no level, or shares its order with another one.
-    """
+    """The project's rules, in order. Raises the same errors as `read_rule` and `in_order`."""
     return in_order(read_rule(path) for path in FOLDER.glob("*.sql"))
 
 
 def in_order(rules: Iterable[Rule]) -> tuple[Rule, ...]:
-    """Rules sorted by order.
+    """The rules sorted by their order.
 
     Raises:
-        RuleError: two share an order, or a rule comes before one of an earlier level.
+        RuleError: two rules have the same order, or one precedes a rule of an earlier level.
     """
     rules = sorted(rules, key=lambda rule: rule.order)
     for earlier, later in pairwise(rules):
@@ -90,20 +90,21 @@ def read_rule(path: Path) -> Rule:
     fields = dict(re.findall(r"^(level|order|drops|why): (.+(?:\n  .+)*)", comments, re.M))
     fields = {name: " ".join(value.split()) for name, value in fields.items()}
     if missing := [name for name in ("level", "order", "drops", "why") if name not in fields]:
-        raise RuleError(f"rule {path.name}: the comment at its head lacks {missing}; write `-- {missing[0]}: ...`")
-    if fields["level"] not in LEVELS or not fields["order"].isdigit():
+        raise RuleError(f"rule {path.name}: the comment at its top lacks {missing}; add `-- {missing[0]}: ...`")
+    level = next((level for level in LEVELS if level == fields["level"]), None)
+    if level is None or not fields["order"].isdigit():
         raise RuleError(f"rule {path.name}: level must be one of {LEVELS} and order a number")
-    return Rule(path.stem, fields["level"], int(fields["order"]), fields["drops"], fields["why"], text)
+    return Rule(path.stem, level, int(fields["order"]), fields["drops"], fields["why"], text)
 
 
 def run_rules(lake: Lake, settings: FilterSettings, rules: Sequence[Rule] | None = None) -> RuleResult:
-    """Judge every candidate (exemplars and reflections on training questions) and every question.
+    """Apply the rules to every question and every candidate (see `queries/views.sql`).
 
-    Reads tables questions, videos, overviews, trajectories, grades and leaks; writes nothing. `rules` default to all
-    of `filters/rules/`; to try one more, pass `in_order([*load_rules(), read_rule(path)])`.
+    Reads tables `questions`, `videos`, `overviews`, `trajectories`, `grades` and `leaks`; writes nothing. `rules` default
+    to the project's own; to add one, pass `in_order([*load_rules(), read_rule(path)])`.
 
     Raises:
-        RuleError: a rule's query fails or returns other columns than (id, reason).
+        RuleError: a rule's query fails or does not return the columns (id, reason).
     """
     connection = lake.connect()
     try:
@@ -128,7 +129,7 @@ def run_rules(lake: Lake, settings: FilterSettings, rules: Sequence[Rule] | None
                     "semi join left_over using (trajectory_id) where status <> 'failed'"
                 )
             target = dropped if rule.level == "question" else reasons
-            for item, reason in sorted(_named(connection, rule)):
+            for item, reason in sorted(_dropped_by(rule, connection)):
                 target.setdefault(item, []).append(reason)
         stats = connection.sql((QUERIES / "question_stats.sql").read_text()).pl()
     finally:
@@ -142,16 +143,17 @@ def run_rules(lake: Lake, settings: FilterSettings, rules: Sequence[Rule] | None
 
 
 def _one_row(settings: FilterSettings) -> pl.DataFrame:
-    """The settings as a table of one row, so that queries name them and no value is ever pasted into SQL."""
+    """The settings as a table of one row; queries refer to its columns, so no value is pasted into SQL."""
     return pl.DataFrame([settings.model_dump(mode="json", exclude={"judge"})])
 
 
-def _named(connection, rule: Rule) -> Iterable[tuple[str, str]]:
+def _dropped_by(rule: Rule, connection: duckdb.DuckDBPyConnection) -> set[tuple[str, str]]:
+    """(id, reason) of every item that the rule drops."""
     import duckdb
 
     try:
         found = connection.execute(rule.sql)
-        columns = [column[0] for column in found.description]
+        columns = [column[0] for column in found.description or ()]
         rows = found.fetchall()
     except duckdb.Error as error:
         raise RuleError(f"rule {rule.name}: its query fails: {error}") from error

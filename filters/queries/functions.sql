@@ -4,7 +4,7 @@
 -- Whether a frame's time lies in a window.
 create temp macro window_covers(w, time_s) as time_s between w.start_s - edge_s() and w.end_s + edge_s();
 
--- Whether every window holds at least one frame.
+-- Whether every window contains at least one frame.
 create temp macro every_window_is_hit(times_s, windows) as
     len(list_filter(windows, lambda w: len(list_filter(times_s, lambda t: window_covers(w, t))) = 0)) = 0;
 

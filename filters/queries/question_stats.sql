@@ -1,4 +1,4 @@
--- Table `question_stats`, without the reasons.
+-- Table `question_stats` without its column `reasons`.
 with probed as (
     select
         question_id,

@@ -1,6 +1,6 @@
--- What the rules ask: narrow temporary tables over the lake's views, made once for a run.
+-- Helper tables for the rules: narrow temporary tables over the lake's views, created once per run.
 
--- Every question with the file it is about and its texts in plain form (lower case, no punctuation).
+-- Every question with its video and its normalised texts (lower case, no punctuation).
 create temp table asked_questions as
 select
     questions.question_id,
@@ -20,12 +20,13 @@ select
     ), '[^\p{L}\p{N}]+', ' ', 'g')) as plain_answer
 from questions
 left join (
-    -- A file that two sources name stands twice among the videos; one row of it is enough.
+    -- A file named by two sources has two rows in `videos`; keep one of them.
     from videos qualify row_number() over (partition by uri order by status = 'ok' desc, batch) = 1
 ) as videos on videos.uri = questions.video_uri;
 
--- What may go into a shard: exemplars, reflections and harvested rollouts of RL on training questions. Probes, students' rollouts and
--- evaluations are evidence only. A trajectory whose question is gone is kept here so that a rule can name it.
+-- Trajectories that may go into a shard: exemplars, reflections and rollouts harvested from RL, on training questions.
+-- Probes, students' rollouts and evaluations serve only as evidence. A trajectory whose question no longer exists stays
+-- in this table so that a rule can drop it.
 create temp table candidates as
 select
     trajectories.trajectory_id,
@@ -49,7 +50,7 @@ left join grades on grades.trajectory_id = trajectories.trajectory_id
 where trajectories.kind in ('exemplar', 'reflection', 'rollout')
     and coalesce(asked_questions.split, 'train') = 'train';
 
--- Probes with their grades: without any frame, or with the overview alone.
+-- Probes with their grades: played without frames, or with the overview alone.
 create temp table probes as
 select
     trajectories.question_id,
@@ -59,8 +60,8 @@ from trajectories
 left join grades on grades.trajectory_id = trajectories.trajectory_id
 where trajectories.kind = 'probe' and trajectories.max_zooms = 0;
 
--- What the overview tells of a question. `shows` is whether each evidence window holds an overview frame, null where
--- no evidence is known. `suffices` is the best of what is known: a probe that saw the overview alone, else `shows`.
+-- Whether the overview is enough to answer a question. `shows`: every evidence window contains an overview frame; null
+-- if no evidence is known. `suffices`: a probe with the overview alone was right; without such probes, `shows`.
 create temp table glances as
 with shown as (
     select
@@ -85,7 +86,7 @@ from asked_questions
 left join shown on shown.question_id = asked_questions.question_id
 left join probed on probed.question_id = asked_questions.question_id;
 
--- One turn of a reflection. The failed turns that it takes up are not trained on; the repairing turns are.
+-- The turns of reflections. The failed turns that a reflection starts from are not trained on; its repairing turns are.
 create temp table reflection_turns as
 with played as (
     select
@@ -97,7 +98,12 @@ with played as (
     where kind = 'reflection'
 ),
 numbered as (
-    select trajectory_id, question_id, generate_subscripts(turns, 1) as place, unnest(turns) as turn, unnest(trained) as repairs
+    select
+        trajectory_id,
+        question_id,
+        generate_subscripts(turns, 1) as place,
+        unnest(turns) as turn,
+        unnest(trained) as repairs
     from played
 )
 select
@@ -112,7 +118,7 @@ select
     turn.fps as fps
 from numbered;
 
--- Exemplars of each question, counted. Valid is what came to a judged end.
+-- Counts of each question's exemplars. `valid` counts those with a definite verdict.
 create temp table pass_rates as
 select
     question_id,
