@@ -12,8 +12,8 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from distill.storage.database import connect
 from distill.storage.ledger import Ledger
+from videozoomer.sqlite import connect_shared
 
 _SCHEMA = """
 create table if not exists paid (ledger text primary key, usd real not null);
@@ -44,7 +44,7 @@ class Budget:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = threading.Lock()
         # After a crash of the machine `join` makes good what is missing, from the ledger.
-        self._connection = connect(self.path, synchronous="normal")
+        self._connection = connect_shared(self.path, synchronous="normal")
         self._connection.executescript(_SCHEMA)
 
     def join(self, ledger: Ledger) -> None:

@@ -10,9 +10,9 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from distill.storage.database import connect
 from distill.storage.threads import Flusher
 from videozoomer.protocol import FrameRef
+from videozoomer.sqlite import connect_shared
 
 if TYPE_CHECKING:
     from videozoomer.video.types import Frame
@@ -52,9 +52,9 @@ class FrameStore:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._writing, self._reading, self._keeping = threading.Lock(), threading.Lock(), threading.Lock()
         # After a crash of the machine the last frames can be read again.
-        self._writer = connect(self.path, synchronous="normal")
+        self._writer = connect_shared(self.path, synchronous="normal")
         self._writer.executescript(_SCHEMA)
-        self._reader = connect(self.path, synchronous="normal")
+        self._reader = connect_shared(self.path, synchronous="normal")
         # To learn from SQLite that a read is new, a thread gives Python's lock away, and a busy event loop is slow to return it.
         self._reads = {key for (key,) in self._reader.execute("select read_key from reads")}
         self._unwritten_reads: dict[str, list[Frame]] = {}

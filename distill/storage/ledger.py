@@ -12,13 +12,14 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import closing
 from dataclasses import dataclass, fields
 from operator import attrgetter
 from pathlib import Path
 from typing import IO
 
-from distill.storage.database import connect
 from distill.storage.threads import Flusher
+from videozoomer.sqlite import connect_read_only, connect_shared
 
 
 class LedgerError(Exception):
@@ -88,9 +89,9 @@ class Ledger:
         self.path = Path(path)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._held = _hold(self.path)
-        self._writer = connect(self.path, synchronous="full")
+        self._writer = connect_shared(self.path, synchronous="full")
         self._writer.executescript(_SCHEMA)
-        self._reader = connect(self.path, synchronous="full")
+        self._reader = connect_shared(self.path, synchronous="full")
         self._reading = threading.Lock()
         # Most calls of a run are new. To learn that from SQLite, Python gives its lock away, and waits to have it back.
         self._keys = {key for (key,) in self._reader.execute("select distinct key from calls")}
@@ -152,17 +153,10 @@ class Ledger:
 
     def adopt(self, other: Path) -> None:
         """Take over what another ledger learnt about servers; what this one found itself stays."""
-        connection = sqlite3.connect(f"file:{other}?mode=ro", uri=True, timeout=60)
-        try:
+        with closing(connect_read_only(other)) as connection:
             rows = connection.execute("select endpoint, name, value from facts").fetchall()
-        finally:
-            connection.close()
         for row in rows:
             self._put("insert or ignore into facts values (?, ?, ?)", row).result()
-
-    def forget(self, endpoint: str) -> None:
-        """Drop what was learnt about a server, so that it is asked anew."""
-        self._put("delete from facts where endpoint = ?", (endpoint,)).result()
 
     def delete(self, where: str, values: tuple) -> None:
         """Delete entries by an SQL condition, and give the space back."""
@@ -227,13 +221,10 @@ def read_entries(path: str | Path, where: str = "true", values: tuple = ()) -> I
     """
     if not Path(path).is_file():
         raise LedgerError(f"there is no ledger {path}; a run writes one for each batch")
-    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=60)
-    try:
+    with closing(connect_read_only(Path(path))) as connection:
         query = f"select {', '.join(_COLUMNS)} from calls where {where} order by at, key, attempt"
         for row in connection.execute(query, values):
             yield _entry(row)
-    finally:
-        connection.close()
 
 
 def _entry(row: tuple) -> Entry:

@@ -6,10 +6,12 @@ import json
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from distill.storage.ledger import Entry, Ledger, LedgerError, read_entries
+from videozoomer.sqlite import connect_read_only
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +129,7 @@ def prune(
 
 def _is_ledger(path: Path) -> bool:
     try:
-        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-        try:
+        with closing(connect_read_only(path)) as connection:
             return bool(connection.execute("select 1 from sqlite_master where name = 'calls'").fetchone())
-        finally:
-            connection.close()
     except sqlite3.DatabaseError:
         return False

@@ -3,10 +3,10 @@
 import os
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from pipelines.build import build_assets
 from pipelines.plan import Plan
 from pipelines.run import RunFailed, run
 from videozoomer.settings import load_recipe
+from videozoomer.sqlite import connect_read_only
 
 CONCURRENCY = 4
 PLAYED = ("sources", "questions", "videos", "shots", "overviews", "exemplars")
@@ -26,7 +27,7 @@ def answered(home: Path) -> int:
     """Calls in all ledgers of a run, however far it is."""
     count = 0
     for path in home.glob("ledger/exemplars/*.sqlite"):
-        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as connection:
+        with closing(connect_read_only(path)) as connection:
             if connection.execute("select count(*) from sqlite_master where name = 'calls'").fetchone()[0]:
                 count += connection.execute("select count(*) from calls").fetchone()[0]
     return count

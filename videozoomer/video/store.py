@@ -22,6 +22,7 @@ from pathlib import Path
 
 from videozoomer.lake.atomic import commit, partial_path
 from videozoomer.protocol.frame_id import frame_id_of
+from videozoomer.sqlite import connect_disposable, connect_read_only
 from videozoomer.video.clock import Clock
 from videozoomer.video.opening import local_path
 from videozoomer.video.picture import ENCODING, Encoded
@@ -74,9 +75,8 @@ class ZoomStoreWriter:
         self._partial = partial_path(self.target)
         with _told_of(self.target):
             self.target.parent.mkdir(parents=True, exist_ok=True)
-            self._database = sqlite3.connect(self._partial, isolation_level=None)
-            # A store that breaks off is thrown away, so it needs no journal.
-            self._database.executescript(f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; {_SCHEMA} BEGIN;")
+            self._database = connect_disposable(self._partial)
+            self._database.executescript(f"{_SCHEMA} BEGIN;")
         self._about = {
             "uri": uri,
             "stamp": _stamp(uri),
@@ -130,9 +130,7 @@ class ZoomStore:
         """
         self._lock = threading.Lock()
         # The file never changes under its name, so it needs no locks of SQLite's.
-        self._database = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False
-        )
+        self._database = connect_read_only(path, immutable=True)
         about = {key: json.loads(value) for key, value in self._database.execute("SELECT key, value FROM about")}
         self.uri: str = about["uri"]
         self.fps: float = about["fps"]

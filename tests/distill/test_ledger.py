@@ -129,7 +129,7 @@ def test_an_entry_comes_back_as_it_was_written(tmp_path, field):
         assert ledger.replay("k") == written
         ledger.learn("e", "refuses:m", "stop")
         assert ledger.fact("e", "refuses:m") == "stop"
-        ledger.forget("e")
+        ledger.unlearn("e", "refuses:m")
         assert ledger.fact("e", "refuses:m") is None and ledger.next_attempt("k") == 1
 
 
