@@ -6,6 +6,9 @@ import dagster as dg
 
 from assets.playing import grade_stage, play_stage, stage_partition
 from assets.workspace import BATCHES, Workspace, code_version, partition_of
+from videozoomer.lake.reading import rows_as
+from videozoomer.lake.rows import QuestionRow
+from videozoomer.protocol.question import Question
 from videozoomer.settings import Recipe
 
 GROUP = "distillation"
@@ -15,7 +18,8 @@ def rightness(workspace: Workspace, batch: str) -> Callable[[dict], bool | None]
     """Whether an episode's answer is right, None where the rules cannot tell: what decides that a question was asked enough."""
     from filters.grading import grade
 
-    questions = {row["question_id"]: row for row in workspace.lake.read("questions", [batch]).iter_rows(named=True)}
+    rows = rows_as(QuestionRow, workspace.lake.read("questions", [batch]))
+    questions = {row["question_id"]: Question.from_row(row) for row in rows}
     told = {"correct": True, "wrong": False}
     return lambda row: told.get(grade(questions[row["question_id"]], row["answer"]).verdict)
 

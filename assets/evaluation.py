@@ -12,9 +12,9 @@ from assets.workspace import Workspace, code_version, content_of, finish, previe
 from videozoomer.settings import Recipe
 
 if TYPE_CHECKING:
-    from distill.items import QuestionItem
     from distill.player import Player
     from distill.storage.frames import FrameStore
+    from videozoomer.protocol.question import QuestionItem
 
 GROUP = "evaluation"
 

@@ -9,17 +9,17 @@ import polars as pl
 
 from assets.videos import PARTITION as OVERVIEW_FRAMES
 from videozoomer.lake import Lake
+from videozoomer.lake.reading import iterate_as
+from videozoomer.lake.rows import QuestionRow
 from videozoomer.protocol.messages import FrameRef
+from videozoomer.protocol.question import Question, QuestionItem
 
 if TYPE_CHECKING:
-    from distill.items import QuestionItem
     from distill.storage.frames import FrameStore
 
 
 def playable(lake: Lake, batch: str, split: str | None = None) -> list[QuestionItem]:
     """Questions of a batch that can be played: not quarantined, and their video can be read; in order of id."""
-    from distill.items import QuestionItem
-
     questions = lake.read("questions", [batch]).filter(pl.col("status") == "ok")
     if split is not None:
         questions = questions.filter(pl.col("split") == split)
@@ -29,19 +29,23 @@ def playable(lake: Lake, batch: str, split: str | None = None) -> list[QuestionI
         overviews.setdefault(row["video_id"], []).append(FrameRef(row["frame_id"], row["time_s"]))
     joined = questions.join(videos, left_on="video_uri", right_on="uri", suffix="_video").sort("question_id")
     return [
-        QuestionItem(
-            question_id=row["question_id"],
+        Question.from_row(row)
+        .with_video(
             video_id=row["video_id"],
-            video_uri=row["video_uri"],
             batch=batch,
-            question=row["question"],
-            options=tuple(row["options"]),
-            answer_type=row["answer_type"],
             duration_s=row["duration_s"],
             overview=tuple(overviews[row["video_id"]]),
         )
-        for row in joined.iter_rows(named=True)
+        .item
+        for row in iterate_as(_PlayableRow, joined)
     ]
+
+
+class _PlayableRow(QuestionRow):
+    """A row of `questions` joined with its video."""
+
+    video_id: str
+    duration_s: float
 
 
 def put_overview_frames(lake: Lake, batch: str, store: FrameStore) -> None:

@@ -13,12 +13,14 @@ import polars as pl
 
 from assets.items import playable, put_frames, put_overview_frames
 from assets.workspace import Workspace, content_of, finish, partition_of, preview
+from videozoomer.lake.reading import rows_as
+from videozoomer.lake.rows import QuestionRow
 
 if TYPE_CHECKING:
-    from distill.items import QuestionItem
     from distill.rollouts import EpisodeRunner
     from distill.storage.budget import Budget
     from distill.storage.frames import FrameStore
+    from videozoomer.protocol.question import QuestionItem
     from videozoomer.settings.model import Endpoint, Teacher
 
 
@@ -172,7 +174,7 @@ def grade_stage(context: dg.AssetExecutionContext, workspace: Workspace, stage: 
     batch, lake = partition_of(context), workspace.lake
     partition = stage_partition(stage, batch)
     rows = lake.read("trajectories", [partition]).to_dicts()
-    questions = lake.read("questions", [batch]).to_dicts()
+    questions = rows_as(QuestionRow, lake.read("questions", [batch]))
     lake.write("grades", _judged(workspace, stage, batch, grade_rows(rows, questions), rows, questions), partition)
     grades = lake.read("grades", [partition])
     counted = dict(grades.group_by("verdict").len().iter_rows())
@@ -194,7 +196,7 @@ def grade_stage(context: dg.AssetExecutionContext, workspace: Workspace, stage: 
 
 
 def _judged(
-    workspace: Workspace, stage: str, batch: str, grades: list[dict], rows: list[dict], questions: list[dict]
+    workspace: Workspace, stage: str, batch: str, grades: list[dict], rows: list[dict], questions: list[QuestionRow]
 ) -> list[dict]:
     """The same grades, those that the rules left unknown decided by the recipe's judge, where it has one."""
     endpoint = workspace.recipe.filters.judge

@@ -34,7 +34,7 @@ from PIL import Image
 
 from distill.client.chat import ChatPlayer
 from distill.client.errors import BudgetSpent
-from distill.items import EpisodeJob, QuestionItem
+from distill.items import EpisodeJob
 from distill.rollouts import EpisodeRunner
 from distill.storage.budget import Budget
 from distill.storage.frames import FrameStore
@@ -42,6 +42,7 @@ from distill.storage.ledger import Ledger, read_entries
 from videozoomer.lake import Lake
 from videozoomer.protocol import FrameRef, Protocol, load_prompts
 from videozoomer.protocol.frame_id import frame_id_of
+from videozoomer.protocol.question import QuestionItem
 from videozoomer.settings.model import Endpoint, Prices
 from videozoomer.video.types import Frame
 

@@ -19,7 +19,9 @@ import numpy as np
 import typer
 
 from videozoomer.protocol import FrameRef, Protocol, load_prompts
+from videozoomer.protocol.evidence import Window
 from videozoomer.protocol.frame_id import frame_id_of
+from videozoomer.protocol.question import PlayableQuestion
 from videozoomer.settings.model import RlSettings, TinyModel
 
 ZOOMS = [
@@ -139,27 +141,21 @@ def main(prompts: int = 16, group: int = 8, frames: int = 24, threads: int = 1, 
     )
 
 
-def _question(index: int, album: Drawn, frames: int) -> dict:
-    overview = [album.frame(f"video{index}", 2.0 * place) for place in range(frames)]
-    return {
-        "question_id": f"q{index}",
-        "video_id": f"v{index}",
-        "video_uri": f"video{index}",
-        "duration_s": 2.0 * frames,
-        "batch": "b",
-        "split": "train",
-        "question": f"Which glyph is shown in the red scene {index}?",
-        "options": ["circle", "star", "square", "cross"],
-        "answer": "A",
-        "answer_type": "choice",
-        "topic": None,
-        "evidence": [{"start_s": 20.0, "end_s": 22.0}],
-        "overview_frame_ids": [frame.frame_id for frame in overview],
-        "overview_times_s": [frame.time_s for frame in overview],
-        "pass_rate": 0.5,
-        "valid": 2,
-        "correct": 1,
-    }
+def _question(index: int, album: Drawn, frames: int) -> PlayableQuestion:
+    return PlayableQuestion(
+        question_id=f"q{index}",
+        video_uri=f"video{index}",
+        split="train",
+        question=f"Which glyph is shown in the red scene {index}?",
+        options=("circle", "star", "square", "cross"),
+        answer="A",
+        answer_type="choice",
+        evidence=(Window(20.0, 22.0),),
+        video_id=f"v{index}",
+        batch="b",
+        duration_s=2.0 * frames,
+        overview=tuple(album.frame(f"video{index}", 2.0 * place) for place in range(frames)),
+    )
 
 
 def _prescribe(rollout, rollout_groups) -> None:

@@ -25,6 +25,7 @@ from examples.world import World, make_world
 from filters.grading import grade
 from videozoomer.protocol import Episode, FrameRef, Protocol, Task, Text, load_prompts
 from videozoomer.protocol.evidence import Window, looks_hit
+from videozoomer.protocol.question import Question
 from videozoomer.video.overview import overview_times
 from videozoomer.video.reader import ReaderPool
 
@@ -99,15 +100,18 @@ def main(samples: int = 2, seed: int = 0, folder: Path | None = None) -> None:
         print(f"world: {time.monotonic() - began_s:.1f} s")
         table, prompts, protocol = Table(world, reader), load_prompts(), Protocol()
         right: dict[str, list[bool]] = {}
-        failed: list[tuple[Episode, dict, Path, dict]] = []
+        failed: list[tuple[Episode, dict, Path, Question]] = []
         for row, uri, video in questions(world):
-            truth = {
-                "question_id": row["id"],
-                "answer": row["answer"],
-                "answer_type": row["type"],
-                "options": row["options"],
-                "evidence": [{"start_s": start_s, "end_s": end_s} for start_s, end_s in row["evidence"]],
-            }
+            truth = Question(
+                question_id=row["id"],
+                video_uri=str(uri),
+                split="evaluation",
+                question=row["question"],
+                options=tuple(row["options"]),
+                answer=row["answer"],
+                answer_type=row["type"],
+                evidence=tuple(Window(start_s, end_s) for start_s, end_s in row["evidence"]),
+            )
             task = Task(row["question"], tuple(row["options"]), row["type"], video["duration_s"])
             overview = table.frames(
                 uri, overview_times(video["duration_s"], last_frame_s=video["duration_s"] - 1 / video["fps"])

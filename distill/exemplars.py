@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 
-from distill.items import EpisodeJob, QuestionItem
+from distill.items import EpisodeJob
 from distill.rollouts import Chain, EpisodeRunner, PlayJob
 from distill.storage.threads import run_blocking
+from videozoomer.protocol.question import QuestionItem
 from videozoomer.settings.model import DistillSettings
 
 

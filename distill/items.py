@@ -1,11 +1,11 @@
-"""A question as players see it, and an episode that is to be played. Neither holds the truth."""
+"""An episode to play. It holds a `QuestionItem`, which has no right answer."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-from videozoomer.protocol import FrameRef, Task
+from videozoomer.protocol.question import QuestionItem
 
 Kind = Literal["exemplar", "student", "reflection", "probe", "evaluation", "rollout"]
 
@@ -18,23 +18,6 @@ AUTHORS: dict[str, str] = {
     "rollout": "policy",
 }
 """Who writes the turns of each kind of episode."""
-
-
-@dataclass(frozen=True, slots=True)
-class QuestionItem:
-    question_id: str
-    video_id: str
-    video_uri: str
-    batch: str
-    question: str
-    options: tuple[str, ...]
-    answer_type: str
-    duration_s: float
-    overview: tuple[FrameRef, ...]
-
-    @property
-    def task(self) -> Task:
-        return Task(self.question, self.options, self.answer_type, self.duration_s)
 
 
 @dataclass(frozen=True, slots=True)

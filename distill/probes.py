@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from distill.items import EpisodeJob, QuestionItem
+from distill.items import EpisodeJob
+from videozoomer.protocol.question import QuestionItem
 from videozoomer.settings.model import FilterSettings
 
 

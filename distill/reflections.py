@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 
-from distill.items import EpisodeJob, QuestionItem
+from distill.items import EpisodeJob
 from videozoomer.protocol import Prompts
+from videozoomer.protocol.question import QuestionItem
 from videozoomer.settings.model import DistillSettings
 
 

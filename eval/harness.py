@@ -17,8 +17,9 @@ from eval.metrics import summarise
 from filters.grading import grade_rows
 
 if TYPE_CHECKING:
-    from distill.items import EpisodeJob, QuestionItem
+    from distill.items import EpisodeJob
     from distill.rollouts import EpisodeRunner
+    from videozoomer.protocol.question import QuestionItem
     from videozoomer.settings.model import EvalSettings
 
 

@@ -7,9 +7,10 @@ from typing import Any
 
 from filters.graders import choice, number, order, text, timestamp, yes_no
 from filters.graders.grade import Grade, graded
-from videozoomer.protocol.evidence import best_iou, looks_hit, looks_of, windows_of
+from videozoomer.protocol.evidence import best_iou, looks_hit, looks_of
+from videozoomer.protocol.question import Question, QuestionColumns
 
-GRADERS: dict[str, Callable[[dict[str, Any], str], Grade]] = {
+GRADERS: dict[str, Callable[[Question, str], Grade]] = {
     "choice": choice.compare,
     "number": number.compare,
     "time": timestamp.compare,
@@ -24,35 +25,32 @@ class GradingError(ValueError):
     """A trajectory cannot be graded; the message names it and what to do."""
 
 
-def grade(question_row: dict[str, Any], answer: str | None) -> Grade:
-    """Grade an answer.
-
-    `question_row` needs `question_id`, `answer`, `answer_type`, `options` and, for times, `evidence`. A missing answer
-    (None) is wrong, because the player used up its rounds.
+def grade(question: Question, answer: str | None) -> Grade:
+    """Grade an answer. A missing answer (None) is wrong, because the player used up its rounds.
 
     Raises:
         GradingError: the answer type has no grader.
     """
     if answer is None:
         return graded("wrong", "no_answer", "the rounds ran out without an answer")
-    compare = GRADERS.get(question_row["answer_type"])
+    compare = GRADERS.get(question.answer_type)
     if compare is None:
         raise GradingError(
-            f"question {question_row['question_id']}: answer type {question_row['answer_type']!r} has no grader; "
+            f"question {question.question_id}: answer type {question.answer_type!r} has no grader; "
             f"use one of {sorted(GRADERS)}"
         )
-    return compare(question_row, answer)
+    return compare(question, answer)
 
 
 def grade_rows(
-    trajectory_rows: Iterable[dict[str, Any]], question_rows: Iterable[dict[str, Any]]
+    trajectory_rows: Iterable[dict[str, Any]], question_rows: Iterable[QuestionColumns]
 ) -> list[dict[str, Any]]:
     """Rows of table `grades`, one per trajectory; failed trajectories get none.
 
     Raises:
         GradingError: a trajectory's question is missing or has an answer type without a grader.
     """
-    questions = {row["question_id"]: row for row in question_rows}
+    questions = {row["question_id"]: Question.from_row(row) for row in question_rows}
     rows = []
     for trajectory in trajectory_rows:
         if trajectory["status"] == "failed":
@@ -64,7 +62,7 @@ def grade_rows(
                 f"{len(questions)} given questions; read the questions again or remove the trajectory"
             )
         result = grade(question, trajectory["answer"])
-        evidence, looks = windows_of(question.get("evidence")), looks_of(trajectory["turns"])
+        evidence, looks = question.evidence, looks_of(trajectory["turns"])
         rows.append(
             {
                 "trajectory_id": trajectory["trajectory_id"],

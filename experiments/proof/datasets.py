@@ -11,8 +11,9 @@ from experiments.proof.play import PlayedQuestion, an_episode, graded, teach
 from experiments.proof.teacher import PixelTeacher
 from experiments.proof.warmup import glance_row, look_row, look_times, stretch, talk_row
 from videozoomer.protocol import Episode, Message
-from videozoomer.protocol.evidence import hits, windows_of
+from videozoomer.protocol.evidence import hits
 from videozoomer.protocol.messages import to_rows
+from videozoomer.protocol.question import PlayableQuestion
 from videozoomer.settings.model import Recipe
 
 OPENING = "Start from what those frames do show."
@@ -49,12 +50,14 @@ def _talks(library: Library, rows_of_each: int, looks: int = 3) -> list[dict]:
     return rows
 
 
-def exemplars(library: Library, questions: Sequence[dict], recipe: Recipe, seed: int) -> list[PlayedQuestion]:
+def exemplars(
+    library: Library, questions: Sequence[PlayableQuestion], recipe: Recipe, seed: int
+) -> list[PlayedQuestion]:
     """Play the teacher's episodes; return all of them, right or wrong."""
     outcomes = []
     for question in questions:
-        teacher = PixelTeacher(library.jpeg, f"{seed} {question['question_id']}")
-        episode = teach(library, an_episode(question, recipe, author="teacher"), question["video_uri"], teacher)
+        teacher = PixelTeacher(library.jpeg, f"{seed} {question.question_id}")
+        episode = teach(library, an_episode(question, recipe, author="teacher"), question.video_uri, teacher)
         outcomes.append(graded(question, episode))
     return outcomes
 
@@ -69,8 +72,8 @@ def reflections(library: Library, failed: Sequence[PlayedQuestion], seed: int) -
             episode = Episode.reflecting_on(outcome.episode, OPENING)
         except ValueError:
             continue
-        teacher = PixelTeacher(library.jpeg, f"{seed} reflection {outcome.question['question_id']}")
-        outcomes.append(graded(outcome.question, teach(library, episode, outcome.question["video_uri"], teacher)))
+        teacher = PixelTeacher(library.jpeg, f"{seed} reflection {outcome.question.question_id}")
+        outcomes.append(graded(outcome.question, teach(library, episode, outcome.question.video_uri, teacher)))
     return outcomes
 
 
@@ -88,33 +91,33 @@ def write_trajectories(library: Library, target: Path, kinds: dict[str, Sequence
     for kind, outcomes in kinds.items():
         for outcome in outcomes:
             question, episode = outcome.question, outcome.episode
-            rows.append(_row(f"{question['question_id']}-{kind}", question, kind, episode.transcript, episode.zooms))
+            rows.append(_row(f"{question.question_id}-{kind}", question, kind, episode.transcript, episode.zooms))
     library.write("sft", target, rows, about)
 
 
-def glances(library: Library, questions: Sequence[dict], recipe: Recipe, seed: int) -> list[PlayedQuestion]:
+def glances(library: Library, questions: Sequence[PlayableQuestion], recipe: Recipe, seed: int) -> list[PlayedQuestion]:
     """Play the teacher in one turn on the overview alone; return all outcomes, right or wrong."""
     outcomes = []
     for question in questions:
         episode = an_episode(question, recipe, author="teacher", max_zooms=0)
-        episode.step(PixelTeacher(library.jpeg, f"{seed} {question['question_id']}").glance(episode))
+        episode.step(PixelTeacher(library.jpeg, f"{seed} {question.question_id}").glance(episode))
         outcomes.append(graded(question, episode))
     return outcomes
 
 
 def shown(outcome: PlayedQuestion) -> bool:
     """Whether an overview frame shows the disc."""
-    return bool(hits(outcome.question["overview_times_s"], windows_of(outcome.question["evidence"])))
+    return bool(hits((frame.time_s for frame in outcome.question.overview), outcome.question.evidence))
 
 
-def _row(name: str, question: dict, kind: str, messages: Sequence[Message], zooms: int) -> dict:
+def _row(name: str, question: PlayableQuestion, kind: str, messages: Sequence[Message], zooms: int) -> dict:
     return {
         "id": name,
-        "question_id": question["question_id"],
-        "video_id": question["video_id"],
+        "question_id": question.question_id,
+        "video_id": question.video_id,
         "kind": kind,
         "split": "train",
         "messages": to_rows(messages),
         "zooms": zooms,
-        "answer": question["answer"],
+        "answer": question.answer,
     }

@@ -23,7 +23,7 @@ METRICS: dict[str, Callable[[PlayedQuestion], float | None]] = {
 def per_question(outcomes: Sequence[PlayedQuestion]) -> dict[str, dict]:
     """Question -> its film and metrics. Each stage stores this; the report needs nothing else."""
     return {
-        outcome.question["question_id"]: {"video_id": outcome.question["video_id"]}
+        outcome.question.question_id: {"video_id": outcome.question.video_id}
         | {name: score(outcome) for name, score in METRICS.items()}
         for outcome in outcomes
     }

@@ -13,7 +13,9 @@ from experiments.proof.teacher import ask
 from experiments.proof.world import FPS, GLYPH_S, Film, Scene, World, make_films
 from videozoomer.lake.atomic import write_bytes
 from videozoomer.protocol import FrameRef, Message
+from videozoomer.protocol.evidence import Window
 from videozoomer.protocol.messages import to_rows
+from videozoomer.protocol.question import PlayableQuestion
 from videozoomer.settings.model import Recipe
 from videozoomer.shards.manifest import Manifest
 from videozoomer.shards.schema import frame_ids
@@ -86,36 +88,33 @@ class Library:
     def jpeg(self, frame_id: str) -> bytes:
         return self._frames[frame_id]["jpeg"]
 
-    def questions(self, films: Iterable[Film], *, frames: int | None = None, each: int | None = None) -> list[dict]:
-        """Questions as rows of an RL data set; `each` limits the scenes taken from a film."""
+    def questions(
+        self, films: Iterable[Film], *, frames: int | None = None, each: int | None = None
+    ) -> list[PlayableQuestion]:
+        """A question about each scene; `each` limits the scenes taken from a film."""
         return [
             self._question(film, number, scene, frames)
             for film in films
             for number, scene in enumerate(film.scenes[:each])
         ]
 
-    def _question(self, film: Film, number: int, scene: Scene, frames: int | None) -> dict:
-        overview, uri = self.overview(film, frames), str(film.path)
-        return {
-            "question_id": f"{film.path.stem}-{number}",
-            "video_id": self._video_ids[uri],
-            "video_uri": uri,
-            "duration_s": self.duration_s[uri],
-            "batch": self.split,
-            "split": "evaluation" if self.split == "test" else "train",
-            "question": ask(scene.name),
-            "options": [],
-            "answer": scene.disc,
-            "answer_type": "text",
-            "topic": "glyph",
-            "pass_rate": None,
-            "valid": 0,
-            "correct": 0,
+    def _question(self, film: Film, number: int, scene: Scene, frames: int | None) -> PlayableQuestion:
+        uri = str(film.path)
+        return PlayableQuestion(
+            question_id=f"{film.path.stem}-{number}",
+            video_uri=uri,
+            split="evaluation" if self.split == "test" else "train",
+            question=ask(scene.name),
+            answer=scene.disc,
+            answer_type="text",
+            topic="glyph",
             # A window is closed: it ends with the last frame that shows the disc.
-            "evidence": [{"start_s": scene.disc_s, "end_s": scene.disc_s + GLYPH_S - 1 / FPS}],
-            "overview_frame_ids": [frame.frame_id for frame in overview],
-            "overview_times_s": [frame.time_s for frame in overview],
-        }
+            evidence=(Window(scene.disc_s, scene.disc_s + GLYPH_S - 1 / FPS),),
+            video_id=self._video_ids[uri],
+            batch=self.split,
+            duration_s=self.duration_s[uri],
+            overview=tuple(self.overview(film, frames)),
+        )
 
     def conversation(
         self, name: str, film: Film, kind: str, messages: Sequence[Message], *, zooms: int = 0, answer: str = ""
@@ -131,6 +130,11 @@ class Library:
             "zooms": zooms,
             "answer": answer,
         }
+
+    def write_questions(self, target: Path, questions: Sequence[PlayableQuestion], about: dict) -> Manifest:
+        """Write an RL data set; the teacher was not asked, so its pass rate is unknown."""
+        asked: dict = {"pass_rate": None, "valid": 0, "correct": 0}
+        return self.write("rl", target, [question.to_shard_row() | asked for question in questions], about)
 
     def write(self, kind: str, target: Path, rows: list[dict], about: dict) -> Manifest:
         shown = dict.fromkeys(itertools.chain.from_iterable(frame_ids(kind, row) for row in rows))

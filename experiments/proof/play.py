@@ -10,8 +10,9 @@ from pathlib import Path
 from experiments.proof.library import Library
 from experiments.proof.teacher import PixelTeacher
 from filters.grading import grade
-from videozoomer.protocol import Episode, FrameRef, Task, load_prompts
-from videozoomer.protocol.evidence import hits, windows_of
+from videozoomer.protocol import Episode, load_prompts
+from videozoomer.protocol.evidence import hits
+from videozoomer.protocol.question import PlayableQuestion
 from videozoomer.settings.model import Recipe
 
 AT_ONCE = 100
@@ -21,7 +22,7 @@ MAX_NEW_TOKENS = 100
 
 @dataclass(frozen=True, slots=True)
 class PlayedQuestion:
-    question: dict
+    question: PlayableQuestion
     episode: Episode
     correct: bool
     hits: tuple[bool, ...]
@@ -33,10 +34,9 @@ class PlayedQuestion:
         return None if not self.hits or self.hits[0] else self.correct
 
 
-def graded(question: dict, episode: Episode) -> PlayedQuestion:
+def graded(question: PlayableQuestion, episode: Episode) -> PlayedQuestion:
     """Grade an episode by the rule-based grader; an unfinished or hedged one counts as wrong."""
-    windows = windows_of(question["evidence"])
-    hit = tuple(bool(hits(look.times_s, windows)) for look in episode.looks)
+    hit = tuple(bool(hits(look.times_s, question.evidence)) for look in episode.looks)
     return PlayedQuestion(question, episode, grade(question, episode.answer).verdict == "correct", hit)
 
 
@@ -48,22 +48,25 @@ def teach(library: Library, episode: Episode, uri: str, teacher: PixelTeacher) -
     return episode
 
 
-def an_episode(question: dict, recipe: Recipe, *, author: str, max_zooms: int | None = None) -> Episode:
-    overview = [
-        FrameRef(*pair) for pair in zip(question["overview_frame_ids"], question["overview_times_s"], strict=True)
-    ]
-    task = Task(question["question"], tuple(question["options"]), question["answer_type"], question["duration_s"])
+def an_episode(question: PlayableQuestion, recipe: Recipe, *, author: str, max_zooms: int | None = None) -> Episode:
     settings = recipe.protocol
     protocol = settings.to_protocol()
     # A question may come with more frames than the recipe's, for the experiment that shows them all at once.
-    protocol = dataclasses.replace(protocol, overview_frames=max(len(overview), protocol.overview_frames))
-    return Episode(task, overview, protocol, load_prompts(settings.prompts), author=author, max_zooms=max_zooms)
+    protocol = dataclasses.replace(protocol, overview_frames=max(len(question.overview), protocol.overview_frames))
+    return Episode(
+        question.item.task,
+        question.overview,
+        protocol,
+        load_prompts(settings.prompts),
+        author=author,
+        max_zooms=max_zooms,
+    )
 
 
 def play(
     checkpoint: Path,
     library: Library,
-    questions: Sequence[dict],
+    questions: Sequence[PlayableQuestion],
     recipe: Recipe,
     *,
     temperature: float = 0.0,
@@ -85,7 +88,7 @@ def play(
         episodes = [[an_episode(question, recipe, author="student", max_zooms=max_zooms)] for question in part]
         seeds = [[seed * 1_000_003 + start + index] for index in range(len(part))]
         played = play_groups(
-            policy, pixels, episodes, [question["video_uri"] for question in part], seeds, library.frames_for, limits
+            policy, pixels, episodes, [question.video_uri for question in part], seeds, library.frames_for, limits
         )
         outcomes += [graded(question, rollout.episode) for question, (rollout,) in zip(part, played, strict=True)]
     return outcomes

@@ -24,6 +24,7 @@ from experiments.proof.library import Library
 from experiments.proof.plan import Plan
 from experiments.proof.play import MAX_NEW_TOKENS, PlayedQuestion, play
 from videozoomer.lake.atomic import write_text
+from videozoomer.protocol.question import PlayableQuestion
 from videozoomer.settings.model import Recipe
 
 Say = Callable[[str], None]
@@ -143,9 +144,8 @@ class SeedRun:
 
         policy = sft
         if plan.rl_rounds:
-            self.library.write(
-                "rl", self.home / "rl-shards", self.questions, {"stage": "questions for reinforcement learning"}
-            )
+            about = {"stage": "questions for reinforcement learning"}
+            self.library.write_questions(self.home / "rl-shards", self.questions, about)
             policy = self._rl(sft)
             played = self._report("rl", policy)
         for most in range(MAX_ZOOMS):
@@ -215,7 +215,7 @@ class SeedRun:
         checkpoint: Path,
         *,
         max_zooms: int | None = None,
-        questions: Sequence[dict] | None = None,
+        questions: Sequence[PlayableQuestion] | None = None,
         max_new_tokens: int = MAX_NEW_TOKENS,
     ) -> dict[str, dict]:
         """Play the held-out questions unless these weights already have; store and print the metrics."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
 
 from filters.graders.grade import Grade, Verdict, graded, plain, words
 from videozoomer.protocol.options import index_of, letter_of
+from videozoomer.protocol.question import Question
 
 NAME = "choice"
 GREY = 85.0
@@ -25,12 +25,12 @@ class _Unreadable(Exception):
     """The answer does not name exactly one option; the message says why."""
 
 
-def compare(question: dict[str, Any], answer: str) -> Grade:
-    options = list(question["options"])
+def compare(question: Question, answer: str) -> Grade:
+    options = list(question.options)
     try:
-        expected = _option(question["answer"], options)
+        expected = _option(question.answer, options)
     except _Unreadable:
-        return graded("unknown", NAME, f"the question's own answer {question['answer']!r} names none of its options")
+        return graded("unknown", NAME, f"the question's own answer {question.answer!r} names none of its options")
     try:
         given = _option(answer, options)
     except _Unreadable as error:

@@ -10,6 +10,7 @@ from typing import Any
 
 from filters.graders.grade import Grade, graded, plain, singular
 from filters.graders.number_words import SCALES, SMALL, spelt
+from videozoomer.protocol.question import Question
 
 NAME = "number"
 
@@ -48,18 +49,18 @@ class Quantity:
     """The word after the number, in the singular; None without one."""
 
 
-def compare(question: dict[str, Any], answer: str) -> Grade:
+def compare(question: Question, answer: str) -> Grade:
     """`correct` if the answer states exactly the expected number.
 
     With several numbers it is `wrong` if the expected one is not among them or if it hedges ('3 or 4'), otherwise
     `unknown`, because the others may be an aside ('3, at 12 s and 15 s'). The right number with another unit is
     `unknown` too.
     """
-    expected, given = quantities(question["answer"]), quantities(answer)
+    expected, given = quantities(question.answer), quantities(answer)
     if len({quantity.value for quantity in expected}) != 1:
-        return graded("unknown", NAME, f"the question's own answer {question['answer']!r} is not one number")
+        return graded("unknown", NAME, f"the question's own answer {question.answer!r} is not one number")
     right = expected[0]
-    detail = f"{answer!r}, expected {question['answer']!r}"
+    detail = f"{answer!r}, expected {question.answer!r}"
     same = [quantity for quantity in given if quantity.value == right.value]
     if not same:
         return graded("wrong", NAME, detail)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from typing import Any
 
 from filters.graders import text
 from filters.graders.grade import Grade, graded, plain
 from videozoomer.protocol.options import index_of
+from videozoomer.protocol.question import Question
 
 NAME = "order"
 _STRONG = re.compile(r"\s*(?:->|=>|→|;|,|>|\||\bthen\b)\s*|\n+", re.I)
@@ -17,9 +17,9 @@ _AND = re.compile(r"\s*(?:;|,|\band\b)\s*(?:\band\b\s*)?", re.I)
 _NUMBERED = re.compile(r"(?:^|\s)\(?\d{1,2}[.):]\s+")
 
 
-def compare(question: dict[str, Any], answer: str) -> Grade:
-    options = list(question["options"])
-    expected = _items(question["answer"], None, options)
+def compare(question: Question, answer: str) -> Grade:
+    options = list(question.options)
+    expected = _items(question.answer, None, options)
     given = _items(answer, len(expected), options)
     detail = f"{given}, expected {expected}"
     if len(given) != len(expected):

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from filters.graders.grade import Grade, Verdict, graded, plain, words
+from videozoomer.protocol.question import Question
 
 NAME = "text"
 GREY = 80.0
 """Likeness (rapidfuzz, 0 to 100, ignoring word order) from which different words may mean the same."""
 
 
-def compare(question: dict[str, Any], answer: str) -> Grade:
-    expected = question["answer"]
+def compare(question: Question, answer: str) -> Grade:
+    expected = question.answer
     return graded(verdict(expected, answer), NAME, f"{answer!r}, expected {expected!r}")
 
 

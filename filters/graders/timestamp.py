@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Sequence
 
 from filters.graders.grade import Grade, graded, plain
+from videozoomer.protocol.evidence import Window
+from videozoomer.protocol.question import Question
 
 NAME = "time"
 TOLERANCE_S = 1.0
@@ -22,20 +24,20 @@ _UNIT = re.compile(rf"({_FIGURE})\s*(hours?|hrs?|h|minutes?|mins?|m|seconds?|sec
 _SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0}
 
 
-def compare(question: dict[str, Any], answer: str) -> Grade:
+def compare(question: Question, answer: str) -> Grade:
     """`correct` within `TOLERANCE_S` of the true time, or inside an evidence window that contains the true time.
 
     Windows that do not contain the true time do not count: they may show something the question only compares with.
     """
-    expected, given = seconds(question["answer"]), seconds(answer)
+    expected, given = seconds(question.answer), seconds(answer)
     if len(expected) != 1:
-        return graded("unknown", NAME, f"the question's own answer {question['answer']!r} is not one time")
+        return graded("unknown", NAME, f"the question's own answer {question.answer!r} is not one time")
     right = expected[0]
     if not given:
         return graded(
             "unknown" if _words_only(answer) else "wrong", NAME, f"{answer!r} states no time; expected {right:g} s"
         )
-    fits = [_near(time_s, right, question.get("evidence") or ()) for time_s in given]
+    fits = [_near(time_s, right, question.evidence) for time_s in given]
     detail = f"{', '.join(f'{time_s:g}' for time_s in given)} s, expected {right:g} s"
     if all(fits):
         return graded("correct", NAME, detail)
@@ -59,11 +61,11 @@ def _value(found: re.Match[str]) -> float:
     return float(found["bare"])
 
 
-def _near(time_s: float, right_s: float, evidence: Any) -> bool:
+def _near(time_s: float, right_s: float, evidence: Sequence[Window]) -> bool:
     if abs(time_s - right_s) <= TOLERANCE_S + 1e-9:
         return True
-    windows = [w for w in evidence if w["start_s"] - TOLERANCE_S <= right_s <= w["end_s"] + TOLERANCE_S]
-    return any(w["start_s"] <= time_s <= w["end_s"] for w in windows)
+    windows = [w for w in evidence if w.start_s - TOLERANCE_S <= right_s <= w.end_s + TOLERANCE_S]
+    return any(w.start_s <= time_s <= w.end_s for w in windows)
 
 
 def _words_only(answer: str) -> bool:

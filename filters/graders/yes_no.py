@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from filters.graders.grade import Grade, graded, plain
+from videozoomer.protocol.question import Question
 
 NAME = "yes_no"
 _VALUES = {"yes": True, "yeah": True, "yep": True, "true": True, "no": False, "nope": False, "false": False}
 _BOTH = re.compile(r"(yes|no)\s*(?:/|\bor\b|\band\b)\s*(yes|no)\b", re.I)
 
 
-def compare(question: dict[str, Any], answer: str) -> Grade:
-    expected, given = _first_word(question["answer"]), _first_word(answer)
+def compare(question: Question, answer: str) -> Grade:
+    expected, given = _first_word(question.answer), _first_word(answer)
     if expected is None:
-        return graded("unknown", NAME, f"the question's own answer {question['answer']!r} is neither yes nor no")
+        return graded("unknown", NAME, f"the question's own answer {question.answer!r} is neither yes nor no")
     if _BOTH.match(plain(answer)):
         return graded("wrong", NAME, f"{answer!r} says both")
     if given is None:
         return graded("unknown", NAME, f"{answer!r} begins with neither yes nor no")
-    return graded("correct" if given == expected else "wrong", NAME, f"{answer!r}, expected {question['answer']!r}")
+    return graded("correct" if given == expected else "wrong", NAME, f"{answer!r}, expected {question.answer!r}")
 
 
 def _first_word(text: str) -> bool | None:

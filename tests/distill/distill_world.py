@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageDraw
 
-from distill.items import QuestionItem
 from distill.storage.frames import FrameStore
 from videozoomer.protocol import FrameRef
 from videozoomer.protocol.frame_id import frame_id_of
+from videozoomer.protocol.question import QuestionItem
 from videozoomer.video.types import Frame
 
 

@@ -10,7 +10,6 @@ from PIL import Image
 
 from distill.client.calls import Reply
 from distill.client.errors import CallFailed
-from distill.items import QuestionItem
 from distill.rollouts import EpisodeRunner
 from distill.storage.frames import FrameStore
 from eval.harness import draw, evaluate, evaluation_jobs
@@ -18,6 +17,7 @@ from eval.metrics import GAIN
 from videozoomer.lake.catalog import CATALOG
 from videozoomer.protocol import FrameRef, Message, Protocol, load_prompts
 from videozoomer.protocol.frame_id import frame_id_of
+from videozoomer.protocol.question import QuestionItem
 from videozoomer.settings.model import EvalSettings
 from videozoomer.video.types import Frame
 
@@ -53,7 +53,8 @@ def item(number: int, overview: Sequence[Frame]) -> QuestionItem:
 def question(number: int) -> dict:
     return {
         "question_id": f"q{number}", "question": f"Question {number}?", "options": ["red", "blue"], "answer": "B", "answer_type": "choice",
-        "topic": "which", "evidence": [{"start_s": EVIDENCE_S, "end_s": EVIDENCE_S + 1}],
+        "topic": "which", "video_uri": f"v{number % 3}.mp4", "split": "evaluation",
+        "evidence": [{"start_s": EVIDENCE_S, "end_s": EVIDENCE_S + 1}],
     }  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from experiments.proof.sight import see
 from experiments.proof.teacher import PixelTeacher
 from experiments.proof.warmup import scene_at
 from experiments.proof.world import COLOURS, GLYPH_S, OVERVIEW_S, World
+from videozoomer.protocol.question import PlayableQuestion
 from videozoomer.shards.read import ShardSet
 
 
@@ -30,16 +31,16 @@ def library(recipe, tmp_path_factory):
         yield library
 
 
-def wrong_zoom(question: dict, recipe, library: Library):
+def wrong_zoom(question: PlayableQuestion, recipe, library: Library):
     """An episode that looks where the scene is not, and then guesses wrongly."""
     episode = an_episode(question, recipe, author="student")
-    evidence_s = question["evidence"][0]["start_s"]
+    evidence_s = question.evidence[0].start_s
     start_s = 0 if evidence_s > 24 else 40
     times_s = episode.step(
         f'<think>there</think><video_zoom>{{"segment": [{start_s}, {start_s + 4}], "fps": 2}}</video_zoom>'
     )
-    episode.show(library.frames_for(question["video_uri"], times_s))
-    guess = next(colour for colour in COLOURS if colour != question["answer"])
+    episode.show(library.frames_for(question.video_uri, times_s))
+    guess = next(colour for colour in COLOURS if colour != question.answer)
     episode.step(f"<think>{guess}</think><answer>{guess}</answer>")
     return graded(question, episode)
 
@@ -71,8 +72,8 @@ def test_the_teacher_is_as_blind_as_its_pictures(library, recipe):
     blank = library.overview(other)[0].frame_id
     teacher = PixelTeacher(lambda frame_id: library.jpeg(blank), "seed")
     seen_by_it = see(library.jpeg(blank)).name
-    episode = teach(library, an_episode(question, recipe, author="teacher"), question["video_uri"], teacher)
-    assert episode.zooms == 0 or question["question"].find(seen_by_it) >= 0
+    episode = teach(library, an_episode(question, recipe, author="teacher"), question.video_uri, teacher)
+    assert episode.zooms == 0 or question.question.find(seen_by_it) >= 0
 
 
 def test_a_reflection_repairs_a_failed_zoom_and_is_not_told_the_truth(library, recipe):
@@ -84,13 +85,13 @@ def test_a_reflection_repairs_a_failed_zoom_and_is_not_told_the_truth(library, r
     own = [message for message in repaired.episode.transcript if message.role == "assistant"]
     assert [message.train for message in own][:2] == [False, True]
     prompt = "".join(message.text for message in failed.episode.messages[:-1])
-    assert question["answer"] not in prompt.replace(question["question"], "")
+    assert question.answer not in prompt.replace(question.question, "")
 
 
 def test_lucky_guesses_are_not_kept(library, recipe):
     question = library.questions(library.films[:1])[0]
     episode = an_episode(question, recipe, author="student")
-    episode.step(f"<think>luck</think><answer>{question['answer']}</answer>")
+    episode.step(f"<think>luck</think><answer>{question.answer}</answer>")
     outcome = graded(question, episode)
     assert outcome.correct and kept([outcome]) == []
 
@@ -102,7 +103,7 @@ def test_data_sets_hold_what_was_played(library, recipe, tmp_path: Path):
     glanced = glances(library, library.questions(library.films, frames=40), recipe, 0)
     write_trajectories(library, tmp_path / "uniform", {"exemplar": glanced}, {})
     write_warm_up(library, tmp_path / "warm-up", 2)
-    library.write("rl", tmp_path / "rl", questions, {})
+    library.write_questions(tmp_path / "rl", questions, {})
     for name, rows in (("sft", 4), ("uniform", len(glanced)), ("warm-up", 12), ("rl", len(questions))):
         shards = ShardSet(tmp_path / name)
         shards.verify()

@@ -5,16 +5,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from filters.grading import GRADERS, GradingError, grade
+from videozoomer.protocol.evidence import Window
+from videozoomer.protocol.question import Question
 
 OPTIONS = ("a red circle", "green square", "the blue star")
 WINDOWS = ((80.0, 95.0), (180.0, 195.0))
 
 
+def a_question(**changes):
+    return Question(**{"question_id": "q", "video_uri": "v", "split": "train", "question": "What?"} | changes)
+
+
 def verdict(answer_type, expected, given_answer, options=(), evidence=()):
-    question = {
-        "question_id": "q", "answer": expected, "answer_type": answer_type, "options": list(options),
-        "evidence": [{"start_s": start, "end_s": end} for start, end in evidence],
-    }  # fmt: skip
+    windows = tuple(Window(start_s, end_s) for start_s, end_s in evidence)
+    question = a_question(answer=expected, answer_type=answer_type, options=tuple(options), evidence=windows)
     return grade(question, given_answer).verdict
 
 
@@ -184,11 +188,10 @@ def test_any_answer_gets_a_verdict_and_the_truth_is_right(answer_type, said):
 
 @pytest.mark.parametrize("answer_type", GRADERS)
 def test_no_answer_is_wrong_and_says_so(answer_type):
-    result = grade({"question_id": "q", "answer": "A", "answer_type": answer_type, "options": ["x"]}, None)
+    result = grade(a_question(answer="A", answer_type=answer_type, options=("x",)), None)
     assert result.verdict == "wrong" and "without an answer" in result.detail
 
 
 def test_an_unknown_type_is_named_with_the_question():
     with pytest.raises(GradingError, match=r"question q7: .*'sound'.*yes_no"):
-        verdict_of = {"question_id": "q7", "answer": "x", "answer_type": "sound", "options": []}
-        grade(verdict_of, "x")
+        grade(a_question(question_id="q7", answer="x", answer_type="sound"), "x")

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import polars as pl
 import pytest
 
-from distill.items import EpisodeJob, QuestionItem
+from distill.items import EpisodeJob
 from distill.records import Spent, to_row
 from filters.grading import grade_rows
 from train.rl.records import round_metrics, write_rows
@@ -14,6 +14,7 @@ from train.rl.rewards import group_rewards
 from train.rl.rollout_groups import RolloutGroup
 from videozoomer.protocol import Episode, FrameRef, Protocol, load_prompts
 from videozoomer.protocol.evidence import windows_of
+from videozoomer.protocol.question import Question, QuestionItem
 from videozoomer.settings.model import RlSettings
 
 ITEM = QuestionItem("q", "v", "v.mp4", "b", "What?", (), "text", 60.0, (FrameRef("o", 0.0),))
@@ -35,14 +36,22 @@ def an_episode(draw: random.Random, evidence: list[dict]) -> Episode:
 
 
 @pytest.fixture(scope="module")
-def groups() -> list[tuple[dict, Episode]]:
+def groups() -> list[tuple[Question, Episode]]:
     draw = random.Random(3)
     found = []
     for number in range(300):
         starts_s = [draw.choice([10.0, 30.0, 45.5]) for _ in range(draw.randint(0, 2))]
         evidence = [{"start_s": start_s, "end_s": start_s + draw.choice([0.0, 0.4, 2.0])} for start_s in starts_s]
-        question = {"question_id": f"q{number}", "answer": "red", "answer_type": "text", "options": []}
-        found.append((question | {"evidence": evidence}, an_episode(draw, evidence)))
+        question = Question(
+            question_id=f"q{number}",
+            video_uri="v.mp4",
+            split="train",
+            question="What?",
+            answer="red",
+            answer_type="text",
+            evidence=windows_of(evidence),
+        )
+        found.append((question, an_episode(draw, evidence)))
     return found
 
 
@@ -51,20 +60,20 @@ def test_grading_reward_and_harvest_agree(groups, tmp_path):
     for question, episode in groups:
         job = EpisodeJob(ITEM, "rollout")
         row = to_row(job, episode, "policy", Spent(), None, Protocol(), load_prompts())
-        rows.append(row | {"trajectory_id": question["question_id"], "question_id": question["question_id"]})
-        rewards = group_rewards([episode], [True], windows_of(question["evidence"]), RlSettings())
+        rows.append(row | {"trajectory_id": question.question_id, "question_id": question.question_id})
+        rewards = group_rewards([episode], [True], question.evidence, RlSettings())
         paid.append(rewards[0].tool > 0)
         rollout = SimpleNamespace(episode=episode, cut=False, failure=None)
         played.append(RolloutGroup(0, question, 1, [rollout], ["correct"], rewards, None))
-    grades = grade_rows(rows, [question for question, _ in groups])
+    grades = grade_rows(rows, [question.to_row("films") for question, _ in groups])
     by_question = {row["question_id"]: row for row in rows}
-    arena = SimpleNamespace(rows=lambda group, player: [by_question[group.question["question_id"]]])
+    arena = SimpleNamespace(rows=lambda group, player: [by_question[group.question.question_id]])
     write_rows(tmp_path / "round.parquet", arena, played, "policy")
     overlaps = pl.read_parquet(tmp_path / "round.parquet")["overlap"].to_list()
 
     assert overlaps == [grade["best_iou"] for grade in grades]
     for (question, episode), grade, tool in zip(groups, grades, paid, strict=True):
-        assert tool == (grade["hit"] if question["evidence"] else episode.zooms > 0)
+        assert tool == (grade["hit"] if question.evidence else episode.zooms > 0)
     looked = [grade["hit"] for (_, episode), grade in zip(groups, grades, strict=True) if episode.zooms]
     known = [hit for hit in looked if hit is not None]
     assert round_metrics(played)["hit_rate"] == pytest.approx(sum(known) / len(known))

@@ -9,13 +9,14 @@ import urllib.request
 import pytest
 
 from distill.client.chat import ChatPlayer
-from distill.items import EpisodeJob, QuestionItem
+from distill.items import EpisodeJob
 from distill.rollouts import EpisodeRunner
 from distill.storage.frames import FrameStore
 from distill.storage.ledger import Ledger
 from train.serving.player import LocalPolicy
 from train.serving.server import ServeError, serve
 from videozoomer.protocol import FrameRef, Protocol, load_prompts
+from videozoomer.protocol.question import QuestionItem
 from videozoomer.settings.model import Endpoint
 from videozoomer.video.types import Frame
 

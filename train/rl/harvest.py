@@ -15,6 +15,7 @@ import polars as pl
 from filters.grading import grade_rows
 from videozoomer.lake.catalog import CATALOG
 from videozoomer.lake.lake import Lake
+from videozoomer.protocol.question import PlayableQuestion
 from videozoomer.settings.rl import HarvestSettings
 from videozoomer.shards.read import ShardSet
 from videozoomer.video.reader import ReaderPool
@@ -32,14 +33,14 @@ def harvest(
     `run` is the training's folder, `questions` the data set that it played. Zoomed frames are read from the videos again
     and must come out with the same ids.
     """
-    asked = {row["question_id"]: row for row in questions.rows("train")}
+    asked = {question.question_id: question for question in questions.questions("train")}
     left_out: Counter[str] = Counter()
     chosen = list(_with_frames(_chosen(_rollouts(run), asked, settings, left_out), asked, questions, readers, left_out))
     rows = [{name: row[name] for name in CATALOG["trajectories"].schema} for row, _ in chosen]
     frames = {frame["frame_id"]: frame for _, own in chosen for frame in own}
     lake.write("frames", list(frames.values()), PARTITION)
     lake.write("trajectories", rows, PARTITION)
-    lake.write("grades", grade_rows(rows, asked.values()), PARTITION)
+    lake.write("grades", grade_rows(rows, [question.to_shard_row() for question in asked.values()]), PARTITION)
     return dict(left_out)
 
 
@@ -49,7 +50,7 @@ def _rollouts(run: Path) -> list[dict]:
 
 
 def _chosen(
-    rows: Sequence[dict], asked: dict[str, dict], settings: HarvestSettings, left_out: Counter[str]
+    rows: Sequence[dict], asked: dict[str, PlayableQuestion], settings: HarvestSettings, left_out: Counter[str]
 ) -> list[dict]:
     """The best of each question, no two of which looked at the same."""
     good: dict[str, list[dict]] = {}
@@ -71,14 +72,14 @@ def _chosen(
     return chosen
 
 
-def _reason(row: dict, question: dict | None, settings: HarvestSettings) -> str | None:
+def _reason(row: dict, question: PlayableQuestion | None, settings: HarvestSettings) -> str | None:
     if question is None:
         return "not a training question"
     if row["verdict"] != "correct":
         return "wrong answer" if row["verdict"] == "wrong" else "failed or not judged"
     if not row["well_formed"]:
         return "bad format"
-    if question["evidence"] and row["zooms"] and (row["overlap"] or 0.0) < settings.min_overlap:
+    if question.evidence and row["zooms"] and (row["overlap"] or 0.0) < settings.min_overlap:
         return "zoomed elsewhere"
     return None
 
@@ -90,12 +91,16 @@ def _looked(row: dict) -> tuple:
 
 
 def _with_frames(
-    rows: Sequence[dict], asked: dict[str, dict], questions: ShardSet, readers: ReaderPool, left_out: Counter[str]
+    rows: Sequence[dict],
+    asked: dict[str, PlayableQuestion],
+    questions: ShardSet,
+    readers: ReaderPool,
+    left_out: Counter[str],
 ) -> Iterator[tuple[dict, list[dict]]]:
     for row in rows:
         shown = _zoomed(row)
         try:
-            read = readers.frames_at(asked[row["question_id"]]["video_uri"], list(shown.values())) if shown else []
+            read = readers.frames_at(asked[row["question_id"]].video_uri, list(shown.values())) if shown else []
         except FrameError:
             left_out["a frame cannot be read again"] += 1
             continue

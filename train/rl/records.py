@@ -10,7 +10,7 @@ import numpy as np
 
 from train.rl.rollout_groups import RolloutGroup, RolloutSampler
 from videozoomer.lake.atomic import replaced_file
-from videozoomer.protocol.evidence import best_iou, looks_hit, windows_of
+from videozoomer.protocol.evidence import best_iou, looks_hit
 
 
 def write_rows(path: Path, arena: RolloutSampler, played: Sequence[RolloutGroup], player: str) -> None:
@@ -42,8 +42,8 @@ def write_rows(path: Path, arena: RolloutSampler, played: Sequence[RolloutGroup]
                     "verdict": verdict,
                     "advantage": gain,
                     "overview_budget": group.overview_budget,
-                    "overlap": best_iou(rollout.episode.looks, windows_of(group.question["evidence"])),
-                    "evidence_known": bool(group.question["evidence"]),
+                    "overlap": best_iou(rollout.episode.looks, group.question.evidence),
+                    "evidence_known": bool(group.question.evidence),
                 }
             )
     # A question that was drawn twice in a round is played twice; its second group is numbered on.
@@ -80,9 +80,9 @@ def round_metrics(played: Sequence[RolloutGroup]) -> dict[str, float | None]:
     verdicts = [verdict for group in played for verdict in group.verdicts]
     judged = [verdict == "correct" for verdict in verdicts if verdict in ("correct", "wrong")]
     looked = [
-        looks_hit(rollout.episode.looks, windows_of(group.question["evidence"]))
+        looks_hit(rollout.episode.looks, group.question.evidence)
         for group in played
-        if group.question["evidence"]
+        if group.question.evidence
         for rollout in group.learnt
         if rollout.episode.zooms
     ]

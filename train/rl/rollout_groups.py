@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from distill.items import EpisodeJob, QuestionItem
+from distill.items import EpisodeJob
 from distill.records import Spent, to_row
 from filters.grading import grade
 from train.policy.checkpoint import Policy
@@ -20,7 +20,7 @@ from train.rl.local_engine import play_groups
 from train.rl.rewards import Reward, group_rewards
 from train.rl.server_engine import ServerEngine
 from videozoomer.protocol import Episode, FrameRef, Prompts, Protocol
-from videozoomer.protocol.evidence import windows_of
+from videozoomer.protocol.question import PlayableQuestion
 from videozoomer.settings.model import RlSettings
 from videozoomer.shards.read import ShardSet
 from videozoomer.video.types import Frame
@@ -54,7 +54,7 @@ class RolloutGroup:
 
     position: int
     """Where the question stands in the endless order of the seed."""
-    question: dict
+    question: PlayableQuestion
     overview_budget: int
     rollouts: list[Rollout]
     verdicts: list[str]
@@ -75,7 +75,7 @@ class RolloutSampler:
     policy: Policy
     pixels: FramePixels | FrameFeatures
     album: RoundFrames
-    questions: list[dict]
+    questions: list[PlayableQuestion]
     settings: RlSettings
     protocol: Protocol
     prompts: Prompts
@@ -102,23 +102,23 @@ class RolloutSampler:
             for place in places
         ]
         limits = RolloutLimits(settings.temperature, settings.max_new_tokens, settings.max_tokens)
-        what = groups, [question["video_uri"] for question in drawn], seeds, self.album.frames_for, limits
+        what = groups, [question.video_uri for question in drawn], seeds, self.album.frames_for, limits
         played = self.remote.play_groups(*what) if self.remote else play_groups(self.policy, self.pixels, *what)
         for place, question, budget, rollouts in zip(places, drawn, budgets, played, strict=True):
             yield self._judged(place, question, budget, rollouts)
 
-    def _question(self, place: int) -> dict:
+    def _question(self, place: int) -> PlayableQuestion:
         epoch, index = divmod(place, len(self.questions))
         order = np.random.default_rng([self.settings.seed, epoch, 0]).permutation(len(self.questions))
         return self.questions[int(order[index])]
 
-    def _episode(self, question: dict, budget: int) -> Episode:
+    def _episode(self, question: PlayableQuestion, budget: int) -> Episode:
         protocol = dataclasses.replace(self.protocol, overview_frames=min(budget, self.protocol.overview_frames))
         return Episode(
-            _item(question).task, thinned(_item(question).overview, protocol.overview_frames), protocol, self.prompts
+            question.item.task, thinned(question.item.overview, protocol.overview_frames), protocol, self.prompts
         )
 
-    def _judged(self, place: int, question: dict, budget: int, rollouts: list[Rollout]) -> RolloutGroup:
+    def _judged(self, place: int, question: PlayableQuestion, budget: int, rollouts: list[Rollout]) -> RolloutGroup:
         verdicts = [
             "failed" if rollout.failure else grade(question, rollout.episode.answer).verdict for rollout in rollouts
         ]
@@ -126,7 +126,7 @@ class RolloutSampler:
         worth = group_rewards(
             [rollouts[index].episode for index in judged],
             [verdicts[index] == "correct" for index in judged],
-            windows_of(question["evidence"]),
+            question.evidence,
             self.settings,
         )
         rewards: list[Reward | None] = [None] * len(rollouts)
@@ -141,7 +141,7 @@ class RolloutSampler:
 
     def rows(self, played: RolloutGroup, player: str) -> list[dict]:
         """The group as rows of table `trajectories`."""
-        item = _item(played.question)
+        item = played.question.item
         rows = []
         for sample, rollout in enumerate(played.rollouts):
             job = EpisodeJob(item, "rollout", sample, self.settings.temperature)
@@ -168,18 +168,3 @@ def thinned(frames: Sequence[FrameRef], most: int) -> tuple[FrameRef, ...]:
     if most == 1:
         return (frames[len(frames) // 2],)
     return tuple(frames[round(index * (len(frames) - 1) / (most - 1))] for index in range(most))
-
-
-def _item(question: dict) -> QuestionItem:
-    overview = zip(question["overview_frame_ids"], question["overview_times_s"], strict=True)
-    return QuestionItem(
-        question["question_id"],
-        question["video_id"],
-        question["video_uri"],
-        question["batch"],
-        question["question"],
-        tuple(question["options"]),
-        question["answer_type"],
-        question["duration_s"],
-        tuple(FrameRef(*pair) for pair in overview),
-    )

@@ -91,7 +91,7 @@ def train(shards: ShardSet, checkpoint: str, out: Path, recipe: Recipe, process:
     import torch
 
     settings, began_s = recipe.rl, time.monotonic()
-    questions = shards.rows("train")
+    questions = shards.questions("train")
     if not questions:
         raise DataError(f"{shards.path} has no question to train on; see the funnel in its README.md")
     if process.world_size > settings.prompts:

@@ -15,17 +15,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from videozoomer.lake.rows import WindowRow
 
 EDGE_S = 0.001
 """Tolerance at both edges of a window: the coarsest containers round presentation times to a millisecond."""
-
-
-class WindowRow(TypedDict):
-    """A window as the tables store it."""
-
-    start_s: float
-    end_s: float
 
 
 @dataclass(frozen=True, slots=True)

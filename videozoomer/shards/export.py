@@ -26,8 +26,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from videozoomer.protocol import Episode, FrameRef, Protocol, Task, load_prompts
+from videozoomer.protocol import Episode, Protocol, load_prompts
 from videozoomer.protocol.messages import to_rows
+from videozoomer.protocol.question import PlayableQuestion
 from videozoomer.shards.manifest import ShardError
 from videozoomer.shards.read import ShardSet
 from videozoomer.shards.schema import SPLITS, frame_ids
@@ -194,11 +195,8 @@ def _verl(shards: ShardSet, split: str, rows: list[dict], target: Path) -> None:
 
     def records() -> Iterator[dict]:
         for index, row in enumerate(rows):
-            overview = [
-                FrameRef(*pair) for pair in zip(row["overview_frame_ids"], row["overview_times_s"], strict=True)
-            ]
-            task = Task(row["question"], tuple(row["options"]), row["answer_type"], row["duration_s"])
-            asked = to_rows(Episode(task, overview, Protocol(), prompts).messages)
+            question = PlayableQuestion.from_shard_row(row)
+            asked = to_rows(Episode(question.item.task, question.overview, Protocol(), prompts).messages)
             about = {
                 name: row.get(name)
                 for name in (

@@ -9,7 +9,10 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from videozoomer.lake.reading import rows_as
+from videozoomer.protocol.question import PlayableQuestion
 from videozoomer.shards.manifest import ShardError, read_manifest, sha256_of
+from videozoomer.shards.rows import EvaluationShardRow
 from videozoomer.shards.schema import ROWS
 
 GROUPS_IN_MEMORY = 32
@@ -34,6 +37,14 @@ class ShardSet:
 
     def rows(self, split: str | None = None) -> list[dict]:
         return self.table(split).to_dicts()
+
+    def questions(self, split: str | None = None) -> list[PlayableQuestion]:
+        """Rows of an RL or evaluation data set as questions.
+
+        Raises:
+            SchemaError: the data set holds conversations (kind `sft`).
+        """
+        return [PlayableQuestion.from_shard_row(row) for row in rows_as(EvaluationShardRow, self.table(split))]
 
     def jpeg(self, frame_id: str) -> bytes:
         """Raises:

@@ -12,7 +12,10 @@ from typing import Any
 import fsspec
 import polars as pl
 
+from videozoomer.lake.rows import QuestionRow
+from videozoomer.protocol.evidence import Window
 from videozoomer.protocol.options import LETTERS, index_of, letter_of
+from videozoomer.protocol.question import Question
 from videozoomer.sources.files import SourceError
 
 ANSWER_TYPES = ("choice", "number", "time", "yes_no", "order", "text")
@@ -69,7 +72,7 @@ def _object(item: Any, place: str, line: int) -> dict[str, Any]:
     return item
 
 
-def question_rows(raw: Sequence[Mapping[str, Any]], source: str, split: str, uris: Sequence[str]) -> list[dict]:
+def question_rows(raw: Sequence[Mapping[str, Any]], source: str, split: str, uris: Sequence[str]) -> list[QuestionRow]:
     """Rows of table `questions` from rows of a file; `uris` are the source's videos.
 
     A row that cannot be used has status `quarantined` and its reason: `no_question`, `no_answer`, `no_video`
@@ -84,13 +87,14 @@ def question_rows(raw: Sequence[Mapping[str, Any]], source: str, split: str, uri
     for index, item in enumerate(raw):
         row = _row(item, source, split, by_name)
         if row["question_id"] in seen:
-            row |= {"question_id": f"{row['question_id']}#{index}", "status": "quarantined", "reason": "repeated_id"}
+            row["question_id"] = f"{row['question_id']}#{index}"
+            row["status"], row["reason"] = "quarantined", "repeated_id"
         seen.add(row["question_id"])
         rows.append(row)
     return rows
 
 
-def _row(item: Mapping[str, Any], source: str, split: str, by_name: Mapping[str, list[str]]) -> dict:
+def _row(item: Mapping[str, Any], source: str, split: str, by_name: Mapping[str, list[str]]) -> QuestionRow:
     problems: list[str] = []
     question = str(item.get("question") or "").strip()
     named = str(item.get("video") or "").strip()
@@ -124,22 +128,18 @@ def _row(item: Mapping[str, Any], source: str, split: str, by_name: Mapping[str,
     evidence = _evidence(item.get("evidence"), problems)
     identity = json.dumps([source, named, question, options], ensure_ascii=False)
     given = item.get("id", item.get("question_id"))
-    return {
-        "question_id": f"{source}:{given}"
-        if given not in (None, "")
-        else f"{source}:{hashlib.sha256(identity.encode()).hexdigest()[:16]}",
-        "source": source,
-        "video_uri": found[0] if len(set(found)) == 1 else named,
-        "split": split,
-        "question": question,
-        "options": options,
-        "answer": answer,
-        "answer_type": kind,
-        "topic": str(item["topic"]) if item.get("topic") else None,
-        "evidence": evidence,
-        "status": "quarantined" if problems else "ok",
-        "reason": problems[0] if problems else None,
-    }
+    own = given if given not in (None, "") else hashlib.sha256(identity.encode()).hexdigest()[:16]
+    return Question(
+        question_id=f"{source}:{own}",
+        video_uri=found[0] if len(set(found)) == 1 else named,
+        split=split,
+        question=question,
+        options=tuple(options),
+        answer=answer,
+        answer_type=kind,
+        topic=str(item["topic"]) if item.get("topic") else None,
+        evidence=tuple(evidence),
+    ).to_row(source, problems[0] if problems else None)
 
 
 def _listed(value: Any, problems: list[str], reason: str) -> list:
@@ -183,8 +183,8 @@ def _letter(answer: str, options: list[str]) -> str | None:
     return None
 
 
-def _evidence(value: Any, problems: list[str]) -> list[dict]:
-    windows = []
+def _evidence(value: Any, problems: list[str]) -> list[Window]:
+    windows: list[Window] = []
     for window in _listed(value, problems, "bad_evidence"):
         if isinstance(window, dict):
             window = [window.get("start_s"), window.get("end_s")]
@@ -196,5 +196,5 @@ def _evidence(value: Any, problems: list[str]) -> list[dict]:
         if not 0 <= start_s <= end_s < math.inf:
             problems.append("bad_evidence")
             return []
-        windows.append({"start_s": start_s, "end_s": end_s})
+        windows.append(Window(start_s, end_s))
     return windows

@@ -7,6 +7,7 @@ import pytest
 
 from filters.grading import grade
 from videozoomer.lake import CATALOG
+from videozoomer.protocol.question import Question
 from videozoomer.sources.files import SourceError
 from videozoomer.sources.questions import question_rows, read_questions
 
@@ -191,4 +192,4 @@ def test_every_usable_truth_is_right_by_its_own_grader():
         {"answer": "1:05", "type": "time"}, {"answer": "red, blue", "type": "order"},
     ]  # fmt: skip
     for row in rows(*(item | {"id": number} for number, item in enumerate(items))):
-        assert (row["status"], grade(row, row["answer"]).verdict) == ("ok", "correct"), row
+        assert (row["status"], grade(Question.from_row(row), row["answer"]).verdict) == ("ok", "correct"), row
