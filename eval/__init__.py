@@ -1,5 +1,5 @@
-"""How good is a player: the harness that plays it, metrics with intervals, benchmark readers, plots and the report.
+"""Measures players: the evaluation harness, metrics with intervals, benchmark readers, plots, report and viewer.
 
-Belongs here: playing evaluation episodes for any player, figures over graded episodes, the HTML report.
-Does not belong here: the episode itself (`zoom/`), graders (`filters/`), training.
+Belongs here: playing evaluation episodes for any player, metrics over graded episodes, the HTML report, the trajectory
+browser. Does not belong here: the episode itself (`videozoomer/protocol/`), graders (`filters/`), training.
 """

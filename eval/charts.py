@@ -1,7 +1,7 @@
-"""Plots as Vega-Lite specifications (altair), drawn to SVG or PNG without a network or a browser.
+"""Plots as Vega-Lite specifications (altair), rendered to SVG or PNG without a network or a browser.
 
-Colours are a fixed palette of names to values; the report's style sheet maps each value to a light and a dark one, so
-a plot follows the reader's colour scheme.
+Colours come from a fixed palette; the report's style sheet maps each of them to a light and a dark variant, so plots
+follow the reader's colour scheme.
 """
 
 from __future__ import annotations
@@ -17,16 +17,19 @@ if TYPE_CHECKING:
 INK, MUTED, GRID = "#14181d", "#59636e", "#e1e5ea"
 BLUE, ORANGE, GREEN, GREY, RED = "#2b6c99", "#c7641f", "#4d8a4a", "#98a4b0", "#b5443c"
 SERIES = (BLUE, ORANGE, GREEN, "#7a5ba6", GREY, RED)
-"""Colours of players, settings and kinds, in order."""
+"""Colours of players, conditions and kinds, in order."""
 FONT = "system-ui, sans-serif"
 ROLES = {"asked": GREY, "failed": RED, "rejected": ORANGE, "kept": GREEN}
 """Colours of the stages of the funnel."""
 WIDTH = 640
-"""Pixels of a plot; in the report it shrinks with the page."""
+"""Width of a plot in pixels; in the report it shrinks with the page."""
 
 
 def horizontal_steps(steps: Sequence[Mapping[str, Any]], title: str) -> altair.Chart:
-    """A waterfall from top to bottom. A step: `label`, `from`, `to`, `text`, `role` (asked, failed, rejected, kept)."""
+    """A waterfall from top to bottom.
+
+    Each step has `label`, `from`, `to`, `end` (where its text starts), `text` and `role` (a key of `ROLES`).
+    """
     import altair as alt
 
     base = alt.Chart(_values([{**step, "order": n} for n, step in enumerate(steps)]))
@@ -56,7 +59,7 @@ def bars(
     color: str | None = None,
     percent: bool = False,
 ) -> altair.Chart:
-    """Upright bars in the order of the rows; `x` is a label, `y` a number; stacked by `color` where named."""
+    """Vertical bars in row order: `x` names the label column, `y` the numeric column; stacked by `color` if given."""
     import altair as alt
 
     names = list(dict.fromkeys(row[x] for row in rows))
@@ -79,7 +82,7 @@ def bars(
 def histogram(
     values: Sequence[float], *, title: str, y_title: str, bins: int = 20, limits: tuple[float, float] | None = None
 ) -> altair.Chart:
-    """Counts of values, from 0 to the largest, or between `limits`."""
+    """Counts of values from 0 to the maximum, or between `limits`."""
     import altair as alt
 
     step = alt.Bin(maxbins=bins, extent=list(limits or (0, max(values))))
@@ -107,7 +110,8 @@ def dots(
     title: str,
     limits: tuple[float, float] | None = (0.0, 1.0),
 ) -> altair.Chart:
-    """Values with their intervals. A row: `label`, `color`, `value`, `low` and `high` (None where there is none)."""
+    """Values with their intervals. Each row has `value`, `low` and `high` (None without an interval), and the columns
+    that `label` and `color` name."""
     import altair as alt
 
     scale = alt.Scale(domain=list(limits)) if limits else alt.Scale(zero=False)
@@ -128,7 +132,7 @@ def dots(
 
 
 def loss_curve(metrics: Sequence[Mapping[str, Any]]) -> altair.Chart:
-    """Loss by optimiser step; with many steps the single ones recede behind their running mean."""
+    """Loss by optimiser step: single steps in grey, their running mean in front."""
     import altair as alt
 
     reach = len(metrics) // 25
@@ -149,7 +153,7 @@ def loss_curve(metrics: Sequence[Mapping[str, Any]]) -> altair.Chart:
 
 
 def curves(metrics: Sequence[Mapping[str, Any]], names: Sequence[str]) -> altair.Chart:
-    """Small multiples: one plot for each name that has a value in some row, over the steps, each on its own scale."""
+    """Small multiples over the steps, each on its own scale: one plot for each name that has values."""
     import altair as alt
 
     rows = [
@@ -164,7 +168,7 @@ def curves(metrics: Sequence[Mapping[str, Any]], names: Sequence[str]) -> altair
         .mark_line(color=BLUE, strokeWidth=2, point=alt.OverlayMarkDef(color=BLUE, size=14))
         .encode(
             x=alt.X("step:Q", title=None, axis=alt.Axis(tickMinStep=1, format="d")),
-            # The default rounds to the spacing of the ticks, which makes a 1 of a constant 0.5.
+            # The default format rounds to the tick spacing and would label a constant 0.5 as 1.
             y=alt.Y(
                 "value:Q",
                 title=None,
@@ -181,8 +185,8 @@ def curves(metrics: Sequence[Mapping[str, Any]], names: Sequence[str]) -> altair
 
 
 def to_svg(chart: altair.Chart, name: str, description: str) -> str:
-    """An SVG to set into a page. `name` keeps its inner ids apart from those of other plots; `description` is read
-    aloud in its place."""
+    """An SVG to embed in a page. `name` prefixes its ids so that they differ from those of other plots; screen readers
+    read `description`."""
     import vl_convert
 
     drawn = vl_convert.vegalite_to_svg(_styled(chart).to_dict())
@@ -198,7 +202,7 @@ def to_svg(chart: altair.Chart, name: str, description: str) -> str:
 
 
 def to_png(chart: altair.Chart, scale: float = 1.5) -> bytes:
-    """A picture on white, for where no style sheet reaches."""
+    """A PNG on a white background, for places without the report's style sheet."""
     import vl_convert
 
     return vl_convert.vegalite_to_png(_styled(chart).properties(background="white").to_dict(), scale=scale)
@@ -216,7 +220,7 @@ def _series(field: str, rows: Sequence[Mapping[str, Any]]) -> altair.Color:
 
 
 def _names_axis(names: Sequence[str]) -> altair.Axis:
-    """An axis of names, with room for a reader whose font is wider than the one measured here."""
+    """An axis of names, with room for fonts that are wider than the one measured here."""
     import altair as alt
 
     room = min(230.0, 8.0 * max(map(len, names), default=0))

@@ -1,4 +1,4 @@
-"""One HTML page that says what a run took in, kept, dropped, cost, learnt and did not do. Opens from disk, offline."""
+"""One offline HTML page about a run: its inputs, what it kept and rejected, its cost, its results, what did not run."""
 
 from eval.report.facts import ReportFacts
 from eval.report.page import write_report

@@ -1,4 +1,4 @@
-"""What the report needs beyond the tables. All of it is optional: what is absent is said to be absent."""
+"""Inputs of the report beyond the tables. All are optional; the report lists those that are missing."""
 
 from __future__ import annotations
 
@@ -13,48 +13,46 @@ from typing import Any
 class ReportFacts:
     recipe_name: str | None = None
     protocol: Mapping[str, Any] = field(default_factory=dict)
-    """Settings of the protocol, by name."""
+    """Protocol settings by name."""
     teacher: Mapping[str, Any] = field(default_factory=dict)
-    """Server, model, temperature; never a key."""
+    """Server, model and temperature; never an API key."""
     shard_folders: Mapping[str, Path] = field(default_factory=dict)
-    """Kind of data set -> its folder, which holds manifest.json once it is written."""
+    """Kind of data set -> its folder, which contains manifest.json once it is written."""
     training_folder: Path | None = None
-    """Folder with metrics.jsonl and summary.json."""
+    """Folder with metrics.jsonl and summary.json of supervised fine-tuning."""
     calls: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """Stage -> its counts of calls, replays, failures, tokens and dollars."""
+    """Stage -> its counts of calls, replays, failures, tokens and US dollars."""
     trajectories: str | None = None
-    """Address of the trajectory browser, relative to the report."""
+    """URL of the trajectory browser relative to the report."""
     made_at: str | None = None
-    """Date and time to print; the report never reads the clock."""
+    """Date and time to print; the report itself never reads the clock."""
     rl_folder: Path | None = None
-    """Folder with metrics.jsonl and summary.json of a training by reinforcement; null where none was run."""
+    """Folder with metrics.jsonl and summary.json of reinforcement learning; None if it was not run."""
 
 
 class FactsError(ValueError):
-    """A file that the report was pointed to cannot be read; the message names it and what to do."""
+    """An input file of the report cannot be read; the message names it and what to do."""
 
 
 def read_json(path: Path) -> Any:
-    """Contents of a JSON file, or None where there is no such file.
+    """Contents of a JSON file, or None if the file does not exist.
 
     Raises:
-        FactsError: the file is there but is no JSON.
+        FactsError: the file is not valid JSON.
     """
     if not path.is_file():
         return None
     try:
         return json.loads(path.read_text())
     except ValueError as error:
-        raise FactsError(f"{path} is not valid JSON ({error}); write it again by materialising its asset") from error
+        raise FactsError(f"{path} is not valid JSON ({error}); materialise its asset again") from error
 
 
 def read_json_lines(path: Path) -> list[dict] | None:
-    """Rows of a JSON-lines file, or None where there is no such file; the same errors as `read_json`."""
+    """Rows of a JSON-lines file, or None if the file does not exist. Raises the same errors as `read_json`."""
     if not path.is_file():
         return None
     try:
         return [json.loads(line) for line in path.read_text().splitlines() if line.strip()]
     except ValueError as error:
-        raise FactsError(
-            f"{path} has a line that is not valid JSON ({error}); write it again by training again"
-        ) from error
+        raise FactsError(f"{path} has a line that is not valid JSON ({error}); run the training again") from error

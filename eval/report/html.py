@@ -1,4 +1,4 @@
-"""Small pieces of the page. Every text that comes from data goes through `escape`."""
+"""Building blocks of the page. All text from data goes through `escape`."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ __all__ = [
     "escape",
     "facts_list",
     "figure",
-    "figures",
     "interval",
+    "key_numbers",
     "note",
     "number",
     "share",
@@ -28,11 +28,11 @@ __all__ = [
 ]
 
 MAX_ROWS = 100
-"""Longer tables are cut, and say so."""
+"""Longer tables are truncated, with a note."""
 
 
 class Raw(str):
-    """A cell that is HTML already."""
+    """A table cell that already is HTML."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +41,11 @@ class Section:
     title: str
     body: str
     absent: list[str] = field(default_factory=list)
-    """Sentences on what this section would show had it been run."""
+    """Sentences about what did not run and is therefore missing from this section."""
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[Any]], caption: str = "") -> str:
-    """Numbers are set right; `None` becomes a dash."""
+    """An HTML table. Numeric columns are right-aligned; None becomes a dash."""
     listed = [list(row) for row in rows]
     shown = listed[:MAX_ROWS]
     numeric = [
@@ -57,14 +57,14 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[Any]], caption: str = 
     body = "".join(
         "<tr>" + "".join(f"<td{mark[n]}>{_cell(value)}</td>" for n, value in enumerate(row)) + "</tr>" for row in shown
     )
-    left_out = (
-        "" if len(listed) <= MAX_ROWS else note(f"{len(listed) - MAX_ROWS} more rows are in the tables of the run.")
-    )
+    left_out = "" if len(listed) <= MAX_ROWS else note(f"The run's tables contain {len(listed) - MAX_ROWS} more rows.")
     titled = f"<caption>{escape(caption)}</caption>" if caption else ""
-    return f'<div class="wide" tabindex="0"><table>{titled}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{left_out}'
+    whole = f"<table>{titled}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f'<div class="wide" tabindex="0">{whole}</div>{left_out}'
 
 
 def facts_list(pairs: Mapping[str, Any]) -> str:
+    """A description list of names and values."""
     inner = "".join(
         f"<div><dt>{escape(str(name).replace('_', ' '))}</dt><dd>{_cell(value)}</dd></div>"
         for name, value in pairs.items()
@@ -72,17 +72,17 @@ def facts_list(pairs: Mapping[str, Any]) -> str:
     return f"<dl>{inner}</dl>"
 
 
-def figures(pairs: Sequence[tuple[str, str, str]]) -> str:
-    """The few figures to see first: (what, how much, small print)."""
+def key_numbers(numbers: Sequence[tuple[str, str, str]]) -> str:
+    """The numbers at the top of the page, each as (name, value, details)."""
     inner = "".join(
-        f"<div><dt>{escape(what)}</dt><dd>{escape(much)}</dd><dd class='small'>{escape(small)}</dd></div>"
-        for what, much, small in pairs
+        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd><dd class='small'>{escape(details)}</dd></div>"
+        for name, value, details in numbers
     )
     return f'<dl class="headline">{inner}</dl>'
 
 
 def figure(chart: altair.Chart, name: str, caption: str) -> str:
-    """A plot with its caption, which is also what a screen reader says in its place."""
+    """A plot with its caption, which is also its description for screen readers."""
     from eval.charts import to_svg
 
     return f"<figure>{to_svg(chart, name, caption)}<figcaption>{escape(caption)}</figcaption></figure>"
@@ -109,7 +109,7 @@ def interval(low: float | None, high: float | None, write: Any = share) -> str:
 
 
 def size(amount: int | None) -> str:
-    """Bytes in decimal units."""
+    """A number of bytes in decimal units."""
     if amount is None:
         return "–"
     value = float(amount)
@@ -121,7 +121,7 @@ def size(amount: int | None) -> str:
 
 
 def words(name: str) -> str:
-    """A name from a table as a reader would say it."""
+    """A name from a table in readable form."""
     return name.replace("_", " ")
 
 
@@ -142,5 +142,5 @@ def _cell(value: Any) -> str:
         return count(value)
     if isinstance(value, float):
         return f"{value:,.4g}"
-    # A path may break after a slash, a word never within itself.
+    # Allow line breaks after slashes in paths, but never within a word.
     return escape(str(value)).replace("/", "/<wbr>")

@@ -1,9 +1,10 @@
-"""Sections on what came in: the run's settings, videos, shots, questions."""
+"""Report sections about the inputs: settings and versions, videos, shots, questions."""
 
 from __future__ import annotations
 
 import platform
 from importlib import metadata
+from statistics import median
 
 import polars as pl
 
@@ -13,9 +14,10 @@ from eval.report.html import Section, count, facts_list, figure, note, number, s
 from videozoomer.lake.lake import Lake
 
 PACKAGES = (
-    "videozoomer", "dagster", "polars", "duckdb", "av", "scenedetect-headless", "openai", "torch", "transformers", "deepspeed", "trl",
+    "videozoomer", "dagster", "polars", "duckdb", "av", "scenedetect-headless", "openai", "torch", "transformers",
+    "deepspeed", "trl",
 )  # fmt: skip
-"""Packages whose versions a reader wants to know."""
+"""Packages whose versions the report lists."""
 
 
 def what_ran(lake: Lake, facts: ReportFacts) -> Section:
@@ -26,7 +28,7 @@ def what_ran(lake: Lake, facts: ReportFacts) -> Section:
     if facts.recipe_name:
         body += facts_list({"recipe": facts.recipe_name} | ({"made at": facts.made_at} if facts.made_at else {}))
     else:
-        absent.append("The name of the recipe was not given.")
+        absent.append("The recipe's name is not known.")
     if played.height:
         body += facts_list(
             {
@@ -40,7 +42,7 @@ def what_ran(lake: Lake, facts: ReportFacts) -> Section:
         if values:
             body += f"<h3>{name}</h3>" + facts_list(values)
         else:
-            absent.append(f"The settings of the {name.lower()} were not given.")
+            absent.append(f"The {name.lower()}'s settings are not known.")
     return Section("ran", "What ran", body + "<h3>Versions</h3>" + facts_list(_versions()), absent)
 
 
@@ -58,7 +60,7 @@ def videos(lake: Lake, facts: ReportFacts) -> Section:
     columns = ["uri", "source", "status", "reason", "detail", "codec", "duration_s", "bytes", "variable_rate"]
     rows = lake.read("videos", columns=columns)
     if not rows.height:
-        return Section("videos", "Videos", note("No video was taken in."), ["No video was taken in."])
+        return Section("videos", "Videos", note("No video was ingested."), ["No video was ingested."])
     by_source = rows.group_by("source").agg(
         pl.len().alias("files"),
         (pl.col("status") == "ok").sum().alias("ok"),
@@ -69,7 +71,7 @@ def videos(lake: Lake, facts: ReportFacts) -> Section:
         (pl.col("variable_rate").fill_null(False)).sum().alias("variable"),
     ).sort("source")  # fmt: skip
     body = table(
-        ["source", "files", "taken", "quarantined", "hours", "size", "codecs", "of variable rate"],
+        ["source", "files", "ingested", "quarantined", "hours", "size", "codecs", "variable frame rate"],
         [
             (
                 r["source"],
@@ -89,7 +91,7 @@ def videos(lake: Lake, facts: ReportFacts) -> Section:
         minutes = [value / 60 for value in lengths]
         body += figure(
             histogram(minutes, title="duration in minutes", y_title="videos"), "durations",
-            f"How long the videos are: {min(minutes):.1f} to {max(minutes):.1f} minutes, {sum(minutes) / 60:.2f} hours in all.",
+            f"Durations: {min(minutes):.1f} to {max(minutes):.1f} minutes, {sum(minutes) / 60:.2f} hours in total.",
         )  # fmt: skip
     lost = rows.filter(pl.col("status") != "ok").sort("reason", "uri")
     if lost.height:
@@ -98,30 +100,27 @@ def videos(lake: Lake, facts: ReportFacts) -> Section:
             lost.select("uri", pl.col("reason").str.replace_all("_", " "), "detail").iter_rows(),
         )
     else:
-        body += note("No file had to be quarantined.")
+        body += note("No file was quarantined.")
     return Section("videos", "Videos", body)
 
 
 def shots(lake: Lake, facts: ReportFacts) -> Section:
     rows = lake.read("shots", columns=["video_id", "start_s", "end_s", "detector"])
     if not rows.height:
-        return Section("shots", "Shots", note("No shot was detected."), ["Shots were not detected."])
+        return Section("shots", "Shots", note("No shot was detected."), ["Shot detection did not run."])
     lengths = (rows["end_s"] - rows["start_s"]).to_list()
-    per_video = rows.group_by("video_id").len()["len"]
+    per_video = rows.group_by("video_id").len()["len"].to_list()
     body = facts_list(
         {
             "shots": rows.height,
-            "shots of a video, at the median": number(per_video.median(), 0),
-            "length at the median": f"{pl.Series(lengths).median():.1f} s",
+            "median shots per video": number(median(per_video), 0),
+            "median length": f"{median(lengths):.1f} s",
             "detectors": ", ".join(sorted(set(rows["detector"]))),
         }
     )
     chart = histogram(lengths, title="length of a shot in seconds", y_title="shots")
-    return Section(
-        "shots",
-        "Shots",
-        body + figure(chart, "shots", f"Lengths of {count(len(lengths))} shots of {len(per_video)} videos."),
-    )
+    caption = f"Lengths of {count(len(lengths))} shots in {count(len(per_video))} videos."
+    return Section("shots", "Shots", body + figure(chart, "shots", caption))
 
 
 def questions(lake: Lake, facts: ReportFacts) -> Section:
@@ -134,8 +133,8 @@ def questions(lake: Lake, facts: ReportFacts) -> Section:
     body = facts_list(
         {
             "questions": rows.height,
-            "to train on": good.filter(pl.col("split") == "train").height,
-            "to evaluate on": good.filter(pl.col("split") == "evaluation").height,
+            "for training": good.filter(pl.col("split") == "train").height,
+            "for evaluation": good.filter(pl.col("split") == "evaluation").height,
             "quarantined": rows.height - good.height,
             "with known evidence": good.filter(pl.col("evidence").list.len() > 0).height,
             "answer types": ", ".join(
@@ -147,12 +146,12 @@ def questions(lake: Lake, facts: ReportFacts) -> Section:
     if by_topic.height:
         body += figure(
             bars(by_topic.to_dicts(), "topic", "len", x_title="topic", y_title="questions", color="split"), "topics",
-            "Questions by topic and split. All questions of a video are on the same side.",
+            "Questions by topic and split. All questions about a video are in the same split.",
         )  # fmt: skip
     lost = rows.filter(pl.col("status") != "ok")
     if lost.height:
         reasons = lost.group_by(pl.col("reason").fill_null("no reason given")).len().sort("len", descending=True)
         body += "<h3>Quarantined questions</h3>" + table(
-            ["reason", "questions"], ((words(reason), rows) for reason, rows in reasons.iter_rows())
+            ["reason", "questions"], ((words(reason), number_of) for reason, number_of in reasons.iter_rows())
         )
     return Section("questions", "Questions", body)

@@ -1,4 +1,4 @@
-"""Sections on the making of trajectories: funnel, pass rates, calls and cost, zoom behaviour."""
+"""Report sections about making trajectories: funnel, pass rates, calls and cost, zoom behaviour."""
 
 from __future__ import annotations
 
@@ -11,23 +11,27 @@ from eval.statistics import estimate
 from videozoomer.lake.lake import Lake
 
 RATES = ((0, 1), (1, 2), (2, 4), (4, 8), (8, float("inf")))
-"""Bins of zoom rates in frames per second, open below and closed above; those of the paper, and one more."""
+"""Bins of zoom rates in frames per second: those of the paper and one for higher rates. Each excludes its lower bound
+and includes its upper one."""
 
 FAULTS = {
-    "nothing": "neither call nor answer", "both": "call and answer at once", "several": "several answers",
-    "bad_json": "call is no JSON", "bad_fields": "call has wrong fields", "outside": "outside the video",
+    "nothing": "neither call nor answer", "both": "both call and answer", "several": "several answers",
+    "bad_json": "call is not valid JSON", "bad_fields": "call has wrong fields", "outside": "outside the video",
     "over_budget": "over the frame budget", "no_zoom_left": "no zoom left", "reversed": "ends before it starts",
 }  # fmt: skip
-"""Names of faults in words, where the name alone does not say it."""
+"""Fault -> a description, for faults whose name is not clear enough."""
 
 
 def funnel(lake: Lake, facts: ReportFacts) -> Section:
     rows = lake.read("funnel").to_dicts()
     if not rows:
         return Section(
-            "funnel", "Funnel", note("No rule was run."), ["The rules were not run, so nothing was kept or dropped."]
+            "funnel", "Funnel", note("No rule was run."), ["The rules did not run, so nothing was kept or rejected."]
         )
-    body = "<p>From all that was asked to what is kept. <em>Failed</em> could not be done and may be tried again; <em>rejected</em> was looked at and found wanting.</p>"
+    body = (
+        "<p>How many questions and trajectories were asked for, lost and kept. <em>Failed</em> items could not be "
+        "played and may be retried; <em>rejected</em> items were checked and dropped by a rule.</p>"
+    )
     for kind in sorted({row["kind"] for row in rows}, key=lambda name: (name != "question", name)):
         steps, adds_up = funnel_steps([row for row in rows if row["kind"] == kind])
         asked, kept = (
@@ -37,9 +41,7 @@ def funnel(lake: Lake, facts: ReportFacts) -> Section:
             f" ({share(kept / asked)})." if asked else "."
         )
         if not adds_up:
-            caption += (
-                " One may be dropped for several reasons at once, so the reasons add up to more than was dropped."
-            )
+            caption += " Some were dropped for several reasons, so the reasons add up to more than the number dropped."
         body += f"<h3>{kind.capitalize()}s</h3>" + figure(
             horizontal_steps(steps, f"{kind}s"), f"funnel-{kind}", caption
         )
@@ -54,13 +56,13 @@ def _rules_table(reasons: set[str]) -> str:
         for rule in load_rules()
         if rule.name in reasons
     ]
-    return "<h3>What the rules drop, and why</h3>" + table(["reason", "drops", "why"], listed) if listed else ""
+    return "<h3>What each rule drops and why</h3>" + table(["reason", "drops", "why"], listed) if listed else ""
 
 
 def funnel_steps(rows: list[dict]) -> tuple[list[dict], bool]:
-    """Steps of a waterfall for one kind, and whether they add up (each dropped row under one reason).
+    """The waterfall steps of one kind, and whether they add up (every dropped item counted under one reason).
 
-    Where they do not, every reason is drawn back from what was asked, so that its own length is right.
+    If they do not add up, every reason's bar starts from the number asked, so that its length is still right.
     """
     of = {stage: [row for row in rows if row["stage"] == stage] for stage in ("asked", "failed", "rejected", "kept")}
     asked, kept = (sum(row["rows"] for row in of[stage]) for stage in ("asked", "kept"))
@@ -89,7 +91,7 @@ def pass_rates(lake: Lake, facts: ReportFacts) -> Section:
     stats = lake.read(
         "question_stats", columns=["question_id", "video_id", "samples", "valid", "correct", "pass_rate"]
     ).filter(pl.col("samples") > 0)
-    title = "Pass rates of the teacher"
+    title = "The teacher's pass rates"
     if not stats.height:
         return Section("pass", title, note("No question has graded exemplars."), ["No exemplar was graded."])
     topics = lake.scan("questions", columns=["question_id", "topic"]).unique("question_id").collect()
@@ -119,7 +121,7 @@ def pass_rates(lake: Lake, facts: ReportFacts) -> Section:
     if drawn:
         body += figure(
             dots(drawn, label="topic", color="who", title="mean pass rate"), "pass-rates",
-            "Mean over questions of correct over valid exemplars, by topic, with 95% intervals resampled by video.",
+            "Share of valid exemplars that are correct, averaged over questions; 95% intervals resampled by video.",
         )  # fmt: skip
     body += table(["topic", "questions", "valid exemplars", "correct", "mean pass rate", "95% interval"], listed)
     known = rows["pass_rate"].drop_nulls().to_list()
@@ -128,7 +130,7 @@ def pass_rates(lake: Lake, facts: ReportFacts) -> Section:
         body += figure(
             chart,
             "pass-histogram",
-            "How hard the questions are: questions at the far left or right teach little by themselves.",
+            "Difficulty of the questions. Those that the teacher always or never answers correctly teach little.",
         )
     return Section("pass", title, body)
 
@@ -144,7 +146,7 @@ def calls(lake: Lake, facts: ReportFacts) -> Section:
         )
         .sort("kind", "player").collect()
     )  # fmt: skip
-    absent = [] if facts.calls else ["Counts of calls, replays and retries were not given."]
+    absent = [] if facts.calls else ["The counts of calls, replays and retries are not known."]
     if not rows.height:
         return Section(
             "calls", "Calls, tokens and cost", note("No episode was played."), ["No episode was played.", *absent]
@@ -163,14 +165,14 @@ def calls(lake: Lake, facts: ReportFacts) -> Section:
             )
             for r in rows.iter_rows(named=True)
         ],
-        "Episodes as the tables hold them; cost at the recipe's prices, whether paid now or replayed",
+        "All episodes in the tables; cost at the recipe's prices, for sent and replayed calls alike",
     )
     if facts.calls:
         names = list(dict.fromkeys(name for counts in facts.calls.values() for name in counts))
         body += table(
             ["stage", *(words(name) for name in names)],
             [(stage, *(counts.get(name) for name in names)) for stage, counts in facts.calls.items()],
-            "Counts by stage, as each noted them when it ended",
+            "Counts that each stage recorded when it finished",
         )
     return Section("calls", "Calls, tokens and cost", body, absent)
 
@@ -178,7 +180,8 @@ def calls(lake: Lake, facts: ReportFacts) -> Section:
 def zooms(lake: Lake, facts: ReportFacts) -> Section:
     turns = (
         lake.scan("trajectories", columns=["trajectory_id", "video_id", "kind", "turns"]).explode("turns")
-        .with_columns(*(pl.col("turns").struct.field(name) for name in ("action", "fault", "start_s", "end_s", "fps"))).drop("turns").collect()
+        .with_columns(*(pl.col("turns").struct.field(name) for name in ("action", "fault", "start_s", "end_s", "fps")))
+        .drop("turns").collect()
     )  # fmt: skip
     zoomed = turns.filter(pl.col("action") == "zoom")
     if not zoomed.height:
@@ -197,22 +200,22 @@ def zooms(lake: Lake, facts: ReportFacts) -> Section:
         for row in zoomed.iter_rows(named=True) if row["video_id"] in durations
     ]  # fmt: skip
     body = table(
-        ["kind", "zooms", "rate at the median (frames/s)", "length at the median (s)"],
+        ["kind", "zooms", "median rate (frames/s)", "median length (s)"],
         [(r["kind"], r["len"], number(r["fps"]), number(r["length"])) for r in by_kind.iter_rows(named=True)],
     )
     body += figure(
         bars(by_rate, "rate", "share", x_title="frames per second", y_title="share of zooms", percent=True), "rates",
-        f"Rates asked for, over {count(len(rates))} zooms of all kinds. The paper's policy: 25%, 66%, 8%, 1%, and none above 8.",
+        f"Requested rates of all {count(len(rates))} zooms. The paper's policy: 25%, 66%, 8%, 1%, none above 8.",
     )  # fmt: skip
     lengths = (zoomed["end_s"] - zoomed["start_s"]).to_list()
     body += figure(
         histogram(lengths, title="length of the window in seconds", y_title="zooms"),
         "lengths",
-        "How long the windows are.",
+        "Lengths of the zoom windows.",
     )
     if places:
         chart = histogram(places, title="middle of the window, as a share of the video", y_title="zooms", limits=(0, 1))
-        body += figure(chart, "places", "Where in the video zooms fall, from its start (0) to its end (1).")
+        body += figure(chart, "places", "Position of zooms in the video, from its start (0) to its end (1).")
     return Section("zooms", "How players zoom", body + "<h3>Faults</h3>" + _faults_table(turns))
 
 
@@ -225,7 +228,7 @@ def _faults_table(turns: pl.DataFrame) -> str:
     return table(
         ["fault", *kinds],
         [(FAULTS.get(fault, words(fault)), *(counts.get((fault, kind), 0) for kind in kinds)) for fault in names],
-        "Turns that broke the protocol, by kind of episode; each was answered in words and the episode went on",
+        "Turns that broke the protocol, by kind of episode; the player got an error message and the episode continued",
     )
 
 

@@ -1,4 +1,4 @@
-"""Puts the sections together into one file that needs nothing else."""
+"""Assembles the sections into one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import polars as pl
 from eval.metrics import ALL
 from eval.report import inputs, making, results
 from eval.report.facts import ReportFacts
-from eval.report.html import Section, count, escape, figures, interval, share
+from eval.report.html import Section, count, escape, interval, key_numbers, share
 from videozoomer.lake.atomic import write_text
 from videozoomer.lake.lake import Lake
 
@@ -19,15 +19,15 @@ SECTIONS = (
     making.funnel, making.pass_rates, making.calls, making.zooms,
     results.shards, results.training, results.reinforcement, results.evaluations, results.leaks,
 )  # fmt: skip
-"""In the order of the page; each takes (lake, facts) and always returns a section, if only to say what is absent."""
+"""Sections in page order. Each takes (lake, facts) and always returns a section, if only to name what is missing."""
 STYLE = Path(__file__).with_name("page.css")
 
 
 def write_report(lake: Lake, facts: ReportFacts, target: Path) -> Path:
-    """Write the page to `target` in one rename and return it.
+    """Write the page to `target` atomically and return its path.
 
     Raises:
-        FactsError, ShardError: a training file or a manifest is there but cannot be read.
+        FactsError, ShardError: a training file or a manifest exists but cannot be read.
     """
     sections = [section(lake, facts) for section in SECTIONS]
     sections.append(results.not_run(sections))
@@ -38,55 +38,69 @@ def write_report(lake: Lake, facts: ReportFacts, target: Path) -> Path:
 def write_page(
     target: Path,
     name: str,
-    first: Sequence[tuple[str, str, str]],
+    numbers: Sequence[tuple[str, str, str]],
     sections: Sequence[Section],
     trajectories: str | None = None,
 ) -> Path:
-    """One HTML file that needs nothing else. `first`: the figures at the top, as (what, how much, small print)."""
-    return write_text(target, _page(name, first, sections, trajectories))
+    """Write one self-contained HTML file. `numbers` are shown at the top, each as (name, value, details)."""
+    return write_text(target, _page(name, numbers, sections, trajectories))
 
 
 def headline(lake: Lake) -> list[tuple[str, str, str]]:
-    """The figures at the top of the page, as (what, how much, small print)."""
-    videos = lake.scan("videos", columns=["status"]).collect()["status"]
-    questions = lake.scan("questions", columns=["status"]).collect()["status"]
-    verdicts = lake.scan("verdicts", columns=["outcome"]).collect()["outcome"]
-    taken, fit, kept = (
-        (column == good).sum() for column, good in ((videos, "ok"), (questions, "ok"), (verdicts, "kept"))
-    )
-    out = [
-        ("videos", count(taken), f"{count(len(videos) - taken)} quarantined"),
-        ("questions", count(fit), f"{count(len(questions) - fit)} quarantined"),
-        ("trajectories kept", count(kept), f"of {count(len(verdicts))} candidates"),
+    """The numbers at the top of the page, each as (name, value, details)."""
+    videos, ok_videos = _rows_with(lake, "videos", "status", "ok")
+    questions, ok_questions = _rows_with(lake, "questions", "status", "ok")
+    candidates, kept = _rows_with(lake, "verdicts", "outcome", "kept")
+    numbers = [
+        ("videos", count(ok_videos), f"{count(videos - ok_videos)} quarantined"),
+        ("questions", count(ok_questions), f"{count(questions - ok_questions)} quarantined"),
+        ("trajectories kept", count(kept), f"of {count(candidates)} candidates"),
     ]
-    scored = lake.read("evaluations").filter((pl.col("metric") == "accuracy") & (pl.col("slice") == ALL))
-    for (player,), rows in sorted(scored.group_by("player"), key=lambda pair: pair[0]):
-        by_setting = {row["setting"]: row for row in rows.iter_rows(named=True)}
-        first = by_setting.get("zoom") or next(iter(by_setting.values()))
-        small = [
+    accuracies = lake.read("evaluations").filter((pl.col("metric") == "accuracy") & (pl.col("slice") == ALL))
+    for player in accuracies["player"].unique().sort():
+        rows = accuracies.filter(pl.col("player") == player)
+        by_condition = {row["setting"]: row for row in rows.iter_rows(named=True)}
+        first = by_condition.get("zoom") or next(iter(by_condition.values()))
+        details = [
             f"with zoom, {count(first['questions'])} questions" if first["setting"] == "zoom" else first["setting"]
         ]
         if first["low"] is not None:
-            small.append(f"95% interval {interval(first['low'], first['high'])}")
-        if "overview" in by_setting and first["setting"] == "zoom":
-            small.append(f"{share(by_setting['overview']['value'])} from the overview alone")
-        out.append((f"accuracy of {player}", share(first["value"]), "; ".join(small)))
-    return out
+            details.append(f"95% interval {interval(first['low'], first['high'])}")
+        if "overview" in by_condition and first["setting"] == "zoom":
+            details.append(f"{share(by_condition['overview']['value'])} from the overview alone")
+        numbers.append((f"accuracy of {player}", share(first["value"]), "; ".join(details)))
+    return numbers
+
+
+def _rows_with(lake: Lake, table: str, column: str, value: str) -> tuple[int, int]:
+    """Number of rows of a table, and of those that have `value` in `column`."""
+    values = lake.scan(table, columns=[column]).collect()
+    return values.height, values.filter(pl.col(column) == value).height
 
 
 def _page(
-    name: str, first: Sequence[tuple[str, str, str]], sections: Sequence[Section], trajectories: str | None
+    name: str, numbers: Sequence[tuple[str, str, str]], sections: Sequence[Section], trajectories: str | None
 ) -> str:
     links = "".join(f'<li><a href="#{section.id}">{escape(section.title)}</a></li>' for section in sections)
     body = "".join(
-        f'<section id="{section.id}" aria-labelledby="{section.id}-title"><h2 id="{section.id}-title">{escape(section.title)}</h2>{section.body}</section>'
+        f'<section id="{section.id}" aria-labelledby="{section.id}-title">'
+        f'<h2 id="{section.id}-title">{escape(section.title)}</h2>{section.body}</section>'
         for section in sections
     )
-    browser = f'<p><a href="{escape(trajectories)}">Browse single trajectories</a></p>' if trajectories else ""
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n<meta name="color-scheme" content="light dark">\n'
-        f"<title>{escape(name)} – VideoZoomer</title>\n<style>{STYLE.read_text(encoding='utf-8')}</style>\n</head>\n<body>\n"
-        f"<header><p class='brand'>VideoZoomer</p><h1>{escape(name)}</h1>{figures(first)}{browser}</header>\n"
-        f'<div class="columns"><nav aria-label="Sections"><ol>{links}</ol></nav>\n<main>{body}</main></div>\n</body>\n</html>\n'
-    )
+    browser = f'<p><a href="{escape(trajectories)}">Browse the trajectories</a></p>' if trajectories else ""
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{escape(name)} – VideoZoomer</title>
+<style>{STYLE.read_text(encoding="utf-8")}</style>
+</head>
+<body>
+<header><p class='brand'>VideoZoomer</p><h1>{escape(name)}</h1>{key_numbers(numbers)}{browser}</header>
+<div class="columns"><nav aria-label="Sections"><ol>{links}</ol></nav>
+<main>{body}</main></div>
+</body>
+</html>
+"""

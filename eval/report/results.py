@@ -1,4 +1,4 @@
-"""Sections on what came out: shards, training, evaluations, leaks, and what was not run."""
+"""Report sections about the results: data sets, training, evaluations, leaks, and what did not run."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from eval.report.html import Raw, Section, escape, facts_list, figure, interval,
 from videozoomer.lake.lake import Lake
 
 SHARES = ("accuracy", "hit_rate", "zoomed", "well_formed", "unanswered", GAIN)
-"""Metrics written in percent."""
+"""Metrics shown in percent."""
 STAGES = (("sft", "supervised fine-tuning"), ("rl", "reinforcement learning"), ("evaluation", "evaluation"))
-"""Kinds of data sets and what they are for."""
+"""Kind of data set -> the stage that uses it."""
 
 
 def shards(lake: Lake, facts: ReportFacts) -> Section:
@@ -27,7 +27,7 @@ def shards(lake: Lake, facts: ReportFacts) -> Section:
     for kind in dict.fromkeys([*(kind for kind, _ in STAGES), *facts.shard_folders]):
         folder = facts.shard_folders.get(kind)
         if folder is None or not (folder / FILE).is_file():
-            absent.append(f"The {kind} data set was not written.")
+            absent.append(f"The data set for {dict(STAGES).get(kind, kind)} was not written.")
             continue
         manifest = read_manifest(folder)
         counts = ", ".join(
@@ -60,20 +60,23 @@ def training(lake: Lake, facts: ReportFacts) -> Section:
         }
         body += facts_list(first | rest)
     else:
-        absent.append("There is no summary.json of a training run.")
+        absent.append("The fine-tuning has no summary.json.")
     if rows := [row for row in metrics or [] if has_loss(row)]:
-        caption = f"Loss over {len(rows)} optimiser steps: {rows[0]['loss']:.3f} at the first, {rows[-1]['loss']:.3f} at the last."
+        first_loss, last_loss = rows[0]["loss"], rows[-1]["loss"]
+        caption = (
+            f"Loss over {len(rows)} optimiser steps, from {first_loss:.3f} at the first to {last_loss:.3f} at the last."
+        )
         body += figure(loss_curve(rows), "loss", caption)
     else:
-        absent.append("There is no metrics.jsonl of a training run, or it holds no loss.")
+        absent.append("The fine-tuning has no metrics.jsonl with a loss.")
     return Section("training", title, body or note("No policy was trained."), absent)
 
 
 def reinforcement(lake: Lake, facts: ReportFacts) -> Section:
     title = "Reinforcement learning"
     summary = read_json(facts.rl_folder / "summary.json") if facts.rl_folder else None
-    if summary is None:
-        return Section("reinforcement", title, note("Not run."), ["Reinforcement learning was not run."])
+    if facts.rl_folder is None or summary is None:
+        return Section("reinforcement", title, note("Not run."), ["Reinforcement learning did not run."])
     body = facts_list({name: value for name, value in summary.items() if isinstance(value, int | float | str)})
     metrics = read_json_lines(facts.rl_folder / "metrics.jsonl") or []
     if not has_values(metrics):
@@ -81,20 +84,20 @@ def reinforcement(lake: Lake, facts: ReportFacts) -> Section:
             "reinforcement",
             title,
             body,
-            ["There is no metrics.jsonl of the reinforcement learning, or it holds no figure."],
+            ["Reinforcement learning has no metrics.jsonl with values."],
         )
-    caption = f"Over {len(metrics)} rounds of play. " + note_of_figures(metrics[0], metrics[-1])
+    caption = f"Over {len(metrics)} rounds. " + _first_and_last(metrics[0], metrics[-1])
     return Section("reinforcement", title, body + figure(curves(metrics, RL_CURVES), "rl-curves", caption))
 
 
-def note_of_figures(first: dict, last: dict) -> str:
-    """The plots in words, for who cannot see them."""
-    told = [
-        f"{words(name)} {first[name]:.3g} at first, {last[name]:.3g} at last"
+def _first_and_last(first: dict, last: dict) -> str:
+    """The plots in words, for readers who cannot see them."""
+    changes = [
+        f"{words(name)} from {first[name]:.3g} to {last[name]:.3g}"
         for name in ("reward", "accuracy", "zoom_rate", "hit_rate")
         if first.get(name) is not None and last.get(name) is not None
     ]
-    return "; ".join(told) + "." if told else ""
+    return ("Change from the first to the last round: " + ", ".join(changes) + ".") if changes else ""
 
 
 def evaluations(lake: Lake, facts: ReportFacts) -> Section:
@@ -105,38 +108,41 @@ def evaluations(lake: Lake, facts: ReportFacts) -> Section:
     rows.sort(key=lambda row: (row["player"], order.get(row["setting"], len(order)), row["slice"] != ALL, row["slice"]))
     overall = [row for row in rows if row["slice"] == ALL]
     body = "<p>" + "; ".join(f"<em>{escape(name)}</em>: {escape(what)}" for name, what in CONDITIONS.items()) + ".</p>"
-    if accuracy := _drawn(overall, "accuracy"):
+    if accuracy := [row for row in overall if row["metric"] == "accuracy" and row["value"] is not None]:
+        listed = "; ".join(f"{row['player']}, {row['setting']} {share(row['value'])}" for row in accuracy)
         body += figure(
             dots(accuracy, label="player", color="setting", title="accuracy"), "accuracy",
-            "Accuracy with 95% intervals, resampled by video, for each player and setting: " + _spoken(overall) + ".",
+            f"Accuracy of each player in each condition, with 95% intervals resampled by video: {listed}.",
         )  # fmt: skip
     if gains := [row for row in overall if row["metric"] == GAIN]:
         body += "<h3>What zooming adds</h3>" + table(
-            ["player", "points gained", "95% interval", "questions"],
+            ["player", "percentage points gained", "95% interval", "questions"],
             [(r["player"], _signed(r["value"]), interval(r["low"], r["high"], _signed), r["questions"]) for r in gains],
-            "Accuracy with zoom less accuracy from the overview alone, paired by question",
+            "Accuracy with zoom minus accuracy from the overview alone, paired by question",
         )
-    body += "<h3>All figures</h3>" + _by_setting(overall)
-    body += "<details><summary>Each figure with its interval and the questions it rests on</summary>" + table(
-        ["player", "setting", "metric", "value", "95% interval", "questions", "unknown"],
+    body += "<h3>All metrics</h3>" + _by_condition(overall)
+    body += "<details><summary>Every metric with its interval and its number of questions</summary>" + table(
+        ["player", "condition", "metric", "value", "95% interval", "questions", "unknown"],
         [_row(r, words(r["metric"])) for r in overall if r["metric"] != GAIN],
     )
     body += note(
-        "Unknown questions could not be played or judged; they are left out of the value. A dash instead of an interval: "
-        "it would rest on one video, or the videos do not differ. With few videos the intervals are wide, as they must be."
+        "Unknown questions could not be played or judged and are left out of the value. A dash instead of an interval "
+        "means that there is only one video or that the videos do not differ. With few videos the intervals are wide."
     )
     body += "</details><details><summary>What each metric means</summary>" + facts_list(MEANINGS) + "</details>"
     if any(row["slice"] != ALL for row in rows):
         body += "<h3>Accuracy by topic</h3>" + _by_topic([row for row in rows if row["slice"] != ALL])
     played = {row["setting"] for row in rows}
     absent = [
-        f"The setting '{name}' ({what}) was not evaluated." for name, what in CONDITIONS.items() if name not in played
+        f"No player was evaluated in condition '{name}' ({text})."
+        for name, text in CONDITIONS.items()
+        if name not in played
     ]
     return Section("evaluations", "Evaluations", body, absent)
 
 
-def _by_setting(rows: Sequence[dict]) -> str:
-    """One row for each player and setting, one column for each metric."""
+def _by_condition(rows: Sequence[dict]) -> str:
+    """One row per player and condition, one column per metric."""
     values = {(row["player"], row["setting"], row["metric"]): row["value"] for row in rows if row["metric"] != GAIN}
     metrics = [name for name in MEANINGS if any(key[2] == name for key in values)]
 
@@ -145,20 +151,17 @@ def _by_setting(rows: Sequence[dict]) -> str:
 
     pairs = dict.fromkeys((row["player"], row["setting"]) for row in rows)
     return table(
-        ["player", "setting", *(words(name) for name in metrics)],
+        ["player", "condition", *(words(name) for name in metrics)],
         [(*pair, *(cell(pair, metric) for metric in metrics)) for pair in pairs],
     )
 
 
 def _by_topic(rows: Sequence[dict]) -> str:
-    """One row for each player and topic, one column for each setting and one for what zooming adds."""
+    """One row per player and topic, one column per condition and one for the gain from zooming."""
     found = {(row["player"], row["slice"], row["metric"], row["setting"]): row for row in rows}
-    columns = [
-        ("accuracy", setting, setting)
-        for setting in CONDITIONS
-        if any(key[2:] == ("accuracy", setting) for key in found)
-    ]
-    columns += [(GAIN, "zoom", "gain by zooming")] if any(key[2] == GAIN for key in found) else []
+    measured = {(metric, condition) for _, _, metric, condition in found}
+    columns = [("accuracy", str(name), str(name)) for name in CONDITIONS if ("accuracy", name) in measured]
+    columns += [(GAIN, "zoom", "gain from zooming")] if (GAIN, "zoom") in measured else []
 
     def cell(row: dict | None) -> str | None:
         if row is None:
@@ -177,19 +180,11 @@ def _by_topic(rows: Sequence[dict]) -> str:
             (
                 player,
                 words(topic),
-                *(cell(found.get((player, topic, metric, setting))) for metric, setting, _ in columns),
+                *(cell(found.get((player, topic, metric, condition))) for metric, condition, _ in columns),
             )
             for player, topic in pairs
         ],
     )
-
-
-def _drawn(rows: Sequence[dict], metric: str) -> list[dict]:
-    return [row for row in rows if row["metric"] == metric and row["value"] is not None]
-
-
-def _spoken(rows: Sequence[dict]) -> str:
-    return "; ".join(f"{row['player']}, {row['setting']} {share(row['value'])}" for row in _drawn(rows, "accuracy"))
 
 
 def _row(row: dict, name: str) -> tuple:
@@ -210,19 +205,19 @@ def leaks(lake: Lake, facts: ReportFacts) -> Section:
         return Section(
             "leaks",
             title,
-            note("Leaks were not looked for."),
-            ["Training data was not checked against the evaluation sets."],
+            note("The training data was not checked for leaks."),
+            ["The training data was not checked against the evaluation sets."],
         )
     rows = lake.read("leaks").sort("kind", "train_id", "evaluation_id")
     if not rows.height:
         return Section(
             "leaks",
             title,
-            note("Training videos and questions were held against every evaluation set; none was found in one."),
+            note("No training video or question appears in an evaluation set."),
         )
     counted = rows.group_by("kind").agg(pl.len(), pl.col("train_id").n_unique().alias("items")).sort("kind")
     body = table(["kind", "pairs", "training items"], ((words(k), n, m) for k, n, m in counted.iter_rows()))
-    body += "<p>What was found on both sides is left out of the training data.</p>" + table(
+    body += "<p>These training items are left out of the data sets.</p>" + table(
         ["kind", "training side", "evaluation side", "likeness"],
         (
             (words(r["kind"]), r["train_id"], r["evaluation_id"], f"{r['score']:.2f}")
@@ -233,7 +228,7 @@ def leaks(lake: Lake, facts: ReportFacts) -> Section:
 
 
 def not_run(sections: Sequence[Section]) -> Section:
-    """What the other sections could not show, in one place."""
+    """A list of what the other sections could not show."""
     listed = [sentence for section in sections for sentence in section.absent]
     body = "<ul>" + "".join(f"<li>{escape(sentence)}</li>" for sentence in dict.fromkeys(listed)) + "</ul>"
-    return Section("absent", "What was not run", body)
+    return Section("absent", "What did not run", body)

@@ -96,7 +96,7 @@ def test_full_report(world, tmp_path):
         "No frame could be decoded",
         "wrong answer",
         "video_signature".replace("_", " "),
-        "rl data set was not written",
+        "data set for reinforcement learning was not written",
         "0.521",
     ):
         assert text.replace("/", "/<wbr>") in page, text
@@ -108,16 +108,16 @@ def test_full_report(world, tmp_path):
     )
 
 
-def test_empty_lake_says_what_was_not_run(tmp_path):
+def test_report_of_an_empty_lake_lists_what_did_not_run(tmp_path):
     page = write_report(Lake(tmp_path / "nothing"), ReportFacts(), tmp_path / "index.html").read_text()
     check(page)
     for sentence in (
-        "No video was taken in",
+        "No video was ingested",
         "No player was evaluated",
         "The policy was not trained",
-        "Reinforcement learning was not run",
+        "Reinforcement learning did not run",
         "was not checked against",
-        "The sft data set was not written",
+        "The data set for supervised fine-tuning was not written",
     ):
         assert sentence in page.split('id="absent"')[1], sentence
 
@@ -131,8 +131,8 @@ def test_reinforcement_learning_is_shown_where_it_ran(world, tmp_path):
     ).read_text()
     check(page)
     section = page.split('id="reinforcement"')[1].split("</section>")[0]
-    assert "<svg" in section and "reward 0.2 at first, 0.6 at last" in section
-    assert "Reinforcement learning was not run" not in page
+    assert "<svg" in section and "reward from 0.2 to 0.6" in section
+    assert "Reinforcement learning did not run" not in page
 
 
 def test_text_from_data_cannot_break_the_page(world, tmp_path):
