@@ -23,7 +23,7 @@ import tempfile
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -88,7 +88,8 @@ class World:
         return frames
 
     def jobs(self, count: int) -> Iterator[EpisodeJob]:
-        last, shown = -1, ()
+        last = -1
+        shown: tuple[FrameRef, ...] = ()
         for index in range(count):
             if (video := index * self.videos // count) != last:
                 last = video
@@ -108,7 +109,7 @@ class World:
             )
             yield EpisodeJob(item, "exemplar")
 
-    def frames_at(self, uri: str, times_s: list[float]) -> list[Frame]:
+    def frames_at(self, uri: str, times_s: Sequence[float]) -> list[Frame]:
         start = int(times_s[0] * 2) % 128
         return self.pool[start : start + len(times_s)]
 
@@ -116,6 +117,7 @@ class World:
 @contextlib.contextmanager
 def local_server(*options: str, server: Path = SERVER) -> Iterator[str]:
     process = subprocess.Popen([sys.executable, str(server), *options], stdout=subprocess.PIPE, text=True)
+    assert process.stdout
     try:
         yield process.stdout.readline().strip()
     finally:
@@ -333,7 +335,8 @@ def kill(episodes: int = 200, kills: int = 30, at_once: int = 16, latency: float
         whole, killed = Path(folder, "whole"), Path(folder, "killed")
         assert start(whole, url).wait() == 0
         ideal = stats(url)["calls"]
-        draw, lost = random.Random(seed), []
+        draw = random.Random(seed)
+        lost: list[int] = []
         for threshold in sorted(draw.randrange(ideal) for _ in range(kills)):
             process = start(killed, url)
             while process.poll() is None and stats(url)["calls"] - ideal < threshold + sum(lost):

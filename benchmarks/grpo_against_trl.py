@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import typer
@@ -111,7 +112,7 @@ def by_trl(checkpoint: Path, prompts: int, group: int, frames: int, new_tokens: 
     from benchmarks.trl_processor import Processor
     from train.policy.checkpoint import freeze_vision, load_policy
 
-    class Clock(TrainerCallback):
+    class StepTimes(TrainerCallback):
         def __init__(self) -> None:
             self.seconds: list[float] = []
             self.began_s = time.process_time()
@@ -145,9 +146,10 @@ def by_trl(checkpoint: Path, prompts: int, group: int, frames: int, new_tokens: 
     freeze_vision(policy.model)
     policy.tokenizer.chat_template = TEMPLATE
     processor = Processor(policy.image_processor, policy.tokenizer, chat_template=TEMPLATE)
-    clock, rng, lengths = Clock(), random.Random(0), []
+    clock, rng = StepTimes(), random.Random(0)
+    lengths: list[int] = []
 
-    def reward(completion_ids: list, **_: object) -> list[float]:
+    def reward(completion_ids: list, **_: Any) -> list[float | None]:
         lengths.append(sum(map(len, completion_ids)))
         return [rng.random() for _ in completion_ids]
 

@@ -13,11 +13,15 @@ import hashlib
 import io
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import typer
 
+from train.rl.rollout_groups import RoundFrames
 from videozoomer.protocol import FrameRef, Protocol, load_prompts
 from videozoomer.protocol.evidence import Window
 from videozoomer.protocol.frame_id import frame_id_of
@@ -32,8 +36,8 @@ ZOOMS = [
 ANSWER = "<think>A star flashes at 23.5 s.</think>\n<answer>{letter}</answer><|im_end|>"
 
 
-class Drawn:
-    """An album of pictures that are drawn when they are first asked for."""
+class PaintedFrames(RoundFrames):
+    """Frames of no video: each is painted on first use."""
 
     def __init__(self) -> None:
         self._jpegs: dict[str, bytes] = {}
@@ -53,8 +57,8 @@ class Drawn:
         self._jpegs[name] = out.getvalue()
         return FrameRef(name, time_s)
 
-    def frames_for(self, video: str, times_s: list[float]) -> list[FrameRef]:
-        return [self.frame(video, time_s) for time_s in times_s]
+    def frames_for(self, uri: str, times_s: Sequence[float]) -> list[FrameRef]:
+        return [self.frame(uri, time_s) for time_s in times_s]
 
 
 def main(prompts: int = 16, group: int = 8, frames: int = 24, threads: int = 1, reference: bool = True) -> None:
@@ -74,7 +78,7 @@ def main(prompts: int = 16, group: int = 8, frames: int = 24, threads: int = 1, 
     from train.run.phase_timer import PhaseTimer, peak_memory_mb
 
     torch.set_num_threads(threads)
-    album = Drawn()
+    album = PaintedFrames()
     questions = [_question(index, album, frames) for index in range(prompts)]
     with tempfile.TemporaryDirectory() as folder:
         texts = [
@@ -141,7 +145,7 @@ def main(prompts: int = 16, group: int = 8, frames: int = 24, threads: int = 1, 
     )
 
 
-def _question(index: int, album: Drawn, frames: int) -> PlayableQuestion:
+def _question(index: int, album: PaintedFrames, frames: int) -> PlayableQuestion:
     return PlayableQuestion(
         question_id=f"q{index}",
         video_uri=f"video{index}",
@@ -158,12 +162,12 @@ def _question(index: int, album: Drawn, frames: int) -> PlayableQuestion:
     )
 
 
-def _prescribe(rollout, rollout_groups) -> None:
+def _prescribe(rollout: ModuleType, rollout_groups: ModuleType) -> None:
     """Sample as usual, but replace the sampled tokens with the forced reply."""
     draw, play = rollout.choose, rollout_groups.play_groups
     waiting: dict[int, list[int]] = {}
 
-    def choose(logits, temperatures, generators, never):
+    def choose(logits: Any, temperatures: Any, generators: Any, never: Any) -> list[tuple[int, float]]:
         draw(logits, temperatures, generators, never)
         masked = logits.float().clone()
         masked[:, never] = float("-inf")
@@ -171,13 +175,13 @@ def _prescribe(rollout, rollout_groups) -> None:
         tokens = [waiting[generator.initial_seed()].pop(0) for generator in generators]
         return [(token, float(logprobs[row, token])) for row, token in enumerate(tokens)]
 
-    def play_groups(policy, pixels, groups, uris, seeds, *rest):
+    def play_groups(policy: Any, pixels: Any, groups: Any, uris: Any, seeds: Any, *rest: Any) -> Any:
         for index, seed in enumerate(seed for row in seeds for seed in row):
             text = ZOOMS[0] + (ZOOMS[1] if index % 4 == 0 else "") + ANSWER.format(letter="AB"[index % 2])
             waiting[seed] = policy.tokenizer(text)["input_ids"]
         return play(policy, pixels, groups, uris, seeds, *rest)
 
-    rollout.choose, rollout_groups.play_groups = choose, play_groups
+    vars(rollout)["choose"], vars(rollout_groups)["play_groups"] = choose, play_groups
 
 
 if __name__ == "__main__":

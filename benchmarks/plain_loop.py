@@ -10,6 +10,7 @@ import asyncio
 import base64
 import io
 from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 from PIL import Image
 
@@ -45,7 +46,7 @@ async def play_plainly(
             while episode.running:
                 reply = await client.chat.completions.create(
                     model="rule-player",
-                    messages=_render(episode.messages, store, png),
+                    messages=cast(Any, _render(episode.messages, store, png)),
                     max_tokens=2048,
                     stop=["</video_zoom>"],
                     seed=0,

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import typer
 
+from benchmarks.step_times import run_sft
 from videozoomer.settings.model import Endpoint, PolicySettings, Recipe, SftSettings, Source
 
 PHASES = ("loading", "vision", "forward", "backward", "optimiser")
@@ -29,19 +30,7 @@ MARKED = Path(__file__).with_name("trl_sft.jinja").read_text()
 
 
 def ours(shards: Path, out: Path, recipe: Path) -> None:
-    from train.run import metrics_log
-    from train.sft import training as sft
-
-    ends: list[float] = []
-    kept = metrics_log.MetricsLog.step
-
-    def step(self: metrics_log.MetricsLog, *given: object, **more: object) -> None:
-        ends.append(time.process_time())
-        kept(self, *given, **more)
-
-    # Validation is not part of the comparison: keep it to one row.
-    metrics_log.MetricsLog.step, sft.WATCHED_ROWS = step, 1
-    sft.main(["--shards", str(shards), "--out", str(out), "--recipe", str(recipe)])
+    ends = run_sft(shards, out, recipe)
     tokens = [json.loads(line)["tokens"] for line in (out / "metrics.jsonl").read_text().splitlines()]
     summary = json.loads((out / "summary.json").read_text())
     shares = {name: summary[f"{name}_share"] for name in PHASES}
@@ -136,10 +125,10 @@ def main(
         return by_trl(shards, folder, folder / "ours" / "start", steps, batch, micro, frozen)
     found: dict[str, list[dict]] = {"ours": [], "trl": []}
     for _ in range(rounds):
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory() as scratch:
             recipe = Recipe(
                 name="bench",
-                home=folder,
+                home=scratch,
                 sources=(Source(name="s", videos="none", questions="none"),),
                 teacher=Endpoint(base_url="http://none"),
                 policy=PolicySettings(train_min_pixels=784, train_max_pixels=3136, freeze_vision=frozen),
@@ -153,7 +142,7 @@ def main(
                     gradient_checkpointing=False,
                 ),
             )
-            (Path(folder) / "recipe.json").write_text(recipe.model_dump_json())
+            (Path(scratch) / "recipe.json").write_text(recipe.model_dump_json())
             for name, runs in found.items():
                 command = [
                     sys.executable,
@@ -161,7 +150,7 @@ def main(
                     "benchmarks.sft_against_trl",
                     str(shards),
                     "--part",
-                    f"{name}:{folder}",
+                    f"{name}:{scratch}",
                 ]
                 command += [
                     "--steps",

@@ -15,11 +15,11 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import typer
 
+from benchmarks.step_times import run_sft
 from videozoomer.settings.model import Endpoint, PolicySettings, Recipe, SftSettings, Source
 
 PHASES = ("loading", "vision", "forward", "backward", "optimiser")
@@ -37,9 +37,9 @@ def main(
     if part:
         return _train(shards, Path(part))
     with tempfile.TemporaryDirectory() as folder:
-        packed = {"packing": True, "packing_tokens": packing_tokens, "max_tokens": packing_tokens}
-        kept = {"vision_cache_gb": 2.0, "vision_cache_folder": f"{folder}/features"}
-        ways = {
+        packed: dict[str, object] = {"packing": True, "packing_tokens": packing_tokens, "max_tokens": packing_tokens}
+        kept: dict[str, object] = {"vision_cache_gb": 2.0, "vision_cache_folder": f"{folder}/features"}
+        ways: dict[str, dict[str, object]] = {
             "padded, sorted within a step": {},
             "padded, sorted over 8 steps": {"length_window": 8},
             "packed": packed,
@@ -106,18 +106,7 @@ def _run(shards: Path, out: Path, steps: int, batch: int, micro: int, settings: 
 
 def _train(shards: Path, out: Path) -> None:
     """Print the CPU time at the end of each step. Validation is kept to one row."""
-    from train.run import metrics_log
-    from train.sft import training as sft
-
-    ends: list[float] = []
-    kept = metrics_log.MetricsLog.step
-
-    def step(self: metrics_log.MetricsLog, *given: object, **more: object) -> None:
-        ends.append(time.process_time())
-        kept(self, *given, **more)
-
-    metrics_log.MetricsLog.step, sft.WATCHED_ROWS = step, 1
-    sft.main(["--shards", str(shards), "--out", str(out), "--recipe", str(out / "recipe.json")])
+    ends = run_sft(shards, out, out / "recipe.json")
     print(json.dumps(ends))
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from transformers import Qwen2_5_VLProcessor
 from transformers.processing_utils import ProcessorMixin
 
 
 class Processor(Qwen2_5_VLProcessor):
-    def __init__(self, image_processor=None, tokenizer=None, chat_template=None, **_: object) -> None:
+    def __init__(
+        self, image_processor: Any = None, tokenizer: Any = None, chat_template: str | None = None, **_: object
+    ) -> None:
         for name, token in (
             ("image", "<|image_pad|>"),
             ("video", "<|video_pad|>"),

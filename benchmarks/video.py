@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import random
 import resource
 import statistics
@@ -21,6 +22,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from benchmarks.video_rivals import decode_group, decord_frames, decord_zoom, ffmpeg_null, make_video, scenedetect_shots
@@ -55,7 +57,7 @@ def medians(rounds: int, **works: Callable[[int], object]) -> dict[str, float]:
     costs: dict[str, list[float]] = {name: [] for name in works}
     for index in range(rounds):
         for name, work in works.items():
-            costs[name].append(cost(lambda work=work, index=index: work(index)))
+            costs[name].append(cost(partial(work, index)))
     return {name: statistics.median(values) for name, values in costs.items()}
 
 
@@ -103,7 +105,7 @@ def onepass(video: Path, folder: Path, rounds: int) -> dict[str, float]:
     size = store_path(folder / "pass-stores", str(video)).stat().st_size
     return result | {
         "one_pass_over_ffmpeg_null": result["one_pass"] / result["ffmpeg_null"],
-        "store_mb_an_hour_at_8_fps": size / records[-1].duration_s * 3600 / 1e6,
+        "store_mb_an_hour_at_8_fps": size / (records[-1].duration_s or math.nan) * 3600 / 1e6,
     }
 
 

@@ -60,7 +60,7 @@ def warm_up(home: Path, plan: Plan) -> Path:
     for split, count in (("train", plan.train_films), ("test", plan.test_films)):
         Library(home / "films", split, count, recipe, seed=0, world=plan.world)
     _say(f"{films} films ready ({time.monotonic() - began_s:.0f} s)")
-    checkpoint = None
+    checkpoint: Path | None = None
     halves = [
         ("warm-up", shards, plan.warmup_steps, recipe.sft.learning_rate),
         ("talk", talks, plan.talk_steps, recipe.sft.learning_rate / 2),
@@ -71,6 +71,7 @@ def warm_up(home: Path, plan: Plan) -> Path:
         half = recipe.model_copy(update={"sft": recipe.sft.model_copy(update=update)})
         checkpoint = train("train.sft", home / name, rows, half, _say, start=checkpoint, processes=2)
         _say(f"{name}: {steps} steps ({time.monotonic() - began_s:.0f} s)")
+    assert checkpoint is not None
     return checkpoint
 
 

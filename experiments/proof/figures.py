@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypedDict
 
 from eval.statistics import estimate
 from experiments.proof.play import PlayedQuestion
@@ -20,6 +21,17 @@ METRICS: dict[str, Callable[[PlayedQuestion], float | None]] = {
 """Metric -> its value for one question; None where it does not apply."""
 
 
+class Summary(TypedDict):
+    """A metric of one stage over all its questions."""
+
+    value: float
+    low: float | None
+    high: float | None
+    """Ends of the 95% interval; None where there are too few films."""
+    seeds: dict[int, float]
+    """Mean of each seed."""
+
+
 def per_question(outcomes: Sequence[PlayedQuestion]) -> dict[str, dict]:
     """Question -> its film and metrics. Each stage stores this; the report needs nothing else."""
     return {
@@ -29,7 +41,7 @@ def per_question(outcomes: Sequence[PlayedQuestion]) -> dict[str, dict]:
     }
 
 
-def summary(seeds: Mapping[int, Mapping[str, Mapping]], metric: str) -> dict | None:
+def summary(seeds: Mapping[int, Mapping[str, Mapping]], metric: str) -> Summary | None:
     """Mean over all seeds, its 95% interval (bootstrap over films), and the mean of each seed.
 
     Values of one question are averaged over seeds before films are resampled.
@@ -47,4 +59,6 @@ def summary(seeds: Mapping[int, Mapping[str, Mapping]], metric: str) -> dict | N
     if not values:
         return None
     found = estimate({name: statistics.fmean(several) for name, several in values.items()}, films)
-    return {"value": found.value, "low": found.low, "high": found.high, "seeds": means}
+    if found.value is None:
+        return None
+    return Summary(value=found.value, low=found.low, high=found.high, seeds=means)

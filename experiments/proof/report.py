@@ -10,7 +10,7 @@ from pathlib import Path
 from eval.charts import curves, dots, loss_curve
 from eval.report.html import Section, figure, note, table
 from eval.report.page import write_page
-from experiments.proof.figures import METRICS, summary
+from experiments.proof.figures import METRICS, Summary, summary
 from experiments.proof.plan import Plan
 from experiments.proof.stages import MAX_ZOOMS
 from videozoomer.lake.atomic import write_text
@@ -42,6 +42,10 @@ RL_CURVES = (
 )
 
 
+Stage = dict[str, Summary | None]
+"""Metric -> its summary; None where no question has the metric."""
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     text: str
@@ -63,12 +67,11 @@ def write_report(home: Path, plan: Plan, *, seconds: float) -> Report:
     budgets = {most: _stage(home, ended, f"at-most-{most}") for most in range(MAX_ZOOMS)} | {
         MAX_ZOOMS: stages[plan.last]
     }
-    found = {"stages": stages, "at_most_zooms": budgets, "seconds": seconds}
-    write_text(home / "results.json", json.dumps(found, indent=1) + "\n")
-    gained = stages[plan.last]["accuracy"]["value"] - stages["sft"]["accuracy"]["value"]
-    ahead = {
-        name: stages[plan.last]["accuracy"]["value"] - stages[name]["accuracy"]["value"] for name in plan.baselines
-    }
+    results = {"stages": stages, "at_most_zooms": budgets, "seconds": seconds}
+    write_text(home / "results.json", json.dumps(results, indent=1) + "\n")
+    accuracy = {name: _known(stage, "accuracy") for name, stage in stages.items()}
+    gained = accuracy[plan.last]["value"] - accuracy["sft"]["value"]
+    ahead = {name: accuracy[plan.last]["value"] - accuracy[name]["value"] for name in plan.baselines}
     against = ", ".join(f"{points * 100:+.1f} against {STAGES[name]}" for name, points in ahead.items())
     facts = (
         f"{len(ended)} of {len(plan.seeds)} seeds, {plan.test_films * plan.test_each} held-out questions on "
@@ -77,8 +80,7 @@ def write_report(home: Path, plan: Plan, *, seconds: float) -> Report:
         + f"{against}."
     )
     first = [
-        (STAGES[name], f"{stage['accuracy']['value']:.1%}", f"95% interval {_interval(stage['accuracy'])}")
-        for name, stage in stages.items()
+        (STAGES[name], f"{found['value']:.1%}", f"95% interval {_interval(found)}") for name, found in accuracy.items()
     ]
     page = write_page(
         home / "report.html", "Learning to zoom: a tiny policy", first, _sections(home, ended, stages, budgets, facts)
@@ -86,49 +88,59 @@ def write_report(home: Path, plan: Plan, *, seconds: float) -> Report:
     return Report("\n".join([_text(stages, budgets), facts]), page)
 
 
-def _stage(home: Path, seeds: Sequence[int], name: str) -> dict[str, dict | None]:
+def _known(stage: Stage, metric: str) -> Summary:
+    found = stage[metric]
+    if found is None:
+        raise ValueError(f"no question of the stage has the metric {metric}")
+    return found
+
+
+def _stage(home: Path, seeds: Sequence[int], name: str) -> Stage:
     played = {seed: json.loads((home / f"seed-{seed}" / f"{name}.json").read_text())["played"] for seed in seeds}
     return {metric: summary(played, metric) for metric in METRICS}
 
 
-def _interval(figure: dict) -> str:
+def _interval(figure: Summary) -> str:
     return "not known" if figure["low"] is None else f"{figure['low']:.1%} to {figure['high']:.1%}"
 
 
-def _rows(stages: dict[str, dict]) -> list[list[str]]:
+def _rows(stages: dict[str, Stage]) -> list[list[str]]:
     rows = []
     for name, stage in stages.items():
-        cells = [STAGES[name], f"{stage['accuracy']['value']:.1%} ({_interval(stage['accuracy'])})"]
+        cells = [STAGES[name], f"{_known(stage, 'accuracy')['value']:.1%} ({_interval(_known(stage, 'accuracy'))})"]
         for metric in ("hit_rate", "first_zoom_hits", "recovery"):
-            cells.append(
-                "–" if stage[metric] is None or name.startswith("uniform") else f"{stage[metric]['value']:.1%}"
-            )
-        cells += [f"{stage['zooms']['value']:.2f}", f"{stage['frames']['value']:.1f}", _seeds(stage["accuracy"])]
+            found = stage[metric]
+            cells.append("–" if found is None or name.startswith("uniform") else f"{found['value']:.1%}")
+        zooms, frames = _known(stage, "zooms"), _known(stage, "frames")
+        cells += [f"{zooms['value']:.2f}", f"{frames['value']:.1f}", _seeds(_known(stage, "accuracy"))]
         rows.append(cells)
     return rows
 
 
-def _seeds(figure: dict) -> str:
+def _seeds(figure: Summary) -> str:
     return ", ".join(f"{value:.1%}" for value in figure["seeds"].values())
 
 
-HEAD = ("stage", "right", "zoom hit", "first zoom hit", "recovered", "zooms", "frames", "right, each seed")
+HEAD = ("stage", "correct", "zoom hit", "first zoom hit", "recovered", "zooms", "frames", "correct, each seed")
 
 
-def _text(stages: dict[str, dict], budgets: dict[int, dict]) -> str:
+def _text(stages: dict[str, Stage], budgets: dict[int, Stage]) -> str:
     lines = [list(HEAD), *_rows(stages)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(HEAD))]
     shown = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
-    curve = ", ".join(f"{most}: {stage['accuracy']['value']:.1%}" for most, stage in sorted(budgets.items()))
+    curve = ", ".join(f"{most}: {_known(stage, 'accuracy')['value']:.1%}" for most, stage in sorted(budgets.items()))
     return "\n".join([*shown, f"accuracy of the last policy by zooms allowed: {curve}"])
 
 
 def _sections(
-    home: Path, seeds: Sequence[int], stages: dict[str, dict], budgets: dict[int, dict], facts: str
+    home: Path, seeds: Sequence[int], stages: dict[str, Stage], budgets: dict[int, Stage], facts: str
 ) -> Sequence[Section]:
-    spans = [{"label": STAGES[name], "color": "accuracy", **_span(stage["accuracy"])} for name, stage in stages.items()]
+    spans = [
+        {"label": STAGES[name], "color": "accuracy", **_span(_known(stage, "accuracy"))}
+        for name, stage in stages.items()
+    ]
     rising = [
-        {"label": f"at most {most} zooms", "color": "accuracy", **_span(stage["accuracy"])}
+        {"label": f"at most {most} zooms", "color": "accuracy", **_span(_known(stage, "accuracy"))}
         for most, stage in sorted(budgets.items())
     ]
     explained = note(
@@ -170,5 +182,5 @@ def _sections(
     return sections
 
 
-def _span(figure: dict) -> dict:
+def _span(figure: Summary) -> dict:
     return {"value": figure["value"], "low": figure["low"], "high": figure["high"]}
