@@ -59,6 +59,7 @@ def _row(item: Parameter) -> tuple[str, str, str]:
 
 def _module(name: str) -> str:
     parser = parser_of(name)
+    assert isinstance(parser, argparse.ArgumentParser), name
     rows = []
     for action in parser._actions:
         if isinstance(action, argparse._HelpAction):

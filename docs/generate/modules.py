@@ -1,14 +1,16 @@
-"""The argument parsers of the modules that are run as `python -m NAME`."""
+"""The command lines of modules and scripts: what `python -m NAME` and `python FILE` would do with their arguments."""
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import importlib.util
 import runpy
 import sys
+from pathlib import Path
 from typing import Any
 from unittest import mock
+
+import typer
 
 MODULES = (
     "train.sft",
@@ -16,38 +18,49 @@ MODULES = (
     "train.serving",
     "videozoomer.shards.export",
     "examples.demo",
+    "examples.ten_films",
     "examples.teacher",
     "experiments.proof",
 )
-"""Those that a user starts. The parsers of benchmarks are read by the tests of the docs alone."""
+"""Those that a user starts. The command lines of benchmarks are only read by the tests of the docs."""
+
+Parser = argparse.ArgumentParser | typer.Typer
 
 
-class _Reached(Exception):
-    def __init__(self, parser: argparse.ArgumentParser) -> None:
+class _Reached(BaseException):
+    """Raised where a program would read its arguments. No program catches it by mistake: it is no `Exception`."""
+
+    def __init__(self, parser: Parser) -> None:
         self.parser = parser
 
 
-def parser_of(name: str) -> argparse.ArgumentParser:
-    """The parser that a module builds, taken at the moment at which it would read its arguments.
+def parser_of(name: str) -> Parser:
+    """What reads the arguments of a module or a script, taken at the moment at which it would read them.
 
     Raises:
-        ModuleNotFoundError: there is no such module.
-        ValueError: the module never reads any arguments.
+        ModuleNotFoundError: there is no such module or file.
+        ValueError: the program never reads any arguments.
     """
-    if importlib.util.find_spec(name) is None:
-        raise ModuleNotFoundError(f"there is no module {name}")
+    is_file = name.endswith(".py")
+    if not (Path(name).is_file() if is_file else importlib.util.find_spec(name)):
+        raise ModuleNotFoundError(f"there is no module or script {name}")
 
-    def reached(parser: argparse.ArgumentParser, *_: Any, **__: Any) -> None:
+    def reached(parser: Any, *_: Any, **__: Any) -> None:
         raise _Reached(parser)
 
     with (
         mock.patch.object(argparse.ArgumentParser, "parse_args", reached),
         mock.patch.object(argparse.ArgumentParser, "parse_known_args", reached),
+        mock.patch.object(typer.Typer, "__call__", reached),
         mock.patch.object(sys, "argv", [name]),
-        contextlib.suppress(SystemExit),
     ):
         try:
-            runpy.run_module(name, run_name="__main__", alter_sys=False)
+            if is_file:
+                runpy.run_path(name, run_name="__main__")
+            else:
+                runpy.run_module(name, run_name="__main__", alter_sys=False)
         except _Reached as found:
             return found.parser
-    raise ValueError(f"python -m {name} reads no arguments")
+        except SystemExit:
+            pass
+    raise ValueError(f"{name} reads no arguments")

@@ -42,6 +42,18 @@ def page() -> str:
     return "\n".join(parts)
 
 
+def setting_names() -> frozenset[str]:
+    """Every dotted name that a recipe knows, sections included; a model that several places use has all their names."""
+    return frozenset(_names(Recipe, ""))
+
+
+def _names(model: type[BaseModel], prefix: str) -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        yield f"{prefix}{name}"
+        if (inner := _inner(field)) is not None:
+            yield from _names(inner, f"{prefix}{name}.")
+
+
 def _about(model: type[BaseModel]) -> str:
     """The model's own docstring; pydantic's is no description of ours."""
     return inspect.cleandoc(model.__doc__) if "__doc__" in vars(model) and model.__doc__ else ""
