@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from doc_pages import GENERATED, PAGES, ROOT, name_of, spans
+from doc_pages import GENERATED, PAGES, ROOT, blocks, name_of, spans
 
 ROOMS = (
     *("videozoomer", "distill", "filters", "train", "eval", "assets", "pipelines", "recipes"),
@@ -37,7 +37,8 @@ def test_paths_exist(page):
 def test_a_file_is_named_with_its_folder(page):
     """A bare `rewards.py` cannot be found by a reader nor checked by the test above."""
     near = set() if page.parent == ROOT else {path.name for path in page.parent.rglob("*")}
-    known = ALLOWED | near | {path.name for path in ROOT.iterdir()}
+    written = {block.mark.removeprefix("file: ") for block in blocks(page)}
+    known = ALLOWED | near | written | {path.name for path in ROOT.iterdir()}
     bare = [span for span in spans(page) if _FILE.fullmatch(span) and span not in known]
     assert bare == [], f"{name_of(page)} names files without their folder"
 

@@ -1,6 +1,6 @@
 """The tutorial and every other block marked `run: films` work, in the order of the pages, in one folder.
 
-The films are ten generated ones, the teacher is the local one; only its port is another, so that tests can run beside a demo.
+The films are ten generated ones and the teacher is the local one, on another port so that a demo can run beside it.
 """
 
 from __future__ import annotations
