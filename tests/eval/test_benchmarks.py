@@ -86,7 +86,7 @@ def test_published_files_become_usable_questions(name, tmp_path):
     assert len({row["question_id"] for row in rows}) == len(rows)
 
 
-def test_what_cannot_be_used_is_named(tmp_path):
+def test_unusable_questions_are_listed_with_the_reason(tmp_path):
     for name, said in (
         ("mlvu", ["9_summary-0: summary asks for free text"]),
         ("lvbench", ["video_info.meta-2: its options"]),
@@ -94,9 +94,9 @@ def test_what_cannot_be_used_is_named(tmp_path):
     ):
         (tmp_path / name).mkdir()
         write(tmp_path / name, name)
-        left_out = read_benchmark(name, tmp_path / name).left_out
-        assert len(left_out) == len(said) and all(
-            line.startswith(start) for line, start in zip(left_out, said, strict=True)
+        skipped = read_benchmark(name, tmp_path / name).skipped
+        assert len(skipped) == len(said) and all(
+            line.startswith(start) for line, start in zip(skipped, said, strict=True)
         )
 
 
@@ -113,14 +113,14 @@ def test_longvideobench_in_parquet_and_without_answers(tmp_path):
         json.dumps([{k: v for k, v in LVB.items() if k != "correct_choice"} | {"candidates": ["x", "y"]}])
     )
     found = read_benchmark("longvideobench", tmp_path / "lvb_test_wo_gt.json")
-    assert found.questions == [] and "not public" in found.left_out[0]
+    assert found.questions == [] and "not public" in found.skipped[0]
 
 
 def test_errors_name_the_file_and_the_columns(tmp_path):
     with pytest.raises(BenchmarkError, match=r"no annotation file of lvbench .* video_info\.meta\.jsonl"):
         read_benchmark("lvbench", tmp_path)
-    with pytest.raises(BenchmarkError, match="'imagenet' is unknown; there are videomme"):
+    with pytest.raises(BenchmarkError, match="'imagenet' is unknown; choose from videomme"):
         read_benchmark("imagenet", tmp_path)
     (tmp_path / "video_info.meta.jsonl").write_text('{"key": "x"}\n')
-    with pytest.raises(BenchmarkError, match=r"entry 0 is not one of lvbench .*'qa'.* time_reference"):
+    with pytest.raises(BenchmarkError, match=r"entry 0 does not have the format of lvbench .*'qa'.* time_reference"):
         read_benchmark("lvbench", tmp_path)
