@@ -58,7 +58,7 @@ def _parser(name: str) -> Parser:
 
 
 def _check_module(name: str, arguments: list[str], complete: bool) -> None:
-    if name in ("pytest", "pip"):
+    if name in ("pytest", "pip", "http.server"):
         return
     try:
         parser = _parser(name)
