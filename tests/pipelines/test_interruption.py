@@ -19,6 +19,8 @@ from pipelines.run import RunFailed, run
 from videozoomer.settings import load_recipe
 from videozoomer.sqlite import connect_read_only
 
+pytestmark = pytest.mark.slow
+
 CONCURRENCY = 4
 PLAYED = ("sources", "questions", "videos", "shots", "overviews", "exemplars")
 

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import polars as pl
+import pytest
 import torch
 from graph_fixture import write_recipe
 from safetensors.torch import load_file
@@ -14,6 +15,8 @@ from pipelines.run import run
 from videozoomer.settings import load_recipe
 from videozoomer.shards.manifest import FILE, Manifest
 from videozoomer.shards.read import ShardSet
+
+pytestmark = pytest.mark.slow
 
 TINY = {
     "enabled": True,

@@ -3,12 +3,15 @@
 import shutil
 
 import polars as pl
+import pytest
 from graph_fixture import write_recipe
 
 from assets.workspace import Workspace
 from pipelines.run import run
 from videozoomer.settings import load_recipe
 from videozoomer.shards.read import ShardSet
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_student_is_trained_served_and_its_failures_are_what_is_reflected_on(finished, tmp_path, world):

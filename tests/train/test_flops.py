@@ -11,6 +11,8 @@ from train.policy.frame_pixels import FramePixels
 from train.run.flops import LanguageFlops, TowerFlops
 from train.run.phase_timer import PhaseTimer
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("trained", ["language", "everything", "adapters"])
 def test_equal_to_what_torch_counts(any_checkpoint, shards, trained):

@@ -8,6 +8,8 @@ from train.policy.collate import collate, prepare, weighted_loss
 from train.policy.frame_features import FrameFeatures
 from train.policy.frame_pixels import FramePixels
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def policy(any_checkpoint):

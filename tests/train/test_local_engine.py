@@ -12,6 +12,8 @@ from train.rl.local_engine import play_groups
 from videozoomer.protocol import Episode, FrameRef, Message, Protocol, Task, Text, load_prompts
 from videozoomer.video.types import FrameError
 
+pytestmark = pytest.mark.slow
+
 LIMITS = RolloutLimits(temperature=1.0, max_new_tokens=40, max_tokens=4000)
 
 

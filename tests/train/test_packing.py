@@ -10,6 +10,8 @@ from train.policy.collate import Sample, collate, prepare, weighted_loss
 from train.policy.frame_pixels import FramePixels
 from train.sft.packing import attend_within_trajectories
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def policy(any_checkpoint) -> Policy:

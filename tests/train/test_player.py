@@ -14,6 +14,8 @@ from train.policy.generate import Prompt, generate
 from train.serving.player import LocalPolicy
 from videozoomer.protocol.messages import from_rows
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def player(any_checkpoint, shards) -> LocalPolicy:

@@ -28,6 +28,8 @@ from videozoomer.shards.read import ShardSet
 from videozoomer.shards.write import write_dataset
 from videozoomer.video.reader import ReaderPool
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def rl_shards(tmp_path_factory) -> ShardSet:

@@ -20,6 +20,8 @@ from videozoomer.protocol.question import QuestionItem
 from videozoomer.settings.model import Endpoint
 from videozoomer.video.types import Frame
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def server(checkpoint):

@@ -16,6 +16,8 @@ from train.serving.server import serve
 from videozoomer.protocol import Episode, FrameRef, Protocol, Task, load_prompts
 from videozoomer.settings.rl import RlSettings, RolloutServer
 
+pytestmark = pytest.mark.slow
+
 LIMITS = RolloutLimits(temperature=1.0, max_new_tokens=12, max_tokens=4000)
 ZOOM = '<think>a</think><video_zoom>{"segment": [1, 3], "fps": 1}</video_zoom>'
 

@@ -16,6 +16,8 @@ from videozoomer.shards.read import ShardSet
 from videozoomer.shards.schema import frame_ids
 from videozoomer.shards.write import write_dataset
 
+pytestmark = pytest.mark.slow
+
 KILLED_AFTER_STEP_5 = """
 import os, sys
 from train.run import metrics_log
