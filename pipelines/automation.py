@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from assets.workspace import BATCHES, Workspace
+from assets.workspace import Workspace
 from videozoomer.settings import Recipe
 
 BATCH_ASSETS = dg.AssetSelection.groups("videos", "distillation")
@@ -20,7 +20,6 @@ LIST_JOB = dg.define_asset_job(
 BATCH_JOB = dg.define_asset_job(
     "process_batch",
     BATCH_ASSETS,
-    partitions_def=BATCHES,
     description="From files to graded trajectories, for one batch (a partition).",
 )
 CURATE_JOB = dg.define_asset_job(
