@@ -35,6 +35,7 @@ def run(server, store, path, jobs, concurrency=16, **fields):
         return rows, player
 
 
+@pytest.mark.slow
 def test_a_storm_loses_no_episode(store, tmp_path):
     jobs = list(exemplar_jobs(make_items(store, 40), DistillSettings(samples=2)))
     with ChatServer(storm=STORM, seed=3) as server:

@@ -47,6 +47,7 @@ def answered(home):
         return 0  # The file is yet to be made.
 
 
+@pytest.mark.slow
 def test_killed_runs_end_as_one_that_was_not(tmp_path):
     with ChatServer(latency_s=0.02, keep=False) as server:
         assert start(tmp_path / "whole", server.url).wait(60) == 0

@@ -99,6 +99,7 @@ def served(tmp_path_factory):
         log.close()
 
 
+@pytest.mark.slow
 def test_whole_episodes_are_played_against_it(served, tmp_path):
     url, model = served
     chosen = Endpoint(
@@ -127,6 +128,7 @@ def test_whole_episodes_are_played_against_it(served, tmp_path):
         assert again == rows and calls["made"] == 0
 
 
+@pytest.mark.slow
 def test_what_it_can_do_is_found(served, tmp_path):
     url, model = served
     with Ledger(tmp_path / "l.sqlite") as ledger:

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from examples.teacher import serve
 from examples.world import make_world
 
@@ -12,6 +14,7 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 SCRIPT, PLAYER = EXAMPLES / "own_videos.py", EXAMPLES / "own_player.py"
 
 
+@pytest.mark.slow
 def test_own_videos_become_a_page_and_an_own_player_plays_them(tmp_path):
     world, home = make_world(tmp_path / "world", size="small"), tmp_path / "home"
     with serve() as teacher:

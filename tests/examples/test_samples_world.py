@@ -27,6 +27,7 @@ def _digests(root: Path) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 def test_same_seed_gives_same_bytes_and_another_seed_does_not(small: World, tmp_path: Path) -> None:
     seen: list[tuple[str, int, int]] = []
     again = make_world(tmp_path / "again", size="small", progress=lambda *step: seen.append(step))

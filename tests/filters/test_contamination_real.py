@@ -33,6 +33,7 @@ def signatures(tmp_path_factory):
     return {item.record.uri.rsplit("/", 1)[1]: np.array(item.record.signature, np.uint64) for item in found}
 
 
+@pytest.mark.slow
 def test_copies_of_a_real_video_are_found_and_no_others(signatures):
     settings = FilterSettings()
     train = {name: hashes for name, hashes in signatures.items() if name != "reel-01.mp4"}
@@ -46,6 +47,7 @@ def test_copies_of_a_real_video_are_found_and_no_others(signatures):
     assert {copy.left for copy in found} == {"upload-03.mp4", "smaller.mp4", "cut.mp4"}
 
 
+@pytest.mark.slow
 def test_different_videos_of_one_style_lie_far_below_the_threshold(signatures):
     names = ("tape-01.mp4", "tape-02.mp4", "reel-01.mp4")
     for one in names:

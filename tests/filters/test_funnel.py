@@ -4,6 +4,7 @@ import tempfile
 from pathlib import Path
 
 import polars as pl
+import pytest
 from filter_rows import Rows, said, zoom
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -56,6 +57,7 @@ def fill(rows: Rows, some_questions, some_trajectories) -> None:
         rows.trajectory(f"t{index}", f"q{question}", sample=index, failure=failure, turns=turns, **trajectory)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(
     st.lists(questions, max_size=5),

@@ -65,6 +65,7 @@ def test_a_reader_never_sees_a_part_of_a_file_that_is_replaced_again_and_again(t
         process.wait()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("form", "size"), [("file", 3_000_000), ("folder", 1_500_000)])
 def test_a_killed_writer_leaves_whole_content_and_what_can_be_removed(tmp_path, form, size):
     rng, target = random.Random(7), tmp_path / "a [target]"

@@ -18,9 +18,14 @@ from videozoomer.video.worker import ingest_one
 
 TIMES = int(os.environ.get("EXACT_TIMES", "200"))
 LIMITS = (25_088, 100_352)
+ALSO_FAST = {"h264-gop30", "h264-variable", "h264-start-offset", "hevc", "vp9-webm", "mpeg4-avi"}
+"""One kind of each family of codecs and clocks runs in `make test-fast` as well."""
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+@pytest.mark.parametrize(
+    "kind",
+    [pytest.param(kind, id=kind.name, marks=[] if kind.name in ALSO_FAST else pytest.mark.slow) for kind in KINDS],
+)
 def test_the_frame_on_the_screen(kind: Kind, tmp_path: Path) -> None:
     path, pts = kind.write(tmp_path)
     shown = pts[kind.first_shown : kind.end_shown]

@@ -49,6 +49,7 @@ def _shots(path: Path, *detectors: str) -> tuple[tuple[Shot, ...], str]:
     return result.shots, result.detector
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("detector", "least", "most"),
     [
@@ -102,6 +103,7 @@ def test_cuts_that_several_find_are_placed_by_the_first() -> None:
     assert merged_cuts([second, first]) == [(4.25, 5.0), (6.0, 7.0), (8.0, 3.0)]
 
 
+@pytest.mark.slow
 @with_network
 @pytest.mark.parametrize("frames", [1, 50, 51])
 def test_the_network_sees_what_its_package_would_show_it(frames: int) -> None:
