@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from distill.storage.budget import Budget
     from distill.storage.frames import FrameStore
     from videozoomer.protocol.question import QuestionItem
-    from videozoomer.settings.model import Endpoint, Teacher
+    from videozoomer.settings.model import AdditionalTeacher, Endpoint
 
 
 Play = Callable[[Sequence["QuestionItem"], "EpisodeRunner"], list[dict]]
@@ -55,7 +55,7 @@ def play_stage(
     split: str | None,
     episodes: Callable[[int], int],
     frames_from: Iterable[str] = (),
-    more: Sequence[Teacher] = (),
+    more: Sequence[AdditionalTeacher] = (),
     cut_off: Literal["fail", "play"] = "fail",
 ) -> dg.MaterializeResult:
     """Play a stage's episodes for this batch against a server and write `trajectories` and the frames they showed.

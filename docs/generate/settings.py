@@ -15,6 +15,7 @@ from pydantic_core import PydanticUndefined
 
 from docs.generate.tables import cell, table
 from videozoomer.settings import Recipe
+from videozoomer.settings.base import Settings
 
 HEAD = """\
 # Settings
@@ -98,7 +99,7 @@ def _is_model(kind: Any) -> bool:
 
 
 def _rows(prefix: str, model: type[BaseModel]) -> Iterator[tuple[str, str, str, str]]:
-    operational: frozenset[str] = getattr(model, "operational", frozenset())
+    operational = model.operational_fields() if issubclass(model, Settings) else frozenset()
     for name, field in model.model_fields.items():
         meaning = cell(field.description or "")
         inner = _inner(field)

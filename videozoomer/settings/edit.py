@@ -1,4 +1,4 @@
-"""Changing a recipe file in place without losing its comments."""
+"""Edits a recipe file in place and keeps its comments."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from videozoomer.settings.loading import RecipeError, load_recipe
 
 
 def add_source(path: Path, *, name: str, videos: str, questions: str, split: str) -> None:
-    """Append an entry to `sources` of a recipe; the file is only replaced if the result is a valid recipe.
+    """Append an entry to a recipe's `sources`; replace the file only if the result is a valid recipe.
 
-    Relative paths are taken from the current folder and written as absolute ones.
+    Relative paths start at the current folder and are written as absolute ones.
 
     Raises:
-        RecipeError: there is no such file, no `sources` list in block form, or the result does not fit.
+        RecipeError: the file is missing, has no `sources` list in block form, or would not be a valid recipe.
     """
     if not path.is_file():
-        raise RecipeError(f"there is no recipe {path}; write one with `videozoomer init {path}`")
+        raise RecipeError(f"recipe {path} does not exist; write one with `videozoomer init {path}`")
     lines = path.read_text().splitlines()
     start = next((i for i, line in enumerate(lines) if re.match(r"sources:\s*(#.*)?$", line)), None)
     if start is None:

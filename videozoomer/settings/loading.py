@@ -1,4 +1,4 @@
-"""Reading a recipe: YAML, variables of the environment, overrides, and errors that name the field."""
+"""Loads a recipe: YAML, environment variables, overrides, and errors that name the field."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from videozoomer.settings.model import Recipe
 
 
 class RecipeError(ValueError):
-    """A recipe cannot be used; the message names the file, the field and the remedy."""
+    """A recipe cannot be used; the message names the file, the field and what to do."""
 
 
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
 
 def _expand(value: Any, where: str) -> Any:
-    """Replace ${NAME} and ${NAME:-default} in every string of the YAML."""
+    """Replace ${NAME} and ${NAME:-default} in every string of the YAML file."""
     if isinstance(value, dict):
         return {key: _expand(item, f"{where}.{key}" if where else str(key)) for key, item in value.items()}
     if isinstance(value, list):
@@ -33,7 +33,7 @@ def _expand(value: Any, where: str) -> Any:
         found = os.environ.get(match[1], match[2])
         if found is None:
             raise RecipeError(
-                f"{where}: the environment variable {match[1]} is not set; set it or write ${{{match[1]}:-default}}"
+                f"{where}: the environment variable {match[1]} is not set; set it, or write ${{{match[1]}:-default}}"
             )
         return found
 
@@ -41,16 +41,17 @@ def _expand(value: Any, where: str) -> Any:
 
 
 def load_recipe(path: str | Path, overrides: dict[str, Any] | None = None) -> Recipe:
-    """Read and check a recipe. Paths in it are relative to the folder of the file.
+    """Load and validate a recipe. Relative paths in it start at the folder of its file.
 
     `overrides` maps dotted fields (`teacher.base_url`) to values.
 
     Raises:
-        RecipeError: the file is missing, is no YAML, names a variable that is not set, or a field is unknown or out of range.
+        RecipeError: the file is missing or not YAML, names a variable that is not set, or has an unknown field or a
+            value out of range.
     """
     path = Path(path)
     if not path.is_file():
-        raise RecipeError(f"there is no recipe {path}; write one with `videozoomer init {path}`")
+        raise RecipeError(f"recipe {path} does not exist; write one with `videozoomer init {path}`")
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -65,14 +66,14 @@ def load_recipe(path: str | Path, overrides: dict[str, Any] | None = None) -> Re
             node = node.setdefault(parent, {}) if isinstance(node, dict) else None
         if not isinstance(node, dict):
             raise RecipeError(
-                f"{dotted} cannot be set over {path}: {'.'.join(parents)} is no section there; change the file"
+                f"{dotted} cannot override {path}: {'.'.join(parents)} is not a section in it; edit the file instead"
             )
         node[last] = value
     try:
         recipe = Recipe.model_validate(raw)
     except ValidationError as error:
         lines = [f"  {'.'.join(map(str, e['loc'])) or 'recipe'}: {e['msg']}" for e in error.errors()]
-        raise RecipeError(f"{path} does not fit:\n" + "\n".join(lines)) from error
+        raise RecipeError(f"{path} is not a valid recipe:\n" + "\n".join(lines)) from error
     return _resolved(recipe, path.resolve().parent)
 
 

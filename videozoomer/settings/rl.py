@@ -1,4 +1,4 @@
-"""Settings of reinforcement learning."""
+"""The section `rl`: reinforcement learning."""
 
 from __future__ import annotations
 
@@ -6,108 +6,110 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from videozoomer.settings.base import Positive, Settings, Share
+from videozoomer.settings.base import OPERATIONAL, Amount, Count, Positive, PositiveNumber, Settings, Share
 
 
 class RolloutServer(Settings):
-    """A vLLM server in its development mode (it must take new weights), or `python -m train.serving.server`."""
-
-    operational = frozenset({"concurrency", "timeout_s"})
+    """A vLLM server in its development mode (it must load new weights), or `python -m train.serving.server`."""
 
     base_url: str
-    """Address, ending in /v1."""
+    """Address of the server, ending in /v1."""
     model: str
-    """Name under which it serves the policy."""
+    """Name under which the server serves the policy."""
     api_key_env: str | None = None
-    """Name of the environment variable that holds the key; null sends none."""
-    concurrency: Positive = 64
-    """Calls under way at a time, of each training process."""
-    timeout_s: Annotated[float, Field(gt=0)] = 600.0
-    """Longest wait for one reply, and for the weights to be loaded."""
+    """Name of the environment variable with the API key; null sends no key."""
+    concurrency: Annotated[Positive, OPERATIONAL] = 64
+    """Maximum concurrent calls of each training process."""
+    timeout_s: Annotated[PositiveNumber, OPERATIONAL] = 600.0
+    """Seconds to wait for one reply, and for the server to load new weights."""
 
 
 class HarvestSettings(Settings):
+    """Rollouts of RL that become trajectories to train on."""
+
     min_overlap: Share = 0.3
-    """Least overlap (intersection over union) of a zoom with known evidence; where none is known, a right answer does."""
+    """Minimum overlap (intersection over union) of a zoom with known evidence; where none is known, a correct answer
+    suffices."""
     per_question: Positive = 2
-    """Most rollouts of one question; they must differ in what was zoomed."""
+    """Maximum rollouts kept of one question; they must differ in their zooms."""
     train: bool = False
-    """Whether a third stage (asset rft_policy) fine-tunes the policy of RL on them."""
+    """Fine-tune the policy of RL on these rollouts, as a third stage (asset rft_policy)."""
 
 
 class RlSettings(Settings):
-    """Multi-turn GRPO with parts of DAPO; the figures are the paper's unless a sentence says otherwise."""
+    """Multi-turn GRPO with parts of DAPO; the defaults are the paper's unless a sentence says otherwise."""
 
-    operational = frozenset({"enabled", "harvest", "processes"})
-
-    enabled: bool = False
-    """Whether the graph goes on to train with RL after fine-tuning (assets rl_policy, rl_policy_evaluation)."""
+    enabled: Annotated[bool, OPERATIONAL] = False
+    """Train with RL after fine-tuning (assets rl_policy and rl_policy_evaluation)."""
     steps: Positive = 70
-    """Optimisation rounds: each plays new episodes."""
-    learning_rate: Annotated[float, Field(gt=0)] = 1e-6
-    """Constant learning rate."""
+    """Rounds of training; each plays new episodes."""
+    learning_rate: PositiveNumber = 1e-6
+    """Learning rate, the same in every round."""
     prompts: Positive = 128
     """Questions of one round."""
     group: Annotated[int, Field(ge=2)] = 16
-    """Episodes of each question, compared with one another."""
+    """Episodes of each question, whose rewards are compared with one another."""
     mini_batch: Positive = 32
     """Questions of one optimiser step."""
-    temperature: Annotated[float, Field(gt=0)] = 1.0
+    temperature: PositiveNumber = 1.0
     """Sampling temperature of the episodes."""
     clip_low: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    """How far a token's probability ratio may fall and still be rewarded."""
-    clip_high: Annotated[float, Field(gt=0)] = 0.27
-    """How far it may rise."""
-    kl: Annotated[float, Field(ge=0)] = 0.001
-    """Weight of the distance to the policy that training began with; 0 keeps no copy of it."""
-    entropy: Annotated[float, Field(ge=0)] = 0.001
-    """Weight of the entropy that is rewarded."""
-    min_deviation: Annotated[float, Field(ge=0)] = 1e-4
-    """Groups whose rewards deviate less teach nothing and are dropped."""
-    redraws: Annotated[int, Field(ge=0)] = 8
-    """How often at most a round draws further questions in place of dropped groups, until it has its number."""
+    """How far a token's probability ratio may fall below 1 before its gradient is cut off."""
+    clip_high: PositiveNumber = 0.27
+    """How far a token's probability ratio may rise above 1 before its gradient is cut off."""
+    kl: Amount = 0.001
+    """Weight of the KL divergence from the policy that training began with; 0 keeps no copy of that policy."""
+    entropy: Amount = 0.001
+    """Weight of the entropy bonus."""
+    min_deviation: Amount = 1e-4
+    """Minimum standard deviation of a group's rewards; a group below it teaches nothing and is dropped."""
+    redraws: Count = 8
+    """Maximum times that a round draws further questions in place of dropped groups."""
     engine: Literal["local", "server"] = "local"
-    """`local`: the process that trains plays; `server`: the server of `rl.server` plays and is sent the weights each round."""
+    """Who plays: `local`, the training process; or `server`, the server in rl.server, which gets the new weights each
+    round."""
     server: RolloutServer | None = None
-    """The server that plays, where `rl.engine` is `server`."""
-    importance_cap: Annotated[float, Field(gt=0)] = 2.0
-    """Cap of the ratio by which each token's loss is weighed where a server plays: the trainer's probability of it over the
-    server's (truncated importance sampling)."""
+    """The server that plays, where rl.engine is `server`."""
+    importance_cap: PositiveNumber = 2.0
+    """Maximum weight of a token's loss where a server plays: the trainer's probability of the token over the server's
+    (truncated importance sampling)."""
     episodes_at_once: Positive = 64
-    """Episodes played side by side by one process; memory grows with it."""
+    """Episodes that one process plays together; memory grows with it."""
     forward_at_once: Positive = 16
     """Episodes of a group in one forward pass of training; each pass computes their common beginning once."""
     max_tokens: Positive = 32_768
-    """An episode ends without an answer before it grows longer."""
+    """Maximum tokens of an episode; it ends without an answer before it grows longer."""
     max_new_tokens: Positive = 1024
-    """Most tokens of one turn."""
+    """Maximum tokens of one turn."""
     reward: Literal["evidence", "paper"] = "evidence"
-    """`paper` pays for any zoom before a right answer; `evidence` (ours) only for one that was needed and showed it."""
-    correct_weight: Annotated[float, Field(ge=0)] = 0.9
-    """Reward of a right answer."""
-    format_weight: Annotated[float, Field(ge=0)] = 0.1
-    """Reward of keeping to the format."""
-    tool_weight: Annotated[float, Field(ge=0)] = 0.5
-    """Reward of a zoom that counts."""
-    needless_frame_cost: Annotated[float, Field(ge=0)] = 0.003
-    """Cost of each zoomed frame that was not needed (ours; `evidence` only)."""
+    """Which zooms are rewarded before a correct answer: `paper` rewards any; `evidence` (ours) only those that were
+    needed and showed the evidence."""
+    correct_weight: Amount = 0.9
+    """Reward of a correct answer."""
+    format_weight: Amount = 0.1
+    """Reward of following the format."""
+    tool_weight: Amount = 0.5
+    """Reward of a zoom that `reward` accepts."""
+    needless_frame_cost: Amount = 0.003
+    """Cost of each zoomed frame that was not needed (ours, with `evidence` only)."""
     overview_budgets: Annotated[tuple[Positive, ...], Field(min_length=1)] = (8, 16, 32, 64)
-    """Most overview frames of a question, drawn anew each time, so that zooming stays necessary (ours)."""
+    """Maximum overview frames of a question, drawn anew each time it is played, so that zooming stays necessary
+    (ours)."""
     zero_stage: Literal[0, 1, 2] = 2
-    """DeepSpeed ZeRO stage; episodes are played by the same weights, so they are not spread out."""
+    """DeepSpeed ZeRO stage; 3 is not possible, because the same weights play the episodes."""
     bf16: bool = True
     """Train in bfloat16 where the device has it."""
-    processes: Positive = 1
-    """Processes (devices) on this machine; the questions of a round are split over them."""
-    harvest: HarvestSettings | None = None
-    """Which rollouts become an SFT data set (asset rft_shards); null harvests none."""
+    processes: Annotated[Positive, OPERATIONAL] = 1
+    """Processes, one a device, on this machine; they divide the questions of a round."""
+    harvest: Annotated[HarvestSettings | None, OPERATIONAL] = None
+    """Which rollouts become an SFT data set (asset rft_shards); null takes none."""
     checkpoint_steps: Positive = 5
-    """Rounds after which the state is saved, so that a killed run goes on from there."""
+    """Rounds between saves of the training state, from which a killed run resumes."""
     seed: int = 0
-    """Seed of the order, the budgets and the sampling."""
+    """Seed of the order of questions, of the overview budgets and of sampling."""
 
     @model_validator(mode="after")
     def _server_is_named(self) -> RlSettings:
         if self.engine == "server" and self.server is None:
-            raise ValueError("rl.engine is `server`, so rl.server must name one (base_url and model)")
+            raise ValueError("rl.engine is `server`, so rl.server must give its base_url and model")
         return self

@@ -1,4 +1,4 @@
-"""A recipe to fill in: every field with its meaning and default, made from the model so that it cannot go stale."""
+"""The recipe that `videozoomer init` writes: every field with its meaning and default, generated from the model."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ import yaml
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from videozoomer.settings.model import Endpoint, Recipe, Settings, Source
+from videozoomer.settings.base import Settings
+from videozoomer.settings.model import Endpoint, Recipe, Source
 
 HEADER = """\
-# A VideoZoomer recipe. Fill in the fields without a leading '#'; those with one show their default.
-# Paths are relative to this file. ${NAME} and ${NAME:-default} are read from the environment.
+# A VideoZoomer recipe. Fill in the fields without a leading '#'; those with one show their defaults.
+# Paths are relative to this file. ${NAME} and ${NAME:-default} are replaced from the environment.
 """
 EXAMPLES: dict[type[Settings], dict[str, Any]] = {
     Recipe: {"name": "my-run", "home": "runs/my-run"},
     Source: {"name": "films", "videos": "videos/", "questions": "questions.jsonl"},
     Endpoint: {"base_url": "http://127.0.0.1:8000/v1"},
 }
-"""Values for fields that have no default."""
+"""Example values of required fields."""
 
 
 def template() -> str:
@@ -62,7 +63,7 @@ def _line(model: type[Settings], name: str, field: FieldInfo, pad: str, commente
 
 
 def _nested(field: FieldInfo) -> tuple[type[Settings] | None, bool]:
-    """The settings model inside a field, and whether the field is a list of them."""
+    """The settings model in a field, if any, and whether the field is a list of them."""
     kind = field.annotation
     if typing.get_origin(kind) is tuple:
         inner = typing.get_args(kind)[0]

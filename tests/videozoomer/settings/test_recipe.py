@@ -1,4 +1,4 @@
-"""A recipe says what was wrong, where, and what to do; what it leaves out has a default."""
+"""Errors of a recipe name the field and what to do; a field that is left out has its default."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,7 @@ from videozoomer.settings import Recipe, RecipeError, load_recipe
 from videozoomer.settings.edit import add_source
 from videozoomer.settings.template import template
 
-LEAST = {
+SMALLEST = {
     "name": "trial",
     "home": "out",
     "sources": [{"name": "films", "videos": "videos", "questions": "q/questions.jsonl"}],
@@ -24,7 +24,7 @@ def write(tmp_path):
     def writer(changes=None, text=None):
         target = tmp_path / "recipes" / "mine.yaml"
         target.parent.mkdir(exist_ok=True)
-        target.write_text(yaml.safe_dump({**LEAST, **(changes or {})}) if text is None else text, encoding="utf-8")
+        target.write_text(yaml.safe_dump({**SMALLEST, **(changes or {})}) if text is None else text, encoding="utf-8")
         return target
 
     return writer
@@ -36,7 +36,7 @@ def refused(path, **options) -> str:
     return str(error.value)
 
 
-def test_the_least_recipe_has_the_numbers_of_the_paper(write):
+def test_the_smallest_recipe_has_the_numbers_of_the_paper(write):
     recipe = load_recipe(write())
     assert (
         recipe.protocol.overview_fps,
@@ -67,8 +67,8 @@ def test_the_least_recipe_has_the_numbers_of_the_paper(write):
         ({"sft": {"keep": "best"}}, "sft: Value error, keep: best needs validation_steps"),
         ({"sft": {"packing": True, "packing_tokens": 10}}, "packing_tokens must not be less than max_tokens"),
         ({"sources": []}, "sources:"),
-        ({"sources": [{**LEAST["sources"][0], "split": "test"}]}, "sources.0.split:"),
-        ({"sources": [LEAST["sources"][0]] * 2}, "source names must differ"),
+        ({"sources": [{**SMALLEST["sources"][0], "split": "test"}]}, "sources.0.split:"),
+        ({"sources": [SMALLEST["sources"][0]] * 2}, "source names must differ"),
         ({"name": "Bad Name"}, "name:"),
     ],
 )
@@ -87,11 +87,11 @@ def test_a_field_that_does_not_fit_is_named(write, changes, says):
         ("- 1", "must be a mapping"),
     ],
 )
-def test_what_is_no_recipe_at_all(write, text, says):
+def test_a_file_that_is_not_a_recipe(write, text, says):
     assert says in refused(write(text=text))
 
 
-def test_a_recipe_that_is_not_there_or_not_text(tmp_path):
+def test_a_recipe_that_is_missing_or_not_text(tmp_path):
     assert "videozoomer init" in refused(tmp_path / "none.yaml")
     (tmp_path / "binary.yaml").write_bytes(b"name: \xff\xfe")
     assert "UTF-8" in refused(tmp_path / "binary.yaml")
@@ -124,7 +124,7 @@ def test_the_environment_is_read_at_loading(write, monkeypatch):
 
 def test_a_variable_that_is_not_set_is_named_with_its_field(write, monkeypatch):
     monkeypatch.delenv("NOWHERE", raising=False)
-    message = refused(write({"sources": [{**LEAST["sources"][0], "videos": "${NOWHERE}/v"}]}))
+    message = refused(write({"sources": [{**SMALLEST["sources"][0], "videos": "${NOWHERE}/v"}]}))
     assert "sources[0].videos" in message and "NOWHERE" in message and "${NOWHERE:-default}" in message
 
 
@@ -155,7 +155,7 @@ def test_overrides_are_checked_like_the_file(write):
     assert (recipe.teacher.base_url, recipe.distill.samples) == ("http://other/v1", 7)
     assert "distill.samples" in refused(path, overrides={"distill.samples": 0})
     assert "distill.sampels" in refused(path, overrides={"distill.sampels": 1})
-    assert "sources.0 is no section" in refused(path, overrides={"sources.0.name": "x"})
+    assert "sources.0 is not a section" in refused(path, overrides={"sources.0.name": "x"})
 
 
 def test_digests_follow_the_values(write):

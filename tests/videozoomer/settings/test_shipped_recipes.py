@@ -14,8 +14,8 @@ def test_every_shipped_recipe_loads(path):
 
 def test_the_7b_recipe_has_the_papers_numbers():
     recipe = load_recipe(FOLDER / "videozoomer-7b.yaml")
-    told = recipe.sft
-    assert (told.learning_rate, told.warmup_share, told.epochs, told.max_tokens, told.zero_stage) == (
+    sft = recipe.sft
+    assert (sft.learning_rate, sft.warmup_share, sft.epochs, sft.max_tokens, sft.zero_stage) == (
         5e-6,
         0.1,
         1.0,

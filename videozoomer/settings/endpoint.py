@@ -1,0 +1,88 @@
+"""A server that plays or judges: the section `teacher`, and wherever else a recipe names one."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from videozoomer.settings.base import OPERATIONAL, Amount, Count, Positive, PositiveNumber, Settings, Share
+
+
+class Prices(Settings):
+    input_per_million: Amount = 0
+    """US dollars for a million input tokens."""
+    cached_input_per_million: Amount = 0
+    """US dollars for a million input tokens that the provider takes from its cache."""
+    output_per_million: Amount = 0
+    """US dollars for a million output tokens."""
+    image_rule: Literal["fixed", "gemini", "openai", "qwen"] = "fixed"
+    """How the provider counts the tokens of a frame: `fixed` takes image_tokens; the others compute them from its
+    size."""
+    image_tokens: Count = 258
+    """Tokens of one frame where image_rule is `fixed`, for limits and for estimates before a call; 258 is Gemini's
+    count of a small image."""
+    batch_share: Share = 0.5
+    """Price of a call through the Batch API as a share of the normal price; most providers take half."""
+
+
+class Endpoint(Settings):
+    base_url: str
+    """Address of any OpenAI-compatible server, such as http://127.0.0.1:8000/v1."""
+    model: str | None = None
+    """Name of the model; null takes the first that the server lists."""
+    api_key_env: Annotated[str | None, OPERATIONAL] = None
+    """Name of the environment variable with the API key, never the key itself; null sends no key."""
+    identity: str | None = None
+    """Name of this server in ledger keys, for a server whose address changes from run to run; null takes base_url."""
+    temperature: Annotated[float, Field(ge=0, le=2)] = 1.0
+    """Sampling temperature; the paper's 1.0 makes the samples of a question differ."""
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Nucleus sampling: the share of probability that tokens are drawn from; 1 draws from all."""
+    max_tokens: Positive = 2048
+    """Maximum tokens of one reply, reasoning included."""
+    seed: int | None = 0
+    """Seed sent with each call, plus the sample number, where the server takes one; null sends none."""
+    concurrency: Annotated[Positive, OPERATIONAL] = 16
+    """Maximum concurrent calls."""
+    timeout_s: Annotated[PositiveNumber, OPERATIONAL] = 120
+    """Seconds that one call may take before it counts as failed."""
+    retries: Annotated[Count, OPERATIONAL] = 5
+    """Retries of a call that failed for a passing reason, such as a busy server."""
+    dead_after_s: Annotated[PositiveNumber, OPERATIONAL] = 90
+    """Seconds without any answer, while calls keep failing, after which the step stops instead of trying on."""
+    deadline_s: Annotated[PositiveNumber | None, OPERATIONAL] = None
+    """Seconds that one step may call this server; it then stops cleanly and the next run resumes. null sets no
+    limit."""
+    batch: Annotated[bool, OPERATIONAL] = False
+    """Send calls that wait for no other (first turns, judging) through the server's Batch API: cheaper, but up to a
+    day."""
+    requests_per_minute: Annotated[Positive | None, OPERATIONAL] = None
+    """Maximum calls a minute; null sets no limit."""
+    tokens_per_minute: Annotated[Positive | None, OPERATIONAL] = None
+    """Maximum tokens a minute; null sets no limit."""
+    max_images: Annotated[Positive | None, OPERATIONAL] = None
+    """Maximum images of one request; `videozoomer ledger probe` finds it out. null assumes no limit."""
+    prices: Annotated[Prices, OPERATIONAL] = Prices()
+    """What calls cost, for budget_usd, estimates and the report."""
+
+    def _left_out(self) -> frozenset[str]:
+        """An endpoint with an identity is the same at any address."""
+        return self.operational_fields() | {"base_url"} if self.identity else self.operational_fields()
+
+
+class AdditionalTeacher(Settings):
+    endpoint: Endpoint
+    """The additional server."""
+    share: PositiveNumber = 1.0
+    """Its number of exemplars relative to that of the recipe's `teacher`, whose share is 1."""
+
+
+class StudentSettings(Settings):
+    endpoint: Endpoint | None = None
+    """Server that serves the checkpoint of the asset `student`, such as vLLM; null serves it on this machine during its
+    rollouts."""
+    samples: Positive = 2
+    """Rollouts of each question."""
+    temperature: Annotated[float, Field(ge=0, le=2)] = 1.0
+    """Sampling temperature of the rollouts; 1.0 makes those of a question differ."""

@@ -1,0 +1,39 @@
+"""The section `filters`: what is kept for training."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from videozoomer.settings.base import Positive, Settings, Share
+from videozoomer.settings.endpoint import Endpoint
+
+Likeness = Annotated[float, Field(ge=0, le=100)]
+
+
+class FilterSettings(Settings):
+    min_pass_rate: Share = 0.0
+    """Minimum pass rate of a question, correct over judged exemplars; 0 keeps hard questions too."""
+    max_trajectories: Positive = 2
+    """Maximum exemplars kept of one question."""
+    non_zoom_share: Share = 0.25
+    """Maximum share of kept exemplars that answer from the overview alone."""
+    probe_without_video: bool = True
+    """Ask each question without any frame; one that is answered correctly teaches nothing about video."""
+    probe_overview: bool = False
+    """Ask each question with the overview alone too; one that is answered correctly needs no zoom. Costs more calls and
+    tells guesses apart."""
+    probe_samples: Positive = 2
+    """Probes of each kind for a question; all must be correct to reject it, because one may be right by chance."""
+    duplicate_ratio: Likeness = 92
+    """Likeness, from 0 to 100, from which the second of two questions on the same video is a duplicate."""
+    signature_distance: Annotated[int, Field(ge=0, le=64)] = 18
+    """Bits of 64 in which the perceptual hashes of two frames may differ and still show the same picture; unrelated
+    pictures differ in 32 on average, a copy at low quality in up to 20."""
+    signature_share: Share = 0.5
+    """Share of the shorter video's seconds, found in the other in the same order, from which one is a copy."""
+    text_ratio: Likeness = 95
+    """Likeness, from 0 to 100, from which a training question counts as an evaluation question on a copied video."""
+    judge: Endpoint | None = None
+    """Server that judges open answers which the rules cannot decide; null leaves them `unknown`."""

@@ -1,0 +1,32 @@
+"""The section `video`: reading the films."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from videozoomer.settings.base import OPERATIONAL, Amount, Positive, PositiveNumber, Settings, Share
+
+Detector = Literal["adaptive", "content", "hash", "histogram", "threshold", "transnet"]
+
+
+class VideoSettings(Settings):
+    batch_size: Annotated[Positive, OPERATIONAL] = 100
+    """Maximum videos of a new ingest batch, which is one Dagster partition; batches that exist keep their videos."""
+    workers: Annotated[Positive, OPERATIONAL] = 2
+    """Videos read at the same time, each by a process of its own; set it to the number of CPU cores."""
+    timeout_s: Annotated[PositiveNumber, OPERATIONAL] = 600
+    """Seconds that reading one video may take before it is quarantined; raise it for films of many hours."""
+    memory_mb: Annotated[Positive, OPERATIONAL] = 2048
+    """Megabytes of memory that reading one video may take before it is quarantined."""
+    detectors: tuple[Detector, ...] = ("adaptive", "threshold")
+    """Shot detectors, run together in one pass. `transnet` is a neural network: it takes about 20 ms of CPU a frame and
+    needs `pip install videozoomer[transnet]`."""
+    overview: Literal["uniform", "shot_aware"] = "uniform"
+    """Times of the overview: `uniform` spaces them evenly, as the paper does; `shot_aware` shows every shot at least
+    once."""
+    zoom_store_fps: Amount = 0
+    """Frames per second stored at ingest, so that zooms need no decoding; 0 stores none, 2 takes about 70 MB an hour of
+    video, 8 about 290 MB."""
+    failed_share: Annotated[Share, OPERATIONAL] = 0.5
+    """Share of a batch's videos that may be unreadable; above it the batch fails, because then the source is at
+    fault."""
