@@ -32,7 +32,8 @@ from videozoomer.video.preflight import content_hash
 from videozoomer.video.reader import ReaderPool
 from videozoomer.video.settings import IngestSettings
 from videozoomer.video.store import store_path
-from videozoomer.video.worker import _load_libraries, ingest_one
+from videozoomer.video.tasks import ingest_one
+from videozoomer.video.worker import load_libraries
 
 LIMITS = (25_088, 100_352)
 BATCH = 12
@@ -95,7 +96,7 @@ def onepass(video: Path, folder: Path, rounds: int) -> dict[str, float]:
     """Shots, overview, signature and an 8 fps zoom store of one file, against FFmpeg's bare decode."""
     settings = IngestSettings(zoom_store_fps=8, zoom_store_dir=str(folder / "pass-stores"))
     content_hash(video)  # Read the file into the page cache so that no side waits for the disk.
-    _load_libraries()
+    load_libraries()
     records = []
     result = medians(
         rounds,
@@ -117,7 +118,7 @@ def rivals(video: Path, folder: Path, rounds: int) -> dict[str, float]:
         scenedetect_shots(video)
         decord_frames(video, settings, *LIMITS)
 
-    _load_libraries()
+    load_libraries()
     result = medians(
         rounds, one_pass=lambda _: ingest_one(str(video), settings), scenedetect_then_decord=one_after_the_other
     )
@@ -175,11 +176,12 @@ def peak_mb(video: Path, folder: Path) -> dict[str, float]:
     """Peak resident memory of a fresh process that ingests the file, above that of the libraries alone."""
     script = (
         "import resource, sys\n"
-        "from videozoomer.video.worker import _load_libraries, ingest_one\n"
+        "from videozoomer.video.tasks import ingest_one\n"
+        "from videozoomer.video.worker import load_libraries\n"
         "from videozoomer.video.settings import IngestSettings\n"
         "def high_water_kb():\n"
         "    return int(next(line for line in open('/proc/self/status') if line.startswith('VmHWM')).split()[1])\n"
-        "_load_libraries()\n"
+        "load_libraries()\n"
         "before = high_water_kb()\n"
         "settings = IngestSettings(zoom_store_fps=8, zoom_store_dir=sys.argv[2], overview='shot_aware')\n"
         "record = ingest_one(sys.argv[1], settings).record\n"

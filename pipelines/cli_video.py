@@ -46,10 +46,10 @@ def probe(
     - `videozoomer video probe talk.mp4`
     - `videozoomer video probe *.mp4 --json | jq -r 'select(.status != "ok") | .uri'` - one JSON object a line
     """
-    from videozoomer.video.ingest import probe_many
+    from videozoomer.video.ingest import inspect_many
 
     readable = True
-    for result in probe_many(files, timeout_s=timeout_s):
+    for result in inspect_many(files, timeout_s=timeout_s):
         readable &= result.status == "ok"
         facts = dataclasses.asdict(result)
         if as_json:
@@ -199,10 +199,10 @@ def _ingested(file: str, settings: object) -> Ingested:
 
 
 def _overview_times(file: str) -> list[float]:
-    from videozoomer.video.ingest import probe_many
+    from videozoomer.video.ingest import inspect_many
     from videozoomer.video.overview import overview_times
 
-    (result,) = probe_many([file], workers=1)
+    (result,) = inspect_many([file], workers=1)
     if result.status != "ok" or not result.duration_s:
         raise _stop(f"{file}: {result.reason or 'no length'}: {result.detail or 'it declares none'}")
     return overview_times(result.duration_s)

@@ -1,8 +1,8 @@
-"""The heart: the glance-then-zoom protocol and the `Episode` that every player plays.
+"""The glance-then-zoom protocol and the `Episode` that every player plays.
 
-Belongs here: tags, parsing, frame budget, fault texts, prompts, and the one state machine that teacher, policy,
-RL and evaluation all go through. Does not belong here: HTTP, tensors, files other than the prompt texts.
-Reference: VideoZoomer (arXiv 2512.22315).
+Belongs here: tags, parsing, frame budget, fault texts, prompts, evidence, option letters, frame ids, and the one state
+machine that teacher, policy, RL and evaluation share. Does not belong here: HTTP, tensors, files other than the prompt
+texts. Reference: VideoZoomer (arXiv 2512.22315).
 """
 
 from videozoomer.protocol.episode import Episode, Task, Turn

@@ -1,13 +1,13 @@
-"""The one state machine: a reply goes in; a request for frames, a final answer or a fault comes out.
+"""The state machine of an episode: a reply goes in; a request for frames, an answer or a fault comes out.
 
-Nothing here knows who plays or where frames come from:
+It does not know who plays or where frames come from:
 
     episode = Episode(task, overview, protocol, prompts)
     while episode.running:
         reply = ...ask any model with episode.messages...
-        request = episode.step(reply)          # a list of times when the player zoomed
-        if request:
-            episode.show(...those frames...)
+        times_s = episode.step(reply)          # not empty if the player zoomed
+        if times_s:
+            episode.show(...the frames at those times...)
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _HOW = {
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What is asked, without the truth: an episode cannot leak what it does not hold."""
+    """The question without its answer: a player cannot leak an answer it never receives."""
 
     question: str
     options: tuple[str, ...]
@@ -47,11 +47,11 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One generation and what came of it."""
+    """One generation and its result."""
 
     reply: str
     author: str
-    """`policy`, `student` or `teacher`: who wrote it (a reflection has turns of two)."""
+    """Who wrote it: `policy`, `student` or `teacher`. A reflection has turns of two authors."""
     action: Literal["zoom", "answer", "fault"]
     well_formed: bool
     start_s: float | None = None
@@ -67,7 +67,7 @@ class Turn:
 
 
 class Episode:
-    """A question being played. Deterministic: the same replies and frames give the same messages."""
+    """One question being played. Deterministic: the same replies and frames give the same messages."""
 
     def __init__(
         self,
@@ -79,15 +79,18 @@ class Episode:
         max_zooms: int | None = None,
         author: str = "policy",
     ) -> None:
-        """`max_zooms=0` plays the overview alone; an empty overview with it plays blind.
+        """`max_zooms=0` plays with the overview alone; with an empty overview too, it plays blind.
 
         Raises:
-            ValueError: more overview frames or options than the protocol can show.
+            ValueError: there are more overview frames or options than the protocol can show.
         """
         if len(overview) > protocol.overview_frames:
-            raise ValueError(f"{len(overview)} overview frames exceed the protocol's {protocol.overview_frames}")
+            raise ValueError(
+                f"{len(overview)} overview frames exceed the protocol's {protocol.overview_frames}; play the question "
+                "by the protocol that its overview was made with"
+            )
         if len(task.options) > len(LETTERS):
-            raise ValueError(f"{len(task.options)} options are more than there are letters for ({len(LETTERS)})")
+            raise ValueError(f"{len(task.options)} options exceed the {len(LETTERS)} letters; give the question fewer")
         self.task = task
         self.overview = tuple(overview)
         self.protocol = protocol
@@ -103,25 +106,24 @@ class Episode:
 
     @classmethod
     def reflecting_on(cls, failed: Episode, opening: str, *, author: str = "teacher") -> Episode:
-        """A new episode that takes up a failed one before its final answer, for a player who is to repair it.
+        """A new episode that continues a failed one from before its final answer, for a player who corrects it.
 
-        The player sees `prompts.reflect` after the last tool answer; the transcript does not hold it, so what is
-        learnt is to go on from the failure itself. The failed turns are marked as not to be trained on.
+        The player sees `prompts.reflect` after the last tool answer. The transcript leaves it out, so that training
+        teaches to continue from the failure itself. The failed turns get `train=False`.
 
         Raises:
-            ValueError: the failed episode has no zoom before its end, no round is left to repair it, or it broke off
-                before the frames of its last zoom came.
+            ValueError: the failed episode never zoomed, has no round left for a correction, or still waits for frames.
         """
         if failed._times is not None:
-            raise ValueError("an episode that still waits for frames cannot be reflected on")
+            raise ValueError("an episode that still waits for frames cannot be reflected on; show its frames first")
         kept = [turn for turn in failed.turns if turn.action != "answer"]
         if not any(turn.action == "zoom" for turn in kept):
-            raise ValueError("only an episode that zoomed can be reflected on")
-        # A repair needs two rounds: another zoom and an answer.
+            raise ValueError("only an episode that zoomed can be reflected on; choose another one")
+        # A correction needs two rounds: another zoom and an answer.
         while kept and len(kept) > failed.max_zooms - 1:
             kept.pop()
         if not any(turn.action == "zoom" for turn in kept):
-            raise ValueError("no round is left in which the failed zoom could be repaired")
+            raise ValueError("no round is left to correct the failed zoom; choose an episode with fewer turns")
         episode = cls(
             failed.task, failed.overview, failed.protocol, failed.prompts, max_zooms=failed.max_zooms, author=author
         )
@@ -139,7 +141,7 @@ class Episode:
 
     @property
     def messages(self) -> tuple[Message, ...]:
-        """What the next call sends."""
+        """The messages that the next call sends."""
         if self._hint is None:
             return tuple(self._messages)
         last = self._messages[-1]
@@ -148,7 +150,7 @@ class Episode:
 
     @property
     def transcript(self) -> tuple[Message, ...]:
-        """The conversation as it is stored and trained on: the whole of it, without a reflection's request."""
+        """The complete conversation as it is stored and trained on, without a reflection's request."""
         return tuple(self._messages)
 
     @property
@@ -175,7 +177,7 @@ class Episode:
 
     @property
     def well_formed(self) -> bool:
-        """Whether the episode was answered and every turn kept to the format; those that a reflection took up do not count."""
+        """Whether it was answered and every turn was well formed; the failed turns of a reflection do not count."""
         own = self.turns[self._inherited :]
         return self.status == "answered" and all(turn.well_formed and turn.action != "fault" for turn in own)
 
@@ -184,13 +186,17 @@ class Episode:
         return len(self.overview) + sum(len(turn.frames) for turn in self.turns)
 
     def step(self, reply: str, *, finish_reason: str | None = None, call_key: str | None = None) -> list[float]:
-        """Take a reply. Returns the times in seconds to `show` next; empty when none are asked for.
+        """Process a reply. Returns the times in seconds of the frames to `show` next; empty if it did not zoom.
 
         Raises:
             RuntimeError: the episode is over, or still waits for frames.
         """
         if not self.running or self._times is not None:
-            raise RuntimeError("the episode is over" if not self.running else "the episode waits for frames: call show")
+            raise RuntimeError(
+                "the episode is over; begin another one"
+                if not self.running
+                else "the episode waits for frames; call show"
+            )
         reply = cut_reply(reply)
         parsed = self._checked(parse_reply(reply))
         turn = Turn(reply, self.author, "fault", False, finish_reason=finish_reason, call_key=call_key)
@@ -219,16 +225,16 @@ class Episode:
         return list(self._times)
 
     def show(self, frames: Sequence[FrameRef]) -> None:
-        """Give the frames that `step` asked for, in order.
+        """Give the frames at the times that `step` returned, in order.
 
         Raises:
-            RuntimeError: no frames were asked for.
-            ValueError: another number of frames came than was asked for.
+            RuntimeError: the last step did not zoom.
+            ValueError: the number of frames is wrong.
         """
         if self._times is None:
-            raise RuntimeError("the episode asked for no frames")
+            raise RuntimeError("the episode does not wait for frames; call step first")
         if len(frames) != len(self._times):
-            raise ValueError(f"{len(self._times)} frames were asked for, {len(frames)} came")
+            raise ValueError(f"the zoom needs {len(self._times)} frames, not {len(frames)}; give one for each time")
         self._times = None
         self._respond(tuple(frames), None)
 
@@ -250,7 +256,7 @@ class Episode:
         )
 
     def _checked(self, parsed: Zoom | Answer | Fault) -> Zoom | Answer | Fault:
-        """A zoom whose numbers can be served, cut at the end of the video; or the fault that they are."""
+        """A zoom that can be served, cut at the end of the video, or else the fault in its numbers."""
         if not isinstance(parsed, Zoom):
             return parsed
         start_s, end_s, fps, limit_s = parsed.start_s, parsed.end_s, parsed.fps, self.task.duration_s
@@ -276,7 +282,8 @@ class Episode:
         if asked > budget:
             return fault(
                 "over_budget",
-                f"The call asks for {asked} frames; at most {budget} are allowed. Shorten the segment or lower the rate.",
+                f"The call asks for {asked} frames; at most {budget} are allowed. "
+                "Shorten the segment or lower the rate.",
             )
         return dataclasses.replace(parsed, end_s=min(end_s, limit_s))
 
@@ -297,5 +304,5 @@ class Episode:
             duration=f"{self.task.duration_s:.2f}",
             how=_HOW.get(self.task.answer_type, _HOW["text"]),
         )
-        # Frames and their tags alternate: there is nothing to merge but the question with the line before it.
+        # Tags and frames alternate, so only the question needs merging with the line before it.
         return Message("user", (*tagged(self.overview), Text("\n" + text)) if self.overview else (Text(text),))

@@ -1,4 +1,4 @@
-"""A conversation in neutral form: frames stand in it by id, so it can be hashed, stored and rendered anywhere."""
+"""A conversation in neutral form: it refers to frames by id, so it can be hashed, stored and rendered anywhere."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Role = Literal["system", "user", "assistant"]
 
 @dataclass(frozen=True, slots=True)
 class FrameRef:
-    """A frame as the protocol knows it: which one, and when."""
+    """A frame as the protocol sees it: its id and its time."""
 
     frame_id: str
-    """Hash of the JPEG's bytes."""
+    """From `videozoomer.protocol.frame_id`."""
     time_s: float
     """Presentation time in the video, in seconds."""
 
@@ -42,7 +42,7 @@ class Message:
     role: Role
     parts: tuple[Part, ...]
     train: bool = True
-    """For an assistant message: whether the loss is taken on it. False for a failed turn that a reflection repairs."""
+    """For an assistant message: whether training takes loss on it. False for a failed turn in a reflection."""
 
     @property
     def text(self) -> str:
@@ -50,13 +50,13 @@ class Message:
 
     @cached_property
     def frame_ids(self) -> tuple[str, ...]:
-        return tuple([part.frame_id for part in self.parts if type(part) is Image])
+        return tuple([part.frame_id for part in self.parts if isinstance(part, Image)])
 
     @cached_property
     def outline(self) -> tuple[tuple[str, ...], bytes]:
-        """The parts as what hashes and compares fast: their texts and frame ids, and which of them are texts."""
-        return tuple([part.text if type(part) is Text else part.frame_id for part in self.parts]), bytes(
-            [type(part) is Text for part in self.parts]
+        """The parts in a form that hashes and compares fast: their texts and frame ids, and which of them are texts."""
+        return tuple([part.text if isinstance(part, Text) else part.frame_id for part in self.parts]), bytes(
+            [isinstance(part, Text) for part in self.parts]
         )
 
 
@@ -76,7 +76,7 @@ def _tagged(frames: tuple[FrameRef, ...]) -> tuple[Part, ...]:
 
 
 def merged(parts: Iterable[Part]) -> tuple[Part, ...]:
-    """The same parts with neighbouring texts joined, so that one conversation has one form."""
+    """The same parts with neighbouring texts joined, so that equal conversations have equal parts."""
     out: list[Part] = []
     for part in parts:
         if isinstance(part, Text) and out and isinstance(out[-1], Text):
@@ -87,14 +87,16 @@ def merged(parts: Iterable[Part]) -> tuple[Part, ...]:
 
 
 def to_rows(messages: Sequence[Message]) -> list[dict]:
-    """Messages as the `messages` column of the trajectories table holds them. Rows share the dictionaries of what stands
-    before the last part of a message, such as an overview, so those are not to be changed."""
+    """Messages as column `messages` of table `trajectories`.
+
+    Do not change the rows: messages with the same parts before their last one, such as an overview, share dictionaries.
+    """
     return [{"role": message.role, "train": message.train, "parts": _part_rows(message)} for message in messages]
 
 
 def _part_rows(message: Message) -> list[dict]:
     texts, kinds = message.outline
-    times_s = [part.time_s if type(part) is Image else None for part in message.parts]
+    times_s = [part.time_s if isinstance(part, Image) else None for part in message.parts]
     head = _remembered_rows(texts[:-1], kinds[:-1], tuple(times_s[:-1]))
     return [*head, *_rows(texts[-1:], kinds[-1:], times_s[-1:])]
 

@@ -1,4 +1,4 @@
-"""Option letters: A is the first option. The player reads options as lettered lines and answers with a letter."""
+"""Option letters: A names the first option. The player reads options as lettered lines and answers with a letter."""
 
 from __future__ import annotations
 

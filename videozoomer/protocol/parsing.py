@@ -1,4 +1,4 @@
-"""What a reply says: exactly one of a zoom, an answer, or a fault with a sentence for the player."""
+"""Parses a reply into exactly one of a zoom, an answer, or a fault with a sentence for the player."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 THINK, ZOOM, ANSWER = "think", "video_zoom", "answer"
 STOP = f"</{ZOOM}>"
-"""Generation stops at this tag; where a server cannot stop there, `cut_reply` cuts afterwards."""
+"""Generation stops at this tag; for servers that cannot stop there, `cut_reply` cuts the reply."""
 
 _TAG = re.compile(rf"<(/?)({THINK}|{ZOOM}|{ANSWER})>")
 _BOX = "\\boxed{"
@@ -22,7 +22,7 @@ class Zoom:
     fps: float
     thought: str
     well_formed: bool
-    """Whether the reply is, to the letter, one thought and then one call."""
+    """Whether the reply is exactly one thought followed by one call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +38,18 @@ class Fault:
     """`bad_json`, `bad_fields`, `both`, `several`, `unclosed`, `empty_answer`, `nothing`; from the episode also
     `reversed`, `empty_segment`, `bad_rate`, `over_budget`, `outside`, `no_zoom_left`."""
     text: str
-    """A sentence that the player is shown."""
+    """A sentence that the player reads."""
     thought: str = ""
 
 
 def cut_reply(reply: str) -> str:
-    """The reply up to and with its first closing zoom tag, as if generation had stopped there."""
+    """The reply up to and including its first closing zoom tag, as if generation had stopped there."""
     head, tag, _ = reply.partition(STOP)
     return head + tag
 
 
 def parse_reply(reply: str) -> Zoom | Answer | Fault:
-    """Read a reply. Text inside `<think>`, closed or not, is never a call or an answer; the episode checks numbers."""
+    """Parse a reply. Text inside `<think>`, closed or not, is never a call or an answer. The episode checks numbers."""
     read = _read(cut_reply(reply))
     thought = read.thoughts[0].strip() if read.thoughts else ""
     if read.calls and read.answers:
@@ -81,12 +81,12 @@ class _Read:
     calls: list[str]
     answers: list[str]
     unclosed: str | None
-    """Name of the first tag that was opened and not rightly closed."""
+    """Name of the first tag that was opened and not closed correctly."""
     well_formed: bool
 
 
 def _read(text: str) -> _Read:
-    """Split a reply at its tags, in one pass over them: a reply may be long, broken and full of tags."""
+    """Split a reply at its tags in one pass, because a reply can be long, malformed and full of tags."""
     bodies: dict[str, list[str]] = {THINK: [], ZOOM: [], ANSWER: []}
     order: list[str] = []
     strict, unclosed = True, None
@@ -103,7 +103,7 @@ def _read(text: str) -> _Read:
             order.append(name)
             inside, ended = None, tag.end()
         else:
-            # Reasoning may speak of tags; a call or an answer that holds one was not closed where it should have been.
+            # Reasoning may mention tags. A call or an answer that contains one was not closed where it should be.
             strict = False
             unclosed = unclosed if inside == THINK else unclosed or inside
     strict = strict and not text[ended:].strip() and order in ([THINK, ZOOM], [THINK, ANSWER])
@@ -117,29 +117,33 @@ def _read_call(body: str, thought: str, well_formed: bool) -> Zoom | Fault:
         return Fault("bad_json", "The zoom call is not valid JSON.", thought)
     if not isinstance(call, dict):
         return Fault("bad_fields", 'The zoom call must be a JSON object with "segment" and "fps".', thought)
-    segment, fps = call.get("segment"), call.get("fps")
-    if not (isinstance(segment, list) and len(segment) == 2 and all(map(_is_number, segment))):
+    segment = call.get("segment")
+    bounds = [_finite(bound) for bound in segment] if isinstance(segment, list) else []
+    if len(bounds) != 2 or bounds[0] is None or bounds[1] is None:
         return Fault("bad_fields", '"segment" must be two numbers: start and end in seconds.', thought)
-    if not _is_number(fps):
+    fps = _finite(call.get("fps"))
+    if fps is None:
         return Fault("bad_fields", '"fps" must be a number of frames per second.', thought)
-    return Zoom(float(segment[0]), float(segment[1]), float(fps), thought, well_formed)
+    return Zoom(bounds[0], bounds[1], fps, thought, well_formed)
 
 
-def _is_number(value: object) -> bool:
+def _finite(value: object) -> float | None:
+    """A JSON number as a float; None for anything else, for NaN, and for what overflows."""
     if not isinstance(value, int | float) or isinstance(value, bool):
-        return False
+        return None
     try:
-        return math.isfinite(float(value))
+        number = float(value)
     except OverflowError:
-        return False
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _unboxed(answer: str) -> str:
-    """What stands in the first closed \\boxed{...}, or the answer as it is."""
+    """The content of the first closed \\boxed{...}, or the answer unchanged."""
     start = answer.find(_BOX)
     depth = 1 if start >= 0 else 0
-    for place in range(start + len(_BOX), len(answer) if depth else 0):
-        depth += {"{": 1, "}": -1}.get(answer[place], 0)
+    for index in range(start + len(_BOX), len(answer) if depth else 0):
+        depth += {"{": 1, "}": -1}.get(answer[index], 0)
         if not depth:
-            return answer[start + len(_BOX) : place].strip()
+            return answer[start + len(_BOX) : index].strip()
     return answer.strip()

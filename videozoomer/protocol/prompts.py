@@ -1,4 +1,4 @@
-"""Prompt texts, one folder a version; a version that has been used is never edited, a new one is added."""
+"""Prompt texts, one folder per version. A version that has been used is never edited; add a new one instead."""
 
 from __future__ import annotations
 
@@ -13,36 +13,36 @@ FOLDER = Path(__file__).parent / "prompts"
 class Prompts:
     version: str
     system: str
-    """Explains the protocol; fields: `{overview_frames}`, `{zoom_frames}`, `{max_zooms}`."""
+    """System text that explains the protocol; fields: `{overview_frames}`, `{zoom_frames}`, `{max_zooms}`."""
     question: str
     """Follows the overview; fields: `{question}`, `{options}`, `{duration}`, `{how}`."""
     no_zoom: str
-    """System text where no zoom is allowed."""
+    """System text if no zoom is allowed."""
     go_on: str
-    """After a tool answer; field: `{left}` zooms."""
+    """Follows a tool answer; field: `{left}` zooms."""
     last_round: str
-    """After the last tool answer."""
+    """Follows the last tool answer."""
     fault: str
-    """Instead of frames; field: `{fault}`."""
+    """Sent instead of frames; field: `{fault}`."""
     reflect: str
-    """Asks a teacher to repair a failed zoom; never shows the right answer; field: `{opening}`."""
+    """Asks a teacher to correct a failed zoom without showing the right answer; field: `{opening}`."""
     openings: tuple[str, ...]
-    """Ways to begin a reflection; one is drawn for each, so that none becomes a habit."""
+    """First sentences of a reflection. Each reflection gets one at random, so that none becomes a habit."""
     judge: str
     """Asks a judge to compare two answers; fields: `{question}`, `{expected}`, `{given}`."""
 
 
 @cache
 def load_prompts(version: str = "v1") -> Prompts:
-    """Read a version's texts.
+    """Read the texts of a version.
 
     Raises:
-        FileNotFoundError: there is no such version; the message lists those there are.
+        FileNotFoundError: the version does not exist; the message lists those that do.
     """
     folder = FOLDER / version
     if not folder.is_dir():
         known = sorted(path.name for path in FOLDER.iterdir() if path.is_dir())
-        raise FileNotFoundError(f"no prompts of version {version!r}; there are {known}")
+        raise FileNotFoundError(f"there are no prompts of version {version!r}; choose one of {known}")
     read = {path.stem: path.read_text().strip("\n") for path in folder.glob("*.txt")}
     openings = tuple(line for line in read.pop("openings").splitlines() if line.strip())
     return Prompts(version=version, openings=openings, **read)

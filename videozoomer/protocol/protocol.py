@@ -64,8 +64,8 @@ class Protocol:
 def frames_asked(start_s: float, end_s: float, fps: float) -> int:
     """Frames that a zoom asks for: `int(fps * (end - start))`, and at least the one at its start.
 
-    Slightly more than the product is taken, because 0.3 s at 10 fps is 2.9999999999999996 in floating point; a product
-    that overflows is cut at a billion.
+    The small addend makes up for rounding: [1.1, 1.4] at 10 fps is 2.9999999999999982 in floating point, and means 3. A
+    product that overflows is capped at a billion.
     """
     return max(1, int(min(fps * (end_s - start_s), 1e9) + 1e-6))
 

@@ -1,5 +1,5 @@
-"""A file on disk becomes a probed, readable video: preflight, exact frames, shots, overview, clips.
+"""Turns a file on disk into a readable video: preflight, frames at exact times, shots, overview, clips.
 
-Import what is needed from its module: `videozoomer.video.ingest`, `videozoomer.video.reader`, `videozoomer.video.overview`, `videozoomer.video.clip`, `videozoomer.video.types`.
-Importing them is light; decoders are loaded by the first call that decodes.
+Import from the modules: `ingest` (many files), `reader` (frames at times), `overview` (when to look), `clip` (for
+people), `types`. Importing them is light; the first call that decodes loads the decoders.
 """

@@ -1,4 +1,4 @@
-"""A small MP4 of any part of a video, for people to watch. Nothing that is trained on comes from here."""
+"""Cuts a small MP4 out of a video, for people to watch. Training never uses it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ def write_clip(uri: str, start_s: float, end_s: float, target: str | Path, max_w
     import imageio_ffmpeg
 
     if not 0 <= start_s < end_s:
-        raise ClipError(f"the segment [{start_s:g}, {end_s:g}] of {uri} is empty or reversed")
+        raise ClipError(
+            f"the segment [{start_s:g}, {end_s:g}] of {uri} is empty or reversed; give 0 <= start < end in seconds"
+        )
     source = local_path(uri)
     if source is None:
         raise ClipError(f"{uri} is not on this machine; copy it here first")
@@ -45,7 +47,7 @@ def write_clip(uri: str, start_s: float, end_s: float, target: str | Path, max_w
         "c:a": "aac",
         "b:a": "96k",
         "movflags": "+faststart",
-        # Named, because the suffix of the partial file does not say it.
+        # FFmpeg cannot infer the format from the suffix of the partial file.
         "format": "mp4",
         "sn": None,
         "dn": None,
@@ -64,8 +66,12 @@ def write_clip(uri: str, start_s: float, end_s: float, target: str | Path, max_w
                 capture_stderr=True,
             )
             if partial.stat().st_size == 0:
-                raise ClipError(f"{uri} has nothing between {start_s:g} and {end_s:g} s")
+                raise ClipError(
+                    f"{uri} has nothing between {start_s:g} and {end_s:g} s; choose a segment inside the video"
+                )
     except ffmpeg.Error as error:
-        said = (error.stderr or b"").decode(errors="replace").strip().splitlines()
-        raise ClipError(f"no clip of {uri}: {said[-1] if said else 'FFmpeg failed'}") from error
+        lines = (error.stderr or b"").decode(errors="replace").strip().splitlines()
+        raise ClipError(
+            f"no clip of {uri}: {lines[-1] if lines else 'FFmpeg failed'}; try `videozoomer video probe`"
+        ) from error
     return target

@@ -1,4 +1,4 @@
-"""What looks for shots: PySceneDetect's detectors and TransNetV2, behind one face: pictures in, cuts with scores out."""
+"""Shot detectors behind one interface, PySceneDetect's and TransNetV2: pictures in, cuts with scores out."""
 
 from __future__ import annotations
 
@@ -11,57 +11,63 @@ if TYPE_CHECKING:
     import numpy as np
     from scenedetect.detector import SceneDetector
 
-TOGETHER = 64
-"""Frames that detectors look at in one go: between decodes, their many small steps would each start cold."""
+BATCH_FRAMES = 64
+"""Frames that a detector gets at once. One by one between decodes, its small steps would start with cold caches."""
 _MEASURES = {"adaptive": -1, "content": 0, "hash": 0, "histogram": 0}
-"""Detector -> place of the number that it holds against its threshold among its metrics. `threshold` has none for a cut:
-it lies between the two frames that crossed the threshold."""
+"""Detector -> index, among its metrics, of the number it compares with its threshold. `threshold` has no number for a
+cut, because the cut is between the two frames that cross the threshold."""
 _BEFORE, _AFTER = 3, 2
-"""Frames around a cut that this number follows from, for the detector that looks furthest (adaptive)."""
+"""Frames before and after a cut that this number depends on, for the detector with the widest window (adaptive)."""
 
 
-class Look(NamedTuple):
-    """The pictures that a detector takes."""
+class InputFormat(NamedTuple):
+    """The pictures that a detector takes, in FFmpeg's names."""
 
     width: int
     height: int
-    pixels: str
-    scaling: str
+    pixel_format: str
+    interpolation: str
 
 
 class Cut(NamedTuple):
     frame: int
     """Number of the first frame of the new shot."""
     score: float | None
-    """The detector's own measure of this cut; None where it has none."""
+    """The detector's own measure at this cut; None where it has none."""
 
 
 class Detector(Protocol):
-    look: Look
-    told: str
-    """Library, version and parameters."""
+    @property
+    def input(self) -> InputFormat: ...
+
+    @property
+    def description(self) -> str:
+        """Library, version and parameters, as stored with the shots."""
+        ...
 
     def take(self, pictures: Sequence[np.ndarray]) -> list[Cut]:
-        """Look at the next frames of the video, at most TOGETHER; tells the cuts that are certain by now."""
+        """Take the next frames of the video, at most BATCH_FRAMES; returns the cuts that are certain by now."""
+        ...
 
     def finish(self) -> list[Cut]:
-        """The cuts that only the end of the video makes certain."""
+        """The cuts that become certain only at the end of the video."""
+        ...
 
 
 class SceneDetect:
-    """A detector of PySceneDetect, with its default thresholds. Pictures are small, whatever the shape of the video."""
+    """A detector of PySceneDetect with its default thresholds. Its pictures are small for videos of any shape."""
 
-    look = Look(64, 36, "bgr24", "FAST_BILINEAR")
+    input = InputFormat(64, 36, "bgr24", "FAST_BILINEAR")
 
     def __init__(self, name: str, fps: float, shortest_frames: int) -> None:
         from scenedetect import __version__
 
-        self.told = f"scenedetect {__version__}, defaults, {self.look.width}x{self.look.height}"
+        self.description = f"scenedetect {__version__}, defaults, {self.input.width}x{self.input.height}"
         self._name, self._fps, self._shortest = name, fps, shortest_frames
         self._detector = self._make()
         self._taken = 0
-        # A cut may be told half a shortest shot or so after it happened.
-        self._recent: deque[np.ndarray] = deque(maxlen=TOGETHER + 2 * shortest_frames + _BEFORE)
+        # A detector may report a cut up to about a shortest shot after it happened.
+        self._recent: deque[np.ndarray] = deque(maxlen=BATCH_FRAMES + 2 * shortest_frames + _BEFORE)
 
     def take(self, pictures: Sequence[np.ndarray]) -> list[Cut]:
         from scenedetect import FrameTimecode
@@ -82,9 +88,9 @@ class SceneDetect:
         return [Cut(cut.frame_num, self._score(cut.frame_num)) for cut in found]
 
     def _score(self, frame: int) -> float | None:
-        """Ask a detector of the same kind again, about the few frames around the cut and this time for its numbers.
+        """Run a second detector of the same kind over the few frames around the cut, this time with its metrics.
 
-        Had they been asked for all along, edges of every frame would be drawn too, at three times the cost.
+        Collecting metrics for every frame costs three times as much, because it computes the edges of every frame.
         """
         from scenedetect import FrameTimecode, StatsManager
 
@@ -113,18 +119,18 @@ class SceneDetect:
 
 
 class Transnet:
-    """TransNetV2. A shot begins after the last frame of a transition; the score is the transition's highest probability."""
+    """TransNetV2. A shot begins after the last frame of a transition; its score is the highest probability there."""
 
     def __init__(self) -> None:
         from videozoomer.video.transnet import HEIGHT, PACKAGE, THRESHOLD, WIDTH, Probabilities
 
-        self.look = Look(WIDTH, HEIGHT, "rgb24", "BICUBIC")
-        self.told = f"{PACKAGE} {version(PACKAGE)}, threshold {THRESHOLD}, {WIDTH}x{HEIGHT}"
+        self.input = InputFormat(WIDTH, HEIGHT, "rgb24", "BICUBIC")
+        self.description = f"{PACKAGE} {version(PACKAGE)}, threshold {THRESHOLD}, {WIDTH}x{HEIGHT}"
         self._threshold = THRESHOLD
         self._probabilities = Probabilities()
         self._decided = 0
         self._highest = 0.0
-        """Highest probability of the transition under way; 0 between transitions."""
+        """Highest probability of the current transition; 0 between transitions."""
 
     def take(self, pictures: Sequence[np.ndarray]) -> list[Cut]:
         return self._cuts(self._probabilities.take(pictures))
@@ -145,7 +151,8 @@ class Transnet:
 
 
 def make_detector(name: str, fps: float, shortest_frames: int) -> Detector:
-    """
+    """A detector of this name, for frames at this average rate.
+
     Raises:
         ImportError: the detector's package is not installed.
     """

@@ -1,4 +1,4 @@
-"""What a reading process may take, and how long it may live."""
+"""Limits of a reading process: how much memory it may use, and that it dies with its parent."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 
 MEGABYTE = 1 << 20
 NEAR_LIMIT_SHARE = 0.25
-"""Share of the allowed growth that may be left for a failure to be put down to memory."""
+"""If less than this share of the allowed growth was left, a failure is blamed on memory."""
 
 
 class MemoryLimit:
-    """Lets this process take so much more address space than it has when entered; beyond that an allocation fails."""
+    """Lets this process grow its address space by this much from when it is entered; beyond that allocations fail."""
 
     def __init__(self, memory_mb: int) -> None:
         self._growth = memory_mb * MEGABYTE
@@ -36,21 +36,21 @@ class MemoryLimit:
 
     @property
     def reached(self) -> bool:
-        """Whether the process came close to it: a decoder that gets no memory may call the file damaged."""
+        """Whether the process came close to the limit: a decoder that gets no memory may report a damaged file."""
         return self._limit - _address_space("VmPeak") < NEAR_LIMIT_SHARE * self._growth
 
 
-def _address_space(what: str) -> int:
-    """Bytes of address space, now (`VmSize`) or at most so far (`VmPeak`); 0 where there is no /proc to tell."""
+def _address_space(name: str) -> int:
+    """Bytes of address space, current (`VmSize`) or peak (`VmPeak`); 0 on systems without /proc."""
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
     except OSError:
         return 0
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(what + ":"))
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(name + ":"))
 
 
 def die_with_parent(lifeline: int) -> None:
-    """Nobody writes to the lifeline: reading it ends when the parent has closed it, or has died."""
+    """Exit when the parent dies: reading the lifeline, which nobody writes to, ends only then or when it is closed."""
 
     def watch() -> None:
         os.read(lifeline, 1)

@@ -1,4 +1,4 @@
-"""One decode of a file gives all that ingest wants of it: shots, overview, signature, and the zoom store."""
+"""One decode of a file gives everything that ingest needs: shots, overview, signature and the zoom store."""
 
 from __future__ import annotations
 
@@ -10,57 +10,63 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from videozoomer.video.clock import Clock
 from videozoomer.video.opening import prepare_decoder
 from videozoomer.video.overview import overview_times, shot_aware_times
 from videozoomer.video.packets import from_keyframe
-from videozoomer.video.picture import PictureMaker, display_size, turn_of
+from videozoomer.video.picture import FrameEncoder, display_size, orientation_of
 from videozoomer.video.preflight import (
     Timeline,
     check_decoded,
     check_file,
     check_timeline,
     content_hash,
+    has_variable_rate,
     open_checked,
     read_timeline,
+)
+from videozoomer.video.sampling import (
+    CANDIDATE_SPACING_S,
+    CachingEncoder,
+    FrameSampler,
+    FrameSpool,
+    TimedFrame,
+    grid_times,
 )
 from videozoomer.video.settings import Ingested, IngestSettings
 from videozoomer.video.shots import ShotFinder
 from videozoomer.video.signature import SPACING_S, SignatureMaker
 from videozoomer.video.source import VideoSource
 from videozoomer.video.store import ZoomStoreWriter
-from videozoomer.video.taps import CANDIDATE_SPACING_S, FrameSpool, Pictures, Tap, grid
+from videozoomer.video.stream_clock import StreamClock
 from videozoomer.video.types import Frame, Quarantine, Shot, VideoRecord
 
 if TYPE_CHECKING:
     import av
 
-UNEVEN_SHARE = 0.1
-"""A rate varies when the longest and the shortest spacing of frames differ by more than this share of the mean."""
-
 
 def ingest_file(path: Path, uri: str, settings: IngestSettings) -> Ingested:
-    """Read one local file from its first frame to its last. `uri` is what others call it.
+    """Read one local file from its first frame to its last. `uri` is its name in the record.
 
     Raises:
         Quarantine: the file cannot be read from beginning to end.
     """
-    record = VideoRecord(uri, "ok", bytes=check_file(path))
-    record = replace(record, video_id=content_hash(path))
+    size = check_file(path)
+    video_id = content_hash(path)
     container, stream = open_checked(path)
     with container:
         timeline = read_timeline(container, stream)
         check_timeline(timeline, container, stream)
     container, stream = open_checked(path)
     with container, ExitStack() as cleanup:
-        decoded = _Pass(container, stream, timeline, settings, record, cleanup)
+        decoded = _Pass(container, stream, timeline, settings, uri, cleanup)
         decoded.run()
         check_decoded(decoded.clock, timeline, decoded.duration_s)
-        return decoded.result(path)
+        found = decoded.result(path, video_id)
+        return replace(found, record=replace(found.record, bytes=size))
 
 
 class _Pass:
-    """The decode and everything that is drawn from it. Used once."""
+    """One decode and everything sampled from it. Use it once."""
 
     def __init__(
         self,
@@ -68,23 +74,23 @@ class _Pass:
         stream: av.video.stream.VideoStream,
         timeline: Timeline,
         settings: IngestSettings,
-        record: VideoRecord,
+        uri: str,
         cleanup: ExitStack,
     ) -> None:
         self._container, self._stream, self._timeline = container, stream, timeline
-        self._settings, self._record = settings, record
+        self._settings, self._uri = settings, uri
         prepare_decoder(stream, settings.threads)
         self._frames = _decoded(container, stream, timeline)
         first = next(self._frames, None)
         if first is None:
-            raise Quarantine("no_frames", "its video stream holds no frame that can be shown; leave it out")
-        self._first = self._last = first
-        self.clock = Clock(first.pts, timeline.time_base)
-        self._turn = turn_of(first)
+            raise Quarantine("no_frames", "its video stream has no frame that can be shown; remove it from the source")
+        first_pts, self._first = self._last = first
+        self.clock = StreamClock(first_pts, timeline.time_base)
+        self._orientation = orientation_of(self._first)
         self._aspect = float(stream.sample_aspect_ratio or 1) or 1.0
         self._pts = array("q")
         self._signature: list[int] = []
-        # What the packets promise; the decode will tell whether it is so.
+        # Planned from the packets; the decode may show other times.
         last_pts = int(timeline.pts[-1])
         self._planned_end_s = self._end_s(last_pts, None)
         self._planned_s = self._overview_times(self._planned_end_s, self.clock.seconds(last_pts))
@@ -93,41 +99,45 @@ class _Pass:
         self._spool = FrameSpool(self.clock)
         cleanup.callback(self._spool.close)
         self._store: ZoomStoreWriter | None = None
-        self._taps = list(self._make_taps(cleanup))
+        self._samplers = list(self._make_samplers(cleanup))
 
     def run(self) -> None:
-        frame: av.VideoFrame | None
+        following: TimedFrame | None
         while True:
-            frame = next(self._frames, None)
-            last = self._last
-            self._pts.append(last.pts)
-            self._shots.take(last, self.clock.seconds(last.pts))
-            for tap in self._taps:
-                tap.offer(last, None if frame is None else frame.pts)
-            if frame is None:
+            following = next(self._frames, None)
+            pts, frame = self._last
+            self._pts.append(pts)
+            self._shots.take(frame, self.clock.seconds(pts))
+            for sampler in self._samplers:
+                sampler.offer(pts, frame, None if following is None else following[0])
+            if following is None:
                 break
-            if frame.pts <= last.pts:
-                before_s, after_s = self.clock.seconds(last.pts), self.clock.seconds(frame.pts)
+            if following[0] <= pts:
+                before_s, after_s = self.clock.seconds(pts), self.clock.seconds(following[0])
                 detail = f"after {before_s:.3f} s comes a frame at {after_s:.3f} s; re-encode it"
                 raise Quarantine("times_not_increasing", detail)
-            self._last = frame
-        self.last_s = self.clock.seconds(self._last.pts)
-        self.duration_s = self._end_s(self._last.pts, self._last.duration)
+            self._last = following
+        self.last_s = self.clock.seconds(pts)
+        self.duration_s = self._end_s(pts, frame.duration)
 
-    def result(self, path: Path) -> Ingested:
+    def result(self, path: Path, video_id: str) -> Ingested:
+        import numpy as np
+
         settings = self._settings
         shots = self._shots.shots(self.duration_s)
         overview = self._overview(path, shots)
-        width, height = display_size(self._first, self._aspect, self._turn)
-        record = replace(
-            self._record,
+        width, height = display_size(self._first, self._aspect, self._orientation)
+        record = VideoRecord(
+            self._uri,
+            "ok",
+            video_id=video_id,
             container=self._container.format.name,
             codec=self._stream.codec_context.codec.canonical_name,
             width=round(width),
             height=round(height),
             duration_s=self.duration_s,
             average_fps=len(self._pts) / self.duration_s,
-            variable_rate=self._varies(),
+            variable_rate=has_variable_rate(np.asarray(self._pts)),
             frames=len(self._pts),
             has_audio=len(self._container.streams.audio) > 0,
             keyframes_s=tuple(
@@ -137,30 +147,33 @@ class _Pass:
         )
         if self._store is not None:
             end_pts = self._pts[-1] + round(self.duration_s / self.clock.time_base) - (self._pts[-1] - self._pts[0])
-            self._store.finish(self.clock, self._pts, end_pts, record.video_id)
+            self._store.finish(self.clock, self._pts, end_pts, video_id)
         return Ingested(record, shots, self._shots.name, overview, settings.overview)
 
-    def _make_taps(self, cleanup: ExitStack) -> Iterator[Tap]:
+    def _make_samplers(self, cleanup: ExitStack) -> Iterator[FrameSampler]:
         settings, clock = self._settings, self.clock
-        pictures = Pictures(
-            PictureMaker(settings.protocol.min_pixels, settings.protocol.max_pixels), self._aspect, self._turn
-        )
+        limits = settings.protocol.min_pixels, settings.protocol.max_pixels
+        encoder = CachingEncoder(FrameEncoder(*limits), self._aspect, self._orientation)
         signer, end_s = SignatureMaker(), self._planned_end_s
-        times = self._planned_s if settings.overview == "uniform" else grid(CANDIDATE_SPACING_S, end_s)
-        yield Tap(clock, times, lambda time_s, frame: self._spool.put(time_s, frame.pts, pictures.of(frame)))
-        yield Tap(clock, grid(SPACING_S, end_s), lambda _, frame: self._signature.append(signer.hash(frame)))
-        if settings.zoom_store_fps > 0:
+        times = self._planned_s if settings.overview == "uniform" else grid_times(CANDIDATE_SPACING_S, end_s)
+        yield FrameSampler(
+            clock, times, lambda time_s, pts, frame: self._spool.put(time_s, pts, encoder.encode(pts, frame))
+        )
+        yield FrameSampler(
+            clock, grid_times(SPACING_S, end_s), lambda time_s, pts, frame: self._signature.append(signer.hash(frame))
+        )
+        if settings.zoom_store_fps > 0 and settings.zoom_store_dir is not None:
             store = ZoomStoreWriter(
                 settings.zoom_store_dir,
-                self._record.uri,
+                self._uri,
                 fps=settings.zoom_store_fps,
-                min_pixels=settings.protocol.min_pixels,
-                max_pixels=settings.protocol.max_pixels,
+                min_pixels=limits[0],
+                max_pixels=limits[1],
             )
             cleanup.callback(store.abandon)
             self._store = store
-            spacing_s = 1 / settings.zoom_store_fps
-            yield Tap(clock, grid(spacing_s, end_s), lambda _, frame: store.add(frame.pts, pictures.of(frame)))
+            grid_s = grid_times(1 / settings.zoom_store_fps, end_s)
+            yield FrameSampler(clock, grid_s, lambda time_s, pts, frame: store.add(pts, encoder.encode(pts, frame)))
 
     def _overview(self, path: Path, shots: tuple[Shot, ...]) -> tuple[Frame, ...]:
         settings = self._settings
@@ -171,7 +184,7 @@ class _Pass:
                 shots, candidates, frames=len(times_s), max_frames=settings.protocol.overview_frames
             )
         elif times_s != self._planned_s:
-            # The decoder kept other times than the packets promised; ask again for the right ones.
+            # The decoder shows other times than the packets announced: read the right ones directly.
             source = VideoSource(str(path), settings.protocol.min_pixels, settings.protocol.max_pixels)
             try:
                 return tuple(source.frames_at(times_s))
@@ -184,21 +197,14 @@ class _Pass:
         return overview_times(duration_s, fps=fps, max_frames=frames, last_frame_s=last_frame_s)
 
     def _end_s(self, last_pts: int, duration: int | None) -> float:
-        """End of the last frame; a single frame of no duration is taken for one tick, so that it has a length."""
+        """End of the last frame. A single frame without a duration counts as one tick, not as zero."""
         return self.clock.seconds(last_pts + (duration or self._timeline.last_duration or 1))
-
-    def _varies(self) -> bool:
-        import numpy as np
-
-        steps = np.diff(np.asarray(self._pts))
-        # Two ticks are what rounding to the container's clock does to an even rate.
-        return len(steps) > 0 and bool(np.ptp(steps) > max(2, UNEVEN_SHARE * steps.mean()))
 
 
 def _decoded(
     container: av.container.InputContainer, stream: av.video.stream.VideoStream, timeline: Timeline
-) -> Iterator[av.VideoFrame]:
-    """Every frame in order.
+) -> Iterator[TimedFrame]:
+    """Every frame in order, with its presentation time in ticks.
 
     Raises:
         Quarantine: damaged, no_times.
@@ -213,14 +219,14 @@ def _decoded(
     try:
         for packet in itertools.chain(from_keyframe(container.demux(stream)), [None]):
             if packet is not None and packet.is_corrupt:
-                raise Quarantine("damaged", f"the data breaks off {near()}; repair or re-encode it")
+                raise Quarantine("damaged", f"its data is corrupt {near()}; repair or re-encode it")
             for frame in stream.codec_context.decode(packet):
                 if frame.pts is None:
                     raise Quarantine("no_times", "its frames have no presentation times; remux it, for example to MP4")
                 seen = frame.pts
                 if frame.is_corrupt:
                     raise Quarantine("damaged", f"the picture {near()} is damaged; repair or re-encode it")
-                yield frame
+                yield frame.pts, frame
     except MemoryError:
         raise
     except av.error.FFmpegError as error:

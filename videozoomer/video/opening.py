@@ -1,4 +1,4 @@
-"""Opening a video, and nothing but that video: no playlist, no device, no network address inside a file."""
+"""Opens one video and nothing else: no playlist, no device, no network address that a file contains."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ if TYPE_CHECKING:
     import av
 
 DEMUXERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,mpeg,avi,flv,ogg,asf,mxf"
-"""Containers that are read. Each holds its own data and times; playlists and raw streams are not among them."""
+"""Containers that are read. Each has its own data and times, unlike playlists and raw streams."""
 _URL = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*(::|://)")
 _ATTACHED_PICTURE = 0x0400
-"""FFmpeg's AV_DISPOSITION_ATTACHED_PIC: a cover picture that poses as a video stream."""
+"""FFmpeg's AV_DISPOSITION_ATTACHED_PIC: a cover picture stored as a video stream."""
 REMOTE_BLOCK_BYTES = 1 << 20
 REMOTE_READ_BYTES = 1 << 18
 
 
 def is_url(uri: str) -> bool:
-    """Whether a URI is an fsspec URL; everything else is a local path, whatever signs are in it."""
+    """Whether a URI is an fsspec URL; everything else is a local path, whatever characters it contains."""
     return _URL.match(uri) is not None
 
 
 def local_path(uri: str) -> Path | None:
-    """The local path that a URI names; None for a URL of another place."""
+    """The local path that a URI names; None for a URL of another machine."""
     if not is_url(uri):
         return Path(uri)
     parts = urlsplit(uri)
@@ -39,26 +39,27 @@ def open_container(uri: str) -> av.container.InputContainer:
     """Open a path or fsspec URL for reading; a URL is read by ranges.
 
     Raises:
-        av.error.FFmpegError: no container that is read here.
-        OSError: it cannot be reached, or is no regular file (a pipe would never answer).
+        av.error.FFmpegError: it is none of the containers in DEMUXERS, or is damaged.
+        OSError: it cannot be reached, or is not a regular file (reading a pipe would block).
     """
     import av
 
     options = {"format_whitelist": DEMUXERS, "protocol_whitelist": "file"}
     path = local_path(uri)
     if path is None:
-        return av.open(RemoteFile(uri), container_options=options, buffer_size=REMOTE_READ_BYTES)
+        return av.open(RemoteFile(uri), "r", container_options=options, buffer_size=REMOTE_READ_BYTES)
     if not stat.S_ISREG(path.stat().st_mode):
-        raise OSError("it is not a regular file")
-    # The prefix keeps FFmpeg from taking a name such as `concat:a` or `-i` for anything but a name.
-    return av.open(f"file:{path}", container_options=options)
+        raise OSError("it is not a regular file; give the path of a video file")
+    # The prefix stops FFmpeg from reading a name such as `concat:a` or `-i` as anything but a file name.
+    return av.open(f"file:{path}", "r", container_options=options)
 
 
 class RemoteFile:
-    """A file behind an fsspec URL as FFmpeg reads it: blocks by range, the last few kept."""
+    """A file behind an fsspec URL for FFmpeg to read: fetches blocks by range and caches the last few."""
 
     def __init__(self, url: str) -> None:
-        """
+        """Open the URL.
+
         Raises:
             OSError: it cannot be reached, or its server does not serve ranges.
         """
@@ -94,7 +95,7 @@ class RemoteFile:
     @staticmethod
     @contextmanager
     def _as_os_error() -> Iterator[None]:
-        """Each file system has errors of its own; to a reader they are one."""
+        """Turns the errors of any file system into OSError."""
         try:
             yield
         except OSError:
@@ -104,7 +105,7 @@ class RemoteFile:
 
 
 def video_stream(container: av.container.InputContainer) -> av.video.stream.VideoStream | None:
-    """The first stream of moving pictures (a cover picture is none)."""
+    """The first stream of moving pictures; a cover picture does not count."""
     for stream in container.streams.video:
         if not int(stream.disposition) & _ATTACHED_PICTURE:
             return stream
@@ -112,9 +113,9 @@ def video_stream(container: av.container.InputContainer) -> av.video.stream.Vide
 
 
 def prepare_decoder(stream: av.video.stream.VideoStream, threads: int = 1) -> None:
-    """Set a decoder to report damage instead of painting over it. Before the first packet only.
+    """Make a decoder report damage instead of concealing it. Call this before the first packet.
 
-    More than one thread decodes several frames at once, which needs no more CPU time and less patience.
+    With more than one thread several frames are decoded at once: the same CPU time, less waiting.
     """
     context = stream.codec_context
     stream.thread_type = "FRAME" if threads > 1 else "SLICE"

@@ -1,30 +1,37 @@
-"""When the overview (the glance) looks: the same times for a teacher, a student, training and evaluation."""
+"""Times of the overview (the glance): the same for teacher, student, training and evaluation."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
 
+from videozoomer.protocol.protocol import Protocol
 from videozoomer.video.types import Shot
+
+PAPER = Protocol()
 
 
 def overview_times(
-    duration_s: float, *, fps: float = 0.5, max_frames: int = 64, last_frame_s: float | None = None
+    duration_s: float,
+    *,
+    fps: float = PAPER.overview_fps,
+    max_frames: int = PAPER.overview_frames,
+    last_frame_s: float | None = None,
 ) -> list[float]:
-    """Times in seconds: every 1/fps from 0 while those fit into `max_frames`, else `max_frames` spread evenly.
+    """Times in seconds: every 1/fps from 0 if that gives at most `max_frames`, else `max_frames` spread evenly.
 
-    `last_frame_s` is the time of the last frame, where known: spread times run from the first frame to that one. Where
-    it is not known they run to the end, whose frame is the same one.
+    `last_frame_s` is the time of the last frame, if known: evenly spread times then run from the first frame to that
+    one. Otherwise they run to the end of the video, where the same frame is on the screen.
 
     Raises:
-        ValueError: a duration, rate or number of frames that leaves nothing to look at.
+        ValueError: the duration, rate or number of frames is not above 0.
     """
     if not duration_s > 0 or not fps > 0 or max_frames < 1:
         raise ValueError(
-            f"cannot look at {duration_s} s of video at {fps} fps in {max_frames} frames: all must be above 0"
+            f"no overview of {duration_s} s of video at {fps} fps in {max_frames} frames; all three must be above 0"
         )
     last_s = duration_s if last_frame_s is None else last_frame_s
-    # A time at the very end would show the last frame once more, so the grid stops short of it.
+    # A time at the very end would show the last frame twice, so the grid stops before it.
     wanted = max(1, -int(-(duration_s * fps - 1e-6) // 1))
     if wanted <= max_frames:
         return [index / fps for index in range(wanted)]
@@ -34,19 +41,19 @@ def overview_times(
 
 
 def shot_aware_times(shots: Sequence[Shot], grid_s: Sequence[float], *, frames: int, max_frames: int) -> list[float]:
-    """Times on a grid such that every shot is seen at least once, while there are no more shots than `max_frames`.
+    """Times on a grid that show every shot at least once, if there are at most `max_frames` shots.
 
-    As many times are chosen as the uniform overview has (`frames`), or one for each shot where that is more. What is
-    left after each shot has one goes to the shots that last longest for the frames they have. With more shots than
-    `max_frames`, the longest shots are seen.
+    The overview gets as many times as the uniform one (`frames`), or one per shot where that is more. Times that remain
+    after each shot has one go to the shots that are longest for the frames they have. With more shots than
+    `max_frames`, the longest shots are shown. A shot's only frame comes from its middle.
 
-    `grid_s` increases; a shot without a point of the grid cannot be seen.
+    `grid_s` increases; a shot that no grid point falls into cannot be shown.
 
     Raises:
-        ValueError: no shots, or no grid.
+        ValueError: there are no shots, no grid points, or `max_frames` is below 1.
     """
     if not shots or not grid_s or max_frames < 1:
-        raise ValueError("a shot-aware overview needs shots, times to choose from, and at least one frame")
+        raise ValueError("a shot-aware overview needs at least one shot, one time to choose from and one frame")
     inside = [grid_s[bisect_left(grid_s, shot.start_s) : bisect_left(grid_s, shot.end_s)] for shot in shots]
     visible = [index for index, points in enumerate(inside) if points]
     longest = sorted(visible, key=lambda index: shots[index].start_s - shots[index].end_s)[:max_frames]
@@ -60,5 +67,5 @@ def shot_aware_times(shots: Sequence[Shot], grid_s: Sequence[float], *, frames: 
 
 
 def _spread(points: Sequence[float], share: int) -> list[float]:
-    """`share` of the points: the middles of so many equal parts."""
+    """`share` of the points: the middles of that many equal parts."""
     return [points[(2 * part + 1) * len(points) // (2 * share)] for part in range(share)]

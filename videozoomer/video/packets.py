@@ -1,8 +1,9 @@
 """Packets of one stream, from a point where decoding can begin.
 
-Not every keyframe is one. After a keyframe of an *open* group of pictures come leading pictures, which are shown before
-it and refer to pictures of the group before; and an H.264 decoder told to report damage also objects to what the
-keyframe's group says about those. Hence `from_keyframe`, and the run-in of `PacketReader.with_run_in`.
+Decoding cannot begin at every keyframe. A keyframe of an *open* group of pictures (GOP) is followed by leading
+pictures, which are shown before it and refer to the previous GOP; `from_keyframe` drops them. An H.264 decoder that is
+set to report damage also rejects references to them later in the GOP; `PacketReader.with_run_in` therefore starts one
+GOP earlier.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import itertools
 from bisect import bisect_left, bisect_right, insort
 from collections import deque
 from collections.abc import Iterable, Iterator
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from videozoomer.video.opening import open_container, prepare_decoder, video_stream
@@ -19,78 +21,79 @@ if TYPE_CHECKING:
     import av
 
 STEPS_BACK_S = (0.0, 1.0, 5.0, 20.0)
-"""How much earlier to look for a keyframe when the container's seek came out too late."""
+"""How much earlier to look for a keyframe when the container's seek lands too late."""
 
 
-class Unsure(Exception):
-    """The packets' times do not tell which frame is shown, or the frame they tell did not come."""
+class FastReadFailed(Exception):
+    """The packets' times do not determine which frame is shown, or the decoder did not return that frame."""
 
 
 class PacketReader:
-    """An open file and its video stream. After any call that seeks, earlier iterators are dead."""
+    """An open file and its video stream. A call that seeks invalidates earlier iterators."""
 
     def __init__(self, uri: str, threads: int) -> None:
-        """
+        """Open the file.
+
         Raises:
             OSError, ValueError: the file cannot be opened, or has no video that can be decoded.
         """
         self._uri, self._threads = uri, threads
-        self._container: av.container.InputContainer | None = None
-        self.open()
+        self._container, self.stream, self.time_base = self._opened()
 
-    def open(self) -> None:
-        """Open the file, again where it is open: the way back to its first packet that every container knows."""
+    def reopen(self) -> None:
+        """Close the file and open it again: the one way back to the first packet that works for every container."""
         self.close()
-        self._container = open_container(self._uri)
-        stream = video_stream(self._container)
-        if stream is None or stream.codec_context is None:
-            self.close()
-            raise ValueError("it has no video stream that can be decoded")
-        prepare_decoder(stream, self._threads)
-        self.stream = stream
+        self._container, self.stream, self.time_base = self._opened()
 
     def close(self) -> None:
-        if self._container is not None:
-            self._container.close()
-            self._container = None
+        self._container.close()
+
+    def _opened(self) -> tuple[av.container.InputContainer, av.video.stream.VideoStream, Fraction]:
+        container = open_container(self._uri)
+        stream = video_stream(container)
+        if stream is None or stream.codec_context is None or stream.time_base is None:
+            container.close()
+            raise ValueError("it has no video stream that can be decoded; check it with `videozoomer video probe`")
+        prepare_decoder(stream, self._threads)
+        return container, stream, stream.time_base
 
     def after_seek(self, pts: int) -> Iterator[av.Packet]:
-        """Packets from where the container takes us for a time: often, not always, the keyframe before it."""
+        """Packets from where the container seeks to for a time: often, but not always, the keyframe before it."""
         import av
 
         try:
             self._container.seek(pts, stream=self.stream)
         except av.error.FFmpegError:
-            self.open()  # It cannot seek there; from the beginning everything is reached.
+            self.reopen()  # It cannot seek there; reading from the beginning reaches every packet.
         self.stream.codec_context.flush_buffers()
-        return self.here()
+        return self.from_here()
 
-    def here(self) -> Iterator[av.Packet]:
+    def from_here(self) -> Iterator[av.Packet]:
         return from_keyframe(self._container.demux(self.stream))
 
     def at_keyframe(self, target: int) -> Iterator[av.Packet]:
-        """Packets from a keyframe that is shown no later than the target; from the beginning, where none is found."""
+        """Packets from a keyframe that is shown no later than the target; from the beginning if there is none."""
         for step_s in STEPS_BACK_S:
-            packets = self.after_seek(target - int(step_s / self.stream.time_base))
+            packets = self.after_seek(target - int(step_s / self.time_base))
             first = next(packets, None)
             if first is not None and first.pts is not None and first.pts <= target:
                 return itertools.chain([first], packets)
-        self.open()
-        return self.here()
+        self.reopen()
+        return self.from_here()
 
     def with_run_in(self, target: int) -> tuple[Iterator[av.Packet], int]:
-        """Packets from one group of pictures earlier, and the time of the keyframe from which frames can be trusted.
+        """Packets from one GOP earlier, and the time of the keyframe from which frames can be trusted.
 
-        What the decoder says before that keyframe is of no account.
+        Ignore errors of the decoder before that keyframe.
 
         Raises:
-            Unsure: there are no two keyframes before the target.
+            FastReadFailed: there are no two keyframes before the target.
         """
         first = next(self.at_keyframe(target), None)
         if first is None or first.pts is None:
-            raise Unsure
+            raise FastReadFailed
         for step_s in STEPS_BACK_S:
-            packets = self.after_seek(first.pts - 1 - int(step_s / self.stream.time_base))
+            packets = self.after_seek(first.pts - 1 - int(step_s / self.time_base))
             run_in = []
             for packet in packets:
                 run_in.append(packet)
@@ -98,11 +101,11 @@ class PacketReader:
                     break
             if len(run_in) > 1 and run_in[-1].is_keyframe and run_in[-1].pts is not None and run_in[-1].pts <= target:
                 return itertools.chain(run_in, packets), run_in[-1].pts
-        raise Unsure
+        raise FastReadFailed
 
 
 def from_keyframe(packets: Iterable[av.Packet]) -> Iterator[av.Packet]:
-    """Packets from the first keyframe on, without those shown before it although they come after it."""
+    """Packets from the first keyframe on, without the leading pictures that follow it but are shown before it."""
     keyframe: av.Packet | None = None
     for packet in packets:
         if packet.size == 0:
@@ -116,31 +119,31 @@ def from_keyframe(packets: Iterable[av.Packet]) -> Iterator[av.Packet]:
         yield packet
 
 
-def with_successors(packets: Iterable[av.Packet]) -> Iterator[tuple[av.Packet, int | None]]:
-    """Each packet with the presentation time of the frame shown after it (None for the last one).
+def with_successors(packets: Iterable[av.Packet]) -> Iterator[tuple[av.Packet, int, int | None]]:
+    """Each packet as (packet, its pts, the pts of the frame shown after it); the latter is None for the last frame.
 
-    A decoding time is never past its presentation time, so once a packet's decoding time has reached a presentation
-    time, every frame shown before that has been seen.
+    A packet's decoding time is never later than its presentation time. So once a decoding time has reached some
+    presentation time, every frame that is shown earlier has already come.
 
     Raises:
-        Unsure: a packet without times.
+        FastReadFailed: a packet has no times.
     """
-    queue: deque[av.Packet] = deque()
+    queue: deque[tuple[av.Packet, int]] = deque()
     shown: list[int] = []
     for packet in packets:
         if packet.pts is None or packet.dts is None:
-            raise Unsure
-        queue.append(packet)
+            raise FastReadFailed
+        queue.append((packet, packet.pts))
         if not packet.is_discard:
             insort(shown, packet.pts)
         while queue:
-            after = bisect_right(shown, queue[0].pts)
+            after = bisect_right(shown, queue[0][1])
             if after == len(shown) or packet.dts < shown[after]:
                 break
-            yield queue.popleft(), shown[after]
-        # Only times that packets still in the queue, or after it, can be compared with are kept.
+            yield *queue.popleft(), shown[after]
+        # Times before all queued packets are never compared again.
         if len(shown) > 4096 and queue:
-            del shown[: bisect_left(shown, min(waiting.pts for waiting in queue))]
+            del shown[: bisect_left(shown, min(pts for _, pts in queue))]
     while queue:
-        after = bisect_right(shown, queue[0].pts)
-        yield queue.popleft(), shown[after] if after < len(shown) else None
+        after = bisect_right(shown, queue[0][1])
+        yield *queue.popleft(), shown[after] if after < len(shown) else None

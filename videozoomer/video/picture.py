@@ -1,9 +1,10 @@
-"""From a decoded frame to the bytes that everyone sees. There is this one way, so equal frames are equal bytes."""
+"""Encodes a decoded frame as JPEG. Everyone uses this one encoder, so equal frames have equal bytes."""
 
 from __future__ import annotations
 
 import math
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -16,20 +17,23 @@ if TYPE_CHECKING:
 
 JPEG_QUALITY = 85
 ENCODING = f"swscale bilinear, jpeg q{JPEG_QUALITY} 4:2:0"
-"""Recorded beside stored frames: another encoding makes other bytes."""
+"""Stored with the frames of a zoom store: another encoding gives other bytes."""
 
 
 @lru_cache(maxsize=64)
 def protocol_size(width: float, height: float, min_pixels: int, max_pixels: int) -> tuple[int, int]:
-    """The size, in whole pixels, at which a picture of this shape is shown: within the limits, else as it is.
+    """Size in whole pixels at which a picture of this shape is shown: its own size, or the nearest within the limits.
 
     A picture so thin that one side would vanish keeps that side at one pixel.
 
     Raises:
-        ValueError: a size or a limit that is not above 0.
+        ValueError: a size or a limit is not above 0, or min_pixels exceeds max_pixels.
     """
     if not (width > 0 and height > 0 and 0 < min_pixels <= max_pixels):
-        raise ValueError(f"cannot fit a picture of {width} x {height} between {min_pixels} and {max_pixels} pixels")
+        raise ValueError(
+            f"cannot fit a picture of {width} x {height} between {min_pixels} and {max_pixels} pixels; all must be "
+            "above 0, and min_pixels at most max_pixels"
+        )
     aspect = width / height
     area = min(max(width * height, min_pixels), max_pixels)
     wide, high = math.sqrt(area * aspect), math.sqrt(area / aspect)
@@ -41,7 +45,7 @@ def protocol_size(width: float, height: float, min_pixels: int, max_pixels: int)
     inside = [size for size in candidates if min_pixels <= size[0] * size[1] <= max_pixels]
     if inside:
         return min(inside, key=lambda size: (abs(math.log(size[0] / size[1] / aspect)), -size[0] * size[1]))
-    # No whole-pixel size of this shape fits (limits very close together, or a very thin picture): keep to the upper one.
+    # No whole-pixel size of this shape fits (limits close together, or a very thin picture): respect the upper limit.
     if wide >= high:
         down = max(1, math.floor(high))
         return max(1, min(round(wide), max_pixels // down)), down
@@ -50,7 +54,7 @@ def protocol_size(width: float, height: float, min_pixels: int, max_pixels: int)
 
 
 @dataclass(frozen=True, slots=True)
-class Encoded:
+class EncodedFrame:
     frame_id: str
     width: int
     height: int
@@ -58,8 +62,8 @@ class Encoded:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """How a stored picture is turned to stand upright: first mirrored left to right, then quarter turns to the left."""
+class Orientation:
+    """How to make a stored picture upright: mirror it left to right first, then rotate it left by quarter turns."""
 
     quarters: int = 0
     mirrored: bool = False
@@ -76,44 +80,48 @@ class Turn:
         return np.ascontiguousarray(np.rot90(pixels[:, ::-1] if self.mirrored else pixels, self.quarters))
 
 
-UPRIGHT = Turn()
+UPRIGHT = Orientation()
 
 
-def turn_of(frame: av.VideoFrame) -> Turn:
-    """The turn that the file's display matrix asks for, as a multiple of 90 degrees (others are not turned).
+def orientation_of(frame: av.VideoFrame) -> Orientation:
+    """The orientation that the file's display matrix declares; UPRIGHT where it declares none.
 
-    Asked of a video's first frame only: a frame that was asked for its side data is kept in memory until Python's
-    garbage collector comes by.
+    Read it from a video's first frame only: a frame whose side data was read stays in memory until the next run of
+    Python's garbage collector.
     """
-    for data in frame.side_data:
-        if data.type.name == "DISPLAYMATRIX":
-            return _turn(struct.unpack("<9i", bytes(data)[:36]))
-    return Turn()
+    from av.sidedata.sidedata import SideData
+
+    side_data: Iterable[object] = frame.side_data
+    for data in side_data:
+        if isinstance(data, SideData) and data.type.name == "DISPLAYMATRIX":
+            return orientation_of_matrix(struct.unpack("<9i", bytes(data)[:36]))
+    return UPRIGHT
 
 
-def _turn(matrix: tuple[int, ...]) -> Turn:
+def orientation_of_matrix(matrix: tuple[int, ...]) -> Orientation:
+    """FFmpeg's display matrix (nine 16.16 fixed-point numbers) in quarter turns; other angles count as upright."""
     a, b, c, d = (value / 65536 for value in (matrix[0], matrix[1], matrix[3], matrix[4]))
     if abs(a * d - b * c) < 1e-9:
-        return Turn()
+        return UPRIGHT
     mirrored = a * d - b * c < 0
     if mirrored:
         a, b = -a, -b
-    # The matrix maps (x, y) to (a x + c y, b x + d y) with y pointing down, so a positive b turns to the right.
+    # The matrix maps (x, y) to (a x + c y, b x + d y) with y pointing down, so a positive b rotates to the right.
     degrees_left = math.degrees(math.atan2(-b, a))
     quarters = round(degrees_left / 90)
     if abs(degrees_left - quarters * 90) > 1:
-        return Turn()
-    return Turn(quarters % 4, mirrored)
+        return UPRIGHT
+    return Orientation(quarters % 4, mirrored)
 
 
-def display_size(frame: av.VideoFrame, aspect: float, turn: Turn) -> tuple[float, float]:
+def display_size(frame: av.VideoFrame, aspect: float, orientation: Orientation) -> tuple[float, float]:
     """Width and height on a screen with square pixels. `aspect` is the width of one stored pixel over its height."""
     wide, high = frame.width * aspect, frame.height
-    return (high, wide) if turn.swaps_sides else (wide, high)
+    return (high, wide) if orientation.swaps_sides else (wide, high)
 
 
-class PictureMaker:
-    """Scales, turns and encodes frames. Not thread-safe: one for each decoder."""
+class FrameEncoder:
+    """Scales, rotates and encodes frames. Not thread-safe: use one per decoder."""
 
     def __init__(self, min_pixels: int, max_pixels: int) -> None:
         from av.video.reformatter import VideoReformatter
@@ -121,26 +129,28 @@ class PictureMaker:
         self.min_pixels, self.max_pixels = min_pixels, max_pixels
         self._scaler = VideoReformatter()
 
-    def encode(self, frame: av.VideoFrame, aspect: float, turn: Turn = UPRIGHT) -> Encoded:
-        """`aspect` is the width of a stored pixel over its height; `turn` comes from the video's first frame."""
+    def encode(self, frame: av.VideoFrame, aspect: float, orientation: Orientation = UPRIGHT) -> EncodedFrame:
+        """`aspect` is the width of a stored pixel over its height; `orientation` comes from the video's first frame."""
         import cv2
         import numpy as np
 
-        width, height = protocol_size(*display_size(frame, aspect, turn), self.min_pixels, self.max_pixels)
-        across, down = (height, width) if turn.swaps_sides else (width, height)
-        # Four bytes a pixel, of which the last is idle, are written faster than three. But where nothing is scaled
-        # FFmpeg then forgets the last pixels of a row that is no multiple of eight.
+        width, height = protocol_size(*display_size(frame, aspect, orientation), self.min_pixels, self.max_pixels)
+        across, down = (height, width) if orientation.swaps_sides else (width, height)
+        # FFmpeg writes four bytes a pixel (the last one unused) faster than three. But where it scales nothing it then
+        # leaves out the last pixels of a row whose length is no multiple of eight.
         packing, channels = ("bgr24", 3) if across % 8 and across == frame.width else ("bgr0", 4)
         scaled = self._scaler.reformat(
             frame, width=across, height=down, format=packing, interpolation="BILINEAR", threads=1
         )
         plane = scaled.planes[0]
-        rows = np.frombuffer(plane, np.uint8).reshape(down, plane.line_size)[:, : across * channels]
-        pixels = turn.apply(rows.reshape(down, across, channels))
+        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(down, plane.line_size)[:, : across * channels]
+        pixels = orientation.apply(rows.reshape(down, across, channels))
         quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
         sampling = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420]
         encoded, buffer = cv2.imencode(".jpg", pixels, quality + sampling)
         if not encoded:
-            raise ValueError(f"a picture of {width} x {height} pixels cannot be written as JPEG")
+            raise ValueError(
+                f"OpenCV cannot write a picture of {width} x {height} pixels as JPEG; scale the video down"
+            )
         jpeg = buffer.tobytes()
-        return Encoded(frame_id_of(jpeg), width, height, jpeg)
+        return EncodedFrame(frame_id_of(jpeg), width, height, jpeg)

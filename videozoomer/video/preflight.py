@@ -1,7 +1,7 @@
-"""What can be told of a file before it is decoded, and why a file is left out.
+"""Checks a file before it is decoded, and lists the reasons for leaving a file out.
 
-Nothing here trusts a file: it may be a pipe, a playlist that names other files, or declare sizes and lengths that it
-does not have. What is only found by decoding (damage, wrong lengths) is found by `videozoomer.video.onepass`.
+Nothing here trusts a file: it may be a pipe, a playlist that names other files, or declare a wrong size or length.
+Damage that only decoding reveals is found by `videozoomer.video.onepass`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from videozoomer.video.clock import Clock
 from videozoomer.video.opening import open_container, video_stream
+from videozoomer.video.stream_clock import StreamClock
 from videozoomer.video.types import Quarantine
 
 if TYPE_CHECKING:
@@ -22,42 +22,44 @@ if TYPE_CHECKING:
     import numpy as np
 
 REASONS: dict[str, str] = {
-    "missing": "there is no such file",
-    "unreadable": "the file is there but reading it failed (permission, disk or network)",
+    "missing": "the file does not exist",
+    "unreadable": "the file exists but reading it failed (permissions, disk or network)",
     "not_a_file": "a directory, named pipe, socket or device",
-    "empty": "a file of no bytes",
-    "playlist": "a text that names other files; nothing else is ever opened on its behalf",
-    "not_a_video": "no container that is read here, whatever its name says",
+    "empty": "a file of zero bytes",
+    "playlist": "a text file that names other files; those are never opened",
+    "not_a_video": "not a supported container, whatever the file is called",
     "no_video_stream": "a container without moving pictures (audio only, or a cover picture)",
     "unsupported_codec": "no decoder for the video stream",
-    "too_large": "a declared picture beyond the limit",
-    "no_times": "frames without presentation times, so that no time can be looked up",
-    "times_not_increasing": "frames whose times run backwards or stand still",
-    "truncated": "the pictures end well before the length that the file declares",
-    "damaged": "a header, index or picture that cannot be read; frames would be missing or wrong",
-    "no_frames": "a video stream without a frame that can be shown",
+    "too_large": "the declared picture size exceeds the limit",
+    "no_times": "frames without presentation times, so no frame can be found by its time",
+    "times_not_increasing": "frames whose times run backwards or repeat",
+    "truncated": "the video ends well before the length that the file declares",
+    "damaged": "a header, index or picture cannot be read; frames would be missing or wrong",
+    "no_frames": "the video stream has no frame that can be shown",
     "timeout": "reading took longer than the limit",
     "out_of_memory": "reading took more memory than the limit",
     "decoder_crashed": "the process that read the file died",
 }
-"""Reason -> what it means. A quarantined video has one of these."""
+"""Reason -> what it means. Every quarantined video has one of these."""
 
 MAX_PICTURE_PIXELS = 8192 * 8192
-"""Largest declared picture that is tried; a frame of it takes some 100 MB."""
+"""Largest declared picture that is decoded; one frame of it takes some 100 MB."""
 HASH_BLOCK_BYTES = 1 << 20
 LOST_S = 1.0
-"""A video that ends this much (and LOST_SHARE of its length) before its declared end is truncated."""
+"""A video is truncated if it ends earlier than declared by more than this and by more than LOST_SHARE of its length."""
 LOST_SHARE = 0.02
+UNEVEN_SHARE = 0.1
+"""The frame rate varies if the longest and shortest frame spacing differ by more than this share of the mean."""
 PLAYLIST_MARKS = (b"#EXTM3U", b"ffconcat", b"<MPD", b"<?xml", b"[playlist]", b"<smil", b"<asx")
 
 
 @dataclass(frozen=True)
 class Timeline:
-    """Times of every packet, read without decoding. In units of `time_base` seconds, sorted."""
+    """Times of every packet, read without decoding; sorted, in ticks of `time_base` seconds."""
 
     time_base: Fraction
     pts: np.ndarray
-    """Presentation times of the frames that are not hidden (by an edit list, for example)."""
+    """Presentation times of the frames that are shown; an edit list, for example, can hide frames."""
     keyframes: np.ndarray
     last_duration: int
     hidden: int
@@ -65,11 +67,11 @@ class Timeline:
     container_end_s: float | None
     """Latest end of any packet of any stream, in seconds on the container's clock."""
     broken: str | None
-    """What the container's reader said where it gave up before the end."""
+    """FFmpeg's error, if it stopped reading before the end."""
     packets: int
-    """Video packets found, hidden ones too."""
+    """Video packets found, including hidden ones."""
     packets_promised: int
-    """Video packets that the container's index lists; 0 where it lists none."""
+    """Video packets that the container's index lists; 0 where it has no index."""
 
 
 def check_file(path: Path) -> int:
@@ -83,21 +85,21 @@ def check_file(path: Path) -> int:
         if not stat.S_ISREG(status.st_mode):
             raise Quarantine("not_a_file", "it is not a regular file; give the path of a video file")
         if status.st_size == 0:
-            raise Quarantine("empty", "the file has no bytes; copy or download it again")
+            raise Quarantine("empty", "the file has zero bytes; copy or download it again")
         with path.open("rb") as handle:
             head = handle.read(4096)
     except FileNotFoundError:
-        raise Quarantine("missing", "there is no such file; check the path") from None
+        raise Quarantine("missing", "the file does not exist; check the path") from None
     except (OSError, ValueError) as error:
         raise Quarantine("unreadable", f"{error}; check permissions and the disk") from None
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
     if start[:16].lower().startswith(tuple(mark.lower() for mark in PLAYLIST_MARKS)):
-        raise Quarantine("playlist", "it lists other files; give the video files themselves")
+        raise Quarantine("playlist", "it is a playlist; list the video files themselves")
     return status.st_size
 
 
 def content_hash(path: Path) -> str:
-    """Id of a video: the first half of the SHA-256 of its bytes, in hex."""
+    """Id of a video: the first half of the SHA-256 of its bytes, 32 hex digits."""
     digest = hashlib.sha256()
     with path.open("rb") as handle:
         while block := handle.read(HASH_BLOCK_BYTES):
@@ -120,29 +122,31 @@ def open_checked(source: Path) -> tuple[av.container.InputContainer, av.video.st
     except (av.error.FFmpegError, ValueError) as error:
         looks_like = _container_by_first_bytes(source)
         if looks_like:
-            detail = f"it begins like {looks_like} but its header or index cannot be read; get the whole file again"
+            detail = f"it starts like {looks_like} but its header or index cannot be read; download the file again"
             raise Quarantine("damaged", detail) from None
-        raise Quarantine("not_a_video", f"{_short(error)}; convert it to MP4 or Matroska, or leave it out") from None
+        raise Quarantine(
+            "not_a_video", f"{_short(error)}; convert it to MP4 or Matroska, or remove it from the source"
+        ) from None
     if len(container.streams) == 0:
         container.close()
-        raise Quarantine("damaged", "its header describes no stream at all; get the whole file again")
+        raise Quarantine("damaged", "its header describes no stream; download the file again")
     stream = video_stream(container)
     if stream is None:
         container.close()
-        raise Quarantine("no_video_stream", "it holds no moving pictures; leave it out")
+        raise Quarantine("no_video_stream", "it has no moving pictures; remove it from the source")
     context = stream.codec_context
     if context is None:
         container.close()
-        raise Quarantine("unsupported_codec", "no decoder for its video; convert it to H.264")
+        raise Quarantine("unsupported_codec", "there is no decoder for its video; convert it to H.264")
     if context.width * context.height > MAX_PICTURE_PIXELS:
         size = f"{context.width} x {context.height}"
         container.close()
-        raise Quarantine("too_large", f"it declares pictures of {size} pixels; scale it down")
+        raise Quarantine("too_large", f"it declares pictures of {size} pixels; scale the video down")
     return container, stream
 
 
 def read_timeline(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> Timeline:
-    """Go through all packets once (reading, not decoding).
+    """Read all packets once, without decoding.
 
     Raises:
         Quarantine: no_times, no_frames.
@@ -150,12 +154,15 @@ def read_timeline(container: av.container.InputContainer, stream: av.video.strea
     import av
     import numpy as np
 
+    time_base = stream.time_base
+    if time_base is None:
+        raise Quarantine("no_times", "its video stream has no time base; remux it, for example to MP4")
     shown: list[int] = []
     keyframes: list[int] = []
     hidden = timeless = 0
     last, last_duration, end_s, broken = None, 0, None, None
     entry, entered, packets = None, False, 0
-    # An MP4's index is whole before its data is read (a fragmented one's grows, so it promises little).
+    # An MP4's index is complete before its data is read. A fragmented MP4's lists too few packets, never too many.
     promised = len(stream.index_entries) if container.format.name.startswith("mov") else 0
     try:
         for packet in container.demux():
@@ -172,7 +179,7 @@ def read_timeline(container: av.container.InputContainer, stream: av.video.strea
                 entry = packet.pts
                 entered = True
             if not entered or (entry is not None and packet.pts is not None and packet.pts < entry):
-                continue  # Not decodable, see `videozoomer.video.packets`.
+                continue  # It cannot be decoded, see `videozoomer.video.packets`.
             if packet.is_discard:
                 hidden += 1
             elif packet.pts is None:
@@ -190,12 +197,12 @@ def read_timeline(container: av.container.InputContainer, stream: av.video.strea
     if not shown:
         if timeless:
             raise Quarantine("no_times", "its frames have no presentation times; remux it, for example to MP4")
-        raise Quarantine("no_frames", "its video stream is empty; leave it out")
+        raise Quarantine("no_frames", "its video stream is empty; remove it from the source")
     pts = np.sort(np.asarray(shown, dtype=np.int64))
     if last_duration <= 0:
         last_duration = int(np.median(np.diff(pts))) if len(pts) > 1 else 0
     return Timeline(
-        time_base=stream.time_base,
+        time_base=time_base,
         pts=pts,
         keyframes=np.sort(np.asarray(keyframes, dtype=np.int64)),
         last_duration=last_duration,
@@ -210,7 +217,7 @@ def read_timeline(container: av.container.InputContainer, stream: av.video.strea
 def check_timeline(
     timeline: Timeline, container: av.container.InputContainer, stream: av.video.stream.VideoStream
 ) -> None:
-    """Hold the packets that were found against what the container declares.
+    """Compare the packets that were found with what the container declares.
 
     Raises:
         Quarantine: truncated, damaged.
@@ -226,31 +233,42 @@ def check_timeline(
         _check_end("its video", declared_s, found_s)
     if timeline.packets < timeline.packets_promised:
         detail = (
-            f"{timeline.packets} of {timeline.packets_promised} pictures in its index are there; get the whole file"
+            f"only {timeline.packets} of the {timeline.packets_promised} pictures in its index were found; "
+            "download the file again"
         )
         raise Quarantine("truncated", detail)
     if timeline.broken:
         raise Quarantine(
-            "damaged", f"the container breaks off ({timeline.broken}); get the whole file, or re-encode it"
+            "damaged", f"reading the container stopped early ({timeline.broken}); download it again or re-encode it"
         )
 
 
 def _check_end(what: str, declared_s: float, found_s: float) -> None:
     if declared_s - found_s > max(LOST_S, LOST_SHARE * declared_s):
-        detail = f"{what} should end at {declared_s:.1f} s but stops at {found_s:.1f} s; get the whole file"
+        detail = f"{what} should end at {declared_s:.1f} s but ends at {found_s:.1f} s; download the file again"
         raise Quarantine("truncated", detail)
 
 
-def check_decoded(clock: Clock, timeline: Timeline, duration_s: float) -> None:
-    """Hold the frames that were decoded against the packets.
+def check_decoded(clock: StreamClock, timeline: Timeline, duration_s: float) -> None:
+    """Compare the decoded frames with the packets.
 
     Raises:
         Quarantine: truncated.
     """
     promised_s = clock.seconds(int(timeline.pts[-1]))
     if promised_s - duration_s > LOST_S:
-        detail = f"frames are promised to {promised_s:.1f} s but end at {duration_s:.1f} s; get the whole file"
+        detail = (
+            f"its packets reach {promised_s:.1f} s but its frames end at {duration_s:.1f} s; download the file again"
+        )
         raise Quarantine("truncated", detail)
+
+
+def has_variable_rate(pts: np.ndarray) -> bool:
+    """Whether the spacing of frames varies; two ticks of difference come from rounding to the container's clock."""
+    import numpy as np
+
+    steps = np.diff(pts)
+    return len(steps) > 0 and bool(np.ptp(steps) > max(2, UNEVEN_SHARE * steps.mean()))
 
 
 def _container_by_first_bytes(path: Path) -> str | None:

@@ -1,4 +1,4 @@
-"""Reading processes under supervision: one task at a time each, killed when it overruns, replaced when it is gone."""
+"""Supervised reading processes: each runs one task at a time, is killed when it overruns, and replaced when it dies."""
 
 from __future__ import annotations
 
@@ -7,106 +7,135 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Generic
 
-from videozoomer.video.probe import Probe
-from videozoomer.video.settings import Ingested, IngestSettings
 from videozoomer.video.store import StoreError
+from videozoomer.video.tasks import Result, Task
 
 READY = "ready"
 STARTUP_S = 120.0
-"""Longest that a process may take to load its libraries, on a machine that is busy otherwise."""
+"""Longest time that a process may take to load its libraries, on a busy machine."""
 _PROJECT = str(Path(__file__).resolve().parents[2])
 
 
-class ReadingProcess:
-    """A child process that reads files. It has its own interpreter, so nothing of the parent's is copied into it."""
+@dataclass
+class _Child:
+    process: subprocess.Popen[bytes]
+    connection: Connection
+    lifeline: int
+    """Our end of a pipe that nobody writes to; the child exits when it closes."""
+    ready: bool = False
+
+
+class ReadingProcess(Generic[Result]):
+    """A child process that reads files. It is a fresh interpreter, so it inherits none of the parent's memory."""
 
     def __init__(self) -> None:
-        self._process: subprocess.Popen | None = None
-        self.connection: Connection | None = None
-        self._lifeline = -1
-        self.uri: str | None = None
-        """The file under way."""
+        self._child: _Child | None = _spawned()
+        self._uri: str | None = None
         self.deadline_s = 0.0
-        """When it is overdue, on the monotonic clock."""
-        self._ready = False
-        self._spawn()
+        """When its task runs out of time, on the monotonic clock."""
 
-    def start(self, uri: str, settings: IngestSettings | None, *, timeout_s: float, memory_mb: int) -> None:
-        """Hand it a file to ingest, or without settings to probe, as soon as it has started up.
+    @property
+    def busy(self) -> bool:
+        return self._uri is not None
+
+    @property
+    def uri(self) -> str:
+        """The file that it reads now."""
+        if self._uri is None:
+            raise RuntimeError("the process reads no file; call start first")
+        return self._uri
+
+    @property
+    def connection(self) -> Connection:
+        """Readable once a result has arrived or the process has died."""
+        return self._alive().connection
+
+    @property
+    def pid(self) -> int:
+        return self._alive().process.pid
+
+    def start(self, uri: str, task: Task[Result], *, timeout_s: float, memory_mb: int) -> None:
+        """Send it a file, once it has started up.
 
         Raises:
-            RuntimeError: it does not start; what it said is on standard error.
+            RuntimeError: it does not start; its message is on standard error.
         """
-        if self._process is None or self._process.poll() is not None:
-            self._spawn()
-        self._await_ready()
-        self.uri, self.deadline_s = uri, time.monotonic() + timeout_s
-        # Where it has died already, `receive` tells.
+        if self._child is None or self._child.process.poll() is not None:
+            self.kill()
+            self._child = _spawned()
+        self._await_ready(self._child)
+        self._uri, self.deadline_s = uri, time.monotonic() + timeout_s
+        # If it has died already, `receive` notices.
         with contextlib.suppress(BrokenPipeError):
-            self.connection.send((uri, settings, memory_mb))
+            self._child.connection.send((uri, task, memory_mb))
 
-    def receive(self) -> Ingested | Probe | None:
-        """The result of the task under way; None when the process died over it.
+    def receive(self) -> Result | None:
+        """The result of the current task; None if the process died.
 
         Raises:
-            StoreError: as it was raised over there.
+            StoreError: the task raised it.
         """
         try:
             result = self.connection.recv()
         except (EOFError, OSError):
             self.kill()
             result = None
-        self.uri = None
+        self._uri = None
         if isinstance(result, StoreError):
             raise result
         if result is not None and result.reason == "out_of_memory":
-            # A fresh process for the next file: this one's peak would speak against it.
+            # The next file gets a fresh process, because the peak memory of this one would count against it.
             self.kill()
         return result
 
-    def _await_ready(self) -> None:
-        if self._ready:
-            return
-        try:
-            self._ready = self.connection.poll(STARTUP_S) and self.connection.recv() == READY
-        except (EOFError, OSError):
-            self._ready = False
-        if not self._ready:
-            self.kill()
-            raise RuntimeError("a process that reads videos did not start; its message is on standard error")
-
     def kill(self) -> None:
         """End the process now and wait until it is gone."""
-        self.uri = None
-        if self._process is None:
+        self._uri = None
+        if self._child is None:
             return
-        self._process.kill()
-        self._process.wait()
-        self.connection.close()
-        os.close(self._lifeline)
-        self._process = None
+        self._child.process.kill()
+        self._child.process.wait()
+        self._child.connection.close()
+        os.close(self._child.lifeline)
+        self._child = None
 
-    def _spawn(self) -> None:
-        self.kill()
-        ours, theirs = Pipe()
-        read_end, self._lifeline = os.pipe()
-        environment = dict(os.environ)
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [_PROJECT, environment.get("PYTHONPATH")]))
-        # Linear-algebra threads would each reserve address space, which the memory limit counts.
-        environment |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-        try:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "videozoomer.video.worker", str(theirs.fileno()), str(read_end)],
-                pass_fds=(theirs.fileno(), read_end),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                env=environment,
-            )
-        finally:
-            theirs.close()
-            os.close(read_end)
-        self.connection, self._ready = ours, False
+    def _alive(self) -> _Child:
+        if self._child is None:
+            raise RuntimeError("the process has ended; call start first")
+        return self._child
+
+    def _await_ready(self, child: _Child) -> None:
+        if child.ready:
+            return
+        with contextlib.suppress(EOFError, OSError):
+            child.ready = child.connection.poll(STARTUP_S) and child.connection.recv() == READY
+        if not child.ready:
+            self.kill()
+            raise RuntimeError("a process that reads videos did not start; see its message on standard error")
+
+
+def _spawned() -> _Child:
+    ours, theirs = Pipe()
+    read_end, lifeline = os.pipe()
+    environment = dict(os.environ)
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [_PROJECT, environment.get("PYTHONPATH")]))
+    # Each linear-algebra thread would reserve address space, which the memory limit counts.
+    environment |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "videozoomer.video.worker", str(theirs.fileno()), str(read_end)],
+            pass_fds=(theirs.fileno(), read_end),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            env=environment,
+        )
+    finally:
+        theirs.close()
+        os.close(read_end)
+    return _Child(process, ours, lifeline)

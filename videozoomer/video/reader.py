@@ -1,4 +1,4 @@
-"""Frames at times, for many threads: stored frames where a zoom store has them, else a decode shared by who waits."""
+"""Frames at times, for many threads: from the zoom store if possible, else from a decode that waiting threads share."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ from videozoomer.video.source import VideoSource
 from videozoomer.video.store import ZoomStore, open_store
 from videozoomer.video.types import Frame, FrameError
 
+Request = tuple[Sequence[float], "Future[list[Frame]]"]
+"""Times in seconds, and where their frames go."""
+
 
 @dataclass
-class _Slot:
-    """One file: its decoder, its store, and who waits for them."""
+class _OpenFile:
+    """One file: its decoder, its zoom store, and the requests that wait for them."""
 
-    turn: threading.Lock = field(default_factory=threading.Lock)
-    """Held while the decoder works."""
-    waiting: list[tuple[Sequence[float], Future]] = field(default_factory=list)
+    decoding: threading.Lock = field(default_factory=threading.Lock)
+    waiting: list[Request] = field(default_factory=list)
     source: VideoSource | None = None
     store: ZoomStore | None = None
     users: int = 0
@@ -29,17 +31,18 @@ class _Slot:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Frames given so far, by where they came from."""
+    """Frames returned so far, by source, and requests that wait for a decoder now."""
 
     stored: int = 0
     decoded: int = 0
+    waiting: int = 0
 
 
 class ReaderPool:
-    """Reads frames of any number of files. At most `max_open` stay open when nobody reads them.
+    """Reads frames of any number of files. At most `max_open` idle files stay open.
 
-    Decoding releases Python's lock, so threads that read different files run side by side; threads that want frames of
-    the same file at the same time are served by one decode.
+    Decoding releases the GIL, so threads that read different files run in parallel. Threads that want frames of the
+    same file at the same time share one decode.
     """
 
     def __init__(
@@ -52,14 +55,14 @@ class ReaderPool:
         zoom_store_dir: str | Path | None = None,
         threads: int = 1,
     ) -> None:
-        """`zoom_store_dir` is the folder that ingest wrote stores to; `threads` are the decoder's, of one file.
+        """`zoom_store_dir` is the folder that ingest wrote zoom stores to; `threads` is the decoder threads per file.
 
-        `max_memory_mb` bounds what idle decoders may hold, by an estimate from the size of their pictures.
+        `max_memory_mb` limits the memory of idle decoders, estimated from the size of their pictures.
         """
         self._min_pixels, self._max_pixels = min_pixels, max_pixels
         self._max_open, self._threads, self._store_dir = max_open, threads, zoom_store_dir
         self._max_memory_bytes = max_memory_mb << 20
-        self._slots: OrderedDict[str, _Slot] = OrderedDict()
+        self._files: OrderedDict[str, _OpenFile] = OrderedDict()
         self._lock = threading.Lock()
         self._closed = False
         self._stored = self._decoded = 0
@@ -67,45 +70,44 @@ class ReaderPool:
     @property
     def counts(self) -> Counts:
         with self._lock:
-            return Counts(self._stored, self._decoded)
+            waiting = sum(len(file.waiting) for file in self._files.values())
+            return Counts(self._stored, self._decoded, waiting)
 
     def frames_at(self, uri: str, times_s: Sequence[float]) -> list[Frame]:
         """The frame on the screen at each time in seconds, in the order of the times.
 
-        A time before the first frame shows the first; one up to a second past the end shows the last. Stored frames
-        are byte for byte those that a decode gives.
+        A time before the first frame gives the first frame; one up to a second past the end gives the last. Stored
+        frames are byte for byte equal to decoded ones.
 
         Raises:
-            FrameError: the file cannot be opened, a time is further past the end, or a frame cannot be decoded.
+            FrameError: the file cannot be opened, a time is more than a second past the end, or a frame cannot be
+                decoded.
         """
         for time_s in times_s:
             if not -1e12 < time_s < 1e12:
-                raise FrameError(uri, time_s, "that is no time")
+                raise FrameError(uri, time_s, "it is not a time in seconds")
         if not times_s:
             return []
-        slot = self._enter(uri)
+        file = self._enter(uri)
         try:
-            frames = self._from_store(slot, uri, times_s)
-            missing = [index for index, frame in enumerate(frames) if frame is None]
-            if missing:
-                read = self._from_source(slot, uri, [times_s[index] for index in missing])
-                for index, frame in zip(missing, read, strict=True):
-                    frames[index] = frame
+            stored = self._from_store(file, uri, times_s)
+            missing = [time_s for time_s, frame in zip(times_s, stored, strict=True) if frame is None]
+            decoded = iter(self._from_source(file, uri, missing) if missing else ())
             with self._lock:
                 self._decoded += len(missing)
-                self._stored += len(frames) - len(missing)
-            return frames
+                self._stored += len(stored) - len(missing)
+            return [next(decoded) if frame is None else frame for frame in stored]
         finally:
-            self._leave(slot)
+            self._leave(file)
 
     def close(self) -> None:
-        """Close every file; requests under way finish first."""
+        """Close every file after its current requests."""
         with self._lock:
             self._closed = True
-            slots = list(self._slots.values())
-            self._slots.clear()
-        for slot in slots:
-            _shut(slot)
+            files = list(self._files.values())
+            self._files.clear()
+        for file in files:
+            _shut(file)
 
     def __enter__(self) -> ReaderPool:
         return self
@@ -115,36 +117,36 @@ class ReaderPool:
     ) -> None:
         self.close()
 
-    def _from_store(self, slot: _Slot, uri: str, times_s: Sequence[float]) -> list[Frame | None]:
+    def _from_store(self, file: _OpenFile, uri: str, times_s: Sequence[float]) -> list[Frame | None]:
         if self._store_dir is None:
             return [None] * len(times_s)
-        store = slot.store
+        store = file.store
         if store is None or not store.serves(self._min_pixels, self._max_pixels):
-            store = slot.store = open_store(self._store_dir, uri, self._min_pixels, self._max_pixels)
+            store = file.store = open_store(self._store_dir, uri, self._min_pixels, self._max_pixels)
         return [None] * len(times_s) if store is None else store.frames_at(times_s)
 
-    def _from_source(self, slot: _Slot, uri: str, times_s: Sequence[float]) -> list[Frame]:
-        """Whoever gets the turn reads for all who wait by then."""
-        mine: Future = Future()
+    def _from_source(self, file: _OpenFile, uri: str, times_s: Sequence[float]) -> list[Frame]:
+        """Whichever thread gets the decoder reads for all that wait by then."""
+        mine: Future[list[Frame]] = Future()
         with self._lock:
-            slot.waiting.append((times_s, mine))
-        with slot.turn:
+            file.waiting.append((times_s, mine))
+        with file.decoding:
             with self._lock:
-                served, slot.waiting = slot.waiting, []
+                served, file.waiting = file.waiting, []
             if served:
-                self._serve(slot, uri, served)
+                self._serve(file, uri, served)
         return mine.result()
 
-    def _serve(self, slot: _Slot, uri: str, requests: list[tuple[Sequence[float], Future]]) -> None:
+    def _serve(self, file: _OpenFile, uri: str, requests: list[Request]) -> None:
         try:
-            if slot.source is None:
-                slot.source = VideoSource(uri, self._min_pixels, self._max_pixels, threads=self._threads)
-            frames = slot.source.frames_at([time_s for times_s, _ in requests for time_s in times_s])
+            if file.source is None:
+                file.source = VideoSource(uri, self._min_pixels, self._max_pixels, threads=self._threads)
+            frames = file.source.frames_at([time_s for times_s, _ in requests for time_s in times_s])
         except FrameError as error:
             if len(requests) > 1:
-                # One request must not fail for another's time.
+                # A bad time must fail only the request that it belongs to.
                 for request in requests:
-                    self._serve(slot, uri, [request])
+                    self._serve(file, uri, [request])
                 return
             requests[0][1].set_exception(error)
         except BaseException as error:
@@ -155,35 +157,35 @@ class ReaderPool:
                 future.set_result(frames[: len(times_s)])
                 frames = frames[len(times_s) :]
 
-    def _enter(self, uri: str) -> _Slot:
+    def _enter(self, uri: str) -> _OpenFile:
         with self._lock:
             if self._closed:
-                raise FrameError(uri, 0.0, "the reader pool is closed")
-            slot = self._slots.setdefault(uri, _Slot())
-            self._slots.move_to_end(uri)
-            slot.users += 1
-            return slot
+                raise FrameError(uri, 0.0, "the reader pool is closed; read frames inside its `with` block")
+            file = self._files.setdefault(uri, _OpenFile())
+            self._files.move_to_end(uri)
+            file.users += 1
+            return file
 
-    def _leave(self, slot: _Slot) -> None:
+    def _leave(self, file: _OpenFile) -> None:
         leaving = []
         with self._lock:
-            slot.users -= 1
-            held = {uri: other.source.memory_bytes if other.source else 0 for uri, other in self._slots.items()}
-            for uri, other in list(self._slots.items()):
+            file.users -= 1
+            held = {uri: other.source.memory_bytes if other.source else 0 for uri, other in self._files.items()}
+            for uri, other in list(self._files.items()):
                 if len(held) <= self._max_open and sum(held.values()) <= self._max_memory_bytes:
                     break
                 if other.users == 0:
-                    leaving.append(self._slots.pop(uri))
+                    leaving.append(self._files.pop(uri))
                     del held[uri]
         for other in leaving:
             _shut(other)
 
 
-def _shut(slot: _Slot) -> None:
-    with slot.turn:
-        if slot.source is not None:
-            slot.source.close()
-            slot.source = None
-        if slot.store is not None:
-            slot.store.close()
-            slot.store = None
+def _shut(file: _OpenFile) -> None:
+    with file.decoding:
+        if file.source is not None:
+            file.source.close()
+            file.source = None
+        if file.store is not None:
+            file.store.close()
+            file.store = None

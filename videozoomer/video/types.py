@@ -1,4 +1,4 @@
-"""What reading a video yields: frames, shots, the record of a file, and the errors that say what could not be read.
+"""What reading a video returns: frames, shots and the record of a file, and the errors for what cannot be read.
 
 Time zero is the first frame that the video stream presents. Every time is in seconds from there.
 """
@@ -10,14 +10,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One picture as it is sent, trained on and shown: upright, square pixels, 8 bits, at the protocol's size."""
+    """One picture as players see it and training uses it: upright, square pixels, 8 bits, at the protocol's size."""
 
     frame_id: str
     """From `videozoomer.protocol.frame_id`: equal ids mean equal pictures."""
     time_s: float
     """Presentation time of the frame itself."""
     requested_s: float
-    """The time that was asked for; the frame is the one on the screen then."""
+    """The requested time; the frame is the one on the screen then."""
     width: int
     height: int
     jpeg: bytes
@@ -31,12 +31,12 @@ class Shot:
     end_s: float
     """Time of the next shot's first frame, or the end of the video."""
     score: float | None = None
-    """What the detector measured at the cut that begins the shot; None where it tells nothing."""
+    """The detector's measure at the cut that begins the shot; None where it has none."""
 
 
 @dataclass(frozen=True, slots=True)
 class VideoRecord:
-    """A row of the table `videos` (without source and batch), whether the file could be read or not."""
+    """A row of table `videos` (without source and batch), for a file that could be read or not."""
 
     uri: str
     status: str
@@ -60,7 +60,7 @@ class VideoRecord:
 
 
 class FrameError(Exception):
-    """A frame that cannot be shown. Nothing ever stands in for it."""
+    """A frame that cannot be shown. Nothing is ever put in its place."""
 
     def __init__(self, uri: str, time_s: float, reason: str) -> None:
         super().__init__(f"no frame at {time_s:g} s of {uri}: {reason}")
@@ -71,7 +71,7 @@ class FrameError(Exception):
 
 
 class Quarantine(Exception):
-    """A file that is left out. `reason` is a key of `videozoomer.video.preflight.REASONS`; `detail` a sentence with what to do."""
+    """A file that is left out. `reason` is a key of `videozoomer.video.preflight.REASONS`, `detail` says what to do."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")

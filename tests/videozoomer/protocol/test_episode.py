@@ -1,6 +1,7 @@
 """Whatever a player says, the episode keeps to the protocol."""
 
 import dataclasses
+import math
 import re
 
 import polars as pl
@@ -141,6 +142,15 @@ def test_what_can_be_served_and_what_is_a_fault(start_s, end_s, fps, kind):
         )
 
 
+def test_a_zoom_into_the_last_moment_shows_a_frame_and_one_past_it_is_a_fault():
+    start_s = math.nextafter(DURATION_S, 0)
+    episode, (times,) = play([zoom_reply(start_s, DURATION_S + SMALL.end_tolerance_s, 2)])
+    assert times == [start_s] and episode.zooms == 1 and len(episode.turns[0].frames) == 1
+    for past_s in (DURATION_S, DURATION_S + 0.2):
+        episode, (times,) = play([zoom_reply(past_s, DURATION_S + SMALL.end_tolerance_s, 2)])
+        assert times == [] and episode.turns[0].fault == "outside" and episode.zooms == 0
+
+
 def test_a_zoom_in_the_last_round_is_a_fault_and_ends_the_episode():
     episode, _ = play([zoom_reply(1, 2, 1)] * 9)
     assert [turn.fault for turn in episode.turns] == [None, None, None, "no_zoom_left"]
@@ -166,12 +176,12 @@ def test_braces_and_tags_in_a_question_are_text():
 
 def test_frames_come_only_when_asked_for_and_all_of_them():
     episode, _ = play([])
-    with pytest.raises(RuntimeError, match="asked for no frames"):
+    with pytest.raises(RuntimeError, match="does not wait for frames"):
         episode.show([])
     times = episode.step(zoom_reply(10, 12, 2))
     with pytest.raises(RuntimeError, match="waits for frames"):
         episode.step(answer_reply("A"))
-    with pytest.raises(ValueError, match="4 frames were asked for, 3 came"):
+    with pytest.raises(ValueError, match="needs 4 frames, not 3"):
         episode.show([FrameRef("f", 1.0)] * 3)
     assert episode.zooms == 0, "a zoom counts when its frames came"
     episode.show([FrameRef("f", time_s) for time_s in times])

@@ -24,6 +24,7 @@ WINDOW = Window(10.0, 12.0)
 MOMENTS_S = st.one_of(
     st.floats(0, 60), st.sampled_from([10.0, 10.4, 12.0, 30.0]).flatmap(lambda s: st.floats(s - 0.002, s + 0.002))
 )
+OFFSETS_S = (-0.002, -0.0005, 0.0, 0.0005, 0.002)
 WINDOWS = st.tuples(MOMENTS_S, st.floats(0, 20)).map(lambda pair: Window(pair[0], pair[0] + pair[1]))
 
 
@@ -116,7 +117,7 @@ def test_sql_gives_the_same(sql, windows, times_s, segment):
             "select iou($1, $2, $3, $4)", [segment.start_s, segment.end_s, window.start_s, window.end_s]
         ).fetchall()
         assert overlap == iou(segment, window)
-        for time_s in times_s:
+        for time_s in [*times_s, *(edge_s + offset_s for edge_s in row.values() for offset_s in OFFSETS_S)]:
             [(inside,)] = sql.execute(
                 "select window_covers($1::struct(start_s double, end_s double), $2::double)", [row, time_s]
             ).fetchall()

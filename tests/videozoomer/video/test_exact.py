@@ -14,7 +14,7 @@ from video_samples import read_code
 from videozoomer.protocol import Protocol
 from videozoomer.video.reader import ReaderPool
 from videozoomer.video.settings import IngestSettings
-from videozoomer.video.worker import ingest_one
+from videozoomer.video.tasks import ingest_one
 
 TIMES = int(os.environ.get("EXACT_TIMES", "200"))
 LIMITS = (25_088, 100_352)

@@ -107,7 +107,7 @@ def test_a_decoder_that_crashes_costs_its_file_only(
     def start_and_crash(self: ReadingProcess, uri: str, *more: object, **settings: object) -> None:
         start(self, uri, *more, **settings)
         if uri == str(victim):
-            os.kill(self._process.pid, signal.SIGSEGV)
+            os.kill(self.pid, signal.SIGSEGV)
 
     monkeypatch.setattr(ReadingProcess, "start", start_and_crash)
     uris = [str(coded_video), str(victim), str(coded_video)]
@@ -128,9 +128,10 @@ def test_readers_end_when_their_parent_is_killed(coded_video: Path, tmp_path: Pa
         "import sys, os\n"
         "from videozoomer.video.processes import ReadingProcess\n"
         "from videozoomer.video.settings import IngestSettings\n"
+        "from videozoomer.video.tasks import IngestTask\n"
         "process = ReadingProcess()\n"
-        "process.start(sys.argv[1], IngestSettings(), timeout_s=60, memory_mb=2000)\n"
-        "print(process._process.pid, flush=True)\n"
+        "process.start(sys.argv[1], IngestTask(IngestSettings()), timeout_s=60, memory_mb=2000)\n"
+        "print(process.pid, flush=True)\n"
         "import time; time.sleep(60)\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", script, str(coded_video)], stdout=subprocess.PIPE, text=True)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from videozoomer.video.picture import PictureMaker, Turn, _turn, protocol_size
+from videozoomer.video.picture import UPRIGHT, FrameEncoder, Orientation, orientation_of_matrix, protocol_size
 
 
 @given(st.integers(1, 8192), st.integers(1, 8192))
@@ -26,11 +26,11 @@ def test_known_sizes() -> None:
 
 def test_display_matrices() -> None:
     one = 65536
-    assert _turn((one, 0, 0, 0, one, 0, 0, 0, 1 << 30)) == Turn()
+    assert orientation_of_matrix((one, 0, 0, 0, one, 0, 0, 0, 1 << 30)) == UPRIGHT
     # The matrix of a telephone held upright: shown a quarter turn to the right.
-    assert _turn((0, one, 0, -one, 0, 0, 0, 0, 1 << 30)) == Turn(3)
-    assert _turn((-one, 0, 0, 0, -one, 0, 0, 0, 1 << 30)) == Turn(2)
-    assert _turn((-one, 0, 0, 0, one, 0, 0, 0, 1 << 30)) == Turn(0, mirrored=True)
+    assert orientation_of_matrix((0, one, 0, -one, 0, 0, 0, 0, 1 << 30)) == Orientation(3)
+    assert orientation_of_matrix((-one, 0, 0, 0, -one, 0, 0, 0, 1 << 30)) == Orientation(2)
+    assert orientation_of_matrix((-one, 0, 0, 0, one, 0, 0, 0, 1 << 30)) == Orientation(0, mirrored=True)
 
 
 WHITE = {
@@ -51,9 +51,9 @@ def test_every_pixel_is_painted_whatever_the_width(pixel_format: str, scaled: bo
         frame = av.VideoFrame(width, 176, pixel_format)
         for index, plane in enumerate(frame.planes):
             np.frombuffer(memoryview(plane).cast("B"), number)[:] = chroma if index else luma
-        maker = PictureMaker(2 * area if scaled else 1, 2 * area + 400 if scaled else area)
+        encoder = FrameEncoder(2 * area if scaled else 1, 2 * area + 400 if scaled else area)
         # Memory that was used before, so that a pixel left out shows.
         junk = [np.full((2 * area + 400) * 4, 77, np.uint8) for _ in range(3)]
         del junk
-        picture = np.asarray(Image.open(io.BytesIO(maker.encode(frame, 1.0).jpeg)))
+        picture = np.asarray(Image.open(io.BytesIO(encoder.encode(frame, 1.0).jpeg)))
         assert picture.min() >= 250, f"{width} pixels wide: {np.argwhere(picture.min(axis=2) < 250)[:3]}"

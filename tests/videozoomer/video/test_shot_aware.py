@@ -33,6 +33,13 @@ def test_a_short_shot_that_a_uniform_overview_misses() -> None:
     assert 10.5 in times and len(times) == 4
 
 
+def test_a_shot_is_shown_at_its_middle() -> None:
+    shots, grid = _shots([10, 0.5, 20]), [index / 2 for index in range(61)]
+    assert shot_aware_times(shots, grid, frames=3, max_frames=64) == [5, 10, 20.5]
+    # Two frames of a shot are the middles of its halves.
+    assert shot_aware_times(shots, grid, frames=4, max_frames=64) == [5, 10, 15.5, 25.5]
+
+
 def test_ingest_gives_the_frames_that_a_direct_read_gives(coded_video: Path) -> None:
     (result,) = ingest_many(
         [str(coded_video)], IngestSettings(overview="shot_aware", protocol=Protocol(overview_frames=7)), workers=1

@@ -11,11 +11,11 @@ from video_samples import even_pts, write_video
 
 from pipelines.cli_video import app
 from videozoomer.video import transnet
-from videozoomer.video.detectors import TOGETHER, SceneDetect
+from videozoomer.video.detectors import BATCH_FRAMES, SceneDetect
 from videozoomer.video.settings import IngestSettings
 from videozoomer.video.shots import SHORTEST_S, merged_cuts
+from videozoomer.video.tasks import ingest_one
 from videozoomer.video.types import Shot
-from videozoomer.video.worker import ingest_one
 
 FPS, SCENE_FRAMES, SCENES = 25.0, 60, 5
 FADE_S = (3.0, 3.4)
@@ -79,8 +79,8 @@ def test_a_score_is_the_number_that_the_detector_itself_records(name: str, place
     recorder.stats_manager = StatsManager()
     detector, cuts = SceneDetect(name, FPS, 12), []
     pictures = [_scene(number, 64, 36) for number in range(SCENES * SCENE_FRAMES)]
-    for first in range(0, len(pictures), TOGETHER):
-        cuts += detector.take(pictures[first : first + TOGETHER])
+    for first in range(0, len(pictures), BATCH_FRAMES):
+        cuts += detector.take(pictures[first : first + BATCH_FRAMES])
     for number, picture in enumerate(pictures):
         recorder.process_frame(FrameTimecode(number, FPS), picture)
     key = recorder.get_metrics()[place]

@@ -1,4 +1,4 @@
-"""What ingest draws from the one stream of decoded frames: each tap names times and takes the frames shown then."""
+"""Samples the decoded frames during ingest: each sampler has its own times and takes the frames on the screen then."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from videozoomer.video.clock import Clock
-from videozoomer.video.picture import Encoded, PictureMaker, Turn
+from videozoomer.video.picture import EncodedFrame, FrameEncoder, Orientation
+from videozoomer.video.stream_clock import StreamClock
 from videozoomer.video.types import Frame
 
 if TYPE_CHECKING:
@@ -18,31 +18,36 @@ CANDIDATE_SPACING_S = 0.5
 """Spacing of the frames that a shot-aware overview chooses from; no shot is shorter."""
 _SPOOL_BYTES = 8 << 20
 
+TimedFrame = tuple[int, "av.VideoFrame"]
+"""A decoded frame with its presentation time in ticks."""
 
-class Pictures:
-    """Encodes the frame at hand at most once, however many taps want it."""
 
-    def __init__(self, maker: PictureMaker, aspect: float, turn: Turn) -> None:
-        self._maker, self._aspect, self._turn = maker, aspect, turn
-        self._last: tuple[int, Encoded] | None = None
+class CachingEncoder:
+    """Encodes the current frame at most once, however many samplers want it."""
 
-    def of(self, frame: av.VideoFrame) -> Encoded:
-        if self._last is None or self._last[0] != frame.pts:
-            self._last = frame.pts, self._maker.encode(frame, self._aspect, self._turn)
+    def __init__(self, encoder: FrameEncoder, aspect: float, orientation: Orientation) -> None:
+        self._encoder, self._aspect, self._orientation = encoder, aspect, orientation
+        self._last: tuple[int, EncodedFrame] | None = None
+
+    def encode(self, pts: int, frame: av.VideoFrame) -> EncodedFrame:
+        if self._last is None or self._last[0] != pts:
+            self._last = pts, self._encoder.encode(frame, self._aspect, self._orientation)
         return self._last[1]
 
 
-class Tap:
-    """Increasing times, and what is done with the frame on the screen at each."""
+class FrameSampler:
+    """Calls `take` with the frame on the screen at each of increasing times: (time_s, pts, frame)."""
 
-    def __init__(self, clock: Clock, times_s: Iterable[float], take: Callable[[float, av.VideoFrame], None]) -> None:
+    def __init__(
+        self, clock: StreamClock, times_s: Iterable[float], take: Callable[[float, int, av.VideoFrame], None]
+    ) -> None:
         self._clock, self._times, self._take = clock, iter(times_s), take
         self._advance()
 
-    def offer(self, frame: av.VideoFrame, until_pts: int | None) -> None:
-        """`frame` is on the screen until `until_pts`; None for the last one."""
+    def offer(self, pts: int, frame: av.VideoFrame, until_pts: int | None) -> None:
+        """`frame` is on the screen from `pts` until `until_pts`; None for the last one."""
         while self._next_s is not None and (until_pts is None or self._next_tick < until_pts):
-            self._take(self._next_s, frame)
+            self._take(self._next_s, pts, frame)
             self._advance()
 
     def _advance(self) -> None:
@@ -51,21 +56,21 @@ class Tap:
             self._next_tick = self._clock.ticks(self._next_s)
 
 
-def grid(spacing_s: float, end_s: float) -> Iterator[float]:
+def grid_times(spacing_s: float, end_s: float) -> Iterator[float]:
     """0, one spacing, two spacings ... before the end."""
     return itertools.takewhile(lambda time_s: time_s < end_s, (index * spacing_s for index in itertools.count()))
 
 
 class FrameSpool:
-    """Encoded frames by the time they were asked for; past a few megabytes they wait on disk, not in memory."""
+    """Encoded frames by requested time; beyond a few megabytes they go to disk, not to memory."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: StreamClock) -> None:
         self._clock = clock
-        self._file = tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES)  # noqa: SIM115  Closed by `close`.
+        self._file = tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES)  # noqa: SIM115  `close` closes it.
         self._rows: dict[float, tuple[int, str, int, int, int, int]] = {}
         self._last: tuple[int, str, int, int, int, int] | None = None
 
-    def put(self, time_s: float, pts: int, picture: Encoded) -> None:
+    def put(self, time_s: float, pts: int, picture: EncodedFrame) -> None:
         if self._last is None or self._last[0] != pts:
             offset = self._file.tell()
             self._file.write(picture.jpeg)
@@ -80,7 +85,7 @@ class FrameSpool:
         """The frames put for these times.
 
         Raises:
-            KeyError: a time for which none was put.
+            KeyError: nothing was put for a time.
         """
         out = []
         for time_s in times_s:

@@ -1,0 +1,190 @@
+"""Describes a file without decoding all of it, and tests that it decodes at several times."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from videozoomer.video.opening import local_path, open_container, video_stream
+from videozoomer.video.picture import display_size, orientation_of
+from videozoomer.video.preflight import (
+    Timeline,
+    check_file,
+    check_timeline,
+    has_variable_rate,
+    open_checked,
+    read_timeline,
+)
+from videozoomer.video.types import FrameError, Quarantine
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import av
+
+TEST_FRAMES = 5
+"""Frames that the decode test reads, evenly spread."""
+TEST_PIXELS = (1_000, 25_000)
+"""Minimum and maximum pixels of the decode test's pictures, which are discarded."""
+
+
+@dataclass(frozen=True, slots=True)
+class VideoInfo:
+    """What a file declares about itself, and the times at which the decode test succeeded.
+
+    A file behind a URL is not read completely, so what only all packets can show is None: frames, variable_rate,
+    keyframes_s, hidden_frames.
+    """
+
+    uri: str
+    status: str
+    """`ok` or `quarantined`."""
+    reason: str | None = None
+    detail: str | None = None
+    bytes: int | None = None
+    container: str | None = None
+    codec: str | None = None
+    pixel_format: str | None = None
+    bit_depth: int | None = None
+    width: int | None = None
+    """Displayed size: upright, square pixels."""
+    height: int | None = None
+    rotation_degrees: int | None = None
+    """Rotation to the left that makes the picture upright: 0, 90, 180 or 270."""
+    mirrored: bool | None = None
+    pixel_aspect: float | None = None
+    """Width of a stored pixel over its height."""
+    duration_s: float | None = None
+    start_offset_s: float | None = None
+    """Time of the first frame on the container's own clock."""
+    average_fps: float | None = None
+    variable_rate: bool | None = None
+    frames: int | None = None
+    hidden_frames: int | None = None
+    """Frames that an edit list cuts: decoded but never shown."""
+    keyframes_s: tuple[float, ...] | None = None
+    has_audio: bool | None = None
+    streams: tuple[str, ...] = ()
+    """Kind and codec of each stream, in the container's order."""
+    decoded_at_s: tuple[float, ...] = ()
+    """Times at which the decode test succeeded."""
+
+
+def inspect_one(uri: str) -> VideoInfo:
+    """Inspect one file in this process. A file that cannot be read comes back quarantined, with its reason."""
+    try:
+        return _inspected(uri)
+    except Quarantine as error:
+        return VideoInfo(uri, "quarantined", error.reason, error.detail)
+    except FrameError as error:
+        return VideoInfo(uri, "quarantined", "damaged", f"at {error.time_s:.1f} s: {error.reason}; re-encode the video")
+    except FileNotFoundError:
+        return VideoInfo(uri, "quarantined", "missing", "the file does not exist; check the path or URL")
+    except OSError as error:
+        return VideoInfo(uri, "quarantined", "unreadable", f"{error}; check permissions, the disk and the network")
+
+
+def _inspected(uri: str) -> VideoInfo:
+    from videozoomer.video.source import VideoSource
+
+    path = local_path(uri)
+    info = VideoInfo(uri, "ok", bytes=check_file(path) if path is not None else None)
+    timeline = None
+    with _opened(uri) as (container, stream):
+        if path is not None:
+            timeline = read_timeline(container, stream)
+            check_timeline(timeline, container, stream)
+        info = _with_declarations(info, container, stream)
+    with _opened(uri) as (container, stream):
+        frame = next((frame for packet in container.demux(stream) for frame in packet.decode()), None)
+        if frame is None or frame.pts is None or stream.time_base is None:
+            raise Quarantine("no_frames", "its video stream has no frame that can be shown; remove it from the source")
+        orientation = orientation_of(frame)
+        width, height = display_size(frame, info.pixel_aspect or 1.0, orientation)
+        info = replace(
+            info,
+            width=round(width),
+            height=round(height),
+            rotation_degrees=90 * orientation.quarters,
+            mirrored=orientation.mirrored,
+            start_offset_s=float(frame.pts * stream.time_base),
+        )
+        if timeline is not None:
+            info = _with_timeline(info, timeline, frame.pts)
+    last_s = max(0.0, (info.duration_s or 0.0) - 0.001)
+    times_s = tuple(dict.fromkeys(last_s * index / (TEST_FRAMES - 1) for index in range(TEST_FRAMES)))
+    source = VideoSource(uri, *TEST_PIXELS)
+    try:
+        for time_s in times_s:
+            source.frames_at([time_s])
+    finally:
+        source.close()
+    return replace(info, decoded_at_s=times_s)
+
+
+def _with_declarations(
+    info: VideoInfo, container: av.container.InputContainer, stream: av.video.stream.VideoStream
+) -> VideoInfo:
+    context = stream.codec_context
+    components = context.format.components if context.format else ()
+    return replace(
+        info,
+        container=container.format.name,
+        codec=context.codec.canonical_name,
+        pixel_format=context.pix_fmt,
+        bit_depth=max((part.bits for part in components), default=None),
+        pixel_aspect=float(stream.sample_aspect_ratio or 1) or 1.0,
+        has_audio=len(container.streams.audio) > 0,
+        streams=tuple(_kind_and_codec(one) for one in container.streams),
+        average_fps=float(stream.average_rate) if stream.average_rate else None,
+        duration_s=_declared_s(container, stream),
+    )
+
+
+def _with_timeline(info: VideoInfo, timeline: Timeline, first_pts: int) -> VideoInfo:
+    shown = timeline.pts[timeline.pts >= first_pts]
+    seconds = (shown - first_pts) * float(timeline.time_base)
+    duration_s = float(seconds[-1]) + float((timeline.last_duration or 1) * timeline.time_base)
+    keyframes = timeline.keyframes[timeline.keyframes >= first_pts] - first_pts
+    return replace(
+        info,
+        duration_s=duration_s,
+        average_fps=len(shown) / duration_s,
+        variable_rate=has_variable_rate(shown),
+        frames=len(shown),
+        hidden_frames=timeline.hidden,
+        keyframes_s=tuple(float(pts * timeline.time_base) for pts in keyframes.tolist()),
+    )
+
+
+@contextmanager
+def _opened(uri: str) -> Iterator[tuple[av.container.InputContainer, av.video.stream.VideoStream]]:
+    path = local_path(uri)
+    if path is not None:
+        container, stream = open_checked(path)
+    else:
+        container = open_container(uri)
+        found = video_stream(container)
+        if found is None or found.codec_context is None:
+            container.close()
+            raise Quarantine(
+                "no_video_stream", "it has no moving pictures that can be decoded; remove it from the source"
+            )
+        stream = found
+    with container:
+        yield container, stream
+
+
+def _kind_and_codec(stream: av.stream.Stream) -> str:
+    """Such as `video h264`; a stream that FFmpeg has no decoder for has only a kind."""
+    context = getattr(stream, "codec_context", None)
+    return f"{stream.type} {context.codec.canonical_name}" if context is not None else str(stream.type)
+
+
+def _declared_s(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> float | None:
+    import av
+
+    if stream.duration is not None and stream.time_base is not None:
+        return float(stream.duration * stream.time_base)
+    return None if container.duration is None else container.duration / av.time_base

@@ -1,0 +1,103 @@
+"""What a reading process does with a file: ingest or inspect it. A file that cannot be read comes back quarantined."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from videozoomer.video.inspection import VideoInfo, inspect_one
+from videozoomer.video.opening import RemoteFile, local_path
+from videozoomer.video.settings import Ingested, IngestSettings
+from videozoomer.video.types import Quarantine, VideoRecord
+
+COPY_BLOCK_BYTES = 1 << 22
+
+Result = TypeVar("Result", Ingested, VideoInfo)
+Result_co = TypeVar("Result_co", Ingested, VideoInfo, covariant=True)
+
+
+class Task(Protocol[Result_co]):
+    """Travels to a reading process by pickle."""
+
+    def prepare(self) -> None:
+        """Load what only this task needs, before memory is limited and time counts."""
+        ...
+
+    def run(self, uri: str) -> Result_co: ...
+
+    def quarantined(self, uri: str, reason: str, detail: str) -> Result_co:
+        """The result for a file that a process could not read."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class IngestTask:
+    settings: IngestSettings
+
+    def prepare(self) -> None:
+        if "transnet" in self.settings.detectors:
+            from videozoomer.video.transnet import network
+
+            network()
+
+    def run(self, uri: str) -> Ingested:
+        return ingest_one(uri, self.settings)
+
+    def quarantined(self, uri: str, reason: str, detail: str) -> Ingested:
+        return quarantined(uri, reason, detail)
+
+
+@dataclass(frozen=True, slots=True)
+class InspectTask:
+    def prepare(self) -> None:
+        """Needs nothing."""
+
+    def run(self, uri: str) -> VideoInfo:
+        return inspect_one(uri)
+
+    def quarantined(self, uri: str, reason: str, detail: str) -> VideoInfo:
+        return VideoInfo(uri, "quarantined", reason, detail)
+
+
+def ingest_one(uri: str, settings: IngestSettings) -> Ingested:
+    """Ingest one file in this process. A file that cannot be read comes back quarantined, with its reason."""
+    from videozoomer.video.onepass import ingest_file
+
+    try:
+        with local_copy(uri) as path:
+            return ingest_file(path, uri, settings)
+    except Quarantine as error:
+        return quarantined(uri, error.reason, error.detail)
+    except MemoryError:
+        raise
+    except OSError as error:
+        return quarantined(uri, "unreadable", f"{error}; check permissions, the disk and the network")
+
+
+def quarantined(uri: str, reason: str, detail: str) -> Ingested:
+    path = local_path(uri)
+    size = path.stat().st_size if path is not None and path.is_file() else None
+    return Ingested(VideoRecord(uri, "quarantined", reason=reason, detail=detail, bytes=size))
+
+
+@contextmanager
+def local_copy(uri: str) -> Iterator[Path]:
+    """The file itself, or for a URL a temporary copy, because ingest reads every byte anyway."""
+    path = local_path(uri)
+    if path is not None:
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="videozoomer-") as folder:
+        copy = Path(folder) / "video"
+        try:
+            source = RemoteFile(uri)
+        except FileNotFoundError:
+            raise Quarantine("missing", "the file does not exist; check the URL") from None
+        with closing(source), copy.open("wb") as target:
+            while block := source.read(COPY_BLOCK_BYTES):
+                target.write(block)
+        yield copy
