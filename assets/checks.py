@@ -1,4 +1,4 @@
-"""Asset checks: what must be true of a table or a shard before anything is built on it."""
+"""Asset checks: conditions on a table or a data set that must pass before anything is built on it."""
 
 from typing import TYPE_CHECKING
 
@@ -24,23 +24,14 @@ ASSET_OF_TABLE = {
 }
 
 
-def build() -> list[dg.AssetChecksDefinition]:
-    return [
-        *(_declared(CATALOG[table], asset) for table, asset in ASSET_OF_TABLE.items()),
-        funnel_adds_up,
-        no_leak_in_shards,
-        split_by_video,
-    ]
-
-
-def _declared(table: "Table", asset: str) -> dg.AssetChecksDefinition:
-    """The stored files still fit the declaration, whoever wrote them."""
+def fits_declaration(table: "Table", asset: str) -> dg.AssetChecksDefinition:
+    """A check that the stored files of a table fit its declaration, even if another program wrote them."""
 
     @dg.asset_check(
         asset=asset,
         name=f"{table.name}_fits_its_declaration",
         blocking=True,
-        description=f"Columns, types, required values and key of table `{table.name}` are as declared.",
+        description=f"Columns, types, required values and key of table `{table.name}` match its declaration.",
     )
     def check(workspace: dg.ResourceParam[Workspace]) -> dg.AssetCheckResult:
         from videozoomer.lake import SchemaError
@@ -57,7 +48,7 @@ def _declared(table: "Table", asset: str) -> dg.AssetChecksDefinition:
 
 
 @dg.asset_check(
-    asset="funnel", blocking=True, description="For each kind, what was asked equals kept + rejected + failed."
+    asset="funnel", blocking=True, description="For each kind of episode, asked = kept + rejected + failed."
 )
 def funnel_adds_up(workspace: dg.ResourceParam[Workspace]) -> dg.AssetCheckResult:
     counts: dict[str, dict[str, int]] = {}
@@ -77,7 +68,7 @@ def funnel_adds_up(workspace: dg.ResourceParam[Workspace]) -> dg.AssetCheckResul
     asset="sft_shards",
     blocking=True,
     additional_deps=["leaks"],
-    description="No training row comes from a video or question that was found in an evaluation set.",
+    description="No training row comes from a video or question that also occurs in an evaluation set.",
 )
 def no_leak_in_shards(workspace: dg.ResourceParam[Workspace]) -> dg.AssetCheckResult:
     from videozoomer.shards.read import ShardSet
@@ -99,3 +90,11 @@ def split_by_video(workspace: dg.ResourceParam[Workspace]) -> dg.AssetCheckResul
         splits.setdefault(row["video_id"], set()).add(row["split"])
     both = [video_id for video_id, found in splits.items() if len(found) > 1]
     return dg.AssetCheckResult(passed=not both, metadata={"videos": len(splits), "in_both": both[:20]})
+
+
+CHECKS = [
+    *(fits_declaration(CATALOG[table], asset) for table, asset in ASSET_OF_TABLE.items()),
+    funnel_adds_up,
+    no_leak_in_shards,
+    split_by_video,
+]

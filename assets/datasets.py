@@ -1,52 +1,65 @@
-"""`sft_shards`, `rl_shards`, `evaluation_shards`: what leaves the house, each with manifest, checksums and a card."""
+"""`sft_shards`, `rl_shards`, `evaluation_shards`: the exported data sets, each with manifest, checksums and a card."""
 
 import dagster as dg
 
-from assets.workspace import Workspace, code_version, finish
-from videozoomer.settings import Recipe
+from assets.workspace import Workspace, finish
 
 GROUP = "datasets"
-KINDS = {
-    "sft": "Verified exemplars and reflections as conversations with their frames, byte for byte as the teacher was sent them; "
-    "a reflection's failed turns are marked as not to be trained on.",
-    "rl": "Training questions with truth, evidence windows, pass rate and overview: what multi-turn RL needs.",
-    "evaluation": "Evaluation questions with truth, evidence windows and overview.",
-}
+KINDS = {"parquet", "huggingface"}
 
 
-def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
-    version = code_version("2", recipe.shards, recipe.protocol)
+@dg.asset(
+    group_name=GROUP,
+    code_version="2",
+    kinds=KINDS,
+    deps=["verdicts", "question_stats", "funnel", "leaks"],
+    description="Verified exemplars and reflections as conversations with their frames, byte for byte as the teacher "
+    "received them. The failed turns of a reflection are marked so that training skips them.",
+)
+def sft_shards(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
+    return export(context, workspace, "sft")
 
-    def one(kind: str, description: str) -> dg.AssetsDefinition:
-        deps = (
-            ["questions", "videos", "overviews", "leaks"]
-            if kind == "evaluation"
-            else ["verdicts", "question_stats", "funnel", "leaks"]
-        )
 
-        @dg.asset(
-            name=f"{kind}_shards",
-            group_name=GROUP,
-            code_version=version,
-            deps=deps,
-            description=description,
-            kinds={"parquet", "huggingface"},
-        )
-        def shards(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
-            from videozoomer.shards.build import write_shards
+@dg.asset(
+    group_name=GROUP,
+    code_version="2",
+    kinds=KINDS,
+    deps=["verdicts", "question_stats", "funnel", "leaks"],
+    description="Training questions with truth, evidence windows, pass rate and overview, for multi-turn RL.",
+)
+def rl_shards(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
+    return export(context, workspace, "rl")
 
-            manifest = write_shards(kind, workspace.lake, workspace.shards(kind), workspace.recipe)
-            return finish(
-                context,
-                workspace,
-                manifest.content_hash,
-                facts={"rows": manifest.rows, "frames": manifest.frames, "bytes": manifest.bytes},
-                metadata={
-                    "path": dg.MetadataValue.path(str(workspace.shards(kind))),
-                    "card": dg.MetadataValue.md((workspace.shards(kind) / "README.md").read_text()),
-                },
-            )
 
-        return shards
+@dg.asset(
+    group_name=GROUP,
+    code_version="2",
+    kinds=KINDS,
+    deps=["questions", "videos", "overviews", "leaks"],
+    description="Evaluation questions with truth, evidence windows and overview.",
+)
+def evaluation_shards(
+    context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+) -> dg.MaterializeResult:
+    return export(context, workspace, "evaluation")
 
-    return [one(kind, description) for kind, description in KINDS.items()]
+
+ASSETS = [sft_shards, rl_shards, evaluation_shards]
+
+
+def export(context: dg.AssetExecutionContext, workspace: Workspace, kind: str) -> dg.MaterializeResult:
+    """Write the data set `kind` into the run's home and show its card."""
+    from videozoomer.shards.build import write_shards
+
+    folder = workspace.shards(kind)
+    manifest = write_shards(kind, workspace.lake, folder, workspace.recipe)
+    return finish(
+        context,
+        workspace,
+        manifest.content_hash,
+        facts={"rows": manifest.rows, "frames": manifest.frames, "bytes": manifest.bytes},
+        metadata={
+            "path": dg.MetadataValue.path(str(folder)),
+            "card": dg.MetadataValue.md((folder / "README.md").read_text()),
+        },
+    )

@@ -1,4 +1,4 @@
-"""`teacher_evaluation`, `policy_evaluation`: players on the held-out questions, with and without zoom."""
+"""`teacher_evaluation`, `policy_evaluation`, `rl_policy_evaluation`: players on the held-out questions."""
 
 import shutil
 from collections.abc import Sequence
@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from assets.items import playable, put_overview_frames
-from assets.playing import spending, write_trajectories
-from assets.workspace import Workspace, code_version, content_of, finish, preview
-from videozoomer.settings import Recipe
+from assets.playing import spending, stopped, write_trajectories
+from assets.workspace import Workspace, content_of, finish, preview
 
 if TYPE_CHECKING:
     from distill.player import Player
@@ -19,80 +18,88 @@ if TYPE_CHECKING:
 GROUP = "evaluation"
 
 
-def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
-    version = code_version("1", recipe.evaluation, recipe.protocol)
+@dg.asset(
+    group_name=GROUP,
+    deps=["evaluation_shards"],
+    kinds={"openai", "parquet"},
+    code_version="1",
+    description="The teacher on the held-out questions, with zoom and with the overview alone.",
+)
+def teacher_evaluation(
+    context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+) -> dg.MaterializeResult:
+    from distill.client.chat import ChatPlayer
+    from distill.client.errors import StepStopped
+    from distill.storage.frames import FrameStore
 
-    @dg.asset(
-        group_name=GROUP,
-        deps=["evaluation_shards"],
-        kinds={"openai", "parquet"},
-        code_version=code_version(version, recipe.teacher),
-        description="The teacher on the held-out questions, with zoom and with the overview alone.",
-    )
-    def teacher_evaluation(
-        context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
-    ) -> dg.MaterializeResult:
-        from distill.client.chat import ChatPlayer
-        from distill.client.errors import StepStopped
-        from distill.storage.frames import FrameStore
+    stage, endpoint = "evaluation_teacher", workspace.recipe.teacher
+    scratch = workspace.scratch(stage, "all")
+    with (
+        FrameStore(scratch / "frames.sqlite") as store,
+        workspace.open_ledger(stage, "all") as ledger,
+        spending(workspace) as budget,
+    ):
+        items = held_out(workspace, store, workspace.recipe.evaluation.max_questions)
+        player = ChatPlayer(endpoint, ledger, store, budget=budget)
+        try:
+            result = _evaluate(context, workspace, stage, items, player, store, endpoint.concurrency)
+        except StepStopped as error:
+            raise stopped("the teacher's evaluation", error) from error
+    shutil.rmtree(scratch)
+    return result
 
-        endpoint = workspace.recipe.teacher
-        scratch = workspace.scratch("evaluation_teacher", "all")
-        with (
-            FrameStore(scratch / "frames.sqlite") as store,
-            workspace.open_ledger("evaluation_teacher", "all") as ledger,
-            spending(workspace) as budget,
-        ):
-            items = _held_out(workspace, store, workspace.recipe.evaluation.max_questions)
-            player = ChatPlayer(endpoint, ledger, store, budget=budget)
-            try:
-                result = _evaluate(context, workspace, "evaluation_teacher", items, player, store, endpoint.concurrency)
-            except StepStopped as error:
-                raise dg.Failure(
-                    f"the evaluation stopped: {error} What was answered is in the ledger and is not paid again."
-                ) from error
-        shutil.rmtree(scratch)
-        return result
 
-    policies = [_of_policy(recipe, "sft", "policy_evaluation", "The fine-tuned policy", version)]
-    if recipe.rl.enabled:
-        policies.append(
-            _of_policy(recipe, "rl", "rl_policy_evaluation", "The policy after reinforcement learning", version)
+@dg.asset(
+    group_name=GROUP,
+    deps=["evaluation_shards", "sft_policy"],
+    kinds={"pytorch", "parquet"},
+    code_version="1",
+    description="The fine-tuned policy on the held-out questions, with zoom and with the overview alone.",
+)
+def policy_evaluation(
+    context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+) -> dg.MaterializeResult:
+    return evaluate_policy(context, workspace, "sft", "evaluation_policy")
+
+
+@dg.asset(
+    group_name=GROUP,
+    deps=["evaluation_shards", "rl_policy"],
+    kinds={"pytorch", "parquet"},
+    code_version="1",
+    description="The policy after reinforcement learning on the held-out questions, with zoom and with the overview "
+    "alone.",
+)
+def rl_policy_evaluation(
+    context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+) -> dg.MaterializeResult:
+    return evaluate_policy(context, workspace, "rl", "evaluation_rl_policy")
+
+
+def evaluate_policy(
+    context: dg.AssetExecutionContext, workspace: Workspace, trained: str, stage: str
+) -> dg.MaterializeResult:
+    """Evaluate the checkpoint in `training/<trained>`; its rows are written under `stage`."""
+    from distill.storage.frames import FrameStore
+    from train.serving.player import LocalPolicy
+
+    chosen = workspace.recipe.evaluation
+    scratch = workspace.scratch(stage, "all")
+    with FrameStore(scratch / "frames.sqlite") as store:
+        items = held_out(workspace, store, chosen.policy_questions or chosen.max_questions)
+        player = LocalPolicy(
+            workspace.training(trained) / "checkpoint", store, chosen.max_new_tokens, name=f"{trained}_policy"
         )
-    return [teacher_evaluation, *policies]
+        result = _evaluate(context, workspace, stage, items, player, store, concurrency=len(items) or 1)
+    shutil.rmtree(scratch)
+    return result
 
 
-def _of_policy(recipe: Recipe, trained: str, name: str, who: str, version: str) -> dg.AssetsDefinition:
-    stage = "evaluation_policy" if trained == "sft" else f"evaluation_{trained}_policy"
+def held_out(workspace: Workspace, store: "FrameStore", limit: int | None) -> "list[QuestionItem]":
+    """Evaluation questions of all batches, at most `limit`, drawn with the recipe's `evaluation.seed`.
 
-    @dg.asset(
-        name=name,
-        group_name=GROUP,
-        deps=["evaluation_shards", f"{trained}_policy"],
-        kinds={"pytorch", "parquet"},
-        code_version=code_version(version, recipe.policy),
-        description=f"{who} on the held-out questions, with zoom and with the overview alone.",
-    )
-    def evaluation(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
-        from distill.storage.frames import FrameStore
-        from train.serving.player import LocalPolicy
-
-        chosen = workspace.recipe.evaluation
-        scratch = workspace.scratch(stage, "all")
-        with FrameStore(scratch / "frames.sqlite") as store:
-            items = _held_out(workspace, store, chosen.policy_questions or chosen.max_questions)
-            player = LocalPolicy(
-                workspace.training(trained) / "checkpoint", store, chosen.max_new_tokens, name=f"{trained}_policy"
-            )
-            result = _evaluate(context, workspace, stage, items, player, store, concurrency=len(items) or 1)
-        shutil.rmtree(scratch)
-        return result
-
-    return evaluation
-
-
-def _held_out(workspace: Workspace, store: "FrameStore", limit: int | None) -> "list[QuestionItem]":
-    """Evaluation questions of all batches, at most `limit` drawn by the recipe's seed; their overviews go to the store."""
+    Their overview frames are copied to the store.
+    """
     from eval.harness import draw
 
     items: list[QuestionItem] = []

@@ -1,81 +1,74 @@
-"""`rft_shards`, `rft_policy`: good rollouts of RL as a data set, and the policy fine-tuned on them. Only where the recipe
-has `rl.harvest`."""
+"""`rft_shards`, `rft_policy`: good rollouts of RL as a data set, and the policy fine-tuned on them.
+
+They are in the graph only where the recipe has `rl.harvest`.
+"""
 
 import dagster as dg
 
 from assets.training import GROUP, fine_tune
-from assets.workspace import Workspace, code_version, finish
-from videozoomer.settings import Recipe
+from assets.workspace import Workspace, finish
 
 
-def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
-    settings = recipe.rl.harvest
-    if settings is None or not recipe.rl.enabled:
-        return []
+@dg.asset(
+    group_name=GROUP,
+    kinds={"parquet", "huggingface"},
+    deps=["rl_policy", "verdicts", "leaks", "questions", "videos"],
+    code_version="1",
+    description="Rollouts of RL that are correct, well formed, looked at the evidence and differ from one another. "
+    "They pass the same rules as all trajectories and have a manifest and a card like every data set.",
+)
+def rft_shards(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
+    from filters.rules import run_rules
+    from train.rl.harvest import harvest
+    from videozoomer.shards.build import about_recipe, build_sft
+    from videozoomer.shards.read import ShardSet
+    from videozoomer.video.reader import ReaderPool
 
-    @dg.asset(
-        group_name=GROUP,
-        kinds={"parquet", "huggingface"},
-        deps=["rl_policy", "verdicts", "leaks", "questions", "videos"],
-        code_version=code_version("1", settings, recipe.filters, recipe.shards),
-        description="Rollouts of RL that are right, well formed, looked at the evidence and differ from one another, through "
-        "the same rules as all trajectories; with manifest and card like every data set.",
+    chosen, lake, target = workspace.recipe, workspace.lake, workspace.shards("rft")
+    settings = chosen.rl.harvest
+    if settings is None:
+        raise dg.Failure(f"recipe {chosen.name} harvests no rollouts; set rl.harvest")
+    with ReaderPool(chosen.protocol.min_pixels, chosen.protocol.max_pixels) as readers:
+        left_out = harvest(workspace.training("rl"), ShardSet(workspace.shards("rl")), lake, readers, settings)
+    verdicts = run_rules(lake, chosen.filters).verdicts
+    for reasons, count in verdicts.filter(kind="rollout", outcome="rejected").group_by("reasons").len().iter_rows():
+        left_out["dropped by a rule: " + ", ".join(reasons)] = count
+    about = about_recipe(chosen) | {"left_out": {reason: count for reason, count in left_out.items() if count}}
+    manifest = build_sft(lake, target, chosen.shards, about, verdicts=verdicts, kinds=["rollout"])
+    return finish(
+        context,
+        workspace,
+        manifest.content_hash,
+        facts={
+            "rows": manifest.rows,
+            "frames": manifest.frames,
+            "bytes": manifest.bytes,
+            "left_out": sum(left_out.values()),
+        },
+        metadata={
+            "path": dg.MetadataValue.path(str(target)),
+            "card": dg.MetadataValue.md((target / "README.md").read_text()),
+        },
     )
-    def rft_shards(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
-        from filters.rules import run_rules
-        from train.rl.harvest import harvest
-        from videozoomer.shards.build import about_recipe, build_sft
-        from videozoomer.shards.read import ShardSet
-        from videozoomer.video.reader import ReaderPool
 
-        chosen, lake, target = workspace.recipe, workspace.lake, workspace.shards("rft")
-        with ReaderPool(chosen.protocol.min_pixels, chosen.protocol.max_pixels) as readers:
-            left_out = harvest(
-                workspace.training("rl"), ShardSet(workspace.shards("rl")), lake, readers, chosen.rl.harvest
-            )
-        verdicts = run_rules(lake, chosen.filters).verdicts
-        for reasons, count in verdicts.filter(kind="rollout", outcome="rejected").group_by("reasons").len().iter_rows():
-            left_out["dropped by a rule: " + ", ".join(reasons)] = count
-        about = about_recipe(chosen) | {"left_out": {reason: count for reason, count in left_out.items() if count}}
-        manifest = build_sft(lake, target, chosen.shards, about, verdicts=verdicts, kinds=["rollout"])
-        return finish(
-            context,
-            workspace,
-            manifest.content_hash,
-            facts={
-                "rows": manifest.rows,
-                "frames": manifest.frames,
-                "bytes": manifest.bytes,
-                "left_out": sum(left_out.values()),
-            },
-            metadata={
-                "path": dg.MetadataValue.path(str(target)),
-                "card": dg.MetadataValue.md((target / "README.md").read_text()),
-            },
-        )
 
-    if not settings.train:
-        return [rft_shards]
-
-    @dg.asset(
-        group_name=GROUP,
-        kinds={"pytorch", "deepspeed"},
-        deps=[rft_shards, "rl_policy"],
-        code_version=code_version("1", recipe.policy, recipe.sft, recipe.protocol),
-        description="The policy of RL, fine-tuned on its own good rollouts.",
+@dg.asset(
+    group_name=GROUP,
+    kinds={"pytorch", "deepspeed"},
+    deps=[rft_shards, "rl_policy"],
+    code_version="1",
+    description="The policy of RL, fine-tuned on its own good rollouts.",
+)
+def rft_policy(
+    context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace], pipes: dg.PipesSubprocessClient
+) -> dg.MaterializeResult:
+    start = str(workspace.training("rl") / "checkpoint")
+    policy = workspace.recipe.policy.model_copy(update={"checkpoint": start})
+    return fine_tune(
+        context,
+        workspace,
+        pipes,
+        "rft",
+        "fine-tune the policy on its own good rollouts",
+        workspace.recipe.model_copy(update={"policy": policy}),
     )
-    def rft_policy(
-        context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace], pipes: dg.PipesSubprocessClient
-    ) -> dg.MaterializeResult:
-        start = str(workspace.training("rl") / "checkpoint")
-        policy = workspace.recipe.policy.model_copy(update={"checkpoint": start})
-        return fine_tune(
-            context,
-            workspace,
-            pipes,
-            "rft",
-            "fine-tune the policy on its own good rollouts",
-            workspace.recipe.model_copy(update={"policy": policy}),
-        )
-
-    return [rft_shards, rft_policy]

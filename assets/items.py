@@ -1,4 +1,4 @@
-"""From tables to what distillation plays: questions with their videos and overviews, and no truth."""
+"""From tables to what players see: questions with their videos and overviews, without the truth."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def playable(lake: Lake, batch: str, split: str | None = None) -> list[QuestionItem]:
-    """Questions of a batch that can be played: not quarantined, and their video can be read; in order of id."""
+    """Questions of a batch that can be played (neither they nor their video is quarantined), in order of id."""
     questions = lake.read("questions", [batch]).filter(pl.col("status") == "ok")
     if split is not None:
         questions = questions.filter(pl.col("split") == split)
@@ -49,11 +49,12 @@ class _PlayableRow(QuestionRow):
 
 
 def put_overview_frames(lake: Lake, batch: str, store: FrameStore) -> None:
-    """Make a batch's overview frames known to a stage's frame store."""
+    """Copy a batch's overview frames to a stage's frame store."""
     put_frames(lake, [OVERVIEW_FRAMES.format(batch=batch)], store)
 
 
 def put_frames(lake: Lake, partitions: Iterable[str], store: FrameStore) -> None:
+    """Copy frames from the lake to a stage's frame store."""
     from videozoomer.video.types import Frame
 
     for partition in partitions:

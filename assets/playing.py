@@ -1,10 +1,10 @@
-"""One way to play a batch of episodes, used by every asset that asks a model: probes, exemplars, reflections, rollouts."""
+"""Play a batch of episodes against a server: what probes, exemplars, reflections and a student's rollouts share."""
 
 from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,8 +13,6 @@ import polars as pl
 
 from assets.items import playable, put_frames, put_overview_frames
 from assets.workspace import Workspace, content_of, finish, partition_of, preview
-from videozoomer.lake.reading import rows_as
-from videozoomer.lake.rows import QuestionRow
 
 if TYPE_CHECKING:
     from distill.rollouts import EpisodeRunner
@@ -23,8 +21,8 @@ if TYPE_CHECKING:
     from videozoomer.protocol.question import QuestionItem
     from videozoomer.settings.model import AdditionalTeacher, Endpoint
 
-
 Play = Callable[[Sequence["QuestionItem"], "EpisodeRunner"], list[dict]]
+"""From the questions of a batch to rows of the table `trajectories`."""
 
 
 def stage_partition(stage: str, batch: str) -> str:
@@ -34,7 +32,7 @@ def stage_partition(stage: str, batch: str) -> str:
 
 @contextmanager
 def spending(workspace: Workspace) -> Iterator[Budget | None]:
-    """The run's one budget, shared by all its stages and processes; None where the recipe sets no cap."""
+    """The run's budget, shared by all its stages and processes; None where the recipe sets no cap."""
     from distill.storage.budget import Budget
 
     cap_usd = workspace.recipe.distill.budget_usd
@@ -58,11 +56,14 @@ def play_stage(
     more: Sequence[AdditionalTeacher] = (),
     cut_off: Literal["fail", "play"] = "fail",
 ) -> dg.MaterializeResult:
-    """Play a stage's episodes for this batch against a server and write `trajectories` and the frames they showed.
+    """Play a stage's episodes for this batch against a server; write `trajectories` and the frames they showed.
 
-    `episodes` says how many at most there will be, of the number of questions; `frames_from` names stages whose frames
-    the first messages already hold (a reflection shows the failed zoom again); `more` are servers beside `endpoint`;
-    `cut_off` says whether a reply that reaches max_tokens fails the episode or is played as it stands.
+    `episodes` gives the maximum number of episodes for a number of questions. `frames_from` names stages whose frames
+    the first messages already contain (a reflection shows the failed zoom again). `more` are further teachers.
+    `cut_off` decides whether a reply that reaches max_tokens fails the episode or is played as it is.
+
+    Raises:
+        dagster.Failure: the server stopped answering, or too many episodes could not be played.
     """
     from distill.client.chat import ChatPlayer
     from distill.client.errors import StepStopped
@@ -102,42 +103,47 @@ def play_stage(
         try:
             rows = play(items, runner)
         except StepStopped as error:
-            raise dg.Failure(
-                f"{stage} of batch {batch} stopped: {error} What was answered is in the ledger and is not paid again."
-            ) from error
+            raise stopped(f"{stage} of batch {batch}", error) from error
         write_trajectories(workspace, stage, batch, rows, store)
         calls = sum((Counter(player.statistics()) for player in players), Counter())
     shutil.rmtree(scratch)
-    return finish_playing(context, workspace, stage, batch, rows, calls, recipe.distill.failed_share)
+    return finish_stage(context, workspace, stage, batch, rows, calls)
 
 
-def write_trajectories(workspace: Workspace, stage: str, batch: str, rows: list[dict], store: FrameStore) -> None:
-    """Write a stage's rows, and the zoomed frames in them (overview frames are in the lake already)."""
+def stopped(work: str, error: Exception) -> dg.Failure:
+    """The failure of a step whose calls ended early; a rerun replays the answers that it already has."""
+    return dg.Failure(f"{work} stopped: {error} Answers received so far are in the ledger and are not paid for again.")
+
+
+def write_trajectories(
+    workspace: Workspace, stage: str, batch: str, rows: Sequence[dict[str, Any]], store: FrameStore
+) -> None:
+    """Write a stage's rows and the frames that their zooms returned (overview frames are in the lake already)."""
     partition = stage_partition(stage, batch)
     shown = {frame_id for row in rows for turn in row["turns"] for frame_id in turn["frame_ids"]}
     workspace.lake.write("frames", list(store.rows(sorted(shown))), partition)
     workspace.lake.write("trajectories", rows, partition)
 
 
-def finish_playing(
+def finish_stage(
     context: dg.AssetExecutionContext,
     workspace: Workspace,
     stage: str,
     batch: str,
-    rows: list[dict],
-    calls: dict[str, Any],
-    failed_share: float,
+    rows: Sequence[dict[str, Any]],
+    calls: Mapping[str, int],
 ) -> dg.MaterializeResult:
-    """Describe a played stage; fail the step when more than the recipe's share could not be done."""
+    """Record a played stage; fail the step if more than `distill.failed_share` of its episodes failed."""
     from distill.errors import RETRYABLE
 
     failures = Counter(row["failure"] for row in rows if row["status"] == "failed")
-    failed = failures.total()
+    failed, failed_share = failures.total(), workspace.recipe.distill.failed_share
     if rows and failed > failed_share * len(rows):
         kind, count = failures.most_common(1)[0]
         raise dg.Failure(
-            f"{failed} of {len(rows)} episodes of {stage} in batch {batch} could not be played, more than distill.failed_share "
-            f"({failed_share:.0%}) allows; most often: {kind} ({count}). What was answered is in the ledger: run again, nothing is paid twice."
+            f"{failed} of {len(rows)} episodes of {stage} in batch {batch} could not be played, more than "
+            f"distill.failed_share ({failed_share:.0%}) allows; most often: {kind} ({count}). Run again to retry them; "
+            "answers received so far are in the ledger and are not paid for again."
         )
     partition = stage_partition(stage, batch)
     facts = {
@@ -165,62 +171,3 @@ def finish_playing(
             )
         },
     )
-
-
-def grade_stage(context: dg.AssetExecutionContext, workspace: Workspace, stage: str) -> dg.MaterializeResult:
-    """Hold a stage's answers against the truth; the only place in distillation where the truth is read."""
-    from filters.grading import grade_rows
-
-    batch, lake = partition_of(context), workspace.lake
-    partition = stage_partition(stage, batch)
-    rows = lake.read("trajectories", [partition]).to_dicts()
-    questions = rows_as(QuestionRow, lake.read("questions", [batch]))
-    lake.write("grades", _judged(workspace, stage, batch, grade_rows(rows, questions), rows, questions), partition)
-    grades = lake.read("grades", [partition])
-    counted = dict(grades.group_by("verdict").len().iter_rows())
-    valid = counted.get("correct", 0) + counted.get("wrong", 0)
-    facts = {
-        "graded": grades.height,
-        **{verdict: counted.get(verdict, 0) for verdict in ("correct", "wrong", "unknown")},
-    }
-    return finish(
-        context,
-        workspace,
-        content_of(workspace, [("grades", partition)]),
-        facts=facts,
-        metadata={
-            "pass_rate": round(counted.get("correct", 0) / valid, 4) if valid else None,
-            "preview": preview(grades, ["trajectory_id", "question_id", "verdict", "grader", "detail", "hit"]),
-        },
-    )
-
-
-def _judged(
-    workspace: Workspace, stage: str, batch: str, grades: list[dict], rows: list[dict], questions: list[QuestionRow]
-) -> list[dict]:
-    """The same grades, those that the rules left unknown decided by the recipe's judge, where it has one."""
-    endpoint = workspace.recipe.filters.judge
-    if endpoint is None:
-        return grades
-    from distill.client.chat import ChatPlayer
-    from distill.client.errors import StepStopped
-    from distill.judge import Judge
-    from distill.storage.frames import FrameStore
-    from videozoomer.protocol.prompts import load_prompts
-
-    scratch = workspace.scratch(f"judge_{stage}", batch)
-    with (
-        FrameStore(scratch / "frames.sqlite") as store,
-        workspace.open_ledger(f"judge_{stage}", batch) as ledger,
-        spending(workspace) as budget,
-    ):
-        judge = ChatPlayer(endpoint, ledger, store, budget=budget, purpose="judge")
-        try:
-            prompts = load_prompts(workspace.recipe.protocol.prompts)
-            judged = Judge(judge, prompts, endpoint.concurrency).decide_unknown(grades, rows, questions)
-        except StepStopped as error:
-            raise dg.Failure(
-                f"judging {stage} of batch {batch} stopped: {error} What was answered is in the ledger and is not paid again."
-            ) from error
-    shutil.rmtree(scratch)
-    return judged

@@ -1,88 +1,110 @@
-"""`report`, `viewer`, `lake_views`: what people look at."""
+"""`report`, `viewer`, `lake_views`: pages and views for people."""
 
+import hashlib
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from assets.workspace import Workspace, code_version, finish
+from assets.workspace import Workspace, finish
 from videozoomer.lake import CATALOG
-from videozoomer.settings import Recipe
+
+if TYPE_CHECKING:
+    from eval.report import ReportFacts
 
 GROUP = "report"
+CURATED = ["videos", "shots", "questions", "verdicts", "question_stats", "funnel", "leaks"]
+REPORTED = [
+    *CURATED,
+    "sft_shards",
+    "rl_shards",
+    "evaluation_shards",
+    "sft_policy",
+    "teacher_evaluation",
+    "policy_evaluation",
+]
+REPORT = (
+    "One HTML page: what came in, what was kept and why the rest was not, what it cost, what the policy learnt, and "
+    "what was not run."
+)
 
 
-def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
-    by_rl = ["rl_policy", "rl_policy_evaluation"] if recipe.rl.enabled else []
-    inputs = ["videos", "shots", "questions", "verdicts", "question_stats", "funnel", "leaks"]
+@dg.asset(group_name=GROUP, code_version="2", kinds={"html"}, deps=REPORTED, description=REPORT)
+def report(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
+    return make_report(context, workspace)
 
-    @dg.asset(
-        group_name=GROUP,
-        code_version=code_version("1"),
-        kinds={"html"},
-        deps=[
-            *inputs,
-            "sft_shards",
-            "rl_shards",
-            "evaluation_shards",
-            "sft_policy",
-            "teacher_evaluation",
-            "policy_evaluation",
-            *by_rl,
-        ],
-        description="One HTML page: what came in, what was kept and why not, what it cost, what was learnt, what was not run.",
+
+@dg.asset(
+    name="report",
+    group_name=GROUP,
+    code_version="2",
+    kinds={"html"},
+    deps=[*REPORTED, "rl_policy", "rl_policy_evaluation"],
+    description=REPORT,
+)
+def report_with_rl(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
+    """The same page, made once RL is done, where the recipe has RL."""
+    return make_report(context, workspace)
+
+
+@dg.asset(
+    group_name=GROUP,
+    code_version="2",
+    kinds={"html"},
+    deps=[*CURATED, "exemplars", "reflections", "teacher_evaluation", "policy_evaluation"],
+    description="The trajectory browser: overview, shots, every zoom with its frames and thoughts, verdict and "
+    "reasons.",
+)
+def viewer(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
+    from eval.viewer.page import write_viewer
+
+    page = write_viewer(workspace.lake, workspace.report / "trajectories.html")
+    return finish_page(context, workspace, page)
+
+
+@dg.asset(
+    group_name=GROUP,
+    code_version="1",
+    kinds={"duckdb"},
+    deps=["report"],
+    description="`lake.duckdb`: one view per table over the Parquet files, for browsing with any DuckDB client.",
+)
+def lake_views(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
+    path = workspace.lake.write_views(workspace.home / "lake.duckdb")
+    return finish(
+        context,
+        workspace,
+        str(len(CATALOG)),
+        facts={"views": len(CATALOG)},
+        metadata={"path": dg.MetadataValue.path(str(path))},
     )
-    def report(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
-        from eval.report import write_report
 
-        path = write_report(workspace.lake, report_facts(workspace), workspace.report / "index.html")
-        return finish(
-            context,
-            workspace,
-            str(path.stat().st_size),
-            facts={"bytes": path.stat().st_size},
-            metadata={"page": dg.MetadataValue.url(path.resolve().as_uri())},
-        )
 
-    @dg.asset(
-        group_name=GROUP,
-        code_version=code_version("1"),
-        kinds={"html"},
-        deps=[*inputs, "exemplars", "reflections", "teacher_evaluation", "policy_evaluation"],
-        description="The trajectory browser: overview, shots, every zoom with its frames and thoughts, verdict and reasons.",
+def make_report(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.MaterializeResult:
+    from eval.report import write_report
+
+    facts = report_facts(workspace)
+    page = write_report(workspace.lake, facts, workspace.report / "index.html")
+    return finish_page(context, workspace, page, made_at=facts.made_at)
+
+
+def finish_page(
+    context: dg.AssetExecutionContext, workspace: Workspace, page: Path, made_at: str | None = None
+) -> dg.MaterializeResult:
+    """Stamp a page with the hash of its text. `made_at`, the time printed on it, is left out: it is no content."""
+    text = page.read_text()
+    content = hashlib.sha256((text.replace(made_at, "") if made_at else text).encode()).hexdigest()
+    return finish(
+        context,
+        workspace,
+        content,
+        facts={"bytes": page.stat().st_size},
+        metadata={"page": dg.MetadataValue.url(page.resolve().as_uri())},
     )
-    def viewer(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
-        from eval.viewer.page import write_viewer
-
-        path = write_viewer(workspace.lake, workspace.report / "trajectories.html")
-        return finish(
-            context,
-            workspace,
-            str(path.stat().st_size),
-            facts={"bytes": path.stat().st_size},
-            metadata={"page": dg.MetadataValue.url(path.resolve().as_uri())},
-        )
-
-    @dg.asset(
-        group_name=GROUP,
-        code_version=code_version("1"),
-        kinds={"duckdb"},
-        deps=["report"],
-        description="`lake.duckdb`: one view for each table over the Parquet files, for browsing with any DuckDB client.",
-    )
-    def lake_views(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
-        path = workspace.lake.write_views(workspace.home / "lake.duckdb")
-        return finish(
-            context,
-            workspace,
-            str(len(CATALOG)),
-            facts={"views": len(CATALOG)},
-            metadata={"path": dg.MetadataValue.path(str(path))},
-        )
-
-    return [report, viewer, lake_views]
 
 
-def report_facts(workspace: Workspace):
+def report_facts(workspace: Workspace) -> "ReportFacts":
     """What the report needs beyond the tables."""
     from eval.report import ReportFacts
 
@@ -106,12 +128,12 @@ def report_facts(workspace: Workspace):
 
 
 def call_statistics(workspace: Workspace) -> dict[str, dict]:
-    """Stage -> counts of its calls, summed over batches, as the stamps hold them."""
+    """Stage -> counts of its calls, summed over batches, from the stamps."""
     total: dict[str, dict] = {}
     for stage in ("probes", "exemplars", "student_rollouts", "reflections"):
         for partition in workspace.stamps.partitions(stage):
             stamp = workspace.stamps.read(stage, partition)
-            for name, value in stamp.facts.items():
+            for name, value in stamp.facts.items() if stamp else ():
                 if isinstance(value, int | float):
                     counts = total.setdefault(stage, {})
                     counts[name] = counts.get(name, 0) + value

@@ -1,11 +1,12 @@
-"""`sources` and `questions`: what the recipe points to, listed and sorted into ingest batches."""
+"""`sources` and `questions`: the files that the recipe names, listed and sorted into ingest batches."""
 
 import hashlib
 import json
 
 import dagster as dg
 
-from assets.workspace import BATCHES, Workspace, code_version, content_of, finish, preview
+from assets.workspace import BATCHES, Workspace, content_of, finish, preview
+from videozoomer.lake.rows import QuestionRow
 from videozoomer.lake.stamps import Stamp
 from videozoomer.settings import Recipe
 from videozoomer.sources.files import assign_batches, list_videos
@@ -17,7 +18,7 @@ UNMATCHED = "unmatched"
 
 
 def listing_digest(recipe: Recipe) -> str:
-    """Hash of what the sources offer now: names, sizes and change times of videos and question files, nothing opened.
+    """Hash of what the sources offer now: names, sizes and change times of videos and question files; opens no file.
 
     Raises:
         SourceError: a source has nothing to list.
@@ -36,86 +37,85 @@ def listing_digest(recipe: Recipe) -> str:
     return hashlib.sha256(json.dumps(listed).encode()).hexdigest()[:16]
 
 
-def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
-    version = code_version("1", recipe.sources)
-
-    @dg.asset(
-        group_name=GROUP,
-        code_version=version,
-        kinds={"parquet"},
-        description="Every video file that the recipe's sources offer, unopened, each in the ingest batch it keeps for good. "
-        "New files make new batches (dynamic partitions).",
+@dg.asset(
+    group_name=GROUP,
+    code_version="1",
+    kinds={"parquet"},
+    description="Every video file of the recipe's sources, with the ingest batch it belongs to for good. Files are "
+    "listed, not opened. New files form new batches (dynamic partitions).",
+)
+def sources(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
+    lake = workspace.lake
+    known = lake.read("files").to_dicts()
+    rows: list[dict] = []
+    for source in workspace.recipe.sources:
+        rows += assign_batches(
+            source.name,
+            list_videos(source.videos),
+            known,
+            workspace.recipe.video.batch_size,
+            lake.partitions("files"),
+        )
+    by_batch: dict[str, list[dict]] = {}
+    for row in rows:
+        by_batch.setdefault(row["batch"], []).append(row)
+    for batch in sorted(set(lake.partitions("files")) | set(by_batch)):
+        lake.write("files", by_batch.get(batch, []), batch)
+        workspace.stamps.write("sources", Stamp("", content_of(workspace, [("files", batch)])), batch)
+    context.instance.add_dynamic_partitions(str(BATCHES.name), sorted(by_batch))
+    files = lake.read("files")
+    return finish(
+        context,
+        workspace,
+        content_of(workspace, [("files", batch) for batch in lake.partitions("files")]),
+        facts={
+            "listing": listing_digest(workspace.recipe),
+            "files": files.height,
+            "batches": len(by_batch),
+            "bytes": int(files["bytes"].sum()),
+        },
+        metadata={"preview": preview(files, ["uri", "source", "batch", "bytes"])},
     )
-    def sources(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
-        lake = workspace.lake
-        known = lake.read("files").to_dicts()
-        rows: list[dict] = []
-        for source in workspace.recipe.sources:
-            rows += assign_batches(
-                source.name,
-                list_videos(source.videos),
-                known,
-                workspace.recipe.video.batch_size,
-                lake.partitions("files"),
+
+
+@dg.asset(
+    group_name=GROUP,
+    code_version="1",
+    deps=[sources],
+    kinds={"parquet"},
+    description="Every question of the recipe's question files in one common form, with its split. Rows that cannot "
+    "be used are kept with a reason (quarantined).",
+)
+def questions(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
+    lake = workspace.lake
+    files = lake.read("files")
+    batch_of = dict(zip(files["uri"], files["batch"], strict=True))
+    by_batch: dict[str, list[QuestionRow]] = {batch: [] for batch in [*lake.partitions("files"), UNMATCHED]}
+    for source in workspace.recipe.sources:
+        uris = files.filter(files["source"] == source.name)["uri"].to_list()
+        for row in question_rows(read_questions(source.questions), source.name, source.split, uris):
+            by_batch[batch_of.get(row["video_uri"], UNMATCHED)].append(row)
+    for batch, rows in by_batch.items():
+        lake.write("questions", rows, batch)
+        workspace.stamps.write("questions", Stamp("", content_of(workspace, [("questions", batch)])), batch)
+    table = lake.read("questions")
+    facts = {
+        "questions": table.height,
+        "train": table.filter(table["split"] == "train").height,
+        "evaluation": table.filter(table["split"] == "evaluation").height,
+        "quarantined": table.filter(table["status"] == "quarantined").height,
+    }
+    return finish(
+        context,
+        workspace,
+        content_of(workspace, [("questions", batch) for batch in by_batch]),
+        facts=facts,
+        metadata={
+            "preview": preview(
+                table, ["question_id", "question", "options", "answer", "answer_type", "split", "status"]
             )
-        by_batch: dict[str, list[dict]] = {}
-        for row in rows:
-            by_batch.setdefault(row["batch"], []).append(row)
-        for batch in sorted(set(lake.partitions("files")) | set(by_batch)):
-            lake.write("files", by_batch.get(batch, []), batch)
-            workspace.stamps.write("sources", Stamp("", content_of(workspace, [("files", batch)])), batch)
-        context.instance.add_dynamic_partitions(BATCHES.name, sorted(by_batch))
-        files = lake.read("files")
-        return finish(
-            context,
-            workspace,
-            content_of(workspace, [("files", batch) for batch in lake.partitions("files")]),
-            facts={
-                "listing": listing_digest(workspace.recipe),
-                "files": files.height,
-                "batches": len(by_batch),
-                "bytes": int(files["bytes"].sum()),
-            },
-            metadata={"preview": preview(files, ["uri", "source", "batch", "bytes"])},
-        )
-
-    @dg.asset(
-        group_name=GROUP,
-        code_version=version,
-        deps=[sources],
-        kinds={"parquet"},
-        description="Every question of the recipe's question files in one form, with its split. "
-        "Rows that cannot be used are kept with their reason (quarantined).",
+        },
     )
-    def questions(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
-        lake = workspace.lake
-        files = lake.read("files")
-        batch_of = dict(zip(files["uri"], files["batch"], strict=True))
-        by_batch: dict[str, list[dict]] = {batch: [] for batch in [*lake.partitions("files"), UNMATCHED]}
-        for source in workspace.recipe.sources:
-            uris = files.filter(files["source"] == source.name)["uri"].to_list()
-            for row in question_rows(read_questions(source.questions), source.name, source.split, uris):
-                by_batch[batch_of.get(row["video_uri"], UNMATCHED)].append(row)
-        for batch, rows in by_batch.items():
-            lake.write("questions", rows, batch)
-            workspace.stamps.write("questions", Stamp("", content_of(workspace, [("questions", batch)])), batch)
-        table = lake.read("questions")
-        facts = {
-            "questions": table.height,
-            "train": table.filter(table["split"] == "train").height,
-            "evaluation": table.filter(table["split"] == "evaluation").height,
-            "quarantined": table.filter(table["status"] == "quarantined").height,
-        }
-        return finish(
-            context,
-            workspace,
-            content_of(workspace, [("questions", batch) for batch in by_batch]),
-            facts=facts,
-            metadata={
-                "preview": preview(
-                    table, ["question_id", "question", "options", "answer", "answer_type", "split", "status"]
-                )
-            },
-        )
 
-    return [sources, questions]
+
+ASSETS = [sources, questions]

@@ -1,172 +1,205 @@
-"""`videos`, `shots`, `overviews`: one decode of each file of a batch; unreadable files are quarantined with a reason."""
+"""`videos`, `shots`, `overviews`: each file is decoded once; unreadable ones are quarantined with a reason."""
 
+import base64
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from assets.workspace import BATCHES, Workspace, code_version, content_of, finish, preview
+from assets.workspace import BATCHES, Workspace, content_of, finish, preview
 from videozoomer.settings import Recipe
 
+if TYPE_CHECKING:
+    from videozoomer.video.settings import Ingested, IngestSettings
+
 GROUP = "videos"
+KINDS = {"parquet", "pyav"}
 PARTITION = "overviews.{batch}"
 """Partition of the table `frames` that holds a batch's overview frames."""
 
 
-def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
-    version = code_version("2", recipe.video, recipe.protocol)
-    common = {"code_version": version, "kinds": {"parquet", "pyav"}, "group_name": GROUP}
+@dataclass
+class Collected:
+    """Rows of one batch, gathered file by file."""
 
-    @dg.multi_asset(
-        name="ingest",
-        partitions_def=BATCHES,
-        specs=[
-            dg.AssetSpec(
-                "videos",
-                deps=["sources"],
-                **common,
-                description="Every file of the batch, probed and decoded once: codec, size, rate, "
-                "keyframes, perceptual signature; status `ok` or `quarantined` with its reason.",
-            ),
-            dg.AssetSpec(
-                "shots",
-                deps=["sources"],
-                **common,
-                description="Shots of every readable video, by the recipe's detectors on the same decode.",
-            ),
-            dg.AssetSpec(
-                "overviews",
-                deps=["sources"],
-                **common,
-                description="The glance: at most K frames of every readable video, at protocol size, "
-                "each with its own presentation time.",
-            ),
-        ],
-    )
-    def ingest(
-        context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
-    ) -> Iterator[dg.MaterializeResult]:
-        from videozoomer.video.ingest import IngestSettings, ingest_many
+    policy: str
+    """How overview times are chosen, a column of `overviews`."""
+    videos: list[dict[str, Any]] = field(default_factory=list)
+    shots: list[dict[str, Any]] = field(default_factory=list)
+    overviews: list[dict[str, Any]] = field(default_factory=list)
+    frames: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Rows of the table `frames` by frame id."""
+    sheet: list[tuple[float, bytes]] = field(default_factory=list)
+    """Time in seconds and JPEG of each overview frame of the first readable video."""
+    readable: set[str | None] = field(default_factory=set)
+    """Ids of the videos whose shots and overview are in these rows."""
 
-        batch, lake, chosen, protocol = (
-            context.partition_key,
-            workspace.lake,
-            workspace.recipe.video,
-            workspace.recipe.protocol,
-        )
-        files = lake.read("files", [batch])
-        source_of = dict(zip(files["uri"], files["source"], strict=True))
-        settings = IngestSettings(
-            protocol.to_protocol(),
-            detectors=chosen.detectors,
-            overview=chosen.overview,
-            zoom_store_fps=chosen.zoom_store_fps,
-            zoom_store_dir=workspace.zoom_store,
-        )
-        videos, shots, overviews, frames, sheet = [], [], [], {}, []
-        done_ids: set[str] = set()
-        with workspace.progress.task(f"read videos of {batch}", files.height) as advance:
-            for item in ingest_many(
-                files["uri"].to_list(),
-                settings,
-                workers=chosen.workers,
-                timeout_s=chosen.timeout_s,
-                memory_mb=chosen.memory_mb,
-            ):
-                record = item.record
-                videos.append({**asdict(record), "source": source_of[record.uri], "batch": batch})
-                advance(1)
-                if record.status != "ok":
-                    context.log.warning(f"quarantined {record.uri}: {record.reason}: {record.detail}")
-                    continue
-                if record.video_id in done_ids:
-                    continue
-                done_ids.add(record.video_id)
-                shots += [
-                    {"video_id": record.video_id, "detector": item.detector, **asdict(shot)} for shot in item.shots
-                ]
-                for index, frame in enumerate(item.overview):
-                    overviews.append(
-                        {
-                            "video_id": record.video_id,
-                            "index": index,
-                            "requested_s": frame.requested_s,
-                            "time_s": frame.time_s,
-                            "frame_id": frame.frame_id,
-                            "policy": chosen.overview,
-                        }
-                    )
-                    frames.setdefault(
-                        frame.frame_id,
-                        {
-                            "frame_id": frame.frame_id,
-                            "video_id": record.video_id,
-                            "time_s": frame.time_s,
-                            "width": frame.width,
-                            "height": frame.height,
-                            "jpeg": frame.jpeg,
-                        },
-                    )
-                if not sheet:
-                    sheet = [(frame.time_s, frame.jpeg) for frame in item.overview]
-        lost = sum(row["status"] != "ok" for row in videos)
-        if files.height and lost > chosen.failed_share * files.height:
-            reasons = sorted({f"{row['uri']}: {row['detail']}" for row in videos if row["status"] != "ok"})
-            raise dg.Failure(
-                f"{lost} of {files.height} videos of batch {batch} cannot be read, more than video.failed_share "
-                f"({chosen.failed_share:.0%}) allows. Remove them or raise the share. First: {reasons[0]}"
+    def add(self, item: "Ingested", source: str, batch: str) -> None:
+        record = item.record
+        self.videos.append({**asdict(record), "source": source, "batch": batch})
+        if record.status != "ok" or record.video_id in self.readable:
+            # A second file with the same content has the same id, so its shots and frames are stored already.
+            return
+        self.readable.add(record.video_id)
+        self.shots += [{"video_id": record.video_id, "detector": item.detector, **asdict(shot)} for shot in item.shots]
+        for index, frame in enumerate(item.overview):
+            self.overviews.append(
+                {
+                    "video_id": record.video_id,
+                    "index": index,
+                    "requested_s": frame.requested_s,
+                    "time_s": frame.time_s,
+                    "frame_id": frame.frame_id,
+                    "policy": self.policy,
+                }
             )
-        lake.write("videos", videos, batch)
-        lake.write("shots", shots, batch)
-        lake.write("overviews", overviews, batch)
-        lake.write("frames", list(frames.values()), PARTITION.format(batch=batch))
-        yield finish(
-            context,
-            workspace,
-            content_of(workspace, [("videos", batch)]),
-            asset="videos",
-            facts={
-                "videos": len(videos),
-                "ok": len(videos) - lost,
-                "quarantined": lost,
-                "hours": round(sum(row["duration_s"] or 0 for row in videos) / 3600, 3),
-            },
-            metadata={
-                "preview": preview(
-                    lake.read("videos", [batch]),
-                    ["uri", "status", "reason", "codec", "width", "height", "duration_s", "variable_rate"],
-                )
-            },
-        )
-        yield finish(
-            context,
-            workspace,
-            content_of(workspace, [("shots", batch)]),
-            asset="shots",
-            facts={"shots": len(shots)},
-            metadata={
-                "preview": preview(
-                    lake.read("shots", [batch]), ["video_id", "index", "start_s", "end_s", "score", "detector"]
-                )
-            },
-        )
-        yield finish(
-            context,
-            workspace,
-            content_of(workspace, [("overviews", batch)]),
-            asset="overviews",
-            facts={"overview_frames": len(overviews), "bytes": sum(len(row["jpeg"]) for row in frames.values())},
-            metadata=_contact_sheet(sheet),
-        )
+            self.frames.setdefault(
+                frame.frame_id,
+                {
+                    "frame_id": frame.frame_id,
+                    "video_id": record.video_id,
+                    "time_s": frame.time_s,
+                    "width": frame.width,
+                    "height": frame.height,
+                    "jpeg": frame.jpeg,
+                },
+            )
+        self.sheet = self.sheet or [(frame.time_s, frame.jpeg) for frame in item.overview]
 
-    return [ingest]
+    @property
+    def lost(self) -> list[dict[str, Any]]:
+        return [row for row in self.videos if row["status"] != "ok"]
+
+
+@dg.multi_asset(
+    name="ingest",
+    partitions_def=BATCHES,
+    specs=[
+        dg.AssetSpec(
+            "videos",
+            deps=["sources"],
+            group_name=GROUP,
+            code_version="2",
+            kinds=KINDS,
+            description="Every file of the batch, probed and decoded once: codec, size, frame rate, keyframes, "
+            "perceptual signature, and status `ok` or `quarantined` with a reason.",
+        ),
+        dg.AssetSpec(
+            "shots",
+            deps=["sources"],
+            group_name=GROUP,
+            code_version="2",
+            kinds=KINDS,
+            description="Shots of every readable video, found by the recipe's detectors during the same decode.",
+        ),
+        dg.AssetSpec(
+            "overviews",
+            deps=["sources"],
+            group_name=GROUP,
+            code_version="2",
+            kinds=KINDS,
+            description="The glance: up to `protocol.overview_frames` frames of every readable video at protocol "
+            "size, each with its own presentation time.",
+        ),
+    ],
+)
+def ingest(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> Iterator[dg.MaterializeResult]:
+    batch, lake, chosen = context.partition_key, workspace.lake, workspace.recipe.video
+    rows = _collect(context, workspace)
+    lost = len(rows.lost)
+    if rows.videos and lost > chosen.failed_share * len(rows.videos):
+        reasons = sorted({f"{row['uri']}: {row['detail']}" for row in rows.lost})
+        raise dg.Failure(
+            f"{lost} of {len(rows.videos)} videos of batch {batch} cannot be read, more than video.failed_share "
+            f"({chosen.failed_share:.0%}) allows. Remove them or raise the share. First: {reasons[0]}"
+        )
+    lake.write("videos", rows.videos, batch)
+    lake.write("shots", rows.shots, batch)
+    lake.write("overviews", rows.overviews, batch)
+    lake.write("frames", list(rows.frames.values()), PARTITION.format(batch=batch))
+    yield finish(
+        context,
+        workspace,
+        content_of(workspace, [("videos", batch)]),
+        asset="videos",
+        facts={
+            "videos": len(rows.videos),
+            "ok": len(rows.videos) - lost,
+            "quarantined": lost,
+            "hours": round(sum(row["duration_s"] or 0 for row in rows.videos) / 3600, 3),
+        },
+        metadata={
+            "preview": preview(
+                lake.read("videos", [batch]),
+                ["uri", "status", "reason", "codec", "width", "height", "duration_s", "variable_rate"],
+            )
+        },
+    )
+    yield finish(
+        context,
+        workspace,
+        content_of(workspace, [("shots", batch)]),
+        asset="shots",
+        facts={"shots": len(rows.shots)},
+        metadata={
+            "preview": preview(
+                lake.read("shots", [batch]), ["video_id", "index", "start_s", "end_s", "score", "detector"]
+            )
+        },
+    )
+    yield finish(
+        context,
+        workspace,
+        content_of(workspace, [("overviews", batch)]),
+        asset="overviews",
+        facts={"overview_frames": len(rows.overviews), "bytes": sum(len(row["jpeg"]) for row in rows.frames.values())},
+        metadata=_contact_sheet(rows.sheet),
+    )
+
+
+ASSETS = [ingest]
+
+
+def _collect(context: dg.AssetExecutionContext, workspace: Workspace) -> Collected:
+    """Decode the batch's files, several at once; log each one that is quarantined."""
+    from videozoomer.video.ingest import ingest_many
+
+    batch, chosen = context.partition_key, workspace.recipe.video
+    files = workspace.lake.read("files", [batch])
+    source_of = dict(zip(files["uri"], files["source"], strict=True))
+    rows = Collected(policy=chosen.overview)
+    with workspace.progress.task(f"read videos of {batch}", files.height) as advance:
+        for item in ingest_many(
+            files["uri"].to_list(),
+            _ingest_settings(workspace.recipe, workspace.zoom_store),
+            workers=chosen.workers,
+            timeout_s=chosen.timeout_s,
+            memory_mb=chosen.memory_mb,
+        ):
+            record = item.record
+            rows.add(item, source_of[record.uri], batch)
+            advance(1)
+            if record.status != "ok":
+                context.log.warning(f"quarantined {record.uri}: {record.reason}: {record.detail}")
+    return rows
+
+
+def _ingest_settings(recipe: Recipe, zoom_store: str | None) -> "IngestSettings":
+    from videozoomer.video.settings import IngestSettings
+
+    return IngestSettings(
+        recipe.protocol.to_protocol(),
+        detectors=recipe.video.detectors,
+        overview=recipe.video.overview,
+        zoom_store_fps=recipe.video.zoom_store_fps,
+        zoom_store_dir=zoom_store,
+    )
 
 
 def _contact_sheet(frames: list[tuple[float, bytes]]) -> dict[str, dg.MarkdownMetadataValue]:
     if not frames:
         return {}
-    import base64
-
     from eval.figures import contact_sheet
 
     encoded = base64.b64encode(contact_sheet(frames[:64], 6)).decode()

@@ -1,13 +1,13 @@
-"""What every asset needs: the recipe, the lake, the stamps, the places of a run, and how to finish a result."""
+"""What every asset needs: the recipe, the lake, the stamps, the folders of a run, and how to record a result."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import dagster as dg
 
@@ -15,24 +15,31 @@ from videozoomer.lake import Lake
 from videozoomer.lake.lake import ALL
 from videozoomer.lake.stamps import Stamp, Stamps
 from videozoomer.settings import Recipe
-from videozoomer.settings.model import Settings
 
 if TYPE_CHECKING:
     from distill.storage.ledger import Ledger
 
 BATCHES = dg.DynamicPartitionsDefinition(name="batches")
-"""Ingest batches, `<source>-<NNNN>`; the asset `sources` adds them."""
+"""Ingest batches, named `<source>-<NNNN>`; the asset `sources` adds them."""
 
-Advance = Callable[[int], None]
+
+class Advance(Protocol):
+    """Reports that so many steps of a piece of work are done."""
+
+    def __call__(self, steps: int = 1) -> None: ...
 
 
 class Progress:
-    """Where long work says how far it is. This one is silent; the command line brings one that draws."""
+    """Reports how far long work has come. This one is silent; the command line's draws bars."""
 
     @contextmanager
     def task(self, label: str, total: int) -> Iterator[Advance]:
-        """A piece of work of `total` steps; call what it yields with the number of steps done."""
-        yield lambda steps=1: None
+        """A piece of work of `total` steps; call the yielded function with the number of steps just done."""
+        yield _silent
+
+
+def _silent(steps: int = 1) -> None:
+    pass
 
 
 @dataclass(frozen=True)
@@ -55,16 +62,20 @@ class Workspace:
         return Stamps(self.home / "stamps")
 
     def ledger(self, stage: str, partition: str) -> Path:
-        """The ledger of one stage of one batch: one file, one writer."""
+        """Path of the ledger of one stage of one batch: one file, one writer."""
         return self.home / "ledger" / stage / f"{partition}.sqlite"
 
     @property
     def servers(self) -> Path:
-        """What `videozoomer ledger probe` found out about the recipe's servers: a ledger without calls."""
+        """What `videozoomer ledger probe` learnt about the recipe's servers: a ledger without calls."""
         return self.home / "servers.sqlite"
 
     def open_ledger(self, stage: str, partition: str) -> Ledger:
-        """For writing, knowing what is known of the servers. Raises LedgerError when another process writes to it."""
+        """Open a stage's ledger for writing, with what is known about the servers.
+
+        Raises:
+            LedgerError: another process is writing to it.
+        """
         from distill.storage.ledger import Ledger
 
         ledger = Ledger(self.ledger(stage, partition))
@@ -73,7 +84,7 @@ class Workspace:
         return ledger
 
     def scratch(self, stage: str, partition: str) -> Path:
-        """A folder for what is only needed while a step runs."""
+        """A folder for files that are needed only while a step runs."""
         folder = self.home / "scratch" / stage / partition
         folder.mkdir(parents=True, exist_ok=True)
         return folder
@@ -86,7 +97,7 @@ class Workspace:
 
     @property
     def zoom_store(self) -> str | None:
-        """Folder of the frames that ingest keeps for fast zooms; None where the recipe keeps none."""
+        """Folder of the frames that ingest stores for fast zooms; None where the recipe stores none."""
         return str(self.home / "zoom_store") if self.recipe.video.zoom_store_fps else None
 
     @property
@@ -94,14 +105,8 @@ class Workspace:
         return self.home / "report"
 
     def batches(self) -> list[str]:
-        """All batches there are, as `sources` last wrote them."""
+        """All batches, as `sources` last wrote them."""
         return self.lake.partitions("files")
-
-
-def code_version(version: str, *settings: Settings | Sequence[Settings]) -> str:
-    """Version of an asset: of its code (raised by hand when results would differ) and of the settings it uses."""
-    flat = [item for entry in settings for item in ([entry] if isinstance(entry, Settings) else entry)]
-    return "-".join([version, *(item.digest()[:8] for item in flat)])
 
 
 def partition_of(context: dg.AssetExecutionContext) -> str:
@@ -109,9 +114,9 @@ def partition_of(context: dg.AssetExecutionContext) -> str:
 
 
 def stamped_inputs(workspace: Workspace, assets_def: dg.AssetsDefinition, key: dg.AssetKey, partition: str) -> str:
-    """Hash of what the asset would be made from now; see `videozoomer.lake.stamps`."""
+    """Hash of what the asset would be made from if it ran now; see `videozoomer.lake.stamps`."""
     version = assets_def.code_versions_by_key.get(key) or ""
-    # The outputs of one asset function may depend on one another; what counts is what comes from outside it.
+    # The outputs of one asset function may depend on one another; only inputs from outside it count.
     parents = {parent.to_user_string() for parent in assets_def.asset_deps[key]} - {
         k.to_user_string() for k in assets_def.keys
     }
@@ -127,7 +132,7 @@ def finish(
     facts: Mapping[str, Any] | None = None,
     metadata: Mapping[str, Any] | None = None,
 ) -> dg.MaterializeResult:
-    """Stamp a result and describe it to Dagster. `facts` are counts: they go to the stamp and to the metadata."""
+    """Stamp a result and report it to Dagster. `facts` are counts; they go to the stamp and to the metadata."""
     key = dg.AssetKey(asset) if asset else context.asset_key
     partition = partition_of(context)
     inputs = stamped_inputs(workspace, context.assets_def, key, partition)
@@ -143,7 +148,7 @@ def content_of(workspace: Workspace, written: Iterable[tuple[str, str]]) -> str:
 
 
 def is_current(workspace: Workspace, assets_def: dg.AssetsDefinition, key: dg.AssetKey, partition: str) -> bool:
-    """Whether a result is there, made from what there is now, and holds nothing that is worth another try."""
+    """Whether a result exists, was made from the present inputs, and contains no failure worth another try."""
     stamp = workspace.stamps.read(key.to_user_string(), partition)
     return (
         stamp is not None

@@ -1,1 +1,1 @@
-"""The Dagster code location and the command line: `Definitions`, resources, jobs, schedules, sensors, the run planner."""
+"""The Dagster code location (`Definitions`, jobs, schedules, a sensor), the run planner and the command line."""

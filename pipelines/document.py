@@ -1,4 +1,4 @@
-"""`python -m pipelines.document`: the asset graph as a Mermaid diagram in ARCHITECTURE.md, drawn from the definitions."""
+"""`python -m pipelines.document ARCHITECTURE.md` draws the asset graph there as a Mermaid diagram."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BEGIN, END = "<!-- asset graph: written by `make docs` -->", "<!-- end of asset 
 
 
 def document_assets() -> list[AssetsDefinition]:
-    """Every asset there is: those of a recipe with a student, RL and its harvest."""
+    """All assets: those of a recipe with a student, RL and harvesting."""
     recipe = Recipe(
         name="document",
         home=".",

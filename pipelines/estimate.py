@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import polars as pl
 from rich.console import Console
 from rich.table import Table
 
@@ -26,19 +25,14 @@ def print_estimate(recipe: Recipe, console: Console) -> None:
         uris = [item.uri for item in list_videos(source.videos)]
         rows = question_rows(read_questions(source.questions), source.name, source.split, uris)
         counts[source.split] += sum(row["status"] == "ok" for row in rows)
-    shown = (
-        Workspace(recipe)
-        .lake.read("overviews", columns=["video_id"])
-        .group_by("video_id")
-        .agg(pl.len().alias("frames"))
-    )
+    shown = Workspace(recipe).lake.read("overviews", columns=["video_id"])
     stages = estimate_run(
         recipe,
         recipe.protocol.to_protocol(),
         load_prompts(recipe.protocol.prompts),
         train_questions=counts["train"],
         evaluation_questions=counts["evaluation"],
-        overview_frames=shown["frames"].mean() if shown.height else None,
+        overview_frames=shown.height / shown["video_id"].n_unique() if shown.height else None,
     )
     table = Table("stage", "model", "episodes", "calls", "tokens in", "tokens out", "USD", "USD at most", box=None)
     for stage in stages:

@@ -1,4 +1,4 @@
-"""What is to be done: assets grouped into levels that alternate between whole tables and batches, and what is stale in them."""
+"""What to do next: assets in levels that alternate between whole tables and batches, and which of them are stale."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from videozoomer.lake.lake import ALL
 
 @dataclass(frozen=True)
 class Level:
-    """Assets that are materialised together, in an order in which each comes after what it is made from."""
+    """Assets that are materialised together, each after those it is made from."""
 
     partitioned: bool
     keys: tuple[dg.AssetKey, ...]
@@ -32,15 +32,11 @@ class Plan:
         return self.workspace.batches() if level.partitioned else [ALL]
 
     def stale(self, level: Level, partition: str) -> list[dg.AssetKey]:
-        """Assets to materialise next: those not current, and behind them those that never were.
+        """Assets to materialise next: those not current, and those behind them that were never made.
 
-        An asset that is only behind a stale one is left until that one is done: it may come out the same.
+        An asset that was made before and is only behind a stale one waits: its parent may come out the same.
         """
-        found = [
-            key
-            for key in level.keys
-            if self.source_changed(key) or not is_current(self.workspace, self.definition_of[key], key, partition)
-        ]
+        found = [key for key in level.keys if not self.is_current(key, partition)]
         chosen: set[dg.AssetKey] = set()
         for key in found:
             waits = self._parents_in(key, level) & set(found)
@@ -49,17 +45,21 @@ class Plan:
                 chosen |= set(self.definition_of[key].keys)
         return [key for key in level.keys if key in chosen]
 
-    def source_changed(self, key: dg.AssetKey) -> bool:
-        """Whether the listing of the sources, which no other asset feeds, differs from what was listed last."""
+    def is_current(self, key: dg.AssetKey, partition: str) -> bool:
+        """Whether the result exists and was made from the present inputs and, for `sources`, the present files."""
+        return not self._listing_changed(key) and is_current(self.workspace, self.definition_of[key], key, partition)
+
+    def _listing_changed(self, key: dg.AssetKey) -> bool:
+        """Whether the sources, which no other asset feeds, offer other files than at the last listing."""
         if key.to_user_string() != "sources":
             return False
         stamp = self.workspace.stamps.read("sources")
         return stamp is None or stamp.facts.get("listing") != listing_digest(self.workspace.recipe)
 
     def _parents_in(self, key: dg.AssetKey, level: Level) -> set[dg.AssetKey]:
-        """What the asset is made from within its level, itself and its sisters of one function left out."""
+        """Parents within the level of the asset and of the other assets of its function; none of these themselves."""
         own = self.definition_of[key]
-        return {parent for sister in own.keys for parent in own.asset_deps[sister]} & set(level.keys) - set(own.keys)
+        return {parent for made in own.keys for parent in own.asset_deps[made]} & set(level.keys) - set(own.keys)
 
     def _levels(self) -> list[Level]:
         height: dict[dg.AssetKey, int] = {}

@@ -1,4 +1,4 @@
-"""Live progress on a terminal; plain lines where there is none."""
+"""Live progress bars on a terminal; plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from assets.workspace import Advance
 from assets.workspace import Progress as WorkProgress
 
 LINE_EVERY_S = 10.0
-"""Without a terminal, a long piece of work says so this often."""
+"""Without a terminal, long work prints a line this often."""
 
 
 class RichProgress(WorkProgress):
-    """Draws a bar for each piece of work while it runs, and leaves a line behind when it is done."""
+    """Draws a bar for each piece of work while it runs, and prints one line when it is done."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -35,18 +35,23 @@ class RichProgress(WorkProgress):
             )
             with Progress(*columns, console=self.console, transient=True) as bars:
                 task = bars.add_task(label, total=total)
-                yield lambda steps=1: bars.advance(task, steps)
+
+                def advance(steps: int = 1) -> None:
+                    bars.advance(task, steps)
+
+                yield advance
         else:
             yield self._lines(label, total)
-        self.console.print(f"  {label}: {total} in {time.monotonic() - started_s:.1f} s")
+        self.console.print(f"  {label}: {total} in {time.monotonic() - started_s:.1f} s", markup=False)
 
     def _lines(self, label: str, total: int) -> Advance:
-        state = {"done": 0, "said_s": time.monotonic()}
+        done, printed_s = 0, time.monotonic()
 
         def advance(steps: int = 1) -> None:
-            state["done"] += steps
-            if time.monotonic() - state["said_s"] >= LINE_EVERY_S:
-                state["said_s"] = time.monotonic()
-                self.console.print(f"  {label}: {state['done']} of {total}")
+            nonlocal done, printed_s
+            done += steps
+            if time.monotonic() - printed_s >= LINE_EVERY_S:
+                printed_s = time.monotonic()
+                self.console.print(f"  {label}: {done} of {total}", markup=False)
 
         return advance

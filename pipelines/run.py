@@ -1,4 +1,4 @@
-"""Bring a recipe's assets up to date: level by level, batch by batch, only what is stale, through Dagster."""
+"""Bring a recipe's assets up to date through Dagster: level by level, batch by batch, only what is stale."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import logging
 import os
 import shutil
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
-from assets import checks
+from assets.checks import CHECKS
 from assets.workspace import BATCHES, Progress, Workspace
 from pipelines.build import build_assets
 from pipelines.plan import Level, Plan
@@ -23,11 +24,11 @@ INSTANCE_FILE = "dagster.yaml"
 
 
 class RunFailed(RuntimeError):
-    """A step or a blocking check failed; the message says which, for which batch, and what to do."""
+    """A step or a blocking check failed; the message names it and its batch and gives the remedy."""
 
 
 @dataclass
-class Outcome:
+class RunResult:
     materialized: list[tuple[str, str]] = field(default_factory=list)
     """(asset, partition) made in this run."""
     current: list[tuple[str, str]] = field(default_factory=list)
@@ -35,7 +36,7 @@ class Outcome:
 
 
 def dagster_home(recipe: Recipe) -> Path:
-    """Folder of the recipe's own Dagster instance, made on first use from the project's dagster.yaml."""
+    """Folder of the recipe's own Dagster instance, created on first use from the project's dagster.yaml."""
     home = recipe.home_path / "dagster"
     home.mkdir(parents=True, exist_ok=True)
     here = Path(__file__).resolve().parent
@@ -46,7 +47,7 @@ def dagster_home(recipe: Recipe) -> Path:
 
 
 @contextmanager
-def open_instance(recipe: Recipe):
+def open_instance(recipe: Recipe) -> Iterator[dg.DagsterInstance]:
     """The recipe's Dagster instance, with DAGSTER_HOME set for it and for the processes it starts."""
     home = dagster_home(recipe)
     before = os.environ.get("DAGSTER_HOME")
@@ -66,99 +67,119 @@ def run(
     batches: Sequence[str] = (),
     force: Sequence[str] = (),
     say: Callable[[str], None] = lambda text: None,
-) -> Outcome:
+) -> RunResult:
     """Materialise what is stale.
 
-    `only` limits the run to these assets (and their sisters), `batches` to these partitions; `force` makes assets
-    anew although they are current.
+    `only` limits the run to these assets (and to assets made by the same function), `batches` to these partitions;
+    `force` remakes assets that are current. `say` receives a line before each step.
 
     Raises:
-        RunFailed: a step or a blocking check failed. What was finished before stays and is not done again.
+        RunFailed: a step or a blocking check failed. Results finished before it are kept and not made again.
         SourceError: a source of the recipe has nothing to list.
     """
     workspace = Workspace(recipe, progress or Progress())
     assets = build_assets(recipe)
     plan = Plan(assets, workspace)
-    unknown = sorted({*only, *force} - {key.to_user_string() for key in plan.definition_of})
-    if unknown:
-        raise RunFailed(
-            f"there is no asset {unknown[0]!r}; there are {', '.join(k.to_user_string() for k in plan.definition_of)}"
-        )
-    outcome = Outcome()
-    resources = {"workspace": workspace, "pipes": dg.PipesSubprocessClient()}
+    names = [key.to_user_string() for key in plan.definition_of]
+    if unknown := sorted({*only, *force} - set(names)):
+        raise RunFailed(f"there is no asset {unknown[0]!r}; choose from {', '.join(names)}")
     with open_instance(recipe) as instance, _quiet():
+        materializer = _Materializer(
+            plan,
+            only=set(only),
+            force=set(force),
+            definitions=[*assets, *CHECKS],
+            resources={"workspace": workspace, "pipes": dg.PipesSubprocessClient()},
+            instance=instance,
+            say=say,
+        )
         for level in plan.levels:
-            wanted = [key for key in level.keys if not only or key.to_user_string() in only]
             if level.partitioned:
-                # Known to the tables, maybe not to this instance: its event log may be younger than they are.
-                instance.add_dynamic_partitions(BATCHES.name, workspace.batches())
+                # The tables may know batches that this instance does not: its event log may be younger than they are.
+                instance.add_dynamic_partitions(str(BATCHES.name), workspace.batches())
             for partition in plan.partitions(level):
-                if level.partitioned and batches and partition not in batches:
-                    continue
-                _bring_up_to_date(
-                    plan,
-                    level,
-                    partition,
-                    set(wanted),
-                    set(force),
-                    outcome,
-                    [*assets, *checks.build()],
-                    resources,
-                    instance,
-                    say,
-                )
-    return outcome
+                if not (level.partitioned and batches and partition not in batches):
+                    materializer.update(level, partition)
+    return materializer.result
 
 
-def _bring_up_to_date(
-    plan, level: Level, partition: str, wanted, force, outcome: Outcome, definitions, resources, instance, say
-) -> None:
-    done: set[dg.AssetKey] = set()
-    while True:
-        forced = {key for key in level.keys if key.to_user_string() in force}
-        todo = [
+@dataclass
+class _Materializer:
+    """Makes the stale assets of one level and partition after another."""
+
+    plan: Plan
+    only: Collection[str]
+    force: Collection[str]
+    definitions: Sequence[dg.AssetsDefinition | dg.AssetChecksDefinition]
+    resources: Mapping[str, Any]
+    instance: dg.DagsterInstance
+    say: Callable[[str], None]
+    result: RunResult = field(default_factory=RunResult)
+
+    def update(self, level: Level, partition: str) -> None:
+        """Repeat until nothing is stale: an asset behind a stale one is judged once that one is made."""
+        done: set[dg.AssetKey] = set()
+        while todo := self._todo(level, partition, done):
+            self._materialize(level, partition, todo)
+            done |= set(todo)
+        self.result.materialized += [(key.to_user_string(), partition) for key in done]
+        self.result.current += [
+            (key.to_user_string(), partition) for key in level.keys if self._wanted(key) and key not in done
+        ]
+
+    def _wanted(self, key: dg.AssetKey) -> bool:
+        return not self.only or key.to_user_string() in self.only
+
+    def _todo(self, level: Level, partition: str, done: Collection[dg.AssetKey]) -> list[dg.AssetKey]:
+        """What to make next, with the sisters that the same function makes."""
+        stale = self.plan.stale(level, partition)
+        chosen = {
             key
             for key in level.keys
-            if key in wanted and key not in done and (key in plan.stale(level, partition) or key in forced)
-        ]
-        todo = [key for key in level.keys if any(key in plan.definition_of[other].keys for other in todo)]
-        if not todo:
-            break
+            if self._wanted(key) and key not in done and (key in stale or key.to_user_string() in self.force)
+        }
+        made_together = {sister for key in chosen for sister in self.plan.definition_of[key].keys}
+        return [key for key in level.keys if key in made_together]
+
+    def _materialize(self, level: Level, partition: str, todo: Sequence[dg.AssetKey]) -> None:
         where = f" of batch {partition}" if level.partitioned else ""
-        say(f"{', '.join(key.to_user_string() for key in todo)}{where}")
+        self.say(f"{', '.join(key.to_user_string() for key in todo)}{where}")
         result = dg.materialize(
-            definitions,
+            self.definitions,
             selection=dg.AssetSelection.assets(*todo),
-            instance=instance,
-            resources=resources,
+            instance=self.instance,
+            resources=self.resources,
             partition_key=partition if level.partitioned else None,
             raise_on_error=False,
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         )
         if not result.success:
             raise RunFailed(_why(result, where))
-        done |= set(todo)
-    outcome.materialized += [(key.to_user_string(), partition) for key in done]
-    outcome.current += [(key.to_user_string(), partition) for key in level.keys if key in wanted and key not in done]
 
 
 def _why(result: dg.ExecuteInProcessResult, where: str) -> str:
     for event in result.all_events:
         if event.is_step_failure:
-            error = event.step_failure_data.error
-            cause = error.cause or error
-            told = event.step_failure_data.user_failure_data
-            sentence = told.description if told and told.description else cause.message.strip()
-            return f"{event.step_key}{where} failed: {sentence}"
+            return f"{event.step_key}{where} failed: {_sentence(event)}"
     for check in result.get_asset_check_evaluations():
         if not check.passed:
-            return f"the check {check.check_name} of {check.asset_key.to_user_string()}{where} did not pass: { {k: v.value for k, v in check.metadata.items()} }"
+            found = {name: entry.value for name, entry in check.metadata.items()}
+            return f"the check {check.check_name} of {check.asset_key.to_user_string()}{where} did not pass: {found}"
     return f"the run{where} failed; `videozoomer ui` shows its log"
 
 
+def _sentence(event: dg.DagsterEvent) -> str:
+    """The description of a `dg.Failure`, otherwise the message of the exception behind the step's error."""
+    failure = event.step_failure_data
+    if failure.user_failure_data and failure.user_failure_data.description:
+        return failure.user_failure_data.description
+    error = failure.error.cause or failure.error if failure.error else None
+    return error.message.strip() if error else "no error was recorded; `videozoomer ui` shows the log"
+
+
 @contextmanager
-def _quiet():
-    """Dagster's own log goes to its instance, not to the screen."""
+def _quiet() -> Iterator[None]:
+    """Keep Dagster's own log in its instance, off the screen."""
     logger = logging.getLogger("dagster")
     level = logger.level
     logger.setLevel(logging.ERROR)

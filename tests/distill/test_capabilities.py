@@ -16,7 +16,7 @@ from distill.exemplars import exemplar_jobs
 from distill.rollouts import EpisodeRunner
 from distill.storage.frames import FrameStore
 from distill.storage.ledger import Ledger, read_entries
-from pipelines.cli_ledger import app
+from pipelines.cli.ledger import app
 from videozoomer.protocol import Protocol, load_prompts
 from videozoomer.settings import load_recipe
 from videozoomer.settings.model import DistillSettings, Endpoint, FilterSettings, Prices, Recipe

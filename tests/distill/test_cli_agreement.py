@@ -7,7 +7,7 @@ from chat_server import ChatServer
 from lake_fixture import write_lake
 from typer.testing import CliRunner
 
-from pipelines.cli_ledger import app
+from pipelines.cli.ledger import app
 
 YES = json.dumps(
     {
@@ -38,7 +38,7 @@ def test_a_table_of_agreement(tmp_path):
         path = recipe(tmp_path, judge={"base_url": server.url})
         result = CliRunner().invoke(app, ["agreement", "--recipe", path, "--most", "5"], env={"COLUMNS": "200"})
         assert result.exit_code == 0, result.output
-        assert server.counts["calls"] == 5 and "judge says" in result.output and "they agree on" in result.output
+        assert server.counts["calls"] == 5 and "judge" in result.output and "they agree on" in result.output
 
 
 def test_a_recipe_without_a_judge_says_so(tmp_path):

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from distill.storage.ledger import Entry, Ledger, LedgerError, read_entries
 from distill.storage.ledger_queries import export, find_ledgers, grep, prune, summarise
-from pipelines.cli_ledger import app
+from pipelines.cli.ledger import app
 
 
 def entry(key, attempt=0, outcome="ok", final=True, **fields):
@@ -101,7 +101,7 @@ def test_pruning_keeps_what_was_answered(home):
     ("arguments", "said"),
     [
         (["summary"], "$2.0000"),
-        (["grep", "late", "--outcome", "timeout"], "came:  late"),
+        (["grep", "late", "--outcome", "timeout"], "reply: late"),
         (["prune", "--dry-run"], "would delete 2"),
     ],
 )

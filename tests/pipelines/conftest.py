@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from graph_fixture import Recorder, write_recipe
 
-from pipelines.run import Outcome, run
+from pipelines.run import RunResult, run
 from videozoomer.settings import Recipe, load_recipe
 
 
@@ -33,7 +33,7 @@ def teacher():
 class Finished:
     recipe_path: Path
     recipe: Recipe
-    outcome: Outcome
+    result: RunResult
     recorder: Recorder
 
 
@@ -44,5 +44,5 @@ def finished(tmp_path_factory, world, teacher) -> Finished:
     with Recorder(teacher.base_url.removesuffix("/v1")) as recorder:
         path = write_recipe(folder / "recipe.yaml", world, recorder.url)
         recipe = load_recipe(path)
-        outcome = run(recipe)
-        yield Finished(path, recipe, outcome, recorder)
+        result = run(recipe)
+        yield Finished(path, recipe, result, recorder)

@@ -1,8 +1,13 @@
-"""The code location as Dagster loads it: groups, descriptions, jobs, schedules, the sensor, and a rerun from the UI's side."""
+"""The code location as Dagster loads it: descriptions, jobs, schedules, the sensor, and a rerun from the UI."""
+
+from collections.abc import Iterable
+from typing import cast
 
 import dagster as dg
 import pytest
 
+from assets.workspace import Workspace
+from pipelines.automation import new_batches
 from pipelines.build import build_defs
 from pipelines.run import open_instance
 from videozoomer.settings import RecipeError
@@ -30,27 +35,21 @@ def test_every_asset_is_described_grouped_and_versioned(definitions):
         assert node.description and node.group_name != "default" and node.code_version, key
 
 
-def test_jobs_schedules_and_sensor_resolve(definitions):
-    assert {"list_sources", "process_batch", "curate_and_train"} <= {
-        job.name for job in definitions.resolve_all_job_defs()
-    }
-    repository = definitions.get_repository_def()
-    assert {schedule.name for schedule in repository.schedule_defs} == {"nightly_listing", "weekly_curation"}
-    (sensor,) = repository.sensor_defs
-    assert sensor.job_name == "process_batch"
+def asked_for(workspace: Workspace) -> list[dg.RunRequest | dg.SkipReason]:
+    """What the sensor yields with this workspace."""
+    context = dg.build_sensor_context(resources={"workspace": workspace})
+    return list(cast(Iterable[dg.RunRequest | dg.SkipReason], new_batches(context)))
 
 
-def test_the_sensor_asks_for_what_was_listed_and_is_not_processed(finished, definitions):
-    (sensor,) = definitions.get_repository_def().sensor_defs
-    with open_instance(finished.recipe) as instance:
-        told = sensor.evaluate_tick(
-            dg.build_sensor_context(instance=instance, repository_def=definitions.get_repository_def())
-        )
-    assert not told.run_requests and "processed" in told.skip_message
+def test_the_sensor_asks_for_listed_batches_that_are_not_processed(finished, tmp_path):
+    assert asked_for(Workspace(finished.recipe)) == [dg.SkipReason("every batch is processed")]
+    listed = Workspace(finished.recipe.model_copy(update={"home": str(tmp_path)}))
+    listed.lake.write("files", [], "films-0001")
+    assert asked_for(listed) == [dg.RunRequest(run_key="films-0001", partition_key="films-0001")]
 
 
 def test_a_rerun_of_a_batch_from_the_ui_replays_every_call(finished, definitions):
-    asked = len(finished.recorder.requests)
+    calls = len(finished.recorder.requests)
     batch = "world-0001"
     with open_instance(finished.recipe) as instance:
         result = definitions.resolve_job_def("process_batch").execute_in_process(
@@ -59,4 +58,4 @@ def test_a_rerun_of_a_batch_from_the_ui_replays_every_call(finished, definitions
             asset_selection=[dg.AssetKey("exemplars"), dg.AssetKey("exemplar_grades")],
         )
     assert result.success
-    assert len(finished.recorder.requests) == asked
+    assert len(finished.recorder.requests) == calls

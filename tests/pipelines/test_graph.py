@@ -1,4 +1,4 @@
-"""The whole graph on a small world: what comes out, that it is current afterwards, and that nothing changed on the way."""
+"""The whole graph on a small world: its results, that they are current, and that frames arrive unchanged."""
 
 import dataclasses
 
@@ -20,12 +20,12 @@ def workspace(finished) -> Workspace:
 
 
 def test_every_asset_is_made_and_none_twice(finished):
-    made = finished.outcome.materialized
+    made = finished.result.materialized
     assert len(made) == len(set(made))
     assert {name for name, _ in made} == {
         key.to_user_string() for key in build_defs(finished.recipe).resolve_asset_graph().get_all_asset_keys()
     }
-    assert not finished.outcome.current
+    assert not finished.result.current
 
 
 def test_a_second_run_does_nothing_and_asks_nobody(finished):

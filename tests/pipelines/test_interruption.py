@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from graph_fixture import Recorder, write_recipe
 
-from assets.workspace import Workspace, is_current
+from assets.workspace import Workspace
 from pipelines.build import build_assets
 from pipelines.plan import Plan
 from pipelines.run import RunFailed, run
@@ -80,7 +80,7 @@ def stale_assets(recipe) -> set[str]:
         for level in plan.levels
         for part in plan.partitions(level)
         for key in level.keys
-        if plan.source_changed(key) or not is_current(workspace, plan.definition_of[key], key, part)
+        if not plan.is_current(key, part)
     }
 
 
@@ -103,6 +103,9 @@ def test_a_setting_makes_stale_what_depends_on_it_and_nothing_else(finished, cop
     assert stale_with(filters={"max_trajectories": 1}) == {"leaks", "verdicts", "question_stats", "funnel"}
     hotter = stale_with(teacher={**teacher, "temperature": 0.5})
     assert hotter == {"probes", "exemplars", "reflections", "teacher_evaluation"}
+    evaluation = {"max_questions": 6, "policy_questions": 2, "max_new_tokens": 16, "bootstrap": 200}
+    evaluations = {"teacher_evaluation", "policy_evaluation"}
+    assert stale_with(evaluation={**evaluation, "seed": 1}) == evaluations
     assert "videos" in stale_with(video={"detectors": ["histogram"], "failed_share": 0.9})
 
 

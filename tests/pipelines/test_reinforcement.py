@@ -1,4 +1,4 @@
-"""The graph with RL: from the fine-tuned policy and the RL shards to a trained policy, its rollouts and its evaluation."""
+"""The graph with RL: from the fine-tuned policy and the RL shards to a trained policy, rollouts and evaluation."""
 
 import json
 import shutil
@@ -37,8 +37,8 @@ def test_rl_is_an_asset_where_the_recipe_asks_for_it(finished, tmp_path, world):
     recipe = load_recipe(
         write_recipe(tmp_path / "recipe.yaml", world, finished.recorder.url, rl=TINY | {"harvest": {}})
     )
-    outcome = run(recipe)
-    made = {name for name, _ in outcome.materialized}
+    result = run(recipe)
+    made = {name for name, _ in result.materialized}
     assert made == {"rl_policy", "rl_policy_evaluation", "rft_shards", "report", "lake_views"}
     workspace = Workspace(recipe)
     folder = workspace.training("rl")
@@ -63,7 +63,7 @@ def test_rl_is_an_asset_where_the_recipe_asks_for_it(finished, tmp_path, world):
 
 
 def _play_like_the_teacher(workspace: Workspace, folder: Path) -> None:
-    """Rollouts of a policy that is as good as the teacher: its own right exemplars in the place of what the tiny one wrote."""
+    """Rollouts of a policy as good as the teacher: correct exemplars replace the rollouts of the tiny policy."""
     path = next((folder / "trajectories").glob("round-*.parquet"))
     written = pl.read_parquet(path)
     asked = {row["question_id"] for row in ShardSet(workspace.shards("rl")).rows("train")}

@@ -1,4 +1,4 @@
-"""The graph with a student: trained on exemplars alone, served, played through the same client, its failures reflected on."""
+"""The graph with a student: trained on exemplars alone, served, played by the same client, and reflected on."""
 
 import shutil
 

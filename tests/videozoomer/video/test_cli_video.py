@@ -12,7 +12,7 @@ from PIL import Image
 from typer.testing import CliRunner
 from video_samples import even_pts, read_code, turned, write_video
 
-from pipelines.cli_video import app
+from pipelines.cli.video import app
 
 runner = CliRunner()
 

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 from video_samples import even_pts, write_video
 
-from pipelines.cli_video import app
+from pipelines.cli.video import app
 from videozoomer.video import transnet
 from videozoomer.video.detectors import BATCH_FRAMES, SceneDetect
 from videozoomer.video.settings import IngestSettings

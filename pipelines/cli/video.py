@@ -1,4 +1,4 @@
-"""`videozoomer video`: look at a video as the pipeline does, one file at a time."""
+"""`videozoomer video`: read a video as the pipeline does, one file at a time."""
 
 from __future__ import annotations
 
@@ -10,41 +10,39 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
+from pipelines.cli.output import console, reported, stop
+
 if TYPE_CHECKING:
-    from videozoomer.video.settings import Ingested
+    from videozoomer.video.settings import Ingested, IngestSettings
     from videozoomer.video.types import Frame
 
 app = typer.Typer(
-    help="Look at a video as the pipeline does: probe it, take frames, find shots, cut a clip.",
+    help="Read a video as the pipeline does: probe it, extract frames, find shots, cut a clip.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
-    pretty_exceptions_enable=False,
 )
-console = Console()
 NOT_READABLE = 1
-"""Exit code for a video that cannot be read, or a frame that cannot be shown. A wrong call exits with 2."""
+"""Exit code when a video or frame cannot be read. A wrong option exits with 2."""
 
 FILE = Annotated[str, typer.Argument(help="Path or fsspec URL of the video.")]
 JSON = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-SHEET = Annotated[Path | None, typer.Option(help="Write a contact sheet (JPEG) here.")]
+SHEET = Annotated[Path | None, typer.Option(help="Write a contact sheet to this JPEG.")]
 
 
 @app.command()
 def probe(
     files: Annotated[list[str], typer.Argument(help="Paths or fsspec URLs of videos.")],
     as_json: JSON = False,
-    timeout_s: Annotated[float, typer.Option(help="Longest that one file may take, in seconds.")] = 120.0,
+    timeout_s: Annotated[float, typer.Option(help="Maximum time for one file, in seconds.")] = 120.0,
 ) -> None:
-    """Say what each file is, and whether it can be read; exit with 1 when one cannot.
+    """Print the properties of each file and whether it can be read; exit with 1 when one cannot.
 
     Examples:
 
     - `videozoomer video probe talk.mp4`
-    - `videozoomer video probe *.mp4 --json | jq -r 'select(.status != "ok") | .uri'` - one JSON object a line
+    - `videozoomer video probe *.mp4 --json | jq -r 'select(.status != "ok") | .uri'` - prints one JSON object per line
     """
     from videozoomer.video.ingest import inspect_many
 
@@ -55,7 +53,7 @@ def probe(
         if as_json:
             print(json.dumps(facts))
         else:
-            console.print(facts.pop("uri"), markup=False, highlight=False, soft_wrap=True)
+            console.print(facts.pop("uri"), soft_wrap=True)
             console.print(_facts_table(facts))
     if not readable:
         raise typer.Exit(NOT_READABLE)
@@ -69,11 +67,11 @@ def frames(
     end: Annotated[float | None, typer.Option(help="End of a zoom, in seconds.")] = None,
     fps: Annotated[float, typer.Option(help="Frames per second of a zoom.", min=0.001)] = 2.0,
     overview: Annotated[bool, typer.Option("--overview", help="The frames of the overview (the glance).")] = False,
-    out: Annotated[Path | None, typer.Option(help="Write each frame as a JPEG into this folder.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write each frame as a JPEG to this folder.")] = None,
     sheet: SHEET = None,
     as_json: JSON = False,
 ) -> None:
-    """Show the frames on the screen at given times, byte for byte as a teacher or a policy gets them.
+    """Extract the frames shown at given times, byte for byte as a teacher or a policy receives them.
 
     Examples:
 
@@ -97,13 +95,10 @@ def frames(
     if overview:
         times_s += _overview_times(file)
     if not times_s:
-        raise typer.BadParameter("say which frames: --at, --start and --end, or --overview")
+        raise typer.BadParameter("name the frames: --at, --start and --end, or --overview")
     protocol = Protocol()
-    try:
-        with ReaderPool(protocol.min_pixels, protocol.max_pixels) as pool:
-            found = pool.frames_at(file, times_s)
-    except FrameError as error:
-        raise _stop(str(error)) from error
+    with reported(FrameError), ReaderPool(protocol.min_pixels, protocol.max_pixels) as pool:
+        found = pool.frames_at(file, times_s)
     written = _write_frames(found, out) if out else [None] * len(found)
     _write_sheet(found, sheet)
     rows = [
@@ -130,7 +125,7 @@ def shots(
     sheet: SHEET = None,
     as_json: JSON = False,
 ) -> None:
-    """Find the shots of a video; the contact sheet shows the middle of each.
+    """Find the shots of a video; the contact sheet shows the middle frame of each.
 
     Examples:
 
@@ -142,10 +137,8 @@ def shots(
     unknown = set(detector or ()) - set(DETECTORS)
     if unknown:
         raise typer.BadParameter(f"no detector {', '.join(sorted(unknown))}; choose from {', '.join(DETECTORS)}")
-    try:
+    with reported(ValueError):
         settings = IngestSettings(detectors=tuple(detector)) if detector else IngestSettings()
-    except ValueError as error:
-        raise _stop(str(error)) from error
     result = _ingested(file, settings)
     if sheet:
         from videozoomer.video.reader import ReaderPool
@@ -154,7 +147,7 @@ def shots(
             middles = [(shot.start_s + shot.end_s) / 2 for shot in result.shots]
             _write_sheet(pool.frames_at(file, middles), sheet)
     if not as_json:
-        console.print(f"{len(result.shots)} shots by {escape(result.detector)}")
+        console.print(f"{len(result.shots)} shots by {result.detector}")
     _print_rows([dataclasses.asdict(shot) for shot in result.shots], as_json)
 
 
@@ -164,7 +157,7 @@ def clip(
     start: Annotated[float, typer.Argument(help="Start in seconds.")],
     end: Annotated[float, typer.Argument(help="End in seconds.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Where to write the MP4.")],
-    width: Annotated[int, typer.Option(help="Most pixels across.", min=16)] = 640,
+    width: Annotated[int, typer.Option(help="Maximum width in pixels.", min=16)] = 640,
     as_json: JSON = False,
 ) -> None:
     """Cut a small MP4 to watch.
@@ -173,28 +166,21 @@ def clip(
     """
     from videozoomer.video.clip import ClipError, write_clip
 
-    try:
+    with reported(ClipError):
         written = write_clip(file, start, end, out, max_width=width)
-    except ClipError as error:
-        raise _stop(str(error)) from error
     size = written.stat().st_size
     if as_json:
         _print_rows([{"file": str(written), "start_s": start, "end_s": end, "bytes": size}], as_json)
     else:
-        console.print(f"wrote {written} ({size} bytes)", highlight=False, soft_wrap=True)
+        console.print(f"wrote {written} ({size} bytes)", soft_wrap=True)
 
 
-def _stop(sentence: str) -> typer.Exit:
-    Console(stderr=True).print(f"[bold red]error:[/] {escape(sentence)}", highlight=False, soft_wrap=True)
-    return typer.Exit(NOT_READABLE)
-
-
-def _ingested(file: str, settings: object) -> Ingested:
+def _ingested(file: str, settings: IngestSettings) -> Ingested:
     from videozoomer.video.ingest import ingest_many
 
     (result,) = ingest_many([file], settings, workers=1)
     if result.record.status != "ok":
-        raise _stop(f"{file}: {result.record.reason}: {result.record.detail}")
+        raise stop(f"{file}: {result.record.reason}: {result.record.detail}")
     return result
 
 
@@ -204,7 +190,7 @@ def _overview_times(file: str) -> list[float]:
 
     (result,) = inspect_many([file], workers=1)
     if result.status != "ok" or not result.duration_s:
-        raise _stop(f"{file}: {result.reason or 'no length'}: {result.detail or 'it declares none'}")
+        raise stop(f"{file}: {result.reason or 'no duration'}: {result.detail or 'the file declares none'}")
     return overview_times(result.duration_s)
 
 
@@ -239,7 +225,7 @@ def _facts_table(facts: dict) -> Table:
     keyframes = facts.pop("keyframes_s")
     if keyframes:
         longest = max((after - before for before, after in pairwise(keyframes)), default=0.0)
-        facts["keyframes"] = f"{len(keyframes)}, at most {longest:.2f} s apart"
+        facts["keyframes"] = f"{len(keyframes)}, up to {longest:.2f} s apart"
     table = Table(show_header=False)
     for name, value in facts.items():
         if value not in (None, ()):
@@ -252,4 +238,4 @@ def _shown(value: object) -> str:
         return f"{value:.3f}"
     if isinstance(value, tuple | list):
         return ", ".join(_shown(item) for item in value)
-    return escape(str(value)) if value is not None else ""
+    return str(value) if value is not None else ""

@@ -11,18 +11,21 @@ def serve(
     checkpoint: Annotated[str, typer.Argument(help="Folder or hub name of a Qwen2.5-VL or Qwen3-VL checkpoint.")],
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes any free one.")] = 8000,
-    name: Annotated[str, typer.Option(help="Model name that clients give.")] = "student",
-    max_batch: Annotated[int, typer.Option(help="Most requests answered by one pass.")] = 16,
+    name: Annotated[str, typer.Option(help="Model name that clients send.")] = "student",
+    max_batch: Annotated[int, typer.Option(help="Maximum requests answered in one forward pass.")] = 16,
     take_weights: Annotated[
         bool,
         typer.Option(
-            help="Let whoever reaches the port have other weights loaded, as training with `rl.engine: server` does."
+            help="Let any client that reaches the port load other weights, as training with `rl.engine: server` does."
         ),
     ] = False,
 ) -> None:
-    """Serve a checkpoint: /v1/chat/completions and /v1/models, for players, evaluation and students.
+    """Serve a checkpoint at /v1/chat/completions and /v1/models, for players, evaluation and students.
 
-    Example: `videozoomer serve runs/demo/training/sft/checkpoint --port 8000 --name student`
+    Examples:
+
+    - `videozoomer serve runs/demo/training/sft/checkpoint --port 8000 --name student`
+    - `videozoomer ledger probe http://127.0.0.1:8000/v1` - in another terminal: see what it can do
     """
     from train.serving.server import run
 

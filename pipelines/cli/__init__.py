@@ -1,0 +1,49 @@
+"""`videozoomer`: the command line, one module for each group of commands. `--help` explains each with examples."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pipelines.cli import ledger, run, serve, shards, sources, trajectories, ui, video
+from pipelines.cli.output import console, stop
+
+app = typer.Typer(
+    help="From long videos and questions to verified zoom trajectories, and from those to a trained, measured policy.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            console.print(f"videozoomer {version('videozoomer')}")
+        except PackageNotFoundError as error:
+            raise stop("the package videozoomer is not installed; run `pip install -e .` in its folder") from error
+        raise typer.Exit()
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
+
+
+app.command()(run.init)
+app.command()(run.run)
+app.command()(run.status)
+app.command()(ui.ui)
+app.add_typer(sources.app, name="sources")
+app.add_typer(trajectories.app, name="trajectories")
+app.add_typer(video.app, name="video")
+app.add_typer(ledger.app, name="ledger")
+app.add_typer(shards.app, name="shards")
+app.command()(serve.serve)

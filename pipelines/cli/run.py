@@ -1,0 +1,89 @@
+"""`videozoomer init`, `run`, `status`: write a recipe, bring its results up to date, and see what is current."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from pipelines.cli.output import console, reported, stop
+from pipelines.cli.recipe import RECIPE, load
+
+
+def init(path: Annotated[Path, typer.Argument(help="File to write the recipe to.")] = Path("recipe.yaml")) -> None:
+    """Write a recipe to fill in, with a comment on every field.
+
+    Examples:
+
+    - `videozoomer init` - writes recipe.yaml
+    - `videozoomer init films.yaml`
+    """
+    from videozoomer.settings.template import template
+
+    if path.exists():
+        raise stop(f"{path} exists already; name another file")
+    with reported(OSError):
+        path.write_text(template())
+    console.print(f"wrote {path}. Fill in sources and teacher, then: videozoomer run --recipe {path}", soft_wrap=True)
+
+
+def run(
+    recipe: RECIPE,
+    only: Annotated[list[str] | None, typer.Option(help="Only this asset (repeatable).")] = None,
+    batch: Annotated[list[str] | None, typer.Option(help="Only this batch (repeatable).")] = None,
+    force: Annotated[
+        list[str] | None, typer.Option(help="Remake this asset although it is current (repeatable).")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the calls to make and what they would cost; send nothing.")
+    ] = False,
+) -> None:
+    """Bring everything up to date. Current results are left alone, and a call that was paid for is not paid again.
+
+    Examples:
+
+    - `videozoomer run --recipe my.yaml` - everything; after an interruption the same command resumes
+    - `videozoomer run -r my.yaml --only exemplars --batch films-0002` - one asset of one batch
+    - `videozoomer run -r my.yaml --force report` - the report again
+    - `videozoomer run -r my.yaml --dry-run` - calls, tokens and dollars, before anything is sent
+    """
+    from pipelines.progress import RichProgress
+    from pipelines.run import RunFailed
+    from pipelines.run import run as bring_up_to_date
+    from pipelines.summary import print_summary
+    from videozoomer.sources.files import SourceError
+
+    loaded = load(recipe)
+    if dry_run:
+        from pipelines.estimate import print_estimate
+
+        with reported(SourceError):
+            print_estimate(loaded, console)
+        return
+    with reported(
+        RunFailed, SourceError, advice="\nFinished results are kept. Fix this and run the same command again."
+    ):
+        result = bring_up_to_date(
+            loaded,
+            progress=RichProgress(console),
+            only=only or (),
+            batches=batch or (),
+            force=force or (),
+            say=lambda text: console.print(Text.assemble((">", "bold"), " ", text)),
+        )
+    print_summary(loaded, result, console, recipe)
+
+
+def status(recipe: RECIPE) -> None:
+    """Show for every asset whether it is current, stale or missing, and the counts of its last run. Runs nothing.
+
+    Example: `videozoomer status --recipe my.yaml`
+    """
+    from pipelines.status import print_status
+    from videozoomer.sources.files import SourceError
+
+    loaded = load(recipe)
+    with reported(SourceError):
+        print_status(loaded, console)
