@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from distill.client.calls import CallResult
 from distill.client.costs import cost_usd, frame_tokens, upper_bound
-from distill.client.encoding import Body, ImageCache, encode_request
+from distill.client.encoding import Body, encode_request
 from distill.client.endpoints import identity_of
+from distill.client.image_cache import ImageCache
 from distill.storage.frames import FrameStore
 from distill.storage.keys import call_key
 from distill.storage.ledger import Entry, Ledger
@@ -27,7 +28,7 @@ class RemoteModel:
         self.identity = identity_of(endpoint)
         self.model = model
         self.purpose = purpose
-        self._ledger = ledger
+        self.ledger = ledger
         self.images = ImageCache(
             store, tokens_of=lambda width, height: frame_tokens(endpoint.prices, width, height), max_bytes=cache_bytes
         )
@@ -66,7 +67,7 @@ class RemoteModel:
         """Remember that the server refuses a parameter. Blocks until it is on disk."""
         if name not in self.dropped:
             self.dropped = (*self.dropped, name)
-            self._ledger.learn(self.identity, f"refuses:{self.model}", ",".join(self.dropped))
+            self.ledger.learn(self.identity, f"refuses:{self.model}", ",".join(self.dropped))
 
     def entry(
         self,

@@ -1,4 +1,4 @@
-"""What a server said, read at the boundary: a reply, or an error by its class."""
+"""Reading what a server sent: a chat completion, or an error and its kind."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -14,7 +15,7 @@ from distill.client.calls import CallResult
 from videozoomer.protocol.parsing import STOP, ZOOM
 
 DROPPABLE = ("stop", "seed", "top_p", "temperature", "max_tokens")
-"""Parameters that a server may refuse; `max_tokens` is then sent under its newer name."""
+"""Parameters that a server may reject; `max_tokens` is then sent under its newer name."""
 
 _OVERFLOW = re.compile(
     r"context.{0,20}(length|window|size)|maximum.{0,20}(context|tokens|length)|too many tokens|prompt is too long|"
@@ -57,59 +58,61 @@ class _Completion(_Lenient):
 
 
 def read_completion(body: str, *, stop_sent: bool) -> CallResult:
-    """A 200 answer. Tokens count even where the reply is of no use: they are paid."""
+    """A reply with status 200. Its tokens count even when it is useless: they are paid for."""
     try:
         completion = _completion(body)
     except (ValidationError, ValueError, RecursionError) as error:
         problem = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
         return CallResult(
-            "malformed", False, maybe_billed=True, error=f"the reply is no chat completion ({problem}): {body[:200]!r}"
+            "malformed",
+            False,
+            maybe_billed=True,
+            error=f"the reply is not a chat completion ({problem}): {body[:200]!r}",
         )
     usage = completion.usage or _Usage()
     cached = usage.prompt_tokens_details.cached_tokens if usage.prompt_tokens_details else 0
-    tokens = {
-        "input_tokens": usage.prompt_tokens or 0,
-        "cached_tokens": cached or 0,
-        "output_tokens": usage.completion_tokens or 0,
-        "uncounted": usage.prompt_tokens is None,
-    }
+    counted = partial(
+        CallResult,
+        input_tokens=usage.prompt_tokens or 0,
+        cached_tokens=cached or 0,
+        output_tokens=usage.completion_tokens or 0,
+        uncounted=usage.prompt_tokens is None,
+    )
     if not completion.choices:
-        return CallResult("empty_reply", True, error="the server answered with no choices", **tokens)
+        return counted("empty_reply", True, error="the reply has no choices")
     choice = completion.choices[0]
     text, reason = choice.message.content, choice.finish_reason
     text = None if text is None else clean_text(text)
     if reason == "content_filter" or choice.message.refusal:
-        return CallResult(
-            "refused", True, text, reason, error=choice.message.refusal or "stopped by a content filter", **tokens
-        )
+        return counted("refused", True, text, reason, error=choice.message.refusal or "stopped by a content filter")
     if reason == "length":
-        return CallResult("cut_off", True, text, reason, error="the reply reached max_tokens before its end", **tokens)
+        return counted("cut_off", True, text, reason, error="the reply reached max_tokens before its end")
     if text is None:
-        return CallResult("empty_reply", True, None, reason, error="the reply has no text", **tokens)
-    return CallResult("ok", True, close_zoom(text) if stop_sent and reason == "stop" else text, reason, **tokens)
+        return counted("empty_reply", True, None, reason, error="the reply has no text")
+    return counted("ok", True, close_zoom(text) if stop_sent and reason == "stop" else text, reason)
 
 
 def _completion(body: str) -> _Completion:
     try:
         return _Completion.model_validate_json(body)
     except ValidationError:
-        # Lone surrogates, which some servers send in the middle of a character, are JSON to Python alone.
+        # Some servers send a lone surrogate in the middle of a character; only Python's parser accepts it.
         return _Completion.model_validate(json.loads(body))
 
 
 def clean_text(text: str) -> str:
-    """Without lone surrogates, which JSON can carry and neither SQLite nor Parquet can."""
+    """Without lone surrogates: JSON can contain them, SQLite and Parquet cannot."""
     return text.encode("utf-8", "replace").decode()
 
 
 def close_zoom(text: str) -> str:
-    """Put back the closing tag of a zoom: servers stop at it and leave it out of the reply."""
+    """Restore the closing tag of a zoom: servers stop at it and leave it out of the reply."""
     _head, opened, call = text.rpartition(f"<{ZOOM}>")
     return text + STOP if opened and STOP not in call else text
 
 
 def read_refusal(status: int, body: str, headers: dict[str, str], sent: frozenset[str]) -> CallResult:
-    """An answer that is an error. `sent` holds the names of the parameters in the request."""
+    """A reply that is an error. `sent` holds the names of the parameters in the request."""
     sentence = f"HTTP {status}: {body[:500]}"
     if status == 429:
         if re.search(r"insufficient_quota|billing", body):
@@ -117,7 +120,9 @@ def read_refusal(status: int, body: str, headers: dict[str, str], sent: frozense
         return CallResult("rate_limited", False, error=sentence, retry_after_s=_retry_after(headers))
     if status in (401, 403) and not _CONTENT.search(body):
         return CallResult(
-            "stopped", False, error=f"the server refuses the key; set the variable that api_key_env names ({sentence})"
+            "stopped",
+            False,
+            error=f"the server rejects the API key; set the variable that api_key_env names ({sentence})",
         )
     if status == 404:
         return CallResult(
@@ -141,13 +146,13 @@ def read_refusal(status: int, body: str, headers: dict[str, str], sent: frozense
 
 
 def _retry_after(headers: dict[str, str]) -> float | None:
-    """Seconds from `Retry-After-Ms` or `Retry-After`, which holds seconds or a date (RFC 9110, 10.2.3)."""
+    """Seconds from `Retry-After-Ms` or `Retry-After`, which is in seconds or a date (RFC 9110, 10.2.3)."""
     for name, unit_s in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         with contextlib.suppress(KeyError, ValueError):
             return max(0.0, float(headers[name]) * unit_s)
     try:
         until = parsedate_to_datetime(headers["retry-after"])
-        # The server's own clock, where it tells it, so that ours may be wrong.
+        # Relative to the server's own clock if it sends its date, since ours may be wrong.
         now = parsedate_to_datetime(headers["date"]) if "date" in headers else datetime.now(UTC)
         return max(0.0, (until - now).total_seconds())
     except (KeyError, ValueError, TypeError):

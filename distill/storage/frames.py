@@ -82,7 +82,7 @@ class FrameStore:
         self._unwritten_reads[read_key] = frames
         with self._keeping:
             if self._flusher is None:
-                self._flusher = Flusher(self._write, "frames-kept", most=_MOST_READS, gather_s=_GATHER_S)
+                self._flusher = Flusher(self._write, "frames-kept", max_items=_MOST_READS, gather_s=_GATHER_S)
             self._last = Future()
             self._flusher.put((frames, video_id, read_key), self._last)
 

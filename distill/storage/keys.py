@@ -1,7 +1,7 @@
-"""What names a call: everything that decides its answer, and nothing else.
+"""The key of a call: a hash of everything that decides its answer, and of nothing else.
 
-Image bytes stand in it as frame ids, so a key is cheap to make and the same on every machine. Changing sampling, prompt,
-protocol or a frame makes a new key; a parameter that a server refuses and that is left out does not.
+Frame ids stand for image bytes, so a key is cheap and the same on every machine. Other sampling, prompts, protocol or frames
+make another key; leaving out a parameter that a server rejects does not.
 """
 
 from __future__ import annotations
@@ -11,42 +11,58 @@ import json
 from collections.abc import Sequence
 from functools import lru_cache
 
-from videozoomer.protocol import Message
+from videozoomer.protocol import Message, Text
 from videozoomer.protocol.protocol import VERSION
 
-_KEEPS_LOCK = 2047
+_CHUNK_BYTES = 2047
+"""The most that hashlib hashes without releasing the GIL."""
 
 
 def call_key(endpoint: str, model: str, sampling: dict, messages: Sequence[Message]) -> str:
-    """sha256, 32 hex digits. `endpoint` is the identity in the recipe, which need not be the address."""
-    # What json.dumps would give with sorted keys; the messages, which are nearly all of it, come ready.
+    """SHA-256, 32 hex digits. `endpoint` is the identity in the recipe, which need not be the address."""
+    # The same as json.dumps with sorted keys; the messages, nearly all of it, are ready.
     canonical = (
-        f'{{"endpoint":{dump(endpoint)},"messages":{said(messages)},"model":{dump(model)},'
+        f'{{"endpoint":{dump(endpoint)},"messages":{conversation_json(messages)},"model":{dump(model)},'
         f'"protocol":{dump(VERSION)},"sampling":{dump(sampling)}}}'
     )
-    return hashed(canonical)
-
-
-def hashed(text: str) -> str:
-    """sha256 of UTF-8, 32 hex digits."""
-    hasher, content = hashlib.sha256(), memoryview(text.encode())
-    # For more bytes at a time hashlib gives Python's lock away, and to get it back takes longer than to hash them.
-    for start in range(0, len(content), _KEEPS_LOCK):
-        hasher.update(content[start : start + _KEEPS_LOCK])
-    return hasher.hexdigest()[:32]
-
-
-def said(messages: Sequence[Message]) -> str:
-    """A conversation as JSON: `[role, [text or {"frame": id}, ...]]` for each message."""
-    return "[" + ",".join([f"[{dump(message.role)},[{_parts(*message.outline)}]]" for message in messages]) + "]"
+    return text_hash(canonical)
 
 
 dump = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
-"""The one form of JSON here. (`json.dumps` would make an encoder for each of a hundred strings.)"""
+"""The one form of JSON here. (`json.dumps` would create an encoder for each of a hundred strings.)"""
+
+
+def text_hash(text: str) -> str:
+    """SHA-256 of UTF-8, 32 hex digits."""
+    hasher, content = hashlib.sha256(), memoryview(text.encode())
+    # To take the GIL back from helper threads takes longer than to hash 5 KB.
+    for start in range(0, len(content), _CHUNK_BYTES):
+        hasher.update(content[start : start + _CHUNK_BYTES])
+    return hasher.hexdigest()[:32]
+
+
+def conversation_json(messages: Sequence[Message]) -> str:
+    """`[role, [text or {"frame": id}, ...]]` for each message.
+
+    Why not one dump: what precedes the last part of a message, such as an overview of 129 parts, is the same for all
+    questions of a video, so its JSON is kept. `conversation_json_plainly` is the same in one dump.
+    """
+    return "[" + ",".join([f"[{dump(message.role)},[{_parts(*message.outline)}]]" for message in messages]) + "]"
+
+
+def conversation_json_plainly(messages: Sequence[Message]) -> str:
+    return dump(
+        [
+            [
+                message.role,
+                [part.text if isinstance(part, Text) else {"frame": part.frame_id} for part in message.parts],
+            ]
+            for message in messages
+        ]
+    )
 
 
 def _parts(texts: tuple[str, ...], kinds: bytes) -> str:
-    # The last part is the question or the request to go on; what stands before it is the same for all questions of a video.
     if len(texts) < 2:
         return _outlined(texts, kinds)
     return _remembered(texts[:-1], kinds[:-1]) + "," + _outlined(texts[-1:], kinds[-1:])

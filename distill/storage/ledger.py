@@ -95,7 +95,7 @@ class Ledger:
         self._reading = threading.Lock()
         # Most calls of a run are new. To learn that from SQLite, Python gives its lock away, and waits to have it back.
         self._keys = {key for (key,) in self._reader.execute("select distinct key from calls")}
-        self._flusher = Flusher(self._write, "ledger", most=_MOST_AT_ONCE)
+        self._flusher = Flusher(self._write, "ledger", max_items=_MOST_AT_ONCE)
 
     def replay(self, key: str) -> Entry | None:
         """The final attempt at a call, or None where it has yet to be made."""

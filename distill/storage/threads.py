@@ -1,4 +1,4 @@
-"""Threads that work for an event loop, and take a core when it leaves one."""
+"""Threads that work for an event loop, and yield their core to it."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 Waiting = Future | asyncio.Future
 
 
 def helpers(count: int, name: str) -> ThreadPoolExecutor:
-    """A pool of threads that stand back."""
-    return ThreadPoolExecutor(count, thread_name_prefix=name, initializer=stand_back)
+    """A pool of threads that yield to others."""
+    return ThreadPoolExecutor(count, thread_name_prefix=name, initializer=yield_to_others)
 
 
-def stand_back() -> None:
-    """From now on the calling thread does not push a running one off its core when it wakes (Linux)."""
+def yield_to_others() -> None:
+    """From now on the calling thread does not preempt a running one when it wakes (Linux)."""
     if hasattr(os, "SCHED_BATCH"):
-        with contextlib.suppress(OSError):  # A container may forbid it; all works without.
+        with contextlib.suppress(OSError):  # A container may forbid it; everything works without.
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
-def run_blocking(collect: Callable[[], Awaitable[T]]) -> T:
+def run_blocking(collect: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run a coroutine function to its end, also when the caller's thread has a running event loop (a notebook)."""
     try:
         asyncio.get_running_loop()
@@ -39,31 +39,33 @@ def run_blocking(collect: Callable[[], Awaitable[T]]) -> T:
 
 
 class Flusher(Generic[T]):
-    """A thread that is given items by others, and flushes all that are there in one go."""
+    """A thread that takes items from others and flushes all that wait in one batch."""
 
-    def __init__(self, flush: Callable[[list[T]], None], name: str, *, most: int = 500, gather_s: float = 0.0) -> None:
-        """`flush` gets at most `most` items. `gather_s`: how long the thread lets more come once there is one."""
-        self._flush, self._most, self._gather_s = flush, most, gather_s
+    def __init__(
+        self, flush: Callable[[list[T]], None], name: str, *, max_items: int = 500, gather_s: float = 0.0
+    ) -> None:
+        """`flush` gets at most `max_items`. `gather_s`: how long the thread waits for more once there is one."""
+        self._flush, self._max_items, self._gather_s = flush, max_items, gather_s
         self._queue: SimpleQueue[tuple[T, Waiting] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._serve, name=name, daemon=True)
         self._thread.start()
 
     def put(self, item: T, done: Waiting) -> None:
-        """`done` is set once the item is flushed, or gets what `flush` raised. It may be of any event loop, or of none."""
+        """`done` is set once the item is flushed, or gets what `flush` raised. It may belong to any event loop, or to none."""
         self._queue.put((item, done))
 
     def close(self) -> None:
-        """Flush what is there, and end the thread."""
+        """Flush what waits, and end the thread."""
         self._queue.put(None)
         self._thread.join()
 
     def _serve(self) -> None:
-        stand_back()
+        yield_to_others()
         while (first := self._queue.get()) is not None:
             if self._gather_s:
                 time.sleep(self._gather_s)
             taken = [first]
-            while len(taken) < self._most and not self._queue.empty():
+            while len(taken) < self._max_items and not self._queue.empty():
                 if (one := self._queue.get()) is None:
                     self._queue.put(None)
                     break
@@ -71,13 +73,13 @@ class Flusher(Generic[T]):
             try:
                 self._flush([item for item, _ in taken])
             except Exception as error:
-                _tell([done for _, done in taken], error)
+                _resolve([done for _, done in taken], error)
             else:
-                _tell([done for _, done in taken], None)
+                _resolve([done for _, done in taken], None)
 
 
-def _tell(waiting: Sequence[Waiting], failure: Exception | None) -> None:
-    """Let those who wait go on; those of one event loop by one call into it."""
+def _resolve(waiting: Sequence[Waiting], failure: Exception | None) -> None:
+    """Let the callers continue; one call into each event loop for all of its futures."""
     by_loop: dict[asyncio.AbstractEventLoop, list[asyncio.Future]] = {}
     for done in waiting:
         if isinstance(done, asyncio.Future):
@@ -92,7 +94,7 @@ def _tell(waiting: Sequence[Waiting], failure: Exception | None) -> None:
 def _settle(futures: Sequence[Waiting], failure: Exception | None) -> None:
     for future in futures:
         if future.done():
-            continue  # Whoever waited was cancelled; the item is flushed all the same.
+            continue  # The caller was cancelled; the item is flushed nevertheless.
         if failure is None:
             future.set_result(None)
         else:

@@ -12,7 +12,6 @@ from chat_server import ChatServer
 from distill_world import frames_at, make_items
 
 from distill.client.chat import ChatPlayer
-from distill.client.encoding import ImageCache
 from distill.client.errors import CallFailed, EndpointDown, StepStopped
 from distill.exemplars import exemplar_jobs
 from distill.items import EpisodeJob
@@ -186,7 +185,7 @@ def test_a_dead_endpoint_stops_the_step_with_a_sentence(store, tmp_path):
         )
 
 
-@pytest.mark.parametrize(("status", "match"), [("401", "refuses the key"), ("404", "no such model")])
+@pytest.mark.parametrize(("status", "match"), [("401", "rejects the API key"), ("404", "no such model")])
 def test_a_server_that_refuses_everything_stops_the_step_at_once(store, tmp_path, status, match):
     jobs = list(exemplar_jobs(make_items(store, 20), DistillSettings(samples=1)))
     with ChatServer(behave=lambda number, body: status) as server, pytest.raises(EndpointDown, match=match):
@@ -212,15 +211,15 @@ def test_the_same_call_asked_twice_at_once_is_sent_once(store, tmp_path):
 
 
 def test_calls_that_wait_for_the_same_frames_have_them_encoded_once(store, tmp_path, monkeypatch):
-    made, real = [], ImageCache._make
+    made, real = [], store.pictures
 
-    def slow(cache, frame_ids):
-        made.append(frame_ids)
+    def slow(frame_ids):
+        made.append(tuple(frame_ids))
         assert threading.current_thread() is not threading.main_thread()
         time.sleep(0.05)
-        return real(cache, frame_ids)
+        return real(frame_ids)
 
-    monkeypatch.setattr(ImageCache, "_make", slow)
+    monkeypatch.setattr(store, "pictures", slow)
     items = make_items(store, 8, videos=2)
     with ChatServer() as server:
         rows, _ = run(
@@ -231,10 +230,8 @@ def test_calls_that_wait_for_the_same_frames_have_them_encoded_once(store, tmp_p
 
 
 def test_a_run_that_replays_all_looks_at_no_picture(store, tmp_path, monkeypatch):
-    looked, real = [], ImageCache._make
-    monkeypatch.setattr(
-        ImageCache, "_make", lambda cache, frame_ids: looked.append(frame_ids) or real(cache, frame_ids)
-    )
+    looked, real = [], store.pictures
+    monkeypatch.setattr(store, "pictures", lambda frame_ids: looked.append(frame_ids) or real(frame_ids))
     jobs = [EpisodeJob(item, "exemplar") for item in make_items(store, 4, videos=2)]
     with ChatServer() as server:
         first, _ = run(server, store, tmp_path / "l.sqlite", jobs)

@@ -11,7 +11,8 @@ from distill_world import frames_at, make_items
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distill.client.encoding import ImageCache, encode_request
+from distill.client.encoding import encode_plainly, encode_request
+from distill.client.image_cache import ImageCache
 from distill.client.remote_model import RemoteModel
 from distill.client.replies import clean_text, close_zoom, read_completion, read_refusal
 from distill.episodes import begin
@@ -46,6 +47,7 @@ def test_a_body_is_the_json_of_the_conversation(messages):
     body = encode_request({"model": "m", "seed": 1}, messages, ImageCache(Few(), tokens_of=lambda width, height: width))
     images = sum(len(message.frame_ids) for message in messages)
     content = b"".join(body.pieces)
+    assert content == encode_plainly({"seed": 1, "model": "m"}, messages, lambda frame_id: frame_id.encode() * 3)
     asked = json.loads(content)
     assert (asked["model"], asked["seed"], body.image_tokens) == ("m", 1, 28 * images)
     for message, sent in zip(messages, asked["messages"], strict=True):
@@ -69,13 +71,19 @@ def test_keys_are_equal_only_for_equal_calls(one, two, sampling):
     said = [[m.role, [p.text if isinstance(p, Text) else (p.frame_id,) for p in m.parts]] for m in one]
     other = [[m.role, [p.text if isinstance(p, Text) else (p.frame_id,) for p in m.parts]] for m in two]
     key = keys.call_key("e", "m", sampling, one)
-    framed = [[m.role, [p.text if isinstance(p, Text) else {"frame": p.frame_id} for p in m.parts]] for m in one]
+    assert keys.conversation_json(one) == keys.conversation_json_plainly(one)
+    framed = json.loads(keys.conversation_json_plainly(one))
     whole = {"protocol": keys.VERSION, "endpoint": "e", "model": "m", "sampling": sampling, "messages": framed}
     canonical = json.dumps(whole, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     assert key == hashlib.sha256(canonical.encode()).hexdigest()[:32]
     assert (key == keys.call_key("e", "m", sampling, two)) == (said == other)
     assert key != keys.call_key("e", "m", sampling | {"seed": 9}, one)
     assert key != keys.call_key("e2", "m", sampling, one) and key != keys.call_key("e", "m2", sampling, one)
+
+
+@given(text=st.one_of(TEXTS, st.integers(0, 9000).map("ü".__mul__)))
+def test_a_text_hash_is_plain_sha256(text):
+    assert keys.text_hash(text) == hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 @pytest.fixture
@@ -109,9 +117,9 @@ def test_what_changes_a_call_changes_its_key(world, monkeypatch):
 
 
 def test_an_address_may_change_under_a_named_identity(world):
-    _, remote = world
+    store, remote = world
     moved = remote.endpoint.model_copy(update={"base_url": "http://two/v1"})
-    again = RemoteModel(moved, "m", remote._ledger, remote.images._store, "episode", 2**20)
+    again = RemoteModel(moved, "m", remote.ledger, store, "episode", 2**20)
     ask = (Message("user", (Text("x"),)),)
     assert again.key(again.sampling(0, 1.0), ask) == remote.key(remote.sampling(0, 1.0), ask)
 
@@ -133,15 +141,13 @@ def test_the_cache_keeps_to_its_bound_and_encodes_a_frame_once(world):
     store.put(frames, "v")
     cache = ImageCache(store, max_bytes=10_000)
     for start in range(0, 50, 5):
-        run = cache.run(tuple(frame.frame_id for frame in frames[start : start + 5]))
-        assert [
-            base64.b64encode(frame.jpeg) in json
-            for frame, json in zip(frames[start : start + 5], run.json, strict=True)
-        ] == [True] * 5
-        overlapping = cache.run(tuple(frame.frame_id for frame in frames[start + 2 : start + 6]))
-        assert all(one is other for one, other in zip(run.json[2:], overlapping.json, strict=False))
-        assert cache._bytes == sum(run.size for run in cache._runs.values()) <= 10_000
-    assert len(cache._pictures) < 50
+        shown = frames[start : start + 5]
+        encoded = cache.get(tuple(frame.frame_id for frame in shown))
+        assert all(base64.b64encode(frame.jpeg) in json for frame, json in zip(shown, encoded.json, strict=True))
+        overlapping = cache.get(tuple(frame.frame_id for frame in frames[start + 2 : start + 6]))
+        assert all(one is other for one, other in zip(encoded.json[2:], overlapping.json, strict=False))
+        assert 0 < cache.size_bytes <= 10_000
+    assert not cache.holds(tuple(frame.frame_id for frame in frames[:5]))
 
 
 def test_threads_that_want_the_same_frames_have_them_encoded_once_or_all_learn_why_not(world):
@@ -157,12 +163,12 @@ def test_threads_that_want_the_same_frames_have_them_encoded_once_or_all_learn_w
 
     store.pictures = slow
     with ThreadPoolExecutor(8) as pool:
-        failures = [pool.submit(cache.run, ids) for _ in range(8)]
+        failures = [pool.submit(cache.get, ids) for _ in range(8)]
         assert {type(failure.exception()) for failure in failures} == {FrameMissing}
         store.put(frames, "v")
         asked.clear()
-        assert len({id(run) for run in pool.map(cache.run, [ids] * 8)}) == 1 and len(asked) == 1
-    assert not cache._making
+        assert len({id(frames) for frames in pool.map(cache.get, [ids] * 8)}) == 1 and len(asked) == 1
+    assert cache.holds(ids)
 
 
 def test_a_read_is_named_by_all_that_decides_its_frames():

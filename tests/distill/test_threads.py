@@ -11,7 +11,7 @@ from distill.storage.threads import Flusher, helpers
 
 
 @pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="only Linux has it")
-def test_helpers_stand_back_and_nobody_else():
+def test_helpers_yield_to_others_and_nobody_else():
     before = os.sched_getscheduler(0)
     with helpers(1, "aside") as pool:
         standing, forbidden = pool.submit(os.sched_getscheduler, 0).result(), pool.submit(_forbidden).result()
@@ -34,7 +34,7 @@ def test_what_comes_during_a_flush_goes_with_the_next():
         begun.set()
         assert go_on.wait(10)
 
-    flusher = Flusher(flush, "test", most=3)
+    flusher = Flusher(flush, "test", max_items=3)
     waiting = [Future() for _ in range(6)]
     flusher.put(0, waiting[0])
     assert begun.wait(10)
@@ -56,7 +56,7 @@ def test_a_flush_that_fails_is_told_to_those_who_wait_and_to_nobody_else():
         flusher.put(item, done)
         return await done
 
-    flusher = Flusher(flush, "test", most=1)
+    flusher = Flusher(flush, "test", max_items=1)
     outside, cancelled = Future(), Future()
     cancelled.cancel()
     for item, done in (("bad", outside), ("cancelled", cancelled)):

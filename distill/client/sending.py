@@ -1,0 +1,251 @@
+"""Sending calls to one model: encoded, paid for, paced, retried by kind of failure, and every attempt recorded."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import TypeVar
+
+from distill.client.calls import CallResult
+from distill.client.capabilities import refused_parameters
+from distill.client.connection import first_model, open_transport
+from distill.client.costs import Bound, upper_bound
+from distill.client.encoding import Body
+from distill.client.endpoints import identity_of
+from distill.client.errors import CallFailed, EndpointDown, StepStopped
+from distill.client.image_cache import EncodedFrames
+from distill.client.rate import Breaker, Gate, Pace
+from distill.client.remote_model import RemoteModel, excerpt_of
+from distill.client.reservations import Reservations
+from distill.client.retries import allowed_retries, wait_s
+from distill.client.transport import Transport, ask
+from distill.storage.budget import Budget
+from distill.storage.frames import FrameStore
+from distill.storage.ledger import Entry, Ledger
+from distill.storage.threads import helpers
+from videozoomer.protocol import Message
+from videozoomer.settings.model import Endpoint
+
+T = TypeVar("T")
+
+
+@dataclass
+class CallCounts:
+    """What a player did so far."""
+
+    asked: int = 0
+    replayed: int = 0
+    made: int = 0
+    """Requests sent."""
+    retried: int = 0
+    """Requests sent for a call that had failed before."""
+    refused: int = 0
+    """Calls with a final failure."""
+    paid_usd: float = 0.0
+
+
+class Sender:
+    """An open connection to one model; it belongs to one event loop."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        remote: RemoteModel,
+        transport: Transport,
+        breaker: Breaker,
+        ledger: Ledger,
+        budget: Budget | None,
+        threads: Executor,
+        counts: CallCounts,
+        max_images: int,
+    ) -> None:
+        self.remote = remote
+        self.sending = False
+        """Whether anything was sent yet, rather than replayed."""
+        self._endpoint, self._transport, self._breaker = endpoint, transport, breaker
+        self._ledger, self._threads, self._counts, self._max_images = ledger, threads, counts, max_images
+        self._reservations = Reservations(budget, ledger, threads)
+        self._gate = Gate(endpoint.concurrency)
+        self._requests = Pace(endpoint.requests_per_minute)
+        self._tokens = Pace(endpoint.tokens_per_minute)
+        self._encoding: dict[tuple[str, ...], asyncio.Future[EncodedFrames]] = {}
+        self._proven = False
+        """Whether the server accepted a request with the present parameters."""
+
+    @classmethod
+    async def open(
+        cls,
+        endpoint: Endpoint,
+        ledger: Ledger,
+        store: FrameStore,
+        budget: Budget | None,
+        purpose: str,
+        cache_bytes: int,
+        counts: CallCounts,
+    ) -> Sender:
+        """Open the connection pool and learn which model answers.
+
+        Raises:
+            StepStopped: the API key's variable is not set, no model is named and none is listed, or it takes no images.
+        """
+        transport, threads = open_transport(endpoint), helpers(2, "calls")
+        try:
+            identity = identity_of(endpoint)
+            breaker = Breaker(identity, endpoint.dead_after_s, endpoint.deadline_s)
+            loop = asyncio.get_running_loop()
+            name = endpoint.model or await first_model(transport, endpoint, ledger)
+            remote = await loop.run_in_executor(
+                threads, RemoteModel, endpoint, name, ledger, store, purpose, cache_bytes
+            )
+            if (known := ledger.fact(identity, f"images:{name}")) == "0":
+                raise EndpointDown(f"{name} at {identity} takes no images, as its probe found; name another model")
+            if budget is not None:
+                await loop.run_in_executor(threads, budget.join, ledger)
+            max_images = min(endpoint.max_images or sys.maxsize, int(known or sys.maxsize))
+            return cls(endpoint, remote, transport, breaker, ledger, budget, threads, counts, max_images)
+        except BaseException:
+            threads.shutdown(wait=False)
+            await transport.close()
+            raise
+
+    async def close(self) -> None:
+        self._threads.shutdown(wait=False)
+        await self._transport.close()
+
+    async def ask(self, key: str, attempt: int, sampling: dict, messages: Sequence[Message]) -> Entry:
+        """Send a call until it has a final result; every attempt is recorded, `attempt` is the number of the first.
+
+        Raises:
+            CallFailed: it used up its tries, or shows more images than the model takes.
+            StepStopped: the server is down or the budget is spent.
+        """
+        if (images := sum(len(message.frame_ids) for message in messages)) > self._max_images:
+            raise CallFailed(
+                "too_large",
+                f"{images} frames are more than the {self._max_images} images that {self.remote.model} takes in a request, so "
+                "nothing was sent; lower protocol.overview_frames or zoom_frames, or name another model",
+                retryable=False,
+            )
+        parameters = self.remote.parameters(sampling)
+        body = await self._encode(parameters, messages)
+        tries, self.sending = 0, True
+        while True:
+            sent = frozenset(parameters)
+            result, entry = await self._attempt(key, attempt, sampling, messages, sent, body, retried=tries > 0)
+            attempt += 1
+            if result.final:
+                return entry
+            if result.refused_parameter:
+                await self._in_thread(self.remote.drop, result.refused_parameter)
+            else:
+                self._breaker.check()
+                tries += 1
+                if result.kind == "server_error" and tries == 2:
+                    await self._find_refused_parameters()
+                if tries > allowed_retries(result.kind, self._endpoint.retries):
+                    raise CallFailed(result.kind, f"{result.error} (tried {tries} times)", retryable=True)
+                await self._breaker.pause(wait_s(key, tries, result.retry_after_s))
+            parameters = self.remote.parameters(sampling)
+            if frozenset(parameters) != sent:
+                body = await self._encode(parameters, messages)
+
+    async def _attempt(
+        self,
+        key: str,
+        attempt: int,
+        sampling: dict,
+        messages: Sequence[Message],
+        sent: frozenset[str],
+        body: Body,
+        *,
+        retried: bool,
+    ) -> tuple[CallResult, Entry]:
+        self._breaker.check()
+        bound = upper_bound(self._endpoint, body.text_bytes, body.image_tokens)
+        await self._reservations.reserve(key, attempt, bound)
+        paid_usd: float | None = None
+        try:
+            result, latency_s = await self._post(body, sent, bound, f"{key}-{attempt}")
+            self._counts.made += 1
+            self._counts.retried += retried
+            entry = self.remote.entry(key, attempt, sampling, excerpt_of(messages), body, result, latency_s=latency_s)
+            await self._ledger.write(entry)
+            self._counts.paid_usd += entry.cost_usd
+            paid_usd = None if result.maybe_billed else entry.cost_usd
+        except StepStopped:
+            paid_usd = 0.0  # It was stopped before it was sent.
+            raise
+        finally:
+            await self._reservations.settle(key, attempt, paid_usd)
+        return result, entry
+
+    async def _post(
+        self, body: Body, sent: frozenset[str], bound: Bound, idempotency_key: str
+    ) -> tuple[CallResult, float]:
+        """One request, once concurrency and pace allow it, and its latency in seconds."""
+        await self._requests.take()
+        await self._tokens.take(bound.tokens)
+        number = await self._gate.enter()
+        began = time.perf_counter()
+        succeeded = False
+        try:
+            self._breaker.check()
+            self._breaker.sending()
+            result = await ask(self._transport, body.pieces, sent, idempotency_key)
+            succeeded = result.kind == "ok"
+        finally:
+            self._gate.leave(succeeded=succeeded)
+        if result.input_tokens or result.output_tokens:
+            self._tokens.give_back(bound.tokens - result.input_tokens - result.output_tokens)
+        self._note_health(result, number)
+        return result, time.perf_counter() - began
+
+    def _note_health(self, result: CallResult, number: int) -> None:
+        """What a result says about the server rather than about the call."""
+        if result.kind == "stopped":
+            self._breaker.stop(f"{self.remote.identity}: {result.error}; then run again")
+        elif result.kind in ("rate_limited", "overloaded"):
+            self._gate.slow_down(number)
+            self._breaker.failed(result.error or "")
+        elif result.kind in ("server_error", "timeout", "connection", "malformed"):
+            self._breaker.failed(result.error or "")
+        else:
+            self._breaker.answered()
+            self._proven = True
+
+    async def _find_refused_parameters(self) -> None:
+        """Some servers fail (500) at a parameter they do not know. Unless a request was accepted before, find out once."""
+        if self._proven:
+            return
+        self._proven = True
+        for name in await refused_parameters(self._transport, self.remote.model, self._endpoint):
+            await self._in_thread(self.remote.drop, name)
+
+    async def _encode(self, parameters: dict, messages: Sequence[Message]) -> Body:
+        """The body of a call; frames are fetched and encoded in a thread, once for all calls that wait for them."""
+        images = self.remote.images
+        for frame_ids in [message.frame_ids for message in messages if not images.holds(message.frame_ids)]:
+            if (encoding := self._encoding.get(frame_ids)) is None:
+                encoding = self._encoding[frame_ids] = asyncio.ensure_future(self._in_thread(images.get, frame_ids))
+                encoding.add_done_callback(_forgetting(self._encoding, frame_ids))
+            await asyncio.shield(encoding)
+        if all(images.holds(message.frame_ids) for message in messages):
+            return self.remote.encode(parameters, messages)
+        # The cache is too small for this conversation: one message's frames pushed out another's.
+        return await self._in_thread(self.remote.encode, parameters, messages)
+
+    async def _in_thread(self, function: Callable[..., T], *arguments: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
+
+
+def _forgetting(
+    encoding: dict[tuple[str, ...], asyncio.Future[EncodedFrames]], frame_ids: tuple[str, ...]
+) -> Callable[[asyncio.Future[EncodedFrames]], None]:
+    def forget(_: asyncio.Future[EncodedFrames]) -> None:
+        encoding.pop(frame_ids, None)
+
+    return forget
