@@ -26,6 +26,7 @@ import typer
 
 from videozoomer.protocol import Episode, FrameRef, Message, Protocol, Task, load_prompts
 from videozoomer.protocol.frame_id import frame_id_of
+from videozoomer.protocol.question import PlayableQuestion
 from videozoomer.settings.model import RlSettings, TinyModel
 
 TEMPLATE = Path(__file__).with_name("trl_grpo.jinja").read_text()
@@ -81,10 +82,22 @@ def ours(checkpoint: Path, prompts: int, group: int, frames: int, new_tokens: in
                 lambda uri, times: [],
                 RolloutLimits(1.0, new_tokens, 32_768),
             )
+        question = PlayableQuestion(
+            question_id="q",
+            video_uri="none",
+            split="train",
+            question="Which?",
+            answer="A",
+            answer_type="choice",
+            video_id="v",
+            batch="b",
+            duration_s=2.0,
+            overview=(),
+        )
         played = [
             RolloutGroup(
                 place_of,
-                {},
+                question,
                 frames,
                 some,
                 ["wrong"] * group,

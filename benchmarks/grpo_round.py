@@ -84,7 +84,7 @@ def main(prompts: int = 16, group: int = 8, frames: int = 24, threads: int = 1, 
         texts = [
             *ZOOMS,
             ANSWER,
-            *(question["question"] for question in questions),
+            *(question.question for question in questions),
             *(f"<frame{index}_time{2 * index:.2f}s>" for index in range(frames)),
         ]
         checkpoint = build_tiny(TinyModel(), texts, Path(folder) / "tiny", min_pixels=784, max_pixels=784, seed=0)

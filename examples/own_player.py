@@ -27,6 +27,8 @@ from distill.storage.frames import FrameStore
 from eval.metrics import summarise
 from filters.grading import grade_rows
 from videozoomer.lake import Lake
+from videozoomer.lake.reading import rows_as
+from videozoomer.lake.rows import QuestionRow
 from videozoomer.protocol import Image, Message, Protocol, load_prompts
 from videozoomer.video.reader import ReaderPool
 
@@ -75,7 +77,7 @@ def main() -> None:
         items = [item for batch in batches for item in playable(lake, batch)]
         runner = EpisodeRunner(Contrast(store), readers.frames_at, store, protocol, load_prompts())
         rows = runner.play_all([EpisodeJob(item, "evaluation", temperature=0.0) for item in items])
-    questions = lake.read("questions").to_dicts()
+    questions = rows_as(QuestionRow, lake.read("questions"))
     grades = grade_rows(rows, questions)
     for figure in summarise(rows, grades, questions):
         if figure["metric"] in ("accuracy", "hit_rate") and figure["slice"] == "all" and figure["value"] is not None:
