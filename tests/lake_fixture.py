@@ -12,6 +12,7 @@ import random
 from dataclasses import dataclass
 from pathlib import Path
 
+from builders import turn_row, zoom_reply
 from PIL import Image, ImageDraw, ImageFont
 
 from eval.metrics import summarise
@@ -202,12 +203,8 @@ def _play(
     wrong = {"choice": "C", "number": "3", "time": "5", "yes_no": "no"}[question["answer_type"]]
 
     def zoom(start_s: float, length_s: float, fps: float, thought: str) -> list[float]:
-        call = json.dumps({"segment": [round(start_s, 1), round(start_s + length_s, 1)], "fps": fps})
-        return episode.step(
-            f"<think>{thought}</think><video_zoom>{call}</video_zoom>",
-            finish_reason="stop",
-            call_key=f"key{rng.random()}",
-        )
+        reply = zoom_reply(round(start_s, 1), round(start_s + length_s, 1), fps, thought)
+        return episode.step(reply, finish_reason="stop", call_key=f"key{rng.random()}")
 
     episode = Episode(
         task,
@@ -259,15 +256,7 @@ def _play(
         "video_id": f"video{video}", "batch": "synthetic-0000", "kind": kind, "player": player, "sample": sample,
         "temperature": 1.0, "max_zooms": max_zooms, "status": status, "failure": "timeout" if failed else None,
         "answer": episode.answer,
-        "turns": [
-            {
-                "reply": t.reply, "author": t.author, "action": t.action, "start_s": t.start_s, "end_s": t.end_s, "fps": t.fps,
-                "answer": t.answer, "fault": t.fault, "fault_text": t.fault_text, "well_formed": t.well_formed,
-                "finish_reason": t.finish_reason, "frame_ids": [f.frame_id for f in t.frames],
-                "frame_times_s": [f.time_s for f in t.frames], "call_key": t.call_key,
-            }
-            for t in episode.turns
-        ],
+        "turns": [turn_row(turn) for turn in episode.turns],
         "messages": to_rows(episode.transcript), "zooms": episode.zooms, "frames_shown": episode.frames_shown,
         "well_formed": episode.well_formed, "input_tokens": 1200 + 258 * episode.frames_shown,
         "output_tokens": 60 * len(episode.turns), "cost_usd": 0.0004 * episode.frames_shown, "parent_id": parent,

@@ -1,33 +1,12 @@
-"""Synthetic frames and questions for tests and benchmarks of distillation; JPEGs are real, videos are not."""
+"""Questions about videos that are not there, for tests of distillation; their frames are real JPEGs."""
 
 from __future__ import annotations
 
-import hashlib
-import io
-from collections.abc import Sequence
-
-from PIL import Image, ImageDraw
+from builders import frames_at
 
 from distill.storage.frames import FrameStore
 from videozoomer.protocol import FrameRef
-from videozoomer.protocol.frame_id import frame_id_of
 from videozoomer.protocol.question import QuestionItem
-from videozoomer.video.types import Frame
-
-
-def make_frame(uri: str, time_s: float, size: tuple[int, int] = (56, 42)) -> Frame:
-    """The same picture for the same place and time, another for any other."""
-    drawn = hashlib.sha256(f"{uri}:{time_s:.3f}".encode()).digest()
-    picture = Image.new("RGB", size, tuple(drawn[:3]))
-    ImageDraw.Draw(picture).ellipse((drawn[3] % 20, drawn[4] % 20, 30, 30), fill=tuple(drawn[5:8]))
-    out = io.BytesIO()
-    picture.save(out, "JPEG", quality=80)
-    jpeg = out.getvalue()
-    return Frame(frame_id_of(jpeg), time_s, time_s, *size, jpeg)
-
-
-def frames_at(uri: str, times_s: Sequence[float]) -> list[Frame]:
-    return [make_frame(uri, time_s) for time_s in times_s]
 
 
 def make_items(

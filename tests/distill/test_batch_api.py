@@ -2,7 +2,8 @@
 
 import pytest
 from batch_server import BatchServer
-from distill_world import frames_at, make_items
+from builders import frames_at
+from distill_world import make_items
 
 from distill.client.batch_api import answer_in_batches
 from distill.client.chat import ChatPlayer

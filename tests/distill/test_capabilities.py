@@ -3,8 +3,9 @@
 import json
 
 import pytest
+from builders import frames_at
 from chat_server import ChatServer
-from distill_world import frames_at, make_items
+from distill_world import make_items
 from typer.testing import CliRunner
 
 from assets.workspace import Workspace

@@ -8,8 +8,9 @@ import threading
 import time
 
 import pytest
+from builders import frames_at
 from chat_server import ChatServer
-from distill_world import frames_at, make_items
+from distill_world import make_items
 
 from distill.client.chat import ChatPlayer
 from distill.client.errors import CallFailed, EndpointDown, StepStopped

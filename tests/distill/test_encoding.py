@@ -7,7 +7,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from distill_world import frames_at, make_items
+from builders import frames_at
+from distill_world import make_items
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -4,7 +4,8 @@ import re
 from collections import Counter
 
 import pytest
-from distill_world import frames_at, make_items
+from builders import frames_at
+from distill_world import make_items
 
 from distill.client.calls import Reply
 from distill.exemplars import exemplar_jobs, play_exemplars

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from distill_world import frames_at
+from builders import frames_at
 
 from distill.storage.frames import FrameMissing, FrameStore
 from videozoomer.protocol import FrameRef
@@ -47,7 +47,7 @@ def test_frames_kept_are_there_when_the_store_is_opened_again(tmp_path):
 
 def test_a_killed_process_notes_no_read_without_its_frames(tmp_path):
     code = (
-        "import os, sys; from distill_world import frames_at; from distill.storage.frames import FrameStore\n"
+        "import os, sys; from builders import frames_at; from distill.storage.frames import FrameStore\n"
         "store = FrameStore(sys.argv[1])\n"
         "for number in range(200):\n"
         "    store.keep(frames_at('video', [number, number + 0.5]), 'v', f'read{number}')\n"

@@ -1,8 +1,9 @@
 """Money: set aside before it is spent, never past the cap, and nothing paid twice on the way to the end."""
 
 import pytest
+from builders import frames_at
 from chat_server import ChatServer
-from distill_world import frames_at, make_items
+from distill_world import make_items
 from hypothesis import given
 from hypothesis import strategies as st
 

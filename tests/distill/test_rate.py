@@ -4,8 +4,9 @@ import asyncio
 import json
 
 import pytest
+from builders import frames_at
 from chat_server import STORM, ChatServer
-from distill_world import frames_at, make_items
+from distill_world import make_items
 
 from distill.client.chat import ChatPlayer
 from distill.client.errors import FINAL_KINDS, PASSING_KINDS, EndpointDown

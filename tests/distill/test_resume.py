@@ -17,8 +17,9 @@ from distill.storage.ledger import Ledger, LedgerError, read_entries
 HERE = Path(__file__).parent
 RUN = """
 import json, sys
-sys.path.insert(0, {here!r})
-from distill_world import frames_at, make_items
+sys.path[:0] = [{here!r}, {tests!r}]
+from builders import frames_at
+from distill_world import make_items
 from distill.client.chat import ChatPlayer
 from distill.exemplars import exemplar_jobs
 from distill.storage.frames import FrameStore
@@ -37,7 +38,7 @@ with FrameStore(home + "/frames.sqlite") as store, Ledger(home + "/ledger.sqlite
 
 def start(home, url):
     home.mkdir(exist_ok=True)
-    return subprocess.Popen([sys.executable, "-c", RUN.format(here=str(HERE)), str(home), url])
+    return subprocess.Popen([sys.executable, "-c", RUN.format(here=str(HERE), tests=str(HERE.parent)), str(home), url])
 
 
 def answered(home):

@@ -6,7 +6,8 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from distill_world import frames_at, make_items
+from builders import frames_at
+from distill_world import make_items
 
 from distill.client.calls import Reply
 from distill.exemplars import exemplar_jobs

@@ -10,7 +10,8 @@ import urllib.error
 import urllib.request
 
 import pytest
-from distill_world import frames_at, make_items
+from builders import frames_at
+from distill_world import make_items
 
 from distill.client.capabilities import find_capabilities
 from distill.client.chat import ChatPlayer

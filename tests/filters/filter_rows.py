@@ -6,8 +6,10 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+from builders import row
+
 from filters.rules import RuleResult, load_rules, run_rules
-from videozoomer.lake import CATALOG, Lake
+from videozoomer.lake import Lake
 from videozoomer.settings.model import FilterSettings
 
 
@@ -19,9 +21,9 @@ class Rows:
         self.tables: dict[str, list[dict]] = defaultdict(list)
 
     def _add(self, table: str, **values: Any) -> dict:
-        row = {column.name: None for column in CATALOG[table].columns} | values
-        self.tables[table].append(row)
-        return row
+        added = row(table, **values)
+        self.tables[table].append(added)
+        return added
 
     def video(self, video_id: str = "v1", *, uri: str | None = None, status: str = "ok", signature: Any = None) -> dict:
         known = video_id if status == "ok" else None

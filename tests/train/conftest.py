@@ -2,57 +2,38 @@
 
 from __future__ import annotations
 
-import io
-
-import numpy as np
 import pytest
-from PIL import Image as Picture
+from builders import answer_reply, continued, frame_row, played, refs_of, zoom_reply
 from sft_runs import tiny
 
-from videozoomer.protocol import Episode, FrameRef, Protocol, Task, load_prompts
-from videozoomer.protocol.frame_id import frame_id_of
+from videozoomer.protocol import Episode, Task
 from videozoomer.protocol.messages import to_rows
 from videozoomer.shards.read import ShardSet
 from videozoomer.shards.write import write_dataset
 
 ARCHITECTURES = ("qwen2_5_vl", "qwen3_vl")
-ZOOM = '<think>Red begins at {at}.00 s.</think><video_zoom>{{"segment": [{at}, {end}], "fps": 1}}</video_zoom>'
-ANSWER = "<think>It is {word}.</think><answer>{letter}</answer>"
-
-
-def a_frame(video_id: str, seed: int, time_s: float, size: tuple[int, int] = (84, 56)) -> dict:
-    rng = np.random.default_rng(seed)
-    picture = Picture.fromarray(rng.integers(0, 255, (4, 4, 3), dtype=np.uint8)).resize(size)
-    out = io.BytesIO()
-    picture.save(out, "JPEG")
-    jpeg = out.getvalue()
-    return {
-        "frame_id": frame_id_of(jpeg),
-        "video_id": video_id,
-        "time_s": time_s,
-        "width": size[0],
-        "height": size[1],
-        "jpeg": jpeg,
-    }
+SIZE = (84, 56)
 
 
 def an_episode(frames: list[dict], number: int) -> Episode:
-    refs = [FrameRef(frame["frame_id"], frame["time_s"]) for frame in frames]
-    episode = Episode(
-        Task("Which colour?", ("red", "blue"), "choice", 12.0), refs[:4], Protocol(), load_prompts(), author="student"
+    shown, at = refs_of(frames), number % 4
+    return played(
+        Task("Which colour?", ("red", "blue"), "choice", 12.0),
+        shown[:4],
+        zoom_reply(at, at + 2, thought=f"Red begins at {at}.00 s."),
+        shown[4:6],
+        answer_reply("AB"[number % 2], thought=f"It is {('red', 'blue')[number % 2]}."),
+        author="student",
     )
-    episode.step(ZOOM.format(at=number % 4, end=number % 4 + 2))
-    episode.show(refs[4:6])
-    episode.step(ANSWER.format(word=("red", "blue")[number % 2], letter="AB"[number % 2]))
-    return episode
 
 
 def a_reflection(frames: list[dict], number: int) -> Episode:
-    repaired = Episode.reflecting_on(an_episode(frames, number), "I looked in the wrong place.")
-    repaired.step(ZOOM.format(at=6, end=8))
-    repaired.show([FrameRef(frame["frame_id"], frame["time_s"]) for frame in frames[6:8]])
-    repaired.step(ANSWER.format(word="blue", letter="B"))
-    return repaired
+    return continued(
+        Episode.reflecting_on(an_episode(frames, number), "I looked in the wrong place."),
+        zoom_reply(6, 8, thought="Red begins at 6.00 s."),
+        refs_of(frames)[6:8],
+        answer_reply("B", thought="It is blue."),
+    )
 
 
 @pytest.fixture(scope="session")
@@ -62,10 +43,10 @@ def shards(tmp_path_factory) -> ShardSet:
     rows, frames = [], {}
     for number in range(12):
         video = f"video{number // 3}"
-        own = [a_frame(video, number // 3 * 100 + index, float(index)) for index in range(8)]
+        own = [frame_row(video, float(index), number // 3 * 100 + index, SIZE) for index in range(8)]
         kind = "reflection" if number % 3 == 2 else "exemplar"
-        played = (a_reflection if kind == "reflection" else an_episode)(own, number)
-        shown = {ref for message in played.transcript for ref in message.frame_ids}
+        episode = (a_reflection if kind == "reflection" else an_episode)(own, number)
+        shown = {ref for message in episode.transcript for ref in message.frame_ids}
         frames |= {frame["frame_id"]: frame for frame in own if frame["frame_id"] in shown}
         rows.append(
             {
@@ -74,9 +55,9 @@ def shards(tmp_path_factory) -> ShardSet:
                 "video_id": video,
                 "kind": kind,
                 "split": "validation" if number >= 9 else "train",
-                "messages": to_rows(played.transcript),
-                "zooms": played.zooms,
-                "answer": played.answer,
+                "messages": to_rows(episode.transcript),
+                "zooms": episode.zooms,
+                "answer": episode.answer,
             }
         )
     write_dataset("sft", target, rows, frames.values(), about={}, max_rows=100)

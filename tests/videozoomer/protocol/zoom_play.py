@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-
+from builders import answer_reply, zoom_reply
 from hypothesis import strategies as st
 
 from videozoomer.protocol import Episode, FrameRef, Protocol, Task, load_prompts
@@ -27,14 +26,6 @@ any_number = st.one_of(
     st.sampled_from([0, 1e308, 5e-324]),
 )
 thought = st.text(alphabet=st.characters(exclude_characters="<>", exclude_categories=["Cs"]), max_size=20)
-
-
-def zoom_reply(start_s, end_s, fps, thought="I look closer."):
-    return f'<think>{thought}</think>\n<video_zoom>{{"segment": [{json.dumps(start_s)}, {json.dumps(end_s)}], "fps": {json.dumps(fps)}}}</video_zoom>'
-
-
-def answer_reply(answer, thought="I see it."):
-    return f"<think>{thought}</think><answer>{answer}</answer>"
 
 
 any_zoom = st.builds(zoom_reply, any_number, any_number, any_number, thought)

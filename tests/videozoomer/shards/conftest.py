@@ -2,50 +2,20 @@
 
 from __future__ import annotations
 
-import io
-
 import pytest
-from PIL import Image
+from builders import answer_reply, frame_row, played, refs_of, row, zoom_reply
 
-from videozoomer.lake.catalog import CATALOG
 from videozoomer.lake.lake import Lake
-from videozoomer.protocol import Episode, FrameRef, Protocol, Task, load_prompts
-from videozoomer.protocol.frame_id import frame_id_of
+from videozoomer.protocol import Episode, Task
 from videozoomer.protocol.messages import to_rows
 
-ZOOM = '<think>closer</think><video_zoom>{"segment": [2, 4], "fps": 1}</video_zoom>'
-ANSWER = "<think>red</think><answer>A</answer>"
-
-
-def jpeg(seed: int) -> bytes:
-    out = io.BytesIO()
-    Image.new("RGB", (56, 56), (seed * 37 % 256, seed * 91 % 256, seed * 53 % 256)).save(out, "JPEG")
-    return out.getvalue()
-
-
-def row(table: str, **values) -> dict:
-    return {column.name: values.get(column.name) for column in CATALOG[table].columns}
-
-
-def frame_row(video_id: str, seed: int, time_s: float) -> dict:
-    data = jpeg(seed)
-    return {
-        "frame_id": frame_id_of(data),
-        "video_id": video_id,
-        "time_s": time_s,
-        "width": 56,
-        "height": 56,
-        "jpeg": data,
-    }
+SIZE = (56, 56)
 
 
 def episode(frames: list[dict]) -> Episode:
-    refs = [FrameRef(frame["frame_id"], frame["time_s"]) for frame in frames]
-    played = Episode(Task("Which?", ("red", "blue"), "choice", 10.0), refs[:4], Protocol(), load_prompts())
-    played.step(ZOOM)
-    played.show(refs[4:6])
-    played.step(ANSWER)
-    return played
+    shown = refs_of(frames)
+    task = Task("Which?", ("red", "blue"), "choice", 10.0)
+    return played(task, shown[:4], zoom_reply(2, 4), shown[4:6], answer_reply("A"))
 
 
 @pytest.fixture
@@ -54,7 +24,7 @@ def lake(tmp_path) -> Lake:
     frames, videos, overviews, questions, trajectories, verdicts, stats = [], [], [], [], [], [], []
     for number in range(5):
         video, uri, split = f"video{number}", f"/videos/{number}.mp4", "evaluation" if number == 4 else "train"
-        own = [frame_row(video, number * 10 + index, float(index)) for index in range(7)]
+        own = [frame_row(video, float(index), number * 10 + index, SIZE) for index in range(7)]
         frames += own
         videos.append(row("videos", uri=uri, video_id=video, source="s", batch="s-0000", status="ok", duration_s=10.0))
         overviews += [
