@@ -1,4 +1,4 @@
-"""Looking at single episodes: the trajectory browser (one offline HTML page) and the same for a terminal.
+"""Shows single episodes: the trajectory browser (one offline HTML page) and a renderer for the terminal.
 
-Belongs here: showing what tables hold. Does not belong here: figures over many episodes (`eval/report`), grading.
+Belongs here: showing the contents of tables. Does not belong here: metrics over many episodes (`eval/report`), grading.
 """

@@ -1,4 +1,4 @@
-"""What the page shows, gathered from the tables as plain JSON values. Frames stand by id; each is stored once."""
+"""Gathers the page's data from the tables as plain JSON values. Frames are stored once and referenced by id."""
 
 from __future__ import annotations
 
@@ -12,120 +12,94 @@ from distill.records import overview_of
 from eval.conditions import condition_of
 from videozoomer.lake.lake import Lake
 
-PLAIN = (
-    "question_id", "video_id", "kind", "player", "sample", "temperature", "max_zooms", "status", "failure", "answer", "zooms",
-    "frames_shown", "well_formed", "input_tokens", "output_tokens", "cost_usd", "parent_id", "protocol_version", "prompt_version",
+COLUMNS = (
+    "question_id", "video_id", "kind", "player", "sample", "temperature", "max_zooms", "status", "failure", "answer",
+    "zooms", "frames_shown", "well_formed", "input_tokens", "output_tokens", "cost_usd", "parent_id",
+    "protocol_version", "prompt_version",
 )  # fmt: skip
-"""Columns of `trajectories` that are shown as they are."""
-TURN = (
-    "reply",
-    "author",
-    "action",
-    "start_s",
-    "end_s",
-    "fps",
-    "answer",
-    "fault",
-    "fault_text",
-    "well_formed",
+"""Columns of `trajectories` that the page gets unchanged."""
+TURN_FIELDS = (
+    "reply", "author", "action", "start_s", "end_s", "fps", "answer", "fault", "fault_text", "well_formed",
     "finish_reason",
-)
+)  # fmt: skip
+"""Fields of a turn that the page gets unchanged."""
 
 
 def trajectories(lake: Lake, ids: Sequence[str]) -> list[dict[str, Any]]:
-    """The named trajectories in that order, each with its grade and verdict and with its frames as [id, time_s]."""
-    wanted = pl.col("trajectory_id").is_in(list(ids))
-    rows = {
-        row["trajectory_id"]: row for row in lake.scan("trajectories").filter(wanted).collect().iter_rows(named=True)
-    }
-    grades = {row["trajectory_id"]: row for row in lake.scan("grades").filter(wanted).collect().iter_rows(named=True)}
-    verdicts = {
-        row["trajectory_id"]: row for row in lake.scan("verdicts").filter(wanted).collect().iter_rows(named=True)
-    }
+    """The named trajectories in that order, each with its grade, its verdict and its frames as [id, time_s]."""
+    rows, grades, verdicts = (_by_trajectory(lake, table, ids) for table in ("trajectories", "grades", "verdicts"))
     return [_trajectory(rows[i], grades.get(i), verdicts.get(i)) for i in ids if i in rows]
 
 
-def _trajectory(row: dict, grade: dict | None, verdict: dict | None) -> dict[str, Any]:
+def _by_trajectory(lake: Lake, table: str, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    rows = lake.scan(table).filter(pl.col("trajectory_id").is_in(list(ids))).collect()
+    return {row["trajectory_id"]: row for row in rows.iter_rows(named=True)}
+
+
+def _trajectory(row: dict[str, Any], grade: dict[str, Any] | None, verdict: dict[str, Any] | None) -> dict[str, Any]:
     trained = [message["train"] for message in row["messages"] if message["role"] == "assistant"]
     turns = []
     for number, turn in enumerate(row["turns"]):
-        shown = {name: turn[name] for name in TURN}
+        shown = {name: turn[name] for name in TURN_FIELDS}
         shown["train"] = trained[number] if number < len(trained) else None
-        shown["frames"] = [
-            list(pair) for pair in zip(turn["frame_ids"] or [], turn["frame_times_s"] or [], strict=True)
-        ]
+        frames = zip(turn["frame_ids"] or [], turn["frame_times_s"] or [], strict=True)
+        shown["frames"] = [list(frame) for frame in frames]
         turns.append(shown)
     return {
         "id": row["trajectory_id"],
-        **{name: row[name] for name in PLAIN},
+        **{name: row[name] for name in COLUMNS},
         "condition": condition_of(row),
         "overview": [[frame.frame_id, frame.time_s] for frame in overview_of(row)],
         "turns": turns,
-        "verdict": grade["verdict"] if grade else None,
-        "grader": grade["grader"] if grade else None,
-        "detail": grade["detail"] if grade else None,
-        "hit": grade["hit"] if grade else None,
-        "best_iou": grade["best_iou"] if grade else None,
+        **{name: grade[name] if grade else None for name in ("verdict", "grader", "detail", "hit", "best_iou")},
         "outcome": verdict["outcome"] if verdict else None,
         "reasons": list(verdict["reasons"]) if verdict else [],
     }
 
 
 def frame_ids(trajectory: dict[str, Any]) -> list[str]:
-    return [
-        frame_id
-        for frame_id, _ in [*trajectory["overview"], *(f for turn in trajectory["turns"] for f in turn["frames"])]
-    ]
+    """Ids of the frames of the overview and of all zooms."""
+    zoomed = (frame for turn in trajectory["turns"] for frame in turn["frames"])
+    return [frame_id for frame_id, _ in [*trajectory["overview"], *zoomed]]
 
 
-def questions(lake: Lake, ids: Iterable[str]) -> dict[str, dict]:
+def questions(lake: Lake, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Question id -> the columns that the page shows."""
     columns = ["question_id", "question", "options", "answer", "answer_type", "topic", "evidence", "split", "video_uri"]
     rows = lake.scan("questions", columns=columns).filter(pl.col("question_id").is_in(sorted(set(ids)))).collect()
     return {row.pop("question_id"): row for row in rows.iter_rows(named=True)}
 
 
-def videos(lake: Lake, ids: Iterable[str]) -> dict[str, dict]:
-    """Duration and shots (starts and ends in seconds) of each video."""
-    wanted = sorted(set(ids))
-    rows = (
-        lake.scan("videos", columns=["video_id", "uri", "duration_s"])
-        .filter(pl.col("video_id").is_in(wanted))
-        .collect()
-    )
-    found = {
-        row["video_id"]: {"uri": row["uri"], "duration_s": row["duration_s"], "shots": []}
-        for row in rows.iter_rows(named=True)
+def videos(lake: Lake, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Video id -> its file, its duration and its shots as [start_s, end_s]."""
+    wanted = pl.col("video_id").is_in(sorted(set(ids)))
+    rows = lake.scan("videos", columns=["video_id", "uri", "duration_s"]).filter(wanted).collect()
+    found: dict[str, dict[str, Any]] = {
+        video_id: {"uri": uri, "duration_s": duration_s, "shots": []} for video_id, uri, duration_s in rows.iter_rows()
     }
-    shots = lake.scan("shots", columns=["video_id", "index", "start_s", "end_s"]).filter(
-        pl.col("video_id").is_in(wanted)
-    )
-    for video_id, start_s, end_s in (
-        shots.sort("video_id", "index").select("video_id", "start_s", "end_s").collect().iter_rows()
-    ):
+    shots = lake.scan("shots", columns=["video_id", "index", "start_s", "end_s"]).filter(wanted)
+    for video_id, _, start_s, end_s in shots.sort("video_id", "index").collect().iter_rows():
         if video_id in found:
             found[video_id]["shots"].append([start_s, end_s])
     return found
 
 
 def frame_sizes(lake: Lake, ids: Iterable[str]) -> dict[str, int]:
-    """Bytes of each stored frame; one that is not stored is not in the answer."""
+    """Frame id -> bytes of its JPEG, for the frames that are stored."""
     rows = lake.scan("frames", columns=["frame_id", "jpeg"]).filter(pl.col("frame_id").is_in(sorted(set(ids))))
-    return dict(
-        rows.select("frame_id", pl.col("jpeg").bin.size().cast(pl.Int64)).unique("frame_id").collect().iter_rows()
-    )
+    sizes = rows.select("frame_id", pl.col("jpeg").bin.size().cast(pl.Int64)).unique("frame_id").collect()
+    return dict(sizes.iter_rows())
 
 
 def frames(lake: Lake, ids: Iterable[str]) -> dict[str, str]:
     """Frame id -> JPEG in base64."""
-    rows = (
-        lake.scan("frames", columns=["frame_id", "jpeg"]).filter(pl.col("frame_id").is_in(sorted(set(ids)))).collect()
-    )
-    return {frame_id: base64.b64encode(jpeg).decode() for frame_id, jpeg in rows.sort("frame_id").iter_rows()}
+    rows = lake.scan("frames", columns=["frame_id", "jpeg"]).filter(pl.col("frame_id").is_in(sorted(set(ids))))
+    return {frame_id: base64.b64encode(jpeg).decode() for frame_id, jpeg in rows.sort("frame_id").collect().iter_rows()}
 
 
-def reasons(named: Iterable[str]) -> dict[str, str]:
-    """Reason -> what the rule of that name drops; reasons that are no rule (a failed call, say) stand for themselves."""
+def reasons(names: Iterable[str]) -> dict[str, str]:
+    """Reason -> what its rule drops. Other reasons, such as a failed call, are left out; their names say enough."""
     from filters.rules import load_rules
 
-    wanted = set(named)
+    wanted = set(names)
     return {rule.name: rule.drops for rule in load_rules() if rule.name in wanted}

@@ -1,4 +1,4 @@
-"""The trajectory browser: one HTML file with data, pictures, style and script inside. Opens from disk, offline."""
+"""Writes the trajectory browser: one offline HTML file that contains its data, pictures, style and script."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from videozoomer.protocol.options import LETTERS
 
 FOLDER = Path(__file__).parent
 KINDS = ("exemplar", "student", "reflection", "probe", "evaluation", "rollout")
-"""In the order in which they are made."""
+"""Kinds in the order in which a run makes them."""
 MAX_TRAJECTORIES = 240
 MAX_BYTES = 48_000_000
-"""Of pictures, as base64: about what a browser opens from disk without a pause."""
+"""Maximum bytes of pictures in base64: about as much as a browser opens from disk without a pause."""
 
 
 def write_viewer(
@@ -30,9 +30,9 @@ def write_viewer(
     max_bytes: int = MAX_BYTES,
     prefer: Sequence[str] = (),
 ) -> Path:
-    """Write the page to `target` in one rename and return it.
+    """Write the page to `target` atomically and return its path.
 
-    Where not all trajectories fit, `prefer` names what comes first (ids, kinds, verdicts, outcomes, reasons; see
+    If not all trajectories fit, those that `prefer` names come first (ids, kinds, verdicts, outcomes, reasons; see
     `eval.viewer.select.choose`), and the page says how many were left out.
     """
     return write_text(target, render(gather(lake, max_trajectories, max_bytes, prefer)))
@@ -44,7 +44,7 @@ def gather(lake: Lake, max_trajectories: int, max_bytes: int, prefer: Sequence[s
     shown = data.trajectories(lake, choose(known, max_trajectories, prefer))
     sizes = data.frame_sizes(lake, (frame_id for trajectory in shown for frame_id in data.frame_ids(trajectory)))
     shown, needed = _that_fit(shown, sizes, max_bytes)
-    # Chosen as a mix, but shown with all attempts at a question side by side.
+    # All attempts at a question appear next to each other.
     shown.sort(
         key=lambda t: (t["question_id"], KINDS.index(t["kind"]), t["player"], t["condition"], t["sample"], t["id"])
     )
@@ -61,7 +61,7 @@ def gather(lake: Lake, max_trajectories: int, max_bytes: int, prefer: Sequence[s
 
 
 def _that_fit(shown: list[dict], sizes: dict[str, int], max_bytes: int) -> tuple[list[dict], set[str]]:
-    """The first trajectories whose pictures, each counted once, stay within the limit, and the ids of those pictures."""
+    """The first trajectories whose distinct frames stay within the limit, and the ids of those frames."""
     needed: set[str] = set()
     total = 0
     for number, trajectory in enumerate(shown):
@@ -77,19 +77,17 @@ def _note(known: int, shown: int, missing: int, max_trajectories: int, max_bytes
     parts = []
     if shown < known:
         parts.append(
-            f"{shown:,} of {known:,} trajectories are here; the page is kept to {max_trajectories:,} of them and to "
-            f"{max_bytes / 1e6:.0f} MB of pictures. See any other with `videozoomer trajectories show ID`, or write a larger "
-            "page with viewer.page.write_viewer(lake, target, max_trajectories=..., max_bytes=..., prefer=[...])."
+            f"The page shows {shown:,} of {known:,} trajectories; it is limited to {max_trajectories:,} of them and to "
+            f"{max_bytes / 1e6:.0f} MB of pictures. To see another one, run `videozoomer trajectories show ID`. For a "
+            "larger page, call eval.viewer.page.write_viewer(lake, target, max_trajectories=..., max_bytes=...)."
         )
     if missing:
-        parts.append(
-            f"{missing:,} frames are named by trajectories but not stored in table frames; their places are empty."
-        )
+        parts.append(f"{missing:,} frames of these trajectories are not stored in table `frames` and cannot be shown.")
     return " ".join(parts)
 
 
 def render(gathered: dict[str, Any]) -> str:
-    """The page around the data. Every `<` of the data is written as an escape, so no text can end the script element."""
+    """The page with its data. Every `<` in the data is escaped, so no text can end the script element."""
     inline = json.dumps(gathered, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     inline = inline.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
     page = (FOLDER / "page.html").read_text(encoding="utf-8")

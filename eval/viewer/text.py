@@ -1,17 +1,23 @@
-"""One trajectory for a terminal: question, time line, every turn with its thought, call and frames, verdict and reasons."""
+"""Renders one trajectory for a terminal: question, time line, every turn with its thought and frames, grade, outcome.
+
+Models and data sets write most of these texts, so every one becomes a rich `Text`: square brackets are never markup,
+and control characters, which could move the cursor or clear the screen, appear as escapes.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from distill.records import overview_of
 from eval.conditions import condition_of
-from videozoomer.protocol.options import lettered
+from videozoomer.protocol.options import LETTERS
 from videozoomer.protocol.parsing import parse_reply
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.text import Text
 
 COLUMNS = 72
 """Characters of the time line."""
@@ -24,6 +30,14 @@ STYLES = {
     "unknown": "yellow",
     "exhausted": "yellow",
 }
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def literal(text: str, style: str = "") -> Text:
+    """The text as it is, without markup; control characters appear as escapes, except tabs and line feeds."""
+    from rich.text import Text
+
+    return Text(_CONTROL.sub(lambda found: ascii(found[0])[1:-1], text), style)
 
 
 def render(
@@ -32,18 +46,17 @@ def render(
     grade: Mapping[str, Any] | None,
     verdict: Mapping[str, Any] | None,
 ) -> RenderableType:
-    """A row of `trajectories` with its rows of `questions`, `grades` and `verdicts`; None for those there are not."""
+    """A row of `trajectories` with its rows of `questions`, `grades` and `verdicts` (None if missing)."""
     from rich.console import Group
-    from rich.text import Text
 
-    parts: list[RenderableType] = [_head(row, question, grade, verdict), Text(), _timeline(row, question), Text()]
+    parts = [_head(row, question, grade, verdict), literal(""), _timeline(row, question), literal("")]
     trained = [message["train"] for message in row["messages"] if message["role"] == "assistant"]
     for number, turn in enumerate(row["turns"]):
         parts.append(_turn(number + 1, turn, trained[number] if number < len(trained) else True))
     if row["status"] == "failed":
-        parts.append(Text(f"The episode could not be finished: {row['failure']}. It may be tried again.", "yellow"))
+        parts.append(literal(f"The episode could not be finished: {row['failure']}. It may be retried.", "yellow"))
     if row["status"] == "exhausted":
-        parts.append(Text("The rounds were used up without an answer.", "yellow"))
+        parts.append(literal("The rounds ran out without an answer.", "yellow"))
     return Group(*parts)
 
 
@@ -54,57 +67,57 @@ def _head(
     verdict: Mapping[str, Any] | None,
 ) -> RenderableType:
     from rich.table import Table
-    from rich.text import Text
 
     facts = Table.grid(padding=(0, 2))
     facts.add_column(style="dim", no_wrap=True)
     facts.add_column(overflow="fold")
-    # Everything below goes in as Text: square brackets in a question are not markup.
+
+    def add(name: str, text: str, style: str = "") -> None:
+        facts.add_row(name, literal(text, style))
+
     if question is None:
-        facts.add_row("question", Text(f"{row['question_id']} (not in table questions)"))
+        add("question", f"{row['question_id']} (not in table questions)")
     else:
-        facts.add_row("question", Text(question["question"], "bold"))
-        for letter, option in lettered(question["options"]):
-            facts.add_row("", Text(f"{letter}. {option}", "green" if letter == question["answer"] else ""))
-        facts.add_row("truth", Text(question["answer"]))
-    facts.add_row("answer", Text(row["answer"] if row["answer"] is not None else "none"))
+        add("question", question["question"], "bold")
+        for letter, option in zip(LETTERS, question["options"], strict=False):
+            add("", f"{letter}. {option}", "green" if letter == question["answer"] else "")
+        add("right answer", question["answer"])
+    add("answer", row["answer"] if row["answer"] is not None else "none")
     if grade is None:
-        facts.add_row("grade", Text("not graded"))
+        add("grade", "not graded")
     else:
         detail = f" ({grade['detail']})" if grade["detail"] else ""
         hit = {True: "; a zoom showed the evidence", False: "; no zoom showed the evidence", None: ""}[grade["hit"]]
-        facts.add_row("grade", Text(f"{grade['verdict']}{detail}{hit}", STYLES.get(grade["verdict"], "")))
+        add("grade", f"{grade['verdict']}{detail}{hit}", STYLES.get(grade["verdict"], ""))
     if verdict is not None:
-        why = f": {', '.join(reason.replace('_', ' ') for reason in verdict['reasons'])}" if verdict["reasons"] else ""
-        facts.add_row("outcome", Text(verdict["outcome"] + why, STYLES.get(verdict["outcome"], "")))
-    facts.add_row(
+        reasons = ", ".join(reason.replace("_", " ") for reason in verdict["reasons"])
+        add("outcome", verdict["outcome"] + (f": {reasons}" if reasons else ""), STYLES.get(verdict["outcome"], ""))
+    add(
         "played",
-        Text(
-            f"{row['kind']} by {row['player']}, sample {row['sample']}, setting {condition_of(dict(row))}, temperature {row['temperature']:g}"
-        ),
+        f"{row['kind']} by {row['player']}, sample {row['sample']}, condition {condition_of(row)}, temperature "
+        f"{row['temperature']:g}",
     )
-    facts.add_row(
+    add(
         "used",
-        Text(
-            f"{row['zooms']} zooms, {row['frames_shown']} frames, {row['input_tokens']:,} + {row['output_tokens']:,} tokens, ${row['cost_usd']:.4f}"
-        ),
+        f"{row['zooms']} zooms, {row['frames_shown']} frames, {row['input_tokens']:,} + {row['output_tokens']:,} "
+        f"tokens, ${row['cost_usd']:.4f}",
     )
-    facts.add_row("video", Text(question["video_uri"] if question else row["video_id"]))
+    add("video", question["video_uri"] if question else row["video_id"])
     if row["parent_id"]:
-        facts.add_row("repairs", Text(row["parent_id"]))
-    facts.add_row("id", Text(row["trajectory_id"]))
+        add("repairs", row["parent_id"])
+    add("id", row["trajectory_id"])
     return facts
 
 
 def _timeline(row: Mapping[str, Any], question: Mapping[str, Any] | None) -> RenderableType:
-    """Overview frames, evidence and every zoom as lines of one scale."""
+    """Overview frames, evidence and zooms as lines on one time scale."""
     from rich.text import Text
 
-    glance = [frame.time_s for frame in overview_of(dict(row))]
+    overview = [frame.time_s for frame in overview_of(dict(row))]
     evidence = [(window["start_s"], window["end_s"]) for window in (question or {}).get("evidence") or []]
     zooms = [(turn["start_s"], turn["end_s"]) for turn in row["turns"] if turn["action"] == "zoom"]
-    end_s = max([1.0, *glance, *(end for _, end in [*evidence, *zooms])])
-    lines = [("overview", _marks([(t, t) for t in glance], end_s, "|"), "dim")]
+    end_s = max([1.0, *overview, *(end for _, end in [*evidence, *zooms])])
+    lines = [("overview", _marks([(t, t) for t in overview], end_s, "|"), "dim")]
     lines += [("evidence", _marks(evidence, end_s, "="), "green")] if evidence else []
     lines += [(f"zoom {n}", _marks([zoom], end_s, "#"), "cyan") for n, zoom in enumerate(zooms, 1)]
     out = Text(no_wrap=True, overflow="crop")
@@ -124,22 +137,18 @@ def _marks(windows: Sequence[tuple[float, float]], end_s: float, mark: str) -> s
 
 def _turn(number: int, turn: Mapping[str, Any], trained: bool) -> RenderableType:
     from rich.panel import Panel
-    from rich.text import Text
 
-    body = Text(parse_reply(turn["reply"]).thought or turn["reply"], "" if trained else "dim")
+    body = literal(parse_reply(turn["reply"]).thought or turn["reply"], "" if trained else "dim")
     if turn["action"] == "zoom":
-        body.append(
-            f"\n→ zoom {turn['start_s']:.2f} s to {turn['end_s']:.2f} s at {turn['fps']:g} frames per second", "cyan"
-        )
+        window = f"{turn['start_s']:.2f} s to {turn['end_s']:.2f} s at {turn['fps']:g} frames per second"
+        body.append(f"\n→ zoom {window}", "cyan")
         times = ", ".join(f"{time_s:.2f}" for time_s in turn["frame_times_s"] or [])
         body.append(f"\n  {len(turn['frame_ids'] or [])} frames at {times} s" if times else "\n  no frames", "dim")
     elif turn["action"] == "answer":
-        body.append(f"\n→ answer: {turn['answer']}", "bold")
+        body.append_text(literal(f"\n→ answer: {turn['answer']}", "bold"))
     else:
-        body.append(f"\n→ fault {turn['fault']}: {turn['fault_text'] or ''}", "yellow")
-    notes = [
-        note for note, holds in (("not trained on", not trained), ("not well formed", not turn["well_formed"])) if holds
-    ]
-    return Panel(
-        body, title=Text(", ".join([f"turn {number}", turn["author"], *notes])), title_align="left", border_style="dim"
-    )
+        body.append_text(literal(f"\n→ fault {turn['fault']}: {turn['fault_text'] or ''}", "yellow"))
+    notes = [] if trained else ["not trained on"]
+    notes += [] if turn["well_formed"] else ["not well formed"]
+    title = literal(", ".join([f"turn {number}", turn["author"], *notes]))
+    return Panel(body, title=title, title_align="left", border_style="dim")

@@ -152,7 +152,7 @@ def test_frames_that_are_not_stored_are_counted_not_invented(lake, tmp_path):
     for table in ("videos", "questions", "trajectories"):
         bare.write(table, lake.read(table))
     data = page(bare, tmp_path).data
-    assert data["frames"] == {} and "not stored in table frames" in data["note"]
+    assert data["frames"] == {} and "not stored in table `frames`" in data["note"]
     assert all(t["verdict"] is None and t["outcome"] is None for t in data["trajectories"])
 
 

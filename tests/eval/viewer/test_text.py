@@ -2,14 +2,16 @@ import io
 
 import polars as pl
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from lake_fixture import write_lake
 from rich.console import Console
 
 from eval.viewer.text import render
 
 
-def shown(*rows) -> str:
-    console = Console(file=io.StringIO(), width=120, color_system=None)
+def shown(*rows, width: int = 120) -> str:
+    console = Console(file=io.StringIO(), width=width, color_system=None)
     console.print(render(*rows))
     return console.file.getvalue()
 
@@ -30,7 +32,7 @@ def rows_of(lake, **wanted) -> tuple[dict, dict, dict | None, dict | None]:
     return (row, *((rows[0] if rows else None) for rows in found))
 
 
-def test_a_reflection_shows_everything_that_was_said_and_seen(lake):
+def test_a_reflection_shows_every_thought_and_every_frame(lake):
     row, question, grade, verdict = rows_of(lake, kind="reflection", zooms=2)
     text = shown(row, question, grade, verdict)
     for part in (
@@ -50,7 +52,7 @@ def test_a_reflection_shows_everything_that_was_said_and_seen(lake):
     assert text.count("→") == len(row["turns"])
 
 
-def test_zoom_stands_below_its_evidence_on_the_time_line_where_it_hit(lake):
+def test_a_hit_is_below_its_evidence_on_the_time_line(lake):
     hits = dict(lake.read("grades").select("trajectory_id", "hit").drop_nulls().iter_rows())
     rows = lake.read("trajectories").filter(
         (pl.col("kind") == "exemplar") & (pl.col("zooms") == 1) & pl.col("trajectory_id").is_in(list(hits))
@@ -65,16 +67,39 @@ def test_zoom_stands_below_its_evidence_on_the_time_line_where_it_hit(lake):
     assert seen == {True, False}
 
 
-def test_what_is_missing_is_said(lake):
+def test_missing_rows_are_named(lake):
     row, *_ = rows_of(lake, status="failed")
     text = shown(row, None, None, None)
     assert "not in table questions" in text and "not graded" in text and "could not be finished: timeout" in text
 
 
-def test_square_brackets_are_text(lake):
-    row, question, grade, verdict = rows_of(lake, kind="exemplar")
-    text = shown(row, question | {"question": "Is [bold]this[/bold] [/nothing] shown?"}, grade, verdict)
-    assert "Is [bold]this[/bold] [/nothing] shown?" in text
+def everywhere(rows, text: str) -> tuple[dict, dict, dict, dict]:
+    """The same rows with `text` in every column that a model or a data set writes."""
+    row, question, grade, verdict = rows
+    turns = [
+        turn | {"reply": f"<think>{text}</think>", "author": text, "answer": text, "fault": text, "fault_text": text}
+        for turn in row["turns"]
+    ]
+    return (
+        row | {"player": text, "answer": text, "failure": text, "parent_id": text, "turns": turns},
+        question | {"question": text, "options": [text, text], "answer": text, "video_uri": text},
+        grade | {"detail": text},
+        verdict | {"reasons": [text]},
+    )
+
+
+@pytest.mark.parametrize("wanted", [{"kind": "reflection", "zooms": 2}, {"status": "failed"}])
+@given(text=st.text(min_size=1))
+@example("B [/INST]")
+@example("[bold]red[/bold] [/nothing] [link=x]")
+@example("\\[/")
+@example("\x1b[2J\x9b0m\x07")
+def test_no_text_is_read_as_markup_or_controls_the_terminal(lake, wanted, text):
+    found = shown(*everywhere(rows_of(lake, **wanted), text), width=10_000)
+    assert not set(found) & {chr(code) for code in (*range(10), *range(11, 32), *range(127, 160))}
+    if text.isprintable() and text.isascii() and text == text.strip():
+        expected = 6 + (2 if wanted.get("kind") else 0)
+        assert found.count(text) >= expected, "question, both options, right answer, answer, detail and every turn"
 
 
 def test_fixture_has_every_kind_of_turn(lake):
