@@ -83,14 +83,12 @@ bench: $(READY) ## speed, as ratios against named alternatives (a quarter of an 
 	@for what in $(BENCHES); do echo "== $$what"; $(BIN)/python -m benchmarks.$$(echo $$what | tr , ' ') || exit 1; done
 
 docs: $(READY) ## write the reference pages from the code and build the site (site/index.html)
-	@$(BIN)/python -m videozoomer.lake.typed_rows videozoomer/lake/rows.py
-	@$(BIN)/python -m videozoomer.shards.typed_rows videozoomer/shards/rows.py
 	@$(BIN)/python -m docs.generate
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 docs-check: $(READY) ## fail if a generated page is stale or the site does not build
 	@$(BIN)/python -m docs.generate --check
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --site-dir $$(mktemp -d)
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --site-dir build/site
 
 wheel: $(READY) ## build the wheel into dist/
 	@$(BIN)/python -m pip wheel $(PIP_FLAGS) --no-deps --no-build-isolation --wheel-dir dist .
