@@ -43,9 +43,10 @@ def ours(checkpoint: Path, prompts: int, group: int, frames: int, new_tokens: in
     from train.rl.rollout_groups import RolloutGroup
     from train.rl.shared_prefix import SharedPrefix
     from train.rl.training import PHASES
-    from train.run.deepspeed_engine import deepspeed_config, join_process_group, start_engine
+    from train.run.deepspeed_engine import deepspeed_config, start_engine
     from train.run.flops import TowerFlops
     from train.run.phase_timer import PhaseTimer
+    from train.run.process_group import join_process_group
 
     settings = RlSettings(
         prompts=prompts, group=group, mini_batch=prompts, kl=0.001, zero_stage=0, bf16=False, learning_rate=1e-4

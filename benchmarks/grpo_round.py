@@ -71,11 +71,14 @@ def main(prompts: int = 16, group: int = 8, frames: int = 24, threads: int = 1, 
     from train.rl import local_engine as rollout
     from train.rl import rollout_groups
     from train.rl.learning import Learner
+    from train.rl.rounds import play_round
     from train.rl.shared_prefix import SharedPrefix
-    from train.rl.training import PHASES, play_round
-    from train.run.deepspeed_engine import deepspeed_config, join_process_group, start_engine
+    from train.rl.training import PHASES
+    from train.run.deepspeed_engine import deepspeed_config, start_engine
     from train.run.flops import TowerFlops
-    from train.run.phase_timer import PhaseTimer, peak_memory_mb
+    from train.run.memory import peak_memory_mb
+    from train.run.phase_timer import PhaseTimer
+    from train.run.process_group import join_process_group
 
     torch.set_num_threads(threads)
     album = PaintedFrames()
@@ -123,12 +126,13 @@ def main(prompts: int = 16, group: int = 8, frames: int = 24, threads: int = 1, 
         policy.model.eval()
         began_s = time.process_time()
         with clock.phase("generation"):
-            own, varied, position, _ = play_round(arena, position, process)
+            played = play_round(arena, position, process)
         played_s = time.process_time()
-        facts = learner.learn(own, varied)
+        facts = learner.learn(played.own, played.varied)
+        position = played.next_position
         learnt_s = time.process_time()
     phases, _ = clock.take()
-    rollouts = [one for some in own for one in some.rollouts]
+    rollouts = [one for some in played.own for one in some.rollouts]
     tokens = sum(len(one.tokens.ids) for one in rollouts)
     print(
         f"{len(rollouts)} episodes of {tokens / len(rollouts):.0f} tokens, "

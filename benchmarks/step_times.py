@@ -14,7 +14,8 @@ def run_sft(shards: Path, out: Path, recipe: Path) -> list[float]:
     Validation is not measured: it is kept to one row.
     """
     from train.run.metrics_log import MetricsLog
-    from train.sft import training
+    from train.sft import samples
+    from train.sft.command import main
 
     ends: list[float] = []
     log_step = MetricsLog.step
@@ -23,6 +24,6 @@ def run_sft(shards: Path, out: Path, recipe: Path) -> list[float]:
         ends.append(time.process_time())
         log_step(self, facts, sentence, of=of, now_s=now_s)
 
-    with patch.object(MetricsLog, "step", step), patch.object(training, "WATCHED_ROWS", 1):
-        training.main(["--shards", str(shards), "--out", str(out), "--recipe", str(recipe)])
+    with patch.object(MetricsLog, "step", step), patch.object(samples, "WATCHED_ROWS", 1):
+        main(["--shards", str(shards), "--out", str(out), "--recipe", str(recipe)])
     return ends

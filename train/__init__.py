@@ -1,6 +1,6 @@
-"""The policy: model loading, tokens and loss masks, supervised fine-tuning on DeepSpeed, and playing with it.
+"""Training the policy and running it: token weights, fine-tuning on DeepSpeed, multi-turn GRPO, serving.
 
-Belongs here: everything that touches tensors. Does not belong here: choosing the data (filters/, shards/).
-DESIGN: training is a plain loop on `deepspeed.initialize` because a loss weight for each turn, positions for tool
-frames and token counts over a whole step are a few lines there and a subclass of everything in a trainer.
+Belongs here: everything that touches tensors. Does not belong here: selecting the data (`filters/`, `shards/`).
+DESIGN: training is a plain loop over `deepspeed.initialize`. A loss weight per turn, positions of tool frames and token
+counts over a whole step take a few lines there, and a subclass of every component in a trainer framework.
 """

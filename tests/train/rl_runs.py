@@ -13,20 +13,22 @@ from videozoomer.settings.model import ProtocolSettings, Recipe, RlSettings
 SCRIPT = """
 import os, signal, sys
 from train.rl import learning
-from train.rl import training as rl
+from train.rl.command import main
+from train.rl.training import train
 from train.rl import local_engine as rollout
 from train.rl import rollout_groups
 
 ZOOM = '<think>a</think><video_zoom>{"segment": [1, 3], "fps": 2}</video_zoom>'
 ANSWERS = ["<think>b</think><answer>%s</answer><|im_end|>" % letter for letter in "AB"]
-real_play, real_loss = rollout_groups.play_groups, learning.Learner._loss
+real_play, real_loss = rollout_groups.play_groups, learning.policy_loss
 waiting, losses = {}, []
 
 def play(policy, pixels, groups, uris, seeds, *rest):
     tokens = lambda text: policy.tokenizer(text)["input_ids"]
     for group, row in zip(groups, seeds):
         alike = group[0].task.question == os.environ.get("ALIKE")
-        waiting.update({seed: tokens(ZOOM) + tokens(ANSWERS[0 if alike else index % 2]) for index, seed in enumerate(row)})
+        for index, seed in enumerate(row):
+            waiting[seed] = tokens(ZOOM) + tokens(ANSWERS[0 if alike else index % 2])
     return real_play(policy, pixels, groups, uris, seeds, *rest)
 
 def choose(logits, temperatures, generators, never):
@@ -36,25 +38,26 @@ def choose(logits, temperatures, generators, never):
     rows = [waiting[generator.initial_seed()] for generator in generators]
     return [(row[0], float(logprobs[index][row.pop(0)])) for index, row in enumerate(rows)]
 
-def loss(self, part):
-    losses.append(part)
+def loss(logprobs, *rest):
+    losses.append(logprobs)
     if len(losses) == int(os.environ["DIE_AT"]):
         os.kill(os.getpid(), signal.SIGKILL)
-    return real_loss(self, part)
+    return real_loss(logprobs, *rest)
 
-rollout.choose, rollout_groups.play_groups, learning.Learner._loss = choose, play, loss
+rollout.choose, rollout_groups.play_groups, learning.policy_loss = choose, play, loss
 if os.environ["SEVERAL"] == "no":
-    rl.main(sys.argv[1:])
+    main(sys.argv[1:])
 else:
     # Several runs by one process, which spends most of its time on imports.
     from pathlib import Path
     from videozoomer.settings.model import Recipe
     from videozoomer.shards.read import ShardSet
-    from train.run.deepspeed_engine import join_process_group
+    from train.run.process_group import join_process_group
     process, (shards, policy, *outs) = join_process_group(False), sys.argv[1:]
     for out in map(Path, outs):
         os.environ["ALIKE"] = "" if out.name in ("finished", "served") else "Which one?"
-        rl.train(ShardSet(Path(shards)), policy, out, Recipe.model_validate_json((out / "recipe.json").read_text()), process)
+        recipe = Recipe.model_validate_json((out / "recipe.json").read_text())
+        train(ShardSet(Path(shards)), policy, out, recipe, process)
 """
 
 

@@ -2,8 +2,9 @@
 
 import pytest
 
-from train.policy.chat_tokens import Chat, TurnWeights
+from train.policy.chat_tokens import Chat
 from train.policy.checkpoint import load_policy
+from train.policy.loss_mask import TurnWeights
 from videozoomer.protocol import Image, Message, Text
 from videozoomer.protocol.messages import from_rows
 

@@ -3,10 +3,11 @@
 import pytest
 import torch
 
-from train.policy.chat_tokens import Tokens, TurnWeights
+from train.policy.chat_tokens import Tokens
 from train.policy.checkpoint import load_policy
 from train.policy.collate import DataError, Sample, collate, prepare, weighted_loss
 from train.policy.frame_pixels import FramePixels
+from train.policy.loss_mask import TurnWeights
 
 
 @pytest.fixture(scope="module")

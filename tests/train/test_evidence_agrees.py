@@ -63,7 +63,7 @@ def test_grading_reward_and_harvest_agree(groups, tmp_path):
         rows.append(row | {"trajectory_id": question.question_id, "question_id": question.question_id})
         rewards = group_rewards([episode], [True], question.evidence, RlSettings())
         paid.append(rewards[0].tool > 0)
-        rollout = SimpleNamespace(episode=episode, cut=False, failure=None)
+        rollout = SimpleNamespace(episode=episode, truncated=False, failure=None)
         played.append(RolloutGroup(0, question, 1, [rollout], ["correct"], rewards, None))
     grades = grade_rows(rows, [question.to_row("films") for question, _ in groups])
     by_question = {row["question_id"]: row for row in rows}

@@ -97,14 +97,14 @@ def test_training_sees_the_log_probabilities_of_sampling(policy, pixels, frames,
 
 def test_positions_of_playing_are_those_of_training(policy, pixels, frames, monkeypatch):
     fed = []
-    real = rollouts.CachedDecoder._inputs
+    real = rollouts.CachedDecoder.inputs
 
     def watched(self, blocks, frames, start):
         lengths, inputs, reached = real(self, blocks, frames, start)
         fed.extend((tuple(block), inputs["position_ids"][:, row, : len(block)]) for row, block in enumerate(blocks))
         return lengths, inputs, reached
 
-    monkeypatch.setattr(rollouts.CachedDecoder, "_inputs", watched)
+    monkeypatch.setattr(rollouts.CachedDecoder, "inputs", watched)
     for group in play(policy, pixels, frames, monkeypatch, SCRIPTS, size=1):
         ids = group[0].tokens.ids
         whole = collate([Sample("x", group[0].tokens)], policy, pixels).inputs["position_ids"][:, 0]
@@ -135,7 +135,7 @@ def test_an_episode_that_would_grow_too_long_is_cut(policy, pixels, frames, monk
     first = len(policy.chat.encode(groups_of(frames, 1)[0][0].messages, pixels.tokens, prompt=True).ids)
     limits = RolloutLimits(1.0, 40, first + 100)
     one = play(policy, pixels, frames, monkeypatch, SCRIPTS, limits)[0][0]
-    assert one.cut and one.episode.status == "exhausted" and len(one.tokens.ids) <= limits.max_tokens
+    assert one.truncated and one.episode.status == "exhausted" and len(one.tokens.ids) <= limits.max_tokens
 
 
 def test_a_frame_that_cannot_be_read_fails_its_episode_alone(policy, pixels, frames, monkeypatch):

@@ -45,7 +45,7 @@ def test_loss_and_gradients_are_those_of_each_trajectory_alone(policy, shards, c
     attend_within_trajectories(policy.model)
     if checkpointing:
         policy.model.train()
-        policy.model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        policy.model.activation_checkpointing_enable(activation_checkpointing_kwargs={"use_reentrant": False})
     together, packed = loss_and_gradients(policy, collate(samples, policy, pixels, packed=True))
     assert together == pytest.approx(alone, rel=1e-6)
     assert packed.keys() == gradients.keys()

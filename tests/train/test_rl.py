@@ -20,7 +20,7 @@ from train.policy.checkpoint import load_policy
 from train.rl import training as rl
 from train.rl.harvest import harvest
 from train.rl.records import EXTRA
-from train.run.state import weights_hash
+from train.run.final_checkpoint import weights_hash
 from videozoomer.lake.catalog import CATALOG
 from videozoomer.lake.lake import Lake
 from videozoomer.settings.rl import HarvestSettings, RolloutServer
@@ -241,7 +241,7 @@ def test_a_run_killed_within_a_step_goes_on_the_same_way(rl_shards, checkpoint, 
     assert run(rl_shards, checkpoint, out, die_at=11).returncode == -signal.SIGKILL
     assert len(metrics(out)) == 2
     resumed = run(rl_shards, checkpoint, out)
-    assert resumed.returncode == 0 and "going on from round 2" in resumed.stderr
+    assert resumed.returncode == 0 and "resuming from round 2" in resumed.stderr
     for one, other in zip(metrics(out), metrics(finished), strict=True):
         for name in ("loss", "kl", "entropy", "reward"):
             assert one[name] == pytest.approx(other[name], rel=1e-3, abs=1e-5), name
@@ -298,7 +298,7 @@ def test_good_rollouts_are_harvested_once(rl_shards, finished, tmp_path):
         )
         assert {name: count for name, count in left_out.items() if count} == {
             "wrong answer": 20,
-            "looked where another one did": 18,
+            "same zooms as a better rollout": 18,
         }
         assert set(lake.read("grades")["verdict"]) == {"correct"} and lake.read("grades")["best_iou"].to_list() == [
             0.5,

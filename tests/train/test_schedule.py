@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from train.policy.chat_tokens import Tokens
 from train.policy.collate import DataError, Sample
-from train.sft.packing import rows_of
-from train.sft.schedule import Order, check_sizes, learning_rate, parts, step_count
+from train.sft.packing import packed_rows
+from train.sft.schedule import Order, check_sizes, learning_rate, micro_batches, step_count
 
 
 def samples(count: int) -> list[Sample]:
@@ -40,15 +40,18 @@ def test_steps_of_a_window_hold_samples_of_like_length_in_a_drawn_order():
 @given(st.integers(1, 40), st.integers(1, 4), st.integers(1, 5))
 def test_processes_share_a_step_without_overlap(count, size, world):
     chosen = samples(count)
-    for share_of in (lambda rank: parts(chosen, size, rank, world), lambda rank: rows_of(chosen, 10, rank, world)):
+    for share_of in (
+        lambda rank: micro_batches(chosen, size, rank, world),
+        lambda rank: packed_rows(chosen, 10, rank, world),
+    ):
         shares = [share_of(rank) for rank in range(world)]
         assert len({len(share) for share in shares}) == 1
         assert sorted(s.row_id for share in shares for part in share for s in part) == sorted(s.row_id for s in chosen)
-    assert all(sum(map(len, row)) <= 10 for row in rows_of(chosen, 10, 0, world))
+    assert all(sum(map(len, row)) <= 10 for row in packed_rows(chosen, 10, 0, world))
 
 
 def test_packed_rows_are_as_few_as_they_can_be():
-    rows = rows_of(samples(70), 28, 0, 1)
+    rows = packed_rows(samples(70), 28, 0, 1)
     assert sum(sum(map(len, row)) for row in rows) == 280 and len(rows) == 10
 
 

@@ -21,14 +21,14 @@ pytestmark = pytest.mark.slow
 KILLED_AFTER_STEP_5 = """
 import os, sys
 from train.run import metrics_log
-from train.sft import training as sft
+from train.sft.command import main
 real = metrics_log.MetricsLog.step
 def step(self, facts, *rest, **more):
     real(self, facts, *rest, **more)
     if facts["step"] == 5:
         os._exit(9)
 metrics_log.MetricsLog.step = step
-sft.main(sys.argv[1:])
+main(sys.argv[1:])
 """
 
 
@@ -88,8 +88,8 @@ def test_a_run_killed_in_mid_epoch_goes_on_to_the_same_losses_and_weights(shards
     reached = kill_sft(shards, tmp_path, a_recipe(max_steps=STEPS), after_steps=5)
     assert 5 <= reached < STEPS and not (tmp_path / "summary.json").exists()
     resumed = run_sft(shards, tmp_path, a_recipe(max_steps=STEPS))
-    gone_on_from = int(re.search(r"going on from step (\d+)", resumed.stderr)[1])
-    assert 4 <= gone_on_from <= reached
+    resumed_from = int(re.search(r"resuming from step (\d+)", resumed.stderr)[1])
+    assert 4 <= resumed_from <= reached
     assert losses(tmp_path) == pytest.approx(losses(finished), rel=1e-5)
     one, other = summary_of(tmp_path), summary_of(finished)
     assert one["loss_before"] == other["loss_before"] and one["tokens"] == other["tokens"]
@@ -106,7 +106,7 @@ def test_the_best_weights_are_kept_over_a_kill(shards, tmp_path):
     killed = run_sft(shards, tmp_path, recipe, launcher=("-c", KILLED_AFTER_STEP_5))
     assert killed.returncode == 9, killed.stderr[-3000:]
     done = run_sft(shards, tmp_path, recipe)
-    assert "going on from step 4" in done.stderr
+    assert "resuming from step 4" in done.stderr
     watched = {line["step"]: line["validation_loss"] for line in metrics_of(tmp_path) if "validation_loss" in line}
     summary = summary_of(tmp_path)
     assert sorted(watched) == [2, 4, 6, 8]

@@ -7,11 +7,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from train.policy.chat_tokens import Tokens, TurnWeights
+from train.policy.chat_tokens import Tokens
 from train.policy.checkpoint import load_policy
 from train.policy.collate import Sample, collate
 from train.policy.frame_pixels import FramePixels
-from train.rl.shared_prefix import MOST_PADDING, SharedPrefix, chunks_of_like_length, collate_group, token_logprobs
+from train.policy.loss_mask import TurnWeights
+from train.rl.shared_prefix import MAX_PADDING, SharedPrefix, chunks_of_similar_length, collate_group, token_logprobs
 from videozoomer.protocol.messages import from_rows
 
 
@@ -70,7 +71,7 @@ def test_equal_to_computing_every_rollout_whole(policy, pixels, rollouts):
 
 def test_rollouts_that_begin_differently_are_refused(policy, pixels, shards, rollouts):
     other = policy.chat.encode(from_rows(shards.rows()[4]["messages"]), pixels.tokens)
-    with pytest.raises(ValueError, match="begin with the same"):
+    with pytest.raises(ValueError, match="start with the same"):
         collate_group([rollouts[0], other], policy, pixels)
 
 
@@ -84,8 +85,8 @@ def test_entropy_is_over_what_can_be_drawn():
 
 @given(st.lists(st.integers(1, 900), min_size=1, max_size=16))
 def test_chunks_hold_every_row_once_and_pad_little(lengths):
-    chunks = chunks_of_like_length(lengths)
+    chunks = chunks_of_similar_length(lengths)
     assert sorted(row for chunk in chunks for row in chunk) == list(range(len(lengths)))
     for chunk in chunks:
         steps = [lengths[later] - lengths[row] for row, later in itertools.pairwise(chunk)]
-        assert all(0 <= held * step <= MOST_PADDING for held, step in enumerate(steps, start=1))
+        assert all(0 <= held * step <= MAX_PADDING for held, step in enumerate(steps, start=1))

@@ -1,4 +1,4 @@
-"""The policy itself: checkpoints, tokens and loss masks, frames to patches, one forward pass, generation.
+"""The policy: checkpoints, tokens and loss weights, frames as patches, the forward pass, generation.
 
 Belongs here: what fine-tuning, RL and serving share about the model. Does not belong here: an optimiser.
 """

@@ -1,7 +1,8 @@
-"""Loads a policy: a Qwen2.5-VL or Qwen3-VL checkpoint of any size with its tokenizer and image processor."""
+"""Loading, freezing and saving a policy: a Qwen2.5-VL or Qwen3-VL of any size with tokenizer and image processor."""
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,9 @@ from train.policy.vision_attention import batch_vision_attention
 
 if TYPE_CHECKING:
     import torch
-    from transformers import BaseImageProcessor, PreTrainedModel, PreTrainedTokenizerBase
+    from peft import PeftModel
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 ARCHITECTURES = ("qwen2_5_vl", "qwen3_vl")
 LORA_TARGETS = r".*language_model.*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
@@ -21,7 +24,7 @@ LORA_TARGETS = r".*language_model.*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_p
 class Policy:
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
-    image_processor: BaseImageProcessor
+    image_processor: Qwen2VLImageProcessorPil
     chat: Chat
 
 
@@ -32,13 +35,13 @@ def load_policy(
     max_pixels: int | None = None,
     dtype: torch.dtype | None = None,
 ) -> Policy:
-    """`min_pixels` and `max_pixels` replace the checkpoint's own limits of a frame; `dtype` defaults to float32.
+    """`min_pixels` and `max_pixels` replace the checkpoint's own limits per frame; `dtype` defaults to float32.
 
-    The PIL image processor is taken everywhere: it needs no torchvision, and training, playing and every machine then
-    see the same pixels.
+    Always uses the PIL image processor: it needs no torchvision, and training, playing and every machine then get
+    identical pixels.
 
     Raises:
-        CheckpointError: no Qwen2.5-VL or Qwen3-VL is there.
+        CheckpointError: there is no Qwen2.5-VL or Qwen3-VL at that path or name.
     """
     import torch
     from transformers import AutoConfig, AutoModelForImageTextToText, AutoTokenizer
@@ -47,9 +50,9 @@ def load_policy(
     try:
         config = AutoConfig.from_pretrained(checkpoint)
     except (OSError, ValueError) as error:
-        raise CheckpointError(f"{checkpoint} holds no checkpoint that transformers reads: {error}") from error
+        raise CheckpointError(f"{checkpoint} has no checkpoint that transformers can read: {error}") from error
     if config.model_type not in ARCHITECTURES:
-        raise CheckpointError(f"{checkpoint} is a {config.model_type}; take one of {ARCHITECTURES}")
+        raise CheckpointError(f"{checkpoint} is a {config.model_type}; use one of {ARCHITECTURES}")
     model = AutoModelForImageTextToText.from_pretrained(
         checkpoint, dtype=dtype or torch.float32, attn_implementation="sdpa"
     )
@@ -65,37 +68,47 @@ def load_policy(
 
 
 def load_weights(policy: Policy, checkpoint: str | Path) -> None:
-    """Put another checkpoint's weights in place of a policy's own.
+    """Replace a policy's weights with those of another checkpoint.
 
     Raises:
-        CheckpointError: none is there.
-        RuntimeError: it is of another shape.
+        CheckpointError: there is no checkpoint.
+        RuntimeError: its shapes differ.
     """
-    held = policy.model
-    held.load_state_dict(load_policy(checkpoint, dtype=held.dtype).model.state_dict())
+    model = policy.model
+    model.load_state_dict(load_policy(checkpoint, dtype=model.dtype).model.state_dict())
+
+
+def on_device(model: PreTrainedModel, device: torch.device) -> PreTrainedModel:
+    # transformers wraps `to` such that type checkers see its first argument as the model.
+    return model.to(device)  # type: ignore[arg-type]
 
 
 def disable_progress_bars() -> None:
-    """No progress bars of transformers in the log of a run."""
+    """Keep the progress bars of transformers out of a run's log."""
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()
 
 
 def freeze_vision(model: PreTrainedModel) -> None:
-    """Keep the vision tower and the projector as they are; in Qwen-VL the projector (merger) is part of the tower."""
+    """Freeze the vision tower and the projector; in Qwen-VL the projector (merger) is part of the tower."""
     model.model.visual.requires_grad_(False)
 
 
-def with_lora(model: PreTrainedModel, rank: int) -> PreTrainedModel:
-    """Adapters on every linear layer of the language model; all else is frozen."""
-    from peft import LoraConfig, get_peft_model
+def with_lora(model: PreTrainedModel, rank: int) -> PeftModel:
+    """Add adapters to every linear layer of the language model; freezes everything else."""
+    from peft import LoraConfig, PeftModel, get_peft_model
 
-    return get_peft_model(model, LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=LORA_TARGETS))
+    with warnings.catch_warnings():
+        # peft (0.21) still reads this property, which transformers renamed in 5.23.
+        warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated", category=FutureWarning)
+        adapted = get_peft_model(model, LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=LORA_TARGETS))
+    assert isinstance(adapted, PeftModel)
+    return adapted
 
 
 def save_policy(policy: Policy, target: Path, state: dict[str, torch.Tensor] | None = None) -> None:
-    """Write a standard checkpoint folder. `state` holds the weights where the model's own are partitioned."""
+    """Write a standard checkpoint folder. `state` has the weights where ZeRO-3 has partitioned the model's own."""
     policy.model.save_pretrained(target, state_dict=state)
     policy.tokenizer.save_pretrained(target)
     policy.image_processor.save_pretrained(target)

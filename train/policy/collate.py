@@ -1,4 +1,4 @@
-"""From rows of an SFT data set to the tensors of one forward pass, and the loss over them."""
+"""Rows of an SFT data set as the tensors of one forward pass, and the loss over them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from train.policy.chat_tokens import OWN_TURNS, Chat, Tokens, TurnWeights
+from train.policy.chat_tokens import Chat, Tokens
 from train.policy.checkpoint import Policy
 from train.policy.frame_pixels import FramePixels
+from train.policy.loss_mask import OWN_TURNS, TurnWeights
 from videozoomer.protocol.messages import from_rows
+from videozoomer.shards.rows import SftShardRow
 from videozoomer.shards.schema import frame_ids
 
 if TYPE_CHECKING:
@@ -19,19 +21,19 @@ if TYPE_CHECKING:
 
 
 class DataError(ValueError):
-    """Rows cannot be trained on; the message says which and why."""
+    """Rows that cannot be trained on; the message names them and the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One trajectory, ready but for its pixels."""
+    """One trajectory, complete except for its pixels."""
 
     row_id: str
     tokens: Tokens
 
     @property
     def weight(self) -> float:
-        """Sum of the loss weights: what the loss is divided by."""
+        """Sum of the loss weights, which the loss is divided by."""
         return sum(self.tokens.weights)
 
     def __len__(self) -> int:
@@ -42,13 +44,13 @@ class Sample:
 class PreparedSamples:
     samples: list[Sample]
     too_long: list[str]
-    """Rows longer than the limit: left out, never cut."""
+    """Ids of rows longer than the limit: left out, never truncated."""
     untrained: list[str]
-    """Rows in which no token has a weight."""
+    """Ids of rows in which no token has a weight."""
 
 
 def prepare(
-    rows: Iterable[dict],
+    rows: Iterable[SftShardRow],
     chat: Chat,
     pixels: FramePixels,
     size: Callable[[str], tuple[int, int]],
@@ -57,9 +59,9 @@ def prepare(
     turn_weights: TurnWeights = OWN_TURNS,
     kind_weights: Mapping[str, float] | None = None,
 ) -> PreparedSamples:
-    """Tokenise every row; `size` gives a frame's width and height in pixels, so that no JPEG is opened yet.
+    """Tokenise every row. `size` returns a frame's width and height in pixels, so no JPEG is opened yet.
 
-    `kind_weights` weigh a row's turns by its kind (`exemplar`, `reflection`) once more; kinds not in it count 1.
+    `kind_weights` scale the weights of a row's turns by its kind (`exemplar`, `reflection`); kinds without one count 1.
     """
     prepared = PreparedSamples([], [], [])
     for row in rows:
@@ -79,7 +81,7 @@ def prepare(
 
 @dataclass(frozen=True, slots=True)
 class TokenBatch:
-    """`inputs` go to the model as they are; the others have one column for each token that has a loss."""
+    """`inputs` are the model's arguments; `targets` and `weights` have one column per token with a loss."""
 
     inputs: dict[str, Any]
     targets: torch.Tensor
@@ -89,7 +91,7 @@ class TokenBatch:
 
     @property
     def cells(self) -> int:
-        """Tokens that go through the model, padding among them."""
+        """Tokens that go through the model, including padding."""
         return self.inputs["input_ids"].numel()
 
     def to(self, device: torch.device) -> TokenBatch:
@@ -97,7 +99,7 @@ class TokenBatch:
 
 
 def moved(value: Any, device: torch.device) -> Any:
-    """Tensors within dicts, lists, tuples and transformers' outputs."""
+    """Move all tensors within dicts, lists, tuples and outputs of transformers."""
     import torch
 
     if isinstance(value, torch.Tensor):
@@ -112,18 +114,18 @@ def moved(value: Any, device: torch.device) -> Any:
 def collate(
     samples: Sequence[Sample], policy: Policy, pixels: FramePixels | FrameFeatures, *, packed: bool = False
 ) -> TokenBatch:
-    """Pad on the right, or lay all samples end to end in one row (`packed`), and load the pixels or their features.
+    """Pad on the right, or concatenate all samples in one row (`packed`), and load pixels or features.
 
-    There is no attention mask: what is padded stands after all that counts, where causal attention never looks, and
-    without a mask the attention is a faster one. Positions are the model's own three-axis ones, counted here because
-    the model would need the mask to count them. `logits_to_keep` asks for logits only where a loss is taken, some
-    tenth of the tokens, so that the vocabulary's share of time and memory stays small.
+    There is no attention mask: padding comes after everything that counts, where causal attention never looks, and
+    attention without a mask has a faster kernel. Positions are the model's own three-axis ones, computed here because
+    the model would need the mask to compute them. `logits_to_keep` requests logits only for tokens with a loss, about a
+    tenth of all, which keeps the vocabulary's share of time and memory small.
 
-    A packed row needs a model prepared by `train.sft.packing.attend_within_trajectories`; its positions have a fourth axis,
-    the first, that counts each sample's tokens from 0.
+    A packed row needs a model prepared by `train.sft.packing.attend_within_trajectories`. Its positions have a fourth
+    axis, the first, which counts each sample's tokens from 0.
 
     Raises:
-        DataError: a frame takes another number of tokens than its size said.
+        DataError: a frame yields a different number of tokens than its recorded size implies.
     """
     import torch
 
@@ -132,29 +134,24 @@ def collate(
     width = max(map(len, trained))
     ids = torch.full((len(samples), longest), policy.chat.pad)
     mask = torch.zeros(len(samples), longest, dtype=torch.long)
-    before = torch.zeros(len(samples), width, dtype=torch.long)
+    predicted_from = torch.zeros(len(samples), width, dtype=torch.long)
     targets = torch.zeros(len(samples), width, dtype=torch.long)
     weights = torch.zeros(len(samples), width)
-    for row, (sample, places) in enumerate(zip(samples, trained, strict=True)):
+    for row, (sample, columns) in enumerate(zip(samples, trained, strict=True)):
         ids[row, : len(sample)] = torch.tensor(sample.tokens.ids)
         mask[row, : len(sample)] = 1
-        where = torch.tensor(places)
-        # The logits that predict a token stand one place before it.
-        before[row, : len(places)] = where - 1
-        targets[row, : len(places)] = ids[row, where]
-        weights[row, : len(places)] = torch.tensor([sample.tokens.weights[i] for i in places])
+        where = torch.tensor(columns)
+        # The logits that predict a token are those of the token before it.
+        predicted_from[row, : len(columns)] = where - 1
+        targets[row, : len(columns)] = ids[row, where]
+        weights[row, : len(columns)] = torch.tensor([sample.tokens.weights[i] for i in columns])
     images = ids == policy.chat.image
-    inputs = {"input_ids": ids, "logits_to_keep": before}
+    inputs = {"input_ids": ids, "logits_to_keep": predicted_from}
     grid = None
     if frames := [frame for sample in samples for frame in sample.tokens.frame_ids]:
-        seen, grid = pixels.inputs(frames)
-        inputs |= seen
-        shown = int(grid.prod(-1).sum()) // pixels.processor.merge_size**2
-        if shown != int(images.sum()):
-            raise DataError(
-                f"the frames of {samples[0].row_id} and {len(samples) - 1} others give {shown} visual tokens where their sizes said "
-                f"{int(images.sum())}; build the data set again"
-            )
+        frame_inputs, grid = pixels.inputs(frames)
+        inputs |= frame_inputs
+        _check_frame_tokens(samples, grid, int(images.sum()), pixels)
     inputs["position_ids"], _ = policy.model.model.get_rope_index(
         ids, images.int(), image_grid_thw=grid, attention_mask=mask
     )
@@ -162,8 +159,19 @@ def collate(
     return _end_to_end(padded, mask.bool()) if packed else padded
 
 
+def _check_frame_tokens(
+    samples: Sequence[Sample], grid: torch.Tensor, expected: int, pixels: FramePixels | FrameFeatures
+) -> None:
+    found = int(grid.prod(-1).sum()) // pixels.processor.merge_size**2
+    if found != expected:
+        raise DataError(
+            f"the frames of {samples[0].row_id} and {len(samples) - 1} others give {found} visual tokens, but their "
+            f"recorded sizes imply {expected}; build the data set again"
+        )
+
+
 def _end_to_end(batch: TokenBatch, real: torch.Tensor) -> TokenBatch:
-    """The rows of a padded batch as one row without its padding; `real` is False in padding."""
+    """The rows of a padded batch as one row without padding; `real` is False on padding."""
     import torch
 
     lengths = real.sum(1)

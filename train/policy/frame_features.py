@@ -1,8 +1,8 @@
-"""Features of a frozen vision tower, computed once a frame and shared by trajectories and epochs.
+"""Features of a frozen vision tower, computed once per frame and shared by trajectories and epochs.
 
-A video's overview stands in every trajectory of its questions, and every epoch shows it again. Where the tower and the
-projector are not trained, what they make of a frame never changes. Qwen3-VL's tower also hands features to the first
-layers of the language model (deepstack); they are kept beside the others.
+A video's overview is part of every trajectory about that video, and every epoch repeats it. Where the tower and the
+projector are frozen, a frame's features never change. Qwen3-VL's tower also passes features to the first layers of the
+language model (deepstack); they are cached with the others.
 """
 
 from __future__ import annotations
@@ -21,27 +21,30 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
     from transformers import PreTrainedModel
+    from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 
 class FrameFeatures:
-    """Stands where `FramePixels` does in collation. Least recently used frames leave memory once `memory_bytes` are held."""
+    """Replaces `FramePixels` in collation.
+
+    Drops the least recently used frames once the cache exceeds `memory_bytes`.
+    """
 
     def __init__(self, tower: nn.Module, pixels: FramePixels, *, memory_bytes: int, folder: Path | None = None) -> None:
-        """`folder` keeps every frame's features on disk as well, apart for each tower and size of frames."""
+        """`folder` also keeps the features on disk, separately for each tower and frame size."""
         self.tower = tower
         self.pixels = pixels
         self.processor = pixels.processor
         self.memory_bytes = memory_bytes
         self.folder = folder / _identity(tower, pixels) if folder else None
         self.shown = self.computed = 0
-        """Frames asked for, and those among them that the tower had to see."""
+        """Frames requested, and how many of them went through the tower."""
         self._kept: OrderedDict[str, tuple[torch.Tensor, torch.Tensor]] = OrderedDict()
         self._bytes = 0
 
     def inputs(self, frame_ids: Sequence[str]) -> tuple[dict[str, Any], torch.Tensor]:
-        """What the model takes in place of pixels, and the frames' grids, (frames, 3)."""
+        """The model's inputs in place of pixels, and the frames' grids, (frames, 3)."""
         import torch
-        from transformers.modeling_outputs import BaseModelOutputWithPooling
 
         names = list(dict.fromkeys(frame_ids))
         found = {name: kept for name in names if (kept := self._kept.get(name) or self._on_disk(name))}
@@ -50,18 +53,12 @@ class FrameFeatures:
         self.shown, self.computed = self.shown + len(frame_ids), self.computed + len(missing)
         self._keep(found)
         pooled, *deep = torch.cat([found[name][0] for name in frame_ids], dim=1)
-        if deep:
-            from transformers.models.qwen3_vl.modeling_qwen3_vl import BaseModelOutputWithDeepstackFeatures
-
-            output = BaseModelOutputWithDeepstackFeatures(
-                pooler_output=(pooled,), deepstack_features=[(one,) for one in deep]
-            )
-        else:
-            output = BaseModelOutputWithPooling(pooler_output=(pooled,))
-        return {"mm_encoder_outputs": {"image": output}}, torch.stack([found[name][1] for name in frame_ids])
+        return {"mm_encoder_outputs": {"image": _tower_output(pooled, deep)}}, torch.stack(
+            [found[name][1] for name in frame_ids]
+        )
 
     def clear(self) -> None:
-        """Forget what is held in memory."""
+        """Empty the cache in memory."""
         self._kept.clear()
         self._bytes = 0
 
@@ -70,7 +67,7 @@ class FrameFeatures:
         return self.pixels.tokens(frame_id)
 
     def _compute(self, frame_ids: list[str]) -> Iterator[tuple[str, tuple[torch.Tensor, torch.Tensor]]]:
-        """Features of each frame, (1 + deepstack layers, tokens, width), and its grid."""
+        """Each frame with its features, (1 + deepstack layers, tokens, width), and its grid."""
         import torch
 
         patches, grid = self.pixels.load(frame_ids)
@@ -96,32 +93,49 @@ class FrameFeatures:
             _, (features, _) = self._kept.popitem(last=False)
             self._bytes -= features.nbytes
 
-    def _path(self, frame_id: str) -> Path:
-        return self.folder / frame_id[:2] / f"{frame_id}.safetensors"
+    def _path(self, frame_id: str) -> Path | None:
+        return self.folder / frame_id[:2] / f"{frame_id}.safetensors" if self.folder else None
 
     def _on_disk(self, frame_id: str) -> tuple[torch.Tensor, torch.Tensor] | None:
-        if self.folder is None or not self._path(frame_id).exists():
+        path = self._path(frame_id)
+        if path is None or not path.exists():
             return None
         from safetensors.torch import load_file
 
-        read = load_file(self._path(frame_id))
+        read = load_file(path)
         return read["features"], read["grid"]
 
     def _to_disk(self, frame_id: str, features: torch.Tensor, grid: torch.Tensor) -> None:
-        """Whole or not at all: other processes write the same frames."""
-        if self.folder is None:
+        """Atomically: other processes write the same frames."""
+        path = self._path(frame_id)
+        if path is None:
             return
         from safetensors.torch import save_file
 
-        with replaced_file(self._path(frame_id), sync=False) as partial:
+        with replaced_file(path, sync=False) as partial:
             save_file({"features": features, "grid": grid.contiguous()}, partial)
 
 
-def own_tower(model: PreTrainedModel, zero_stage: int) -> nn.Module:
-    """The tower to compute features with.
+def _tower_output(pooled: torch.Tensor, deep: list[torch.Tensor]) -> BaseModelOutputWithPooling:
+    """Features in the form in which the model keeps its tower's output: each a tuple of one tensor per image batch."""
+    from transformers.modeling_outputs import BaseModelOutputWithPooling
 
-    ZeRO-3 spreads its weights, and every call of a spread module must be made by all processes at once, which a cache
-    cannot promise; so there each process gets a whole copy (1.4 GB in bf16 at 7B). Every process must call this.
+    if not deep:
+        # The library declares a tensor, but its models put a tuple there and read one.
+        return BaseModelOutputWithPooling(pooler_output=(pooled,))  # type: ignore[arg-type]
+    from transformers.models.qwen3_vl.modeling_qwen3_vl import BaseModelOutputWithDeepstackFeatures
+
+    return BaseModelOutputWithDeepstackFeatures(
+        pooler_output=(pooled,),  # type: ignore[arg-type]  # as above
+        deepstack_features=[(layer,) for layer in deep],  # type: ignore[misc]  # as above
+    )
+
+
+def tower_for_features(model: PreTrainedModel, zero_stage: int) -> nn.Module:
+    """The tower that computes features.
+
+    ZeRO-3 partitions its weights, and all processes must call a partitioned module together, which a cache cannot
+    guarantee. There each process gets a full copy (1.4 GB in bf16 at 7B). Every process must call this function.
     """
     tower = model.model.visual
     if zero_stage < 3:
@@ -143,7 +157,7 @@ def own_tower(model: PreTrainedModel, zero_stage: int) -> nn.Module:
 
 
 def _identity(tower: nn.Module, pixels: FramePixels) -> str:
-    """Hash of the tower's weights and of how frames become patches."""
+    """Hash of the tower's weights and of the image processor's settings."""
     import torch
 
     weights = hashlib.sha256()

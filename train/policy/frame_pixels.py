@@ -1,4 +1,4 @@
-"""From a frame's JPEG to the patches that the vision tower takes, each frame processed once while memory lasts."""
+"""Frame JPEGs as patches for the vision tower. A memory-bounded cache processes each frame once."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import torch
-    from transformers import BaseImageProcessor
+    from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 
 class FramePixels:
-    """Least recently used frames are dropped once `cache_bytes` are held."""
+    """Drops the least recently used frames once the cache exceeds `cache_bytes`."""
 
     def __init__(
-        self, processor: BaseImageProcessor, jpeg: Callable[[str], bytes], *, cache_bytes: int = 256 * 2**20
+        self, processor: Qwen2VLImageProcessorPil, jpeg: Callable[[str], bytes], *, cache_bytes: int = 256 * 2**20
     ) -> None:
         self.processor = processor
         self.jpeg = jpeg
@@ -26,11 +26,11 @@ class FramePixels:
 
     @property
     def factor(self) -> int:
-        """Pixels on a side of what becomes one token."""
+        """Side of the square that becomes one token, in pixels."""
         return self.processor.patch_size * self.processor.merge_size
 
     def tokens_of_size(self, width: int, height: int) -> int:
-        """Visual tokens of a frame of this size, by the processor's own rule."""
+        """Visual tokens of a frame of this size in pixels, by the processor's own rule."""
         from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_resize
 
         size = self.processor.size
@@ -38,11 +38,11 @@ class FramePixels:
         return (rows // self.factor) * (columns // self.factor)
 
     def tokens(self, frame_id: str) -> int:
-        """Visual tokens of a frame, read from the frame itself."""
+        """Visual tokens of a frame, counted on the frame itself."""
         return int(self.load([frame_id])[1].prod()) // self.processor.merge_size**2
 
     def inputs(self, frame_ids: Sequence[str]) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
-        """What the model takes for these frames, and their grids, (frames, 3)."""
+        """The model's inputs for these frames, and their grids, (frames, 3)."""
         patches, grid = self.load(frame_ids)
         return {"pixel_values": patches, "image_grid_thw": grid}, grid
 

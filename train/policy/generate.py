@@ -1,4 +1,4 @@
-"""Batched generation with a key-value cache, stop strings, and no token that a policy must not write."""
+"""Batched generation with a key-value cache, stop strings and forbidden special tokens."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import torch
 
 TAIL = 24
-"""Tokens that a stop string can take at most: what is decoded at each step to find it."""
+"""Upper bound for the tokens of a stop string; each step decodes this many to search for one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,23 +28,23 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """What was generated for one prompt."""
+    """The reply to one prompt."""
 
     ids: list[int]
-    """Tokens in order, with the one that ends the turn where the policy wrote it."""
+    """Tokens in order, including the one that ends the turn if the policy wrote it."""
     logprobs: list[float]
-    """Logarithm of each token's probability under the distribution it was drawn from (at temperature 0: at 1)."""
+    """Log-probability of each token under the distribution it was drawn from (at temperature 0: that of 1)."""
     text: str
-    """Without the token that ends the turn; with the stop string."""
+    """Excludes the token that ends the turn; includes the stop string."""
     finish_reason: str
-    """`stop`, or `length` where `max_new_tokens` were written."""
+    """`stop`, or `length` after `max_new_tokens` tokens."""
     stop: str | None
-    """The stop string that ended it."""
+    """The stop string that ended the reply."""
     prompt_tokens: int
 
 
 def generate(policy: Policy, pixels: FramePixels, prompts: Sequence[Prompt]) -> list[Generation]:
-    """Continue each prompt until its turn ends, a stop string is written, or its limit is reached."""
+    """Continue each prompt until its turn ends, a stop string appears, or it reaches its limit."""
     import torch
 
     with torch.inference_mode():
@@ -57,7 +57,7 @@ def _generate(policy: Policy, pixels: FramePixels, prompts: Sequence[Prompt]) ->
 
     model, chat, device = policy.model, policy.chat, policy.model.device
     longest = max(len(prompt.ids) for prompt in prompts)
-    # Padded on the left, so that the last column is the end of every prompt.
+    # Padded on the left, so that every prompt ends in the last column.
     ids = torch.tensor([[chat.pad] * (longest - len(prompt.ids)) + prompt.ids for prompt in prompts], device=device)
     mask = torch.tensor(
         [[0] * (longest - len(prompt.ids)) + [1] * len(prompt.ids) for prompt in prompts], device=device
@@ -74,13 +74,13 @@ def _generate(policy: Policy, pixels: FramePixels, prompts: Sequence[Prompt]) ->
         input_ids=ids,
         attention_mask=mask,
         position_ids=positions,
-        past_key_values=cache,
+        cache=cache,
         use_cache=True,
         logits_to_keep=1,
         **images,
     ).logits[:, -1]
     following = positions.amax(dim=(0, 2)) + 1
-    rows = [_Row(prompt, torch.Generator().manual_seed(prompt.seed)) for prompt in prompts]
+    rows = [_Reply(prompt, torch.Generator().manual_seed(prompt.seed)) for prompt in prompts]
     while True:
         chosen = choose(
             logits, [row.prompt.temperature for row in rows], [row.generator for row in rows], chat.never_sampled
@@ -94,15 +94,15 @@ def _generate(policy: Policy, pixels: FramePixels, prompts: Sequence[Prompt]) ->
             input_ids=torch.tensor([[token] for token, _ in chosen], device=device),
             attention_mask=mask,
             position_ids=following.view(1, -1, 1).expand(3, -1, 1),
-            past_key_values=cache,
+            cache=cache,
             use_cache=True,
             logits_to_keep=1,
         ).logits[:, -1]
         following = following + 1
-    return [row.written(policy) for row in rows]
+    return [row.finished(policy) for row in rows]
 
 
-class _Row:
+class _Reply:
     """One reply being written."""
 
     def __init__(self, prompt: Prompt, generator: torch.Generator) -> None:
@@ -127,18 +127,19 @@ class _Row:
         elif len(self.ids) >= self.prompt.max_new_tokens:
             self.finish_reason = "length"
 
-    def written(self, policy: Policy) -> Generation:
-        said = self.ids[:-1] if self.ids[-1] == policy.chat.turn_end else self.ids
+    def finished(self, policy: Policy) -> Generation:
         assert self.finish_reason
-        return Generation(
-            self.ids, self.logprobs, policy.tokenizer.decode(said), self.finish_reason, self.stop, len(self.prompt.ids)
-        )
+        text = policy.chat.text_of_turn(self.ids)
+        return Generation(self.ids, self.logprobs, text, self.finish_reason, self.stop, len(self.prompt.ids))
 
 
 def choose(
     logits: torch.Tensor, temperatures: Sequence[float], generators: Sequence[torch.Generator], never: list[int]
 ) -> list[tuple[int, float]]:
-    """One token a row with its log-probability: the likeliest at temperature 0, else drawn by the row's own generator."""
+    """One token per row with its log-probability.
+
+    At temperature 0 the most likely one, otherwise drawn with the row's own generator.
+    """
     import torch
 
     scale = torch.tensor([temperature or 1.0 for temperature in temperatures])

@@ -1,8 +1,8 @@
-"""A random Qwen-VL of the true architecture, small enough for a CPU, saved as a standard checkpoint folder.
+"""A random Qwen-VL of the real architecture, small enough for a CPU, as a standard checkpoint folder.
 
-Its tokenizer is trained on the spot on the texts it will meet. Three liberties against Qwen's own keep sequences short:
-the protocol's tags are single tokens, and so are the fixed parts of a zoom call; `<frame12_time24.00s>` is three
-(`<frame12_time`, `24`, `.00s>`); numbers of up to three digits are one each.
+Its tokenizer is trained on the data set's own texts. It differs from Qwen's in three ways that keep sequences short: the
+protocol's tags and the fixed parts of a zoom call are single tokens; `<frame12_time24.00s>` is three tokens
+(`<frame12_time`, `24`, `.00s>`); a number of up to three digits is one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from train.policy.chat_tokens import IMAGE, IMAGE_END, IMAGE_START, PAD, SPECIAL
 from videozoomer.settings.model import TinyModel
 
 if TYPE_CHECKING:
-    from transformers import PretrainedConfig, PreTrainedTokenizerFast
+    from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
 
 PROTOCOL_TAGS = (
     "<think>",
@@ -33,15 +33,17 @@ CALL_PARTS = ('{"segment": [', '], "fps": ')
 FRAME_TAGS = tuple(f"<frame{index}_time" for index in range(64))
 SINGLE_TOKENS = (*PROTOCOL_TAGS, *CALL_PARTS, *FRAME_TAGS)
 SPLIT = r"\.\p{N}{2}s>|\.\p{N}{2}|\p{N}{1,3}| ?\p{L}+| ?[^\s\p{L}\p{N}]|\s+"
-"""Pieces that byte-pair merges never cross."""
+"""Byte-pair merges never cross the boundaries of these pieces."""
 PATCH_SIZE = {"qwen2_5_vl": 14, "qwen3_vl": 16}
 INITIAL_SPREAD = 0.06
-"""Standard deviation of the first weights; Qwen's 0.02 is for widths of thousands and learns half as fast at these."""
+"""Standard deviation of the initial weights. Qwen's 0.02 suits widths of thousands and learns half as fast here."""
 ROTARY_BASE = 10_000.0
-"""Qwen's own (1e6 and 5e6) is for contexts a hundred times longer."""
+"""Qwen's own bases (1e6 and 5e6) suit contexts a hundred times longer."""
 
 CHAT_TEMPLATE = """{% for message in messages %}<|im_start|>{{ message['role'] }}
-{% if message['content'] is string %}{{ message['content'] }}{% else %}{% for part in message['content'] %}{% if part['type'] == 'image' %}<|vision_start|><|image_pad|><|vision_end|>{% else %}{{ part['text'] }}{% endif %}{% endfor %}{% endif %}<|im_end|>
+{% if message['content'] is string %}{{ message['content'] }}{% else %}{% for part in message['content'] %}\
+{% if part['type'] == 'image' %}<|vision_start|><|image_pad|><|vision_end|>{% else %}{{ part['text'] }}{% endif %}\
+{% endfor %}{% endif %}<|im_end|>
 {% endfor %}{% if add_generation_prompt %}<|im_start|>assistant
 {% endif %}"""
 
@@ -55,7 +57,10 @@ def build_tiny(
     from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
     tokenizer = train_tokenizer(texts, settings.vocabulary)
-    classes = {"qwen2_5_vl": Qwen2_5_VLForConditionalGeneration, "qwen3_vl": Qwen3VLForConditionalGeneration}
+    classes: dict[str, type[PreTrainedModel]] = {
+        "qwen2_5_vl": Qwen2_5_VLForConditionalGeneration,
+        "qwen3_vl": Qwen3VLForConditionalGeneration,
+    }
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = classes[settings.architecture]._from_config(
@@ -73,8 +78,8 @@ def build_tiny(
 
 
 def train_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenizerFast:
-    """Byte-pair tokenizer of at most `vocabulary` tokens, special tokens and tags included."""
-    # Set before the first use: a tokenizer that has run threads may not be forked.
+    """Byte-pair tokenizer of at most `vocabulary` tokens, including special tokens and tags."""
+    # Must be set before first use: a tokenizer that has started threads must not be forked.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
@@ -107,14 +112,14 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenize
 
 
 def _without_single_tokens(texts: Iterable[str]) -> Iterable[str]:
-    """No merges are spent on what is one token already."""
+    """Keep the trainer from spending merges on what is a single token already."""
     single = re.compile("|".join(map(re.escape, sorted(SINGLE_TOKENS, key=len, reverse=True))))
     for text in texts:
         yield single.sub("\n", text)
 
 
 def tiny_config(settings: TinyModel, tokenizer: PreTrainedTokenizerFast) -> PretrainedConfig:
-    """Configuration with the proportions of the 7B: three rotary sections, one full-attention vision block at the end."""
+    """The 7B's proportions: three rotary sections, and a last vision block with full attention."""
     from transformers import Qwen2_5_VLConfig, Qwen3VLConfig
 
     width, head = settings.hidden_size, settings.hidden_size // settings.heads
@@ -129,7 +134,7 @@ def tiny_config(settings: TinyModel, tokenizer: PreTrainedTokenizerFast) -> Pret
         "max_position_embeddings": 32_768,
         "bos_token_id": None,
         "eos_token_id": tokenizer.eos_token_id,
-        # None while building: ZeRO-3 partitions the embedding before its padding row could be zeroed.
+        # None while building: ZeRO-3 partitions the embedding before its padding row can be zeroed.
         "pad_token_id": None,
         "initializer_range": INITIAL_SPREAD,
         "rope_parameters": {
@@ -154,7 +159,7 @@ def tiny_config(settings: TinyModel, tokenizer: PreTrainedTokenizerFast) -> Pret
         "vision_start_token_id": IMAGE_START,
         "vision_end_token_id": IMAGE_END,
     }
-    ids = {name: tokenizer.convert_tokens_to_ids(token) for name, token in names.items()}
+    ids: dict[str, Any] = {name: tokenizer.convert_tokens_to_ids(token) for name, token in names.items()}
     if settings.architecture == "qwen2_5_vl":
         vision |= {"window_size": 112, "fullatt_block_indexes": [settings.vision_layers - 1], "tokens_per_second": 2}
         return Qwen2_5_VLConfig(text_config=text, vision_config=vision, tie_word_embeddings=True, **ids)

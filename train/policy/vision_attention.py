@@ -1,42 +1,54 @@
 """Vision attention over many small frames at once.
 
-Without flash attention, transformers runs one attention call for every window of every image: 80 frames of one window
-each are 80 calls a layer. Windows of the same length do not see each other, so they are one batch of a single call;
-the result is the same up to the order of sums. With flash attention the original is left alone.
+Without flash attention, transformers makes one attention call for each window of each image: 80 frames of one window
+each are 80 calls per layer. Windows do not attend to each other, so those of equal length fit into one batched call; the
+result is the same up to the order of sums. With flash attention the original stays.
 """
 
 from __future__ import annotations
 
 import sys
 from types import MethodType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
 
+class VisionAttention(Protocol):
+    """What the vision attention modules of Qwen2.5-VL and Qwen3-VL have in common."""
+
+    num_heads: int
+    scaling: float
+
+    def qkv(self, hidden_states: torch.Tensor, /) -> torch.Tensor: ...
+
+    def proj(self, mixed: torch.Tensor, /) -> torch.Tensor: ...
+
+
 def batch_vision_attention(model: nn.Module) -> int:
-    """Make every vision attention of this model take equal windows together; returns how many layers it found."""
+    """Batch windows of equal length in every vision attention of this model; returns the number of layers found."""
     found = [
         module
         for module in model.modules()
         if type(module).__name__.endswith("VisionAttention") and hasattr(module, "qkv")
     ]
     for module in found:
-        if "flash" not in str(module.config._attn_implementation):
+        # nn.Module declares its attributes as tensors or modules; this one is the model's configuration.
+        if "flash" not in str(vars(module)["config"]._attn_implementation):
             module.forward = MethodType(_forward, module)
     return len(found)
 
 
 def _forward(
-    self: nn.Module,
+    self: VisionAttention,
     hidden_states: torch.Tensor,
     cu_seqlens: torch.Tensor,
-    position_embeddings: tuple[torch.Tensor, torch.Tensor] | None = None,
+    position_embeddings: tuple[torch.Tensor, torch.Tensor],
     **_: object,
 ) -> torch.Tensor:
-    """As the module's own: (patches, width) in and out; `cu_seqlens` holds the windows' bounds."""
+    """As the module's own forward: (patches, width) in and out; `cu_seqlens` are the cumulative window lengths."""
     import torch
     from torch.nn.functional import scaled_dot_product_attention
 
@@ -49,9 +61,9 @@ def _forward(
     for length in lengths.unique().tolist():
         starts = cu_seqlens[:-1][lengths == length]
         rows = (starts[:, None] + torch.arange(length, device=starts.device)).flatten()
-        windows = [
+        queries, keys, values = (
             part[rows].reshape(len(starts), length, self.num_heads, -1).transpose(1, 2) for part in (query, key, value)
-        ]
-        attended = scaled_dot_product_attention(*windows, scale=self.scaling).transpose(1, 2)
+        )
+        attended = scaled_dot_product_attention(queries, keys, values, scale=self.scaling).transpose(1, 2)
         mixed = mixed.index_copy(0, rows, attended.reshape(len(rows), self.num_heads, -1))
     return self.proj(mixed.reshape(patches, -1))

@@ -1,6 +1,6 @@
-"""`python -m train.rl`: see `train/rl/training.py`."""
+"""`python -m train.rl`: see `train/rl/command.py`."""
 
-from train.rl.training import main
+from train.rl.command import main
 
 if __name__ == "__main__":
     main()

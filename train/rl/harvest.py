@@ -1,20 +1,22 @@
-"""Good rollouts of RL as trajectories to imitate: the third stage (rejection-sampled fine-tuning).
+"""Good RL rollouts as trajectories for the third stage: rejection-sampled fine-tuning.
 
-What is taken into the lake is judged there by the same rules as everything else; what is looked at here is what only
-rollouts have: whether a zoom overlapped the evidence, and whether a group's many episodes say the same.
+The lake's rules apply to harvested rollouts as to all others. This module checks what is specific to rollouts: whether a
+zoom overlapped the evidence, and whether episodes of one group are near duplicates.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
 
 from filters.grading import grade_rows
-from videozoomer.lake.catalog import CATALOG
+from train.rl.records import EXTRA, RoundRow
 from videozoomer.lake.lake import Lake
+from videozoomer.lake.reading import rows_as
+from videozoomer.lake.rows import FrameRow
 from videozoomer.protocol.question import PlayableQuestion
 from videozoomer.settings.rl import HarvestSettings
 from videozoomer.shards.read import ShardSet
@@ -22,61 +24,62 @@ from videozoomer.video.reader import ReaderPool
 from videozoomer.video.types import FrameError
 
 PARTITION = "rollouts.harvested"
-"""Of the tables trajectories, grades and frames."""
+"""Partition of the tables trajectories, grades and frames that the harvest writes."""
 
 
 def harvest(
     run: Path, questions: ShardSet, lake: Lake, readers: ReaderPool, settings: HarvestSettings
 ) -> dict[str, int]:
-    """Put the good rollouts of a training run into the lake; returns how many were left out, by reason.
+    """Write the good rollouts of a training run to the lake; returns the number left out per reason.
 
-    `run` is the training's folder, `questions` the data set that it played. Zoomed frames are read from the videos again
-    and must come out with the same ids.
+    `run` is the training's output folder, `questions` the data set it played. Reads zoomed frames from the videos again;
+    their ids must match.
     """
-    asked = {question.question_id: question for question in questions.questions("train")}
+    known = {question.question_id: question for question in questions.questions("train")}
     left_out: Counter[str] = Counter()
-    chosen = list(_with_frames(_chosen(_rollouts(run), asked, settings, left_out), asked, questions, readers, left_out))
-    rows = [{name: row[name] for name in CATALOG["trajectories"].schema} for row, _ in chosen]
-    frames = {frame["frame_id"]: frame for _, own in chosen for frame in own}
+    best = _best_per_question(_rollouts(run), known, settings, left_out)
+    harvested = list(_with_frames(best, known, readers, left_out))
+    rows = [{name: value for name, value in row.items() if name not in EXTRA} for row, _ in harvested]
+    frames = {frame["frame_id"]: frame for _, own in harvested for frame in own}
     lake.write("frames", list(frames.values()), PARTITION)
     lake.write("trajectories", rows, PARTITION)
-    lake.write("grades", grade_rows(rows, [question.to_shard_row() for question in asked.values()]), PARTITION)
+    lake.write("grades", grade_rows(rows, [question.to_shard_row() for question in known.values()]), PARTITION)
     return dict(left_out)
 
 
-def _rollouts(run: Path) -> list[dict]:
+def _rollouts(run: Path) -> list[RoundRow]:
     paths = sorted((run / "trajectories").glob("round-*.parquet"))
-    return [row for path in paths for row in pl.read_parquet(path).to_dicts()]
+    return [row for path in paths for row in rows_as(RoundRow, pl.read_parquet(path))]
 
 
-def _chosen(
-    rows: Sequence[dict], asked: dict[str, PlayableQuestion], settings: HarvestSettings, left_out: Counter[str]
-) -> list[dict]:
-    """The best of each question, no two of which looked at the same."""
-    good: dict[str, list[dict]] = {}
+def _best_per_question(
+    rows: Sequence[RoundRow], known: Mapping[str, PlayableQuestion], settings: HarvestSettings, left_out: Counter[str]
+) -> list[RoundRow]:
+    """The best rollouts of each question, without two that zoomed to the same segments."""
+    good: dict[str, list[RoundRow]] = {}
     for row in rows:
-        if reason := _reason(row, asked.get(row["question_id"]), settings):
+        if reason := _reason(row, known.get(row["question_id"]), settings):
             left_out[reason] += 1
         else:
             good.setdefault(row["question_id"], []).append(row)
-    chosen = []
-    for _, several in sorted(good.items()):
-        several.sort(
+    chosen: list[RoundRow] = []
+    for _, candidates in sorted(good.items()):
+        candidates.sort(
             key=lambda row: (-(row["overlap"] or 0.0), row["frames_shown"], row["output_tokens"], row["trajectory_id"])
         )
-        distinct = {_looked(row): row for row in reversed(several)}
-        best = [row for row in several if distinct[_looked(row)] is row]
-        left_out["looked where another one did"] += len(several) - len(best)
+        distinct = {_segments(row): row for row in reversed(candidates)}
+        best = [row for row in candidates if distinct[_segments(row)] is row]
+        left_out["same zooms as a better rollout"] += len(candidates) - len(best)
         left_out["beyond per_question"] += len(best[settings.per_question :])
         chosen += best[: settings.per_question]
     return chosen
 
 
-def _reason(row: dict, question: PlayableQuestion | None, settings: HarvestSettings) -> str | None:
+def _reason(row: RoundRow, question: PlayableQuestion | None, settings: HarvestSettings) -> str | None:
     if question is None:
         return "not a training question"
     if row["verdict"] != "correct":
-        return "wrong answer" if row["verdict"] == "wrong" else "failed or not judged"
+        return "wrong answer" if row["verdict"] == "wrong" else "failed or not graded"
     if not row["well_formed"]:
         return "bad format"
     if question.evidence and row["zooms"] and (row["overlap"] or 0.0) < settings.min_overlap:
@@ -84,46 +87,45 @@ def _reason(row: dict, question: PlayableQuestion | None, settings: HarvestSetti
     return None
 
 
-def _looked(row: dict) -> tuple:
-    """What was zoomed, to half a second."""
+def _segments(row: RoundRow) -> tuple[tuple[int, int, float | None], ...]:
+    """Zoomed segments and rates, times rounded to half a second."""
     zooms = [turn for turn in row["turns"] if turn["action"] == "zoom"]
-    return tuple((round(2 * turn["start_s"]), round(2 * turn["end_s"]), turn["fps"]) for turn in zooms)
+    return tuple((round(2 * (turn["start_s"] or 0)), round(2 * (turn["end_s"] or 0)), turn["fps"]) for turn in zooms)
 
 
 def _with_frames(
-    rows: Sequence[dict],
-    asked: dict[str, PlayableQuestion],
-    questions: ShardSet,
-    readers: ReaderPool,
-    left_out: Counter[str],
-) -> Iterator[tuple[dict, list[dict]]]:
+    rows: Sequence[RoundRow], known: Mapping[str, PlayableQuestion], readers: ReaderPool, left_out: Counter[str]
+) -> Iterator[tuple[RoundRow, list[FrameRow]]]:
+    """Each rollout with the frames of its zooms; leaves out rollouts whose frames cannot be reproduced."""
     for row in rows:
         shown = _zoomed(row)
         try:
-            read = readers.frames_at(asked[row["question_id"]].video_uri, list(shown.values())) if shown else []
+            read = readers.frames_at(known[row["question_id"]].video_uri, list(shown.values())) if shown else []
         except FrameError:
-            left_out["a frame cannot be read again"] += 1
+            left_out["unreadable frame"] += 1
             continue
         if [frame.frame_id for frame in read] != list(shown):
-            left_out["a frame is not what it was"] += 1
+            left_out["frame differs from the one played"] += 1
             continue
-        yield (
-            row,
-            [
-                {
-                    "frame_id": frame.frame_id,
-                    "video_id": row["video_id"],
-                    "time_s": frame.time_s,
-                    "width": frame.width,
-                    "height": frame.height,
-                    "jpeg": frame.jpeg,
-                }
-                for frame in read
-            ],
-        )
+        frames: list[FrameRow] = [
+            {
+                "frame_id": frame.frame_id,
+                "video_id": row["video_id"],
+                "time_s": frame.time_s,
+                "width": frame.width,
+                "height": frame.height,
+                "jpeg": frame.jpeg,
+            }
+            for frame in read
+        ]
+        yield row, frames
 
 
-def _zoomed(row: dict) -> dict[str, float]:
-    """Ids and times of the frames that the episode's zooms showed."""
-    parts = [part for message in row["messages"][2:] for part in message["parts"] if part["type"] == "image"]
-    return {part["frame_id"]: part["time_s"] for part in parts}
+def _zoomed(row: RoundRow) -> dict[str, float]:
+    """Ids of the frames that the episode's zooms returned -> their times in seconds."""
+    parts = [part for message in row["messages"][2:] for part in message["parts"]]
+    return {
+        part["frame_id"]: part["time_s"]
+        for part in parts
+        if part["frame_id"] is not None and part["time_s"] is not None
+    }

@@ -1,4 +1,4 @@
-"""What a round teaches: optimiser steps over groups that lie on one or several processes."""
+"""Learning from a round: optimiser steps over groups that are spread over one or several processes."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from train.policy.episode_tokens import Rollout
 from train.rl.grpo_loss import LossParts, policy_loss
 from train.rl.rollout_groups import RolloutGroup
 from train.rl.shared_prefix import SharedPrefix, collate_group
-from train.run.deepspeed_engine import ProcessInfo, summed, take_step
+from train.run.deepspeed_engine import take_step
 from train.run.phase_timer import PhaseTimer
+from train.run.process_group import ProcessInfo, largest, summed
 from videozoomer.settings.model import RlSettings
 
 if TYPE_CHECKING:
@@ -33,7 +34,23 @@ class MicroBatch:
     rollouts: list[Rollout]
     advantages: list[float]
     before: list[list[float]] | None = None
-    """Log-probabilities of the drawn tokens by the trainer, where another engine drew them."""
+    """The trainer's log-probabilities of the sampled tokens, where another engine sampled them."""
+
+
+@dataclass
+class _StepTotals:
+    """Totals over the optimiser steps of a round, of this process."""
+
+    sums: dict[str, float]
+    tokens: float = 0.0
+    steps: int = 0
+    gap: float = 0.0
+    """Largest difference in log-probability between sampling and training, on the first, on-policy step."""
+    gradient_norm: float | None = None
+
+    def add(self, parts: LossParts) -> None:
+        values = (float(parts.loss.detach()), parts.kl, parts.entropy, parts.clipped, parts.correction)
+        self.sums = {name: self.sums[name] + value for name, value in zip(SUMS, values, strict=True)}
 
 
 @dataclass(frozen=True)
@@ -44,68 +61,73 @@ class Learner:
     pixels: FramePixels | FrameFeatures
     settings: RlSettings
     process: ProcessInfo
-    clock: PhaseTimer
+    timer: PhaseTimer
 
     def learn(self, own: Sequence[RolloutGroup], varied: Sequence[int]) -> dict[str, float | None]:
-        """One optimiser step for every `mini_batch` of the groups at the places `varied`; the first is exactly on policy.
+        """One optimiser step per `mini_batch` of the groups at the positions `varied`; the first is exactly on policy.
 
-        `own` are the groups that this process played, at least one of them. Every process makes the same number of
-        passes, as DeepSpeed's reductions demand: one that has no more to do repeats a group with weight 0.
+        `own` are the groups that this process played, at least one. Every process makes the same number of passes, as
+        DeepSpeed's reductions require; a process without work left repeats a rollout with weight 0.
         """
-        sums, total, steps, gap, drawn_gap = dict.fromkeys(SUMS, 0.0), 0.0, 0, 0.0, 0.0
-        norm: float | None = None
-        parts = {group.position: list(self._parts(group)) for group in own if group.advantages}
+        micro_batches = {group.position: list(self._micro_batches(group)) for group in own if group.advantages}
+        server_gap = 0.0
         if self.settings.engine == "server":
-            # The weights move from one mini-batch to the next, so all are asked before the first.
-            parts = {position: [self._asked(part) for part in group] for position, group in parts.items()}
-            drawn_gap = max((apart(part) for group in parts.values() for part in group), default=0.0)
-        idle = MicroBatch([next(rollout for group in own for rollout in group.rollouts)], [0.0])
+            # The weights change with every mini-batch, so score all micro-batches before the first.
+            micro_batches = {
+                position: [self._scored(batch) for batch in batches] for position, batches in micro_batches.items()
+            }
+            scored = (batch for batches in micro_batches.values() for batch in batches)
+            server_gap = max((logprob_gap(batch) for batch in scored), default=0.0)
+        filler = MicroBatch([next(rollout for group in own for rollout in group.rollouts)], [0.0])
+        totals = _StepTotals(dict.fromkeys(SUMS, 0.0))
         self.engine.train()
         for start in range(0, len(varied), self.settings.mini_batch):
-            places = varied[start : start + self.settings.mini_batch]
-            due = [part for position in places for part in parts.get(position, ())]
-            tokens = summed([sum(len(rollout.logprobs) for part in due for rollout in part.rollouts)], self.process)[0]
-            most = int(largest(len(due), self.process))
-            for turn in range(most):
-                counted = turn < len(due)
-                self.engine.set_gradient_accumulation_boundary(turn == most - 1)
-                found, furthest = self._loss(due[turn] if counted else idle)
-                # DeepSpeed takes the mean over processes; every token of the step is to count the same.
-                with self.clock.phase("backward"):
-                    self.engine.backward(found.loss * (self.process.world_size / tokens if counted else 0.0))
-                with self.clock.phase("optimiser"):
-                    norm = take_step(self.engine)
-                if counted:
-                    gap = max(gap, furthest) if start == 0 else gap
-                    values = (float(found.loss.detach()), found.kl, found.entropy, found.clipped, found.correction)
-                    sums = {name: sums[name] + value for name, value in zip(SUMS, values, strict=True)}
-            total, steps = total + tokens, steps + 1
-        sums = dict(zip(SUMS, summed(list(sums.values()), self.process), strict=True))
-        means = {name: value / total if total else None for name, value in sums.items()}
-        # With the server, the log-probabilities of the first mini-batch are the trainer's own twice: the gap is the server's.
-        gap = largest(drawn_gap if self.settings.engine == "server" else gap, self.process)
+            positions = varied[start : start + self.settings.mini_batch]
+            self._optimiser_step([batch for at in positions for batch in micro_batches.get(at, ())], filler, totals)
+        sums = dict(zip(SUMS, summed(list(totals.sums.values()), self.process), strict=True))
+        means = {name: value / totals.tokens if totals.tokens else None for name, value in sums.items()}
+        # With a server, the first mini-batch compares the trainer with itself, so report the server's gap instead.
+        gap = largest(server_gap if self.settings.engine == "server" else totals.gap, self.process)
         return means | {
-            "optimiser_steps": steps,
-            "gradient_norm": norm,
-            "sampling_gap": gap if total else None,
+            "optimiser_steps": totals.steps,
+            "gradient_norm": totals.gradient_norm,
+            "sampling_gap": gap if totals.tokens else None,
         }
 
-    def _parts(self, group: RolloutGroup) -> Iterator[MicroBatch]:
-        """Rollouts of like length together."""
-        ordered = sorted(zip(group.learnt, group.advantages, strict=True), key=lambda pair: len(pair[0].tokens.ids))
+    def _optimiser_step(self, due: Sequence[MicroBatch], filler: MicroBatch, totals: _StepTotals) -> None:
+        """One step over this process's micro-batches `due`."""
+        tokens = summed([sum(len(rollout.logprobs) for batch in due for rollout in batch.rollouts)], self.process)[0]
+        passes = int(largest(len(due), self.process))
+        for index in range(passes):
+            counted = index < len(due)
+            self.engine.set_gradient_accumulation_boundary(index == passes - 1)
+            parts, gap = self._loss(due[index] if counted else filler)
+            # DeepSpeed averages over processes, but every token of the step must count the same.
+            with self.timer.phase("backward"):
+                self.engine.backward(parts.loss * (self.process.world_size / tokens if counted else 0.0))
+            with self.timer.phase("optimiser"):
+                totals.gradient_norm = take_step(self.engine)
+            if counted:
+                totals.gap = max(totals.gap, gap) if totals.steps == 0 else totals.gap
+                totals.add(parts)
+        totals.tokens, totals.steps = totals.tokens + tokens, totals.steps + 1
+
+    def _micro_batches(self, group: RolloutGroup) -> Iterator[MicroBatch]:
+        """Rollouts of similar length together."""
+        pairs = zip(group.graded, group.advantages or (), strict=True)
+        ordered = sorted(pairs, key=lambda pair: len(pair[0].tokens.ids))
         size = self.settings.forward_at_once
         for start in range(0, len(ordered), size):
             rollouts, advantages = zip(*ordered[start : start + size], strict=True)
             yield MicroBatch(list(rollouts), list(advantages))
 
-    def _asked(self, part: MicroBatch) -> MicroBatch:
-        """The same with what the trainer's present weights make of the tokens that another engine drew."""
+    def _scored(self, part: MicroBatch) -> MicroBatch:
+        """The same with the trainer's log-probabilities, under its current weights, of what another engine sampled."""
         import torch
 
-        batch = collate_group([rollout.tokens for rollout in part.rollouts], self.policy, self.pixels).to(
-            self.process.device
-        )
-        with self.clock.phase("forward"), torch.no_grad():
+        batch = collate_group([rollout.tokens for rollout in part.rollouts], self.policy, self.pixels)
+        batch = batch.to(self.process.device)
+        with self.timer.phase("forward"), torch.no_grad():
             logprobs, _ = self.engine(
                 batch.prefix, batch.endings, batch.targets, self.policy.chat.never_sampled, self.settings.temperature
             )
@@ -113,48 +135,36 @@ class Learner:
         return MicroBatch(part.rollouts, part.advantages, before)
 
     def _loss(self, part: MicroBatch) -> tuple[LossParts, float]:
-        """The loss of a part, and how far its log-probabilities are from those before the step."""
+        """Loss of a micro-batch, and the largest difference of its log-probabilities from those before the step."""
         import torch
 
-        clock, settings, never = self.clock, self.settings, self.policy.chat.never_sampled
-        with clock.phase("collation"):
-            batch = collate_group([rollout.tokens for rollout in part.rollouts], self.policy, self.pixels).to(
-                self.process.device
-            )
+        timer, settings, never = self.timer, self.settings, self.policy.chat.never_sampled
+        with timer.phase("collation"):
+            batch = collate_group([rollout.tokens for rollout in part.rollouts], self.policy, self.pixels)
+            batch = batch.to(self.process.device)
             sampled = _as_tensor([rollout.logprobs for rollout in part.rollouts], batch.mask)
             before = sampled if part.before is None else _as_tensor(part.before, batch.mask)
-        with clock.phase("forward"):
+        with timer.phase("forward"):
             logprobs, entropy = self.engine(batch.prefix, batch.endings, batch.targets, never, settings.temperature)
-        anchored = None
+        reference = None
         if self.reference is not None:
-            with clock.phase("reference"), torch.no_grad():
-                anchored, _ = SharedPrefix(self.reference)(
+            with timer.phase("reference"), torch.no_grad():
+                reference, _ = SharedPrefix(self.reference)(
                     batch.prefix, batch.endings, batch.targets, never, settings.temperature
                 )
-        gain = torch.tensor(part.advantages, device=self.process.device, dtype=torch.float32)
-        with clock.phase("forward"):
-            other = None if part.before is None else sampled
-            found = policy_loss(logprobs, entropy, before, other, anchored, gain, batch.mask, settings)
-        return found, float(((logprobs.detach() - before).abs() * batch.mask).max())
+        advantages = torch.tensor(part.advantages, device=self.process.device, dtype=torch.float32)
+        with timer.phase("forward"):
+            drawn_elsewhere = None if part.before is None else sampled
+            parts = policy_loss(logprobs, entropy, before, drawn_elsewhere, reference, advantages, batch.mask, settings)
+        return parts, float(((logprobs.detach() - before).abs() * batch.mask).max())
 
 
-def apart(part: MicroBatch) -> float:
-    """The furthest that the trainer and the engine that drew the tokens are apart, in log-probability."""
+def logprob_gap(part: MicroBatch) -> float:
+    """Largest difference in log-probability between the trainer and the engine that sampled the tokens."""
     pairs = zip(part.before or [], part.rollouts, strict=True)
     return max(
         abs(one - other) for before, rollout in pairs for one, other in zip(before, rollout.logprobs, strict=True)
     )
-
-
-def largest(value: float, process: ProcessInfo) -> float:
-    """Over all processes."""
-    import torch
-    import torch.distributed as dist
-
-    found = torch.tensor([float(value)], dtype=torch.float64, device=process.device)
-    if process.world_size > 1:
-        dist.all_reduce(found, op=dist.ReduceOp.MAX)
-    return found.item()
 
 
 def _as_tensor(rows: Sequence[Sequence[float]], like: torch.Tensor) -> torch.Tensor:

@@ -1,10 +1,9 @@
-"""Episodes played by the policy in this process, many at once, with the key-value cache kept across turns.
+"""Plays episodes with the policy in this process, many at once, keeping the key-value cache across turns.
 
-The tokens of a rollout are those that were sampled, not its text tokenised again, and each has the log-probability
-with which it was drawn: training can then take exactly the same tokens at exactly the same positions.
+A rollout keeps the tokens that were sampled, never its text tokenised again, each with the log-probability it was drawn
+with. So training uses exactly the same tokens at exactly the same positions.
 
-Every pass through the model takes the episodes that have something to say, and only those. Positions are counted for
-each episode on its own.
+Each pass through the model covers only the episodes that are still writing. Every episode has its own positions.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from train.policy.chat_tokens import Tokens
 from train.policy.checkpoint import Policy
 from train.policy.collate import moved
-from train.policy.episode_tokens import EpisodeTokens, Rollout, RolloutLimits
+from train.policy.episode_tokens import EpisodeTokens, Rollout, RolloutLimits, ToolAnswer
 from train.policy.frame_pixels import FramePixels
 from train.policy.generate import TAIL, choose
 from train.policy.group_kv_cache import GroupCache
@@ -30,11 +29,11 @@ if TYPE_CHECKING:
     from train.policy.frame_features import FrameFeatures
 
 FramesFor = Callable[[str, Sequence[float]], Sequence[FrameRef]]
-"""(video_uri, times in seconds) -> a frame for each time, whose JPEG the policy's pixels can find. Called in threads."""
+"""(video_uri, times in seconds) -> one frame per time, whose JPEG the policy's pixels can find. Called in threads."""
 
 
 class CachedDecoder:
-    """All seats as the model has seen them so far."""
+    """The model with the cached conversations of all episodes, one row each, numbered group by group."""
 
     def __init__(self, policy: Policy, pixels: FramePixels | FrameFeatures, group: int) -> None:
         import torch
@@ -42,13 +41,13 @@ class CachedDecoder:
         self.policy, self.pixels = policy, pixels
         self.cache = GroupCache(policy.model, group)
         self.next = torch.empty(0, dtype=torch.long)
-        """(seats,): position of each seat's next token."""
+        """(rows,): position of each row's next token."""
 
     def begin(self, prompts: Sequence[Tokens]) -> torch.Tensor:
-        """One prompt a group; logits (seats, vocabulary) after it."""
+        """Read one prompt per group; returns logits after it, (rows, vocabulary)."""
         import torch
 
-        lengths, inputs, reached = self._inputs(
+        lengths, inputs, reached = self.inputs(
             [prompt.ids for prompt in prompts],
             [prompt.frame_ids for prompt in prompts],
             torch.zeros(len(prompts), dtype=torch.long),
@@ -57,19 +56,19 @@ class CachedDecoder:
         return self.cache.begin(lengths, **inputs).repeat_interleave(self.cache.group, 0)
 
     def feed(
-        self, seats: Sequence[int], blocks: Sequence[Sequence[int]], frames: Sequence[Sequence[str]]
+        self, rows: Sequence[int], blocks: Sequence[Sequence[int]], frames: Sequence[Sequence[str]]
     ) -> torch.Tensor:
-        """Append a block to each of these seats; logits (these seats, vocabulary) after it."""
+        """Append a block of tokens to each of these rows; returns logits after it, (these rows, vocabulary)."""
         import torch
 
-        rows = torch.tensor(seats)
-        lengths, inputs, self.next[rows] = self._inputs(blocks, frames, self.next[rows])
-        return self.cache.feed(rows, lengths, **inputs)
+        chosen = torch.tensor(rows)
+        lengths, inputs, self.next[chosen] = self.inputs(blocks, frames, self.next[chosen])
+        return self.cache.feed(chosen, lengths, **inputs)
 
-    def _inputs(
+    def inputs(
         self, blocks: Sequence[Sequence[int]], frames: Sequence[Sequence[str]], start: torch.Tensor
     ) -> tuple[torch.Tensor, dict[str, Any], torch.Tensor]:
-        """Lengths, what the model takes, and the positions after the blocks, which begin at `start`."""
+        """Lengths of the blocks, the model's inputs, and the positions after the blocks, which begin at `start`."""
         import torch
 
         model, chat = self.policy.model, self.policy.chat
@@ -100,81 +99,83 @@ def play_groups(
     frames_for: FramesFor,
     limits: RolloutLimits,
 ) -> list[list[Rollout]]:
-    """Play every episode to its end. The episodes of a group must begin alike and be equally many in all groups."""
+    """Play every episode to its end. Episodes of one group share their prompt; all groups have the same size."""
     import torch
 
     size = len(groups[0])
-    # Not inference_mode: the pixels that are loaded here are used again where gradients are taken.
+    # Not inference_mode: training later takes gradients through pixels that are loaded here.
     with torch.no_grad(), ThreadPoolExecutor(4, thread_name_prefix="frames") as readers:
-        table = CachedDecoder(policy, pixels, size)
+        decoder = CachedDecoder(policy, pixels, size)
         prompts = [policy.chat.encode(group[0].messages, pixels.tokens, prompt=True) for group in groups]
-        seats = [
-            EpisodeTokens.at(episode, uri, seed, prompt)
+        running = [
+            EpisodeTokens.begin(episode, uri, seed, prompt)
             for group, prompt, uri, row in zip(groups, prompts, video_uris, seeds, strict=True)
             for episode, seed in zip(group, row, strict=True)
         ]
-        generators = [torch.Generator().manual_seed(seat.seed) for seat in seats]
-        writing, logits = list(range(len(seats))), table.begin(prompts)
+        generators = [torch.Generator().manual_seed(one.seed) for one in running]
+        writing, logits = list(range(len(running))), decoder.begin(prompts)
         while True:
-            _write_turns(policy, table, seats, generators, writing, logits, limits)
-            told = _answers(policy, pixels, seats, writing, frames_for, limits, readers)
-            if not told:
+            _write_turns(policy, decoder, running, generators, writing, logits, limits)
+            answers = _tool_answers(policy, pixels, running, writing, frames_for, limits, readers)
+            if not answers:
                 break
-            writing = list(told)
-            logits = table.feed(writing, [block for block, _ in told.values()], [frames for _, frames in told.values()])
-    rollouts = [seat.rollout() for seat in seats]
+            writing = list(answers)
+            logits = decoder.feed(
+                writing, [answer.ids for answer in answers.values()], [answer.frame_ids for answer in answers.values()]
+            )
+    rollouts = [one.rollout() for one in running]
     return [rollouts[start : start + size] for start in range(0, len(rollouts), size)]
 
 
 def _write_turns(
     policy: Policy,
-    table: CachedDecoder,
-    seats: list[EpisodeTokens],
+    decoder: CachedDecoder,
+    running: list[EpisodeTokens],
     generators: list[torch.Generator],
     writing: list[int],
     logits: torch.Tensor,
     limits: RolloutLimits,
 ) -> None:
-    """Sample until every seat that writes has ended its turn. `logits` has one row for each of them."""
+    """Sample until every episode in `writing` has finished its turn. `logits` has one row for each of them."""
     chat = policy.chat
     for index in writing:
-        seats[index].turn = []
+        running[index].turn = []
     while True:
         drawn = choose(
             logits, [limits.temperature] * len(writing), [generators[index] for index in writing], chat.never_sampled
         )
-        going = []
+        unfinished = []
         for index, (token, logprob) in zip(writing, drawn, strict=True):
-            seat = seats[index]
-            seat.turn.append(token)
-            seat.logprobs.append(logprob)
-            ended = token == chat.turn_end or STOP in policy.tokenizer.decode(seat.turn[-TAIL:])
-            if not ended and len(seat.turn) < limits.max_new_tokens:
-                going.append(index)
-        if not going:
+            one = running[index]
+            one.turn.append(token)
+            one.logprobs.append(logprob)
+            ended = token == chat.turn_end or STOP in policy.tokenizer.decode(one.turn[-TAIL:])
+            if not ended and len(one.turn) < limits.max_new_tokens:
+                unfinished.append(index)
+        if not unfinished:
             return
-        writing = going
-        logits = table.feed(writing, [seats[index].turn[-1:] for index in writing], [()] * len(writing))
+        writing = unfinished
+        logits = decoder.feed(writing, [running[index].turn[-1:] for index in writing], [()] * len(writing))
 
 
-def _answers(
+def _tool_answers(
     policy: Policy,
     pixels: FramePixels | FrameFeatures,
-    seats: list[EpisodeTokens],
+    running: list[EpisodeTokens],
     writing: list[int],
     frames_for: FramesFor,
     limits: RolloutLimits,
     readers: ThreadPoolExecutor,
-) -> dict[int, tuple[list[int], tuple[str, ...]]]:
-    """Step every episode with what its seat wrote; tokens and frames that each seat is to be fed before its next turn."""
-    asked = {}
+) -> dict[int, ToolAnswer]:
+    """Step every episode in `writing` with its turn; returns the answers for those that continue."""
+    requested = {}
     for index in writing:
-        if times_s := seats[index].finish_turn(policy):
-            asked[index] = readers.submit(frames_for, seats[index].video_uri, times_s)
-    for index, frames in asked.items():
+        if times_s := running[index].finish_turn(policy):
+            requested[index] = readers.submit(frames_for, running[index].video_uri, times_s)
+    for index, frames in requested.items():
         try:
-            seats[index].show(frames.result())
+            running[index].show(frames.result())
         except FrameError as error:
-            seats[index].show(error)
-    told = {index: seats[index].take_answer(policy, pixels, limits) for index in writing}
-    return {index: answer for index, answer in told.items() if answer}
+            running[index].show(error)
+    answers = {index: running[index].append_tool_answer(policy, pixels, limits) for index in writing}
+    return {index: answer for index, answer in answers.items() if answer}

@@ -1,52 +1,59 @@
-"""What is written down of a round: every rollout as a row of table `trajectories`, and figures over all of them."""
+"""Records of a round: every rollout as a row of table `trajectories`, and metrics over all of them."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypedDict
 
 import numpy as np
 
+from train.policy.episode_tokens import Rollout
+from train.rl.rewards import Reward
 from train.rl.rollout_groups import RolloutGroup, RolloutSampler
 from videozoomer.lake.atomic import replaced_file
+from videozoomer.lake.rows import TrajectoryRow
 from videozoomer.protocol.evidence import best_iou, looks_hit
 
 
-def write_rows(path: Path, arena: RolloutSampler, played: Sequence[RolloutGroup], player: str) -> None:
-    """Table `trajectories` with more columns: verdict, reward with its parts, advantage, overview_budget, overlap."""
+class RewardColumns(TypedDict):
+    """Columns that a round's file adds to those of the table; None where a rollout was not graded."""
+
+    verdict: str
+    reward: float | None
+    reward_correct: float | None
+    reward_format: float | None
+    reward_tool: float | None
+    advantage: float | None
+    overview_budget: int
+    overlap: float | None
+    """Best intersection over union of a zoom with the evidence."""
+    evidence_known: bool
+
+
+class RoundRow(TrajectoryRow, RewardColumns):
+    """One rollout in a round's file."""
+
+
+EXTRA = tuple(RewardColumns.__annotations__)
+
+
+def write_rows(path: Path, sampler: RolloutSampler, groups: Sequence[RolloutGroup], player: str) -> None:
+    """Write all rollouts of a round as rows of table `trajectories`, with `RewardColumns`."""
     import polars as pl
 
     from videozoomer.lake.catalog import CATALOG
 
-    rows, more = [], []
-    for group in played:
-        rows += arena.rows(group, player)
+    rows: list[dict] = []
+    more: list[RewardColumns] = []
+    for group in groups:
+        rows += sampler.rows(group, player)
         advantages = iter(group.advantages or [])
         for rollout, verdict, reward in zip(group.rollouts, group.verdicts, group.rewards, strict=True):
-            gain = next(advantages, None) if reward is not None else None
-            parts = (
-                {
-                    "reward": reward.total,
-                    "reward_correct": reward.correct,
-                    "reward_format": reward.format,
-                    "reward_tool": reward.tool,
-                }
-                if reward
-                else {}
-            )
-            more.append(
-                {
-                    **dict.fromkeys(EXTRA),
-                    **parts,
-                    "verdict": verdict,
-                    "advantage": gain,
-                    "overview_budget": group.overview_budget,
-                    "overlap": best_iou(rollout.episode.looks, group.question.evidence),
-                    "evidence_known": bool(group.question.evidence),
-                }
-            )
-    # A question that was drawn twice in a round is played twice; its second group is numbered on.
+            advantage = next(advantages, None) if reward is not None else None
+            more.append(_reward_columns(group, rollout, verdict, reward, advantage))
+    # A question drawn twice in a round is played twice; ids of the second group get a number.
     seen: Counter[str] = Counter()
     for row in rows:
         times = seen[row["trajectory_id"]]
@@ -59,31 +66,34 @@ def write_rows(path: Path, arena: RolloutSampler, played: Sequence[RolloutGroup]
         table.hstack(extra).write_parquet(partial)
 
 
-EXTRA = (
-    "verdict",
-    "reward",
-    "reward_correct",
-    "reward_format",
-    "reward_tool",
-    "advantage",
-    "overview_budget",
-    "overlap",
-    "evidence_known",
-)
-"""Columns of a round's file beside those of the table."""
+def _reward_columns(
+    group: RolloutGroup, rollout: Rollout, verdict: str, reward: Reward | None, advantage: float | None
+) -> RewardColumns:
+    evidence = group.question.evidence
+    return {
+        "verdict": verdict,
+        "reward": reward.total if reward else None,
+        "reward_correct": reward.correct if reward else None,
+        "reward_format": reward.format if reward else None,
+        "reward_tool": reward.tool if reward else None,
+        "advantage": advantage,
+        "overview_budget": group.overview_budget,
+        "overlap": best_iou(rollout.episode.looks, evidence),
+        "evidence_known": bool(evidence),
+    }
 
 
-def round_metrics(played: Sequence[RolloutGroup]) -> dict[str, float | None]:
-    """What a round was like, over all its groups; null where there is nothing to count."""
-    rewards = [reward for group in played for reward in group.rewards if reward is not None]
-    episodes = [rollout.episode for group in played for rollout in group.learnt]
-    verdicts = [verdict for group in played for verdict in group.verdicts]
+def round_metrics(groups: Sequence[RolloutGroup]) -> dict[str, float | None]:
+    """Metrics over all groups of a round; None where there is nothing to average."""
+    rewards = [reward for group in groups for reward in group.rewards if reward is not None]
+    episodes = [rollout.episode for group in groups for rollout in group.graded]
+    verdicts = [verdict for group in groups for verdict in group.verdicts]
     judged = [verdict == "correct" for verdict in verdicts if verdict in ("correct", "wrong")]
-    looked = [
-        looks_hit(rollout.episode.looks, group.question.evidence)
-        for group in played
+    hit = [
+        bool(looks_hit(rollout.episode.looks, group.question.evidence))
+        for group in groups
         if group.question.evidence
-        for rollout in group.learnt
+        for rollout in group.graded
         if rollout.episode.zooms
     ]
 
@@ -99,12 +109,12 @@ def round_metrics(played: Sequence[RolloutGroup]) -> dict[str, float | None]:
         "accuracy": mean(judged),
         "zoom_rate": mean([episode.zooms > 0 for episode in episodes]),
         "zooms": mean([episode.zooms for episode in episodes]),
-        "hit_rate": mean(looked),
+        "hit_rate": mean(hit),
         "frames": mean([episode.frames_shown for episode in episodes]),
-        "groups": len(played),
-        "groups_dropped": sum(group.advantages is None for group in played),
+        "groups": len(groups),
+        "groups_dropped": sum(group.advantages is None for group in groups),
         "rollouts": len(verdicts),
         "unknown": verdicts.count("unknown"),
         "failed": verdicts.count("failed"),
-        "cut": sum(rollout.cut for group in played for rollout in group.rollouts),
+        "cut": sum(rollout.truncated for group in groups for rollout in group.rollouts),
     }

@@ -1,4 +1,4 @@
-"""What an episode is worth at its end: the paper's sum, and ours, which pays for evidence and not for calls."""
+"""Rewards at the end of an episode: the paper's sum, and ours, which pays for evidence instead of tool calls."""
 
 from __future__ import annotations
 
@@ -19,8 +19,11 @@ class Reward:
     total: float
 
 
-def group_shows(episodes: Sequence[Episode], correct: Sequence[bool]) -> bool:
-    """Where no evidence is known: the overview suffices when most of the group's answers without a zoom are right."""
+def solved_without_zoom(episodes: Sequence[Episode], correct: Sequence[bool]) -> bool:
+    """Where no evidence is known: whether most of the group's answers without a zoom are right.
+
+    Then the overview suffices. Half is not most, and a group without such answers shows nothing.
+    """
     direct = [
         right
         for episode, right in zip(episodes, correct, strict=True)
@@ -30,8 +33,8 @@ def group_shows(episodes: Sequence[Episode], correct: Sequence[bool]) -> bool:
 
 
 def paper_reward(episode: Episode, correct: bool, settings: RlSettings) -> Reward:
-    """0.9 correct + 0.1 format + 0.5 for a right answer after any zoom: in the end the policy always zooms."""
-    return _sum(
+    """0.9 correct + 0.1 format + 0.5 for a right answer after any zoom. A policy trained on it ends up always zooming."""
+    return _weighted_sum(
         settings, correct=correct, well_formed=episode.well_formed, tool=correct and episode.zooms > 0, needless=0
     )
 
@@ -39,16 +42,16 @@ def paper_reward(episode: Episode, correct: bool, settings: RlSettings) -> Rewar
 def evidence_reward(
     episode: Episode, correct: bool, evidence: Sequence[Window], overview_suffices: bool, settings: RlSettings
 ) -> Reward:
-    """A zoom counts when it was needed, the answer is right, and a frame that it showed lies in the evidence.
+    """The tool part is paid when a zoom was needed, showed a frame inside the evidence, and the answer is right.
 
-    That a frame lies there, not that the window overlaps: a long window at a low rate overlaps everything and shows
-    little. Where no evidence is known, a right answer that the overview does not give counts as shown. Frames of
-    zooms that show no evidence cost a little, and all zoomed frames do where the overview suffices.
+    A frame inside the window counts, not the overlap of the segment: a long segment at a low rate overlaps everything
+    and shows little. Where no evidence is known, any zoom counts as showing it. Frames of zooms that miss the evidence
+    cost a little, as do all zoomed frames where the overview suffices.
     """
     looks = episode.looks
     missed = [look for look in looks if hits(look.times_s, evidence) is False]
     needed = not overview_suffices
-    return _sum(
+    return _weighted_sum(
         settings,
         correct=correct,
         well_formed=episode.well_formed,
@@ -66,15 +69,14 @@ def group_rewards(
     rewards = []
     for episode, right in zip(episodes, correct, strict=True):
         shown = hits_every_window([frame.time_s for frame in episode.overview], evidence)
-        suffices = group_shows(episodes, correct) if shown is None else shown
+        suffices = solved_without_zoom(episodes, correct) if shown is None else shown
         rewards.append(evidence_reward(episode, right, evidence, suffices, settings))
     return rewards
 
 
-def _sum(settings: RlSettings, *, correct: bool, well_formed: bool, tool: bool, needless: int) -> Reward:
-    right, form, used = (
-        settings.correct_weight * correct,
-        settings.format_weight * well_formed,
-        settings.tool_weight * tool,
-    )
-    return Reward(right, form, used, needless, right + form + used - settings.needless_frame_cost * needless)
+def _weighted_sum(settings: RlSettings, *, correct: bool, well_formed: bool, tool: bool, needless: int) -> Reward:
+    correct_part = settings.correct_weight * correct
+    format_part = settings.format_weight * well_formed
+    tool_part = settings.tool_weight * tool
+    total = correct_part + format_part + tool_part - settings.needless_frame_cost * needless
+    return Reward(correct_part, format_part, tool_part, needless, total)

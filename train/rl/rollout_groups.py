@@ -1,4 +1,4 @@
-"""One round of play: questions are drawn, every one is played by a group, graded and rewarded."""
+"""Rollout groups: draw questions, play each by a group of episodes, grade and reward them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class RoundFrames:
-    """JPEGs of a round's frames: the overview's from the data set, a zoom's as the reader gives them."""
+    """JPEGs of a round: overview frames from the data set, zoomed frames from the reader."""
 
     def __init__(self, shards: ShardSet, frames_at: Callable[[str, Sequence[float]], list[Frame]]) -> None:
         self._shards, self._frames_at = shards, frames_at
@@ -50,121 +50,116 @@ class RoundFrames:
 
 @dataclass(frozen=True, slots=True)
 class RolloutGroup:
-    """One question played by a group. Rollouts that failed, or whose answer cannot be judged, are not in `learnt`."""
+    """One question played by a group of episodes."""
 
     position: int
-    """Where the question stands in the endless order of the seed."""
+    """Index of the question in the seed's endless order."""
     question: PlayableQuestion
     overview_budget: int
     rollouts: list[Rollout]
     verdicts: list[str]
-    """`correct`, `wrong`, `unknown` or `failed` of each rollout."""
+    """`correct`, `wrong`, `unknown` or `failed` for each rollout."""
     rewards: list[Reward | None]
+    """None for rollouts that failed or whose answer cannot be graded."""
     advantages: list[float] | None
-    """Of the judged rollouts, in order; null where they do not vary."""
+    """Of the graded rollouts, in order; None where their rewards do not vary."""
 
     @property
-    def learnt(self) -> list[Rollout]:
+    def graded(self) -> list[Rollout]:
         return [rollout for rollout, reward in zip(self.rollouts, self.rewards, strict=True) if reward is not None]
 
 
 @dataclass(frozen=True)
 class RolloutSampler:
-    """All that play needs but the policy's present weights."""
+    """Everything that play needs except the policy's current weights."""
 
     policy: Policy
     pixels: FramePixels | FrameFeatures
-    album: RoundFrames
-    questions: list[PlayableQuestion]
+    frames: RoundFrames
+    questions: Sequence[PlayableQuestion]
     settings: RlSettings
     protocol: Protocol
     prompts: Prompts
-    remote: ServerEngine | None = None
-    """Who plays, where it is not the policy of this process."""
+    server: ServerEngine | None = None
+    """Plays instead of this process's policy."""
 
-    def play(self, places: Sequence[int]) -> list[RolloutGroup]:
-        """Play the questions that stand at these places in the endless order of the seed."""
+    def play(self, positions: Sequence[int]) -> list[RolloutGroup]:
+        """Play the questions at these positions of the seed's endless order."""
         size = max(1, self.settings.episodes_at_once // self.settings.group)
-        return [one for start in range(0, len(places), size) for one in self._play_some(places[start : start + size])]
+        starts = range(0, len(positions), size)
+        return [group for start in starts for group in self._play_some(positions[start : start + size])]
 
-    def _play_some(self, places: Sequence[int]) -> Iterator[RolloutGroup]:
+    def _play_some(self, positions: Sequence[int]) -> Iterator[RolloutGroup]:
         settings = self.settings
-        drawn = [self._question(place) for place in places]
+        questions = [self._question(position) for position in positions]
         budgets = [
-            int(np.random.default_rng([settings.seed, place, 1]).choice(settings.overview_budgets)) for place in places
+            int(np.random.default_rng([settings.seed, position, 1]).choice(settings.overview_budgets))
+            for position in positions
         ]
         groups = [
             [self._episode(question, budget) for _ in range(settings.group)]
-            for question, budget in zip(drawn, budgets, strict=True)
+            for question, budget in zip(questions, budgets, strict=True)
         ]
         seeds = [
-            np.random.default_rng([settings.seed, place, 2]).integers(2**48, size=settings.group).tolist()
-            for place in places
+            np.random.default_rng([settings.seed, position, 2]).integers(2**48, size=settings.group).tolist()
+            for position in positions
         ]
         limits = RolloutLimits(settings.temperature, settings.max_new_tokens, settings.max_tokens)
-        what = groups, [question.video_uri for question in drawn], seeds, self.album.frames_for, limits
-        played = self.remote.play_groups(*what) if self.remote else play_groups(self.policy, self.pixels, *what)
-        for place, question, budget, rollouts in zip(places, drawn, budgets, played, strict=True):
-            yield self._judged(place, question, budget, rollouts)
+        uris = [question.video_uri for question in questions]
+        if self.server:
+            played = self.server.play_groups(groups, uris, seeds, self.frames.frames_for, limits)
+        else:
+            played = play_groups(self.policy, self.pixels, groups, uris, seeds, self.frames.frames_for, limits)
+        for position, question, budget, rollouts in zip(positions, questions, budgets, played, strict=True):
+            yield self._rewarded(position, question, budget, rollouts)
 
-    def _question(self, place: int) -> PlayableQuestion:
-        epoch, index = divmod(place, len(self.questions))
+    def _question(self, position: int) -> PlayableQuestion:
+        epoch, index = divmod(position, len(self.questions))
         order = np.random.default_rng([self.settings.seed, epoch, 0]).permutation(len(self.questions))
         return self.questions[int(order[index])]
 
     def _episode(self, question: PlayableQuestion, budget: int) -> Episode:
         protocol = dataclasses.replace(self.protocol, overview_frames=min(budget, self.protocol.overview_frames))
-        return Episode(
-            question.item.task, thinned(question.item.overview, protocol.overview_frames), protocol, self.prompts
-        )
+        item = question.item
+        return Episode(item.task, thinned(item.overview, protocol.overview_frames), protocol, self.prompts)
 
-    def _judged(self, place: int, question: PlayableQuestion, budget: int, rollouts: list[Rollout]) -> RolloutGroup:
+    def _rewarded(
+        self, position: int, question: PlayableQuestion, budget: int, rollouts: list[Rollout]
+    ) -> RolloutGroup:
         verdicts = [
             "failed" if rollout.failure else grade(question, rollout.episode.answer).verdict for rollout in rollouts
         ]
-        judged = [index for index, verdict in enumerate(verdicts) if verdict in ("correct", "wrong")]
-        worth = group_rewards(
-            [rollouts[index].episode for index in judged],
-            [verdicts[index] == "correct" for index in judged],
+        graded = [index for index, verdict in enumerate(verdicts) if verdict in ("correct", "wrong")]
+        found = group_rewards(
+            [rollouts[index].episode for index in graded],
+            [verdicts[index] == "correct" for index in graded],
             question.evidence,
             self.settings,
         )
         rewards: list[Reward | None] = [None] * len(rollouts)
-        for index, reward in zip(judged, worth, strict=True):
+        for index, reward in zip(graded, found, strict=True):
             rewards[index] = reward
-        advantages = (
-            group_advantages([reward.total for reward in worth], self.settings.min_deviation)
-            if len(worth) > 1
-            else None
-        )
-        return RolloutGroup(place, question, budget, rollouts, verdicts, rewards, advantages)
+        totals = [reward.total for reward in found]
+        advantages = group_advantages(totals, self.settings.min_deviation) if len(totals) > 1 else None
+        return RolloutGroup(position, question, budget, rollouts, verdicts, rewards, advantages)
 
-    def rows(self, played: RolloutGroup, player: str) -> list[dict]:
+    def rows(self, group: RolloutGroup, player: str) -> list[dict]:
         """The group as rows of table `trajectories`."""
-        item = played.question.item
+        item = group.question.item
         rows = []
-        for sample, rollout in enumerate(played.rollouts):
+        for sample, rollout in enumerate(group.rollouts):
             job = EpisodeJob(item, "rollout", sample, self.settings.temperature)
             own = int(sum(rollout.tokens.weights))
             spent = Spent(input_tokens=len(rollout.tokens.ids) - own, output_tokens=own)
-            rows.append(
-                to_row(
-                    job,
-                    rollout.episode,
-                    player,
-                    spent,
-                    "video_read" if rollout.failure else None,
-                    self.protocol,
-                    self.prompts,
-                )
-            )
+            failure = "video_read" if rollout.failure else None
+            rows.append(to_row(job, rollout.episode, player, spent, failure, self.protocol, self.prompts))
         return rows
 
 
-def thinned(frames: Sequence[FrameRef], most: int) -> tuple[FrameRef, ...]:
-    """At most so many frames, evenly spread from the first to the last; one frame is the middle one."""
-    if len(frames) <= most:
+def thinned(frames: Sequence[FrameRef], limit: int) -> tuple[FrameRef, ...]:
+    """At most `limit` frames, evenly spaced from the first to the last; a limit of one takes the middle frame."""
+    if len(frames) <= limit:
         return tuple(frames)
-    if most == 1:
+    if limit == 1:
         return (frames[len(frames) // 2],)
-    return tuple(frames[round(index * (len(frames) - 1) / (most - 1))] for index in range(most))
+    return tuple(frames[round(index * (len(frames) - 1) / (limit - 1))] for index in range(limit))

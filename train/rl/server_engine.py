@@ -1,12 +1,12 @@
-"""Episodes played on a server, such as vLLM, with the weights of the trainer sent to it before each round.
+"""Plays episodes on a server such as vLLM, after sending it the trainer's weights before each round.
 
     VLLM_SERVER_DEV_MODE=1 vllm serve CHECKPOINT --served-model-name policy --logprobs-mode processed_logprobs
-    python -m train.serving.server CHECKPOINT --name policy --take-weights
+    python -m train.serving CHECKPOINT --name policy --take-weights
 
-What is asked for is the tokens that were drawn and their log-probabilities, never the text alone. The conversation goes
-as messages each turn, and the server tokenises the policy's earlier turns again; where that differs from what was drawn,
-or the server's numbers from the trainer's, the importance correction of `train.rl.grpo_loss` makes up for it. Names of
-fields and paths are those of vLLM's server: `return_token_ids` in chat completions; /collective_rpc and
+Requests the sampled tokens and their log-probabilities, never the text alone. Each turn sends the conversation as
+messages, and the server tokenises the policy's earlier turns again. Where that differs from the sampled tokens, or the
+server's log-probabilities from the trainer's, the importance correction of `train.rl.grpo_loss` compensates. Names of
+fields and paths are those of vLLM's server: `return_token_ids` in chat completions, and /collective_rpc and
 /reset_prefix_cache in its development mode.
 """
 
@@ -25,6 +25,7 @@ from train.policy.checkpoint import Policy
 from train.policy.episode_tokens import EpisodeTokens, Rollout, RolloutLimits
 from train.rl.local_engine import FramesFor
 from videozoomer.protocol import Episode, Message, Text
+from videozoomer.protocol.messages import Part
 from videozoomer.protocol.parsing import STOP
 from videozoomer.settings.rl import RolloutServer
 from videozoomer.video.types import FrameError
@@ -35,24 +36,24 @@ if TYPE_CHECKING:
     from train.policy.frame_pixels import FramePixels
 
 ATTEMPTS = 4
-"""Times a call is made before the run ends; it goes on from its last state when it is started again."""
+"""Attempts per call before the run ends with an error. Started again, it resumes from its last saved state."""
 
 
 class ServerFailed(RuntimeError):
-    """The server that plays could not be used; the sentence says what it answered."""
+    """The server cannot be used for playing; the message includes its reply."""
 
 
 class ServerEngine:
-    """Plays as `train.rl.local_engine.play_groups` does."""
+    """Same interface as `train.rl.local_engine.play_groups`."""
 
     def __init__(self, settings: RolloutServer, policy: Policy, pixels: FramePixels) -> None:
         self.settings, self.policy, self.pixels = settings, policy, pixels
 
     def load_weights(self, checkpoint: Path) -> None:
-        """Have the server take the weights of this folder, which it must be able to read.
+        """Make the server load the weights in this folder, which it must be able to read.
 
         Raises:
-            ServerFailed: it would not.
+            ServerFailed: it did not load them.
         """
         asyncio.run(self._load(checkpoint.absolute()))
 
@@ -60,7 +61,7 @@ class ServerEngine:
         async with self._session() as session:
             reload = {"method": "reload_weights", "kwargs": {"weights_path": str(checkpoint)}}
             await self._post(session, f"{self._root}/collective_rpc", reload)
-            # Keys and values by the old weights would be taken for those of the new ones.
+            # Otherwise the server would reuse keys and values of the old weights.
             await self._post(session, f"{self._root}/reset_prefix_cache", {})
 
     def play_groups(
@@ -72,12 +73,12 @@ class ServerEngine:
         limits: RolloutLimits,
     ) -> list[list[Rollout]]:
         """Raises:
-        ServerFailed: the server could not be reached, or does not send tokens and log-probabilities.
+        ServerFailed: the server is unreachable, or does not return tokens and log-probabilities.
         """
         try:
             return asyncio.run(self._play(groups, video_uris, seeds, frames_for, limits))
         except ExceptionGroup as several:
-            # One episode that cannot go on ends all; the sentence of the first says why.
+            # A single failed episode ends all; report the first cause.
             raise several.exceptions[0] from several
 
     async def _play(
@@ -88,42 +89,47 @@ class ServerEngine:
         frames_for: FramesFor,
         limits: RolloutLimits,
     ) -> list[list[Rollout]]:
-        room = asyncio.Semaphore(self.settings.concurrency)
+        slots = asyncio.Semaphore(self.settings.concurrency)
         async with self._session() as session, asyncio.TaskGroup() as tasks:
             played = []
             for group, uri, row in zip(groups, video_uris, seeds, strict=True):
                 prompt = self.policy.chat.encode(group[0].messages, self.pixels.tokens, prompt=True)
-                seats = [EpisodeTokens.at(episode, uri, seed, prompt) for episode, seed in zip(group, row, strict=True)]
+                episodes = [
+                    EpisodeTokens.begin(episode, uri, seed, prompt) for episode, seed in zip(group, row, strict=True)
+                ]
                 played.append(
-                    [tasks.create_task(self._episode(session, room, seat, frames_for, limits)) for seat in seats]
+                    [
+                        tasks.create_task(self._episode(session, slots, running, frames_for, limits))
+                        for running in episodes
+                    ]
                 )
         return [[task.result() for task in group] for group in played]
 
     async def _episode(
         self,
         session: ClientSession,
-        room: asyncio.Semaphore,
-        seat: EpisodeTokens,
+        slots: asyncio.Semaphore,
+        running: EpisodeTokens,
         frames_for: FramesFor,
         limits: RolloutLimits,
     ) -> Rollout:
         while True:
-            number = int(np.random.default_rng([seat.seed, len(seat.episode.turns)]).integers(2**31))
-            async with room:
+            number = int(np.random.default_rng([running.seed, len(running.episode.turns)]).integers(2**31))
+            async with slots:
                 reply = await self._post(
                     session,
                     f"{self.settings.base_url.rstrip('/')}/chat/completions",
-                    self._request(seat.episode.messages, number, limits),
+                    self._request(running.episode.messages, number, limits),
                 )
-            seat.turn, logprobs = _drawn(reply)
-            seat.logprobs += logprobs
-            if times_s := seat.finish_turn(self.policy):
+            running.turn, logprobs = _drawn(reply)
+            running.logprobs += logprobs
+            if times_s := running.finish_turn(self.policy):
                 try:
-                    seat.show(await asyncio.to_thread(frames_for, seat.video_uri, times_s))
+                    running.show(await asyncio.to_thread(frames_for, running.video_uri, times_s))
                 except FrameError as error:
-                    seat.show(error)
-            if seat.take_answer(self.policy, self.pixels, limits) is None:
-                return seat.rollout()
+                    running.show(error)
+            if running.append_tool_answer(self.policy, self.pixels, limits) is None:
+                return running.rollout()
 
     def _request(self, messages: Sequence[Message], seed: int, limits: RolloutLimits) -> dict[str, Any]:
         return {
@@ -146,7 +152,7 @@ class ServerEngine:
             return {"role": "assistant", "content": message.text}
         return {"role": message.role, "content": [self._part(part) for part in message.parts]}
 
-    def _part(self, part: Any) -> dict[str, Any]:
+    def _part(self, part: Part) -> dict[str, Any]:
         if isinstance(part, Text):
             return {"type": "text", "text": part.text}
         url = f"data:image/jpeg;base64,{base64.b64encode(self.pixels.jpeg(part.frame_id)).decode()}"
@@ -162,7 +168,7 @@ class ServerEngine:
         headers = {}
         if name := self.settings.api_key_env:
             if name not in os.environ:
-                raise ServerFailed(f"the variable {name} of rl.server.api_key_env is not set")
+                raise ServerFailed(f"the environment variable {name} (rl.server.api_key_env) is not set")
             headers["Authorization"] = f"Bearer {os.environ[name]}"
         return aiohttp.ClientSession(
             headers=headers,
@@ -173,31 +179,31 @@ class ServerEngine:
     async def _post(self, session: ClientSession, url: str, body: dict[str, Any]) -> Any:
         import aiohttp
 
-        sentence = ""
+        cause = ""
         for attempt in range(ATTEMPTS):
             try:
-                async with session.post(url, json=body) as answer:
-                    if answer.status == 200:
-                        return await answer.json(content_type=None) if answer.content_length != 0 else None
-                    sentence = f"HTTP {answer.status}: {(await answer.text())[:300]}"
-                    if answer.status < 500 and answer.status != 429:
+                async with session.post(url, json=body) as response:
+                    if response.status == 200:
+                        return await response.json(content_type=None) if response.content_length != 0 else None
+                    cause = f"HTTP {response.status}: {(await response.text())[:300]}"
+                    if response.status < 500 and response.status != 429:
                         break
             except (aiohttp.ClientError, TimeoutError) as error:
-                sentence = f"{type(error).__name__}: {error}"
+                cause = f"{type(error).__name__}: {error}"
             await asyncio.sleep(2.0**attempt / 2)
         raise ServerFailed(
-            f"{url} does not answer as it should ({sentence}); see that rl.server is running, in vLLM's case with VLLM_SERVER_DEV_MODE=1"
+            f"{url} failed ({cause}); check that rl.server is running, with VLLM_SERVER_DEV_MODE=1 in the case of vLLM"
         )
 
 
 def _drawn(reply: Any) -> tuple[list[int], list[float]]:
-    """Tokens and log-probabilities of a reply."""
+    """Sampled tokens of a reply and their log-probabilities."""
     choice = reply["choices"][0]
     ids = choice.get("token_ids")
     logprobs = [entry["logprob"] for entry in (choice.get("logprobs") or {}).get("content") or []]
     if not ids or len(ids) != len(logprobs):
         raise ServerFailed(
-            f"the server sent {len(ids or [])} token ids and {len(logprobs)} log-probabilities for a reply; it must know "
-            "`return_token_ids` and `logprobs` of chat completions (vLLM since 0.10.2)"
+            f"the server returned {len(ids or [])} token ids and {len(logprobs)} log-probabilities for a reply; it must "
+            "support `return_token_ids` and `logprobs` in chat completions (vLLM since 0.10.2)"
         )
     return ids, logprobs

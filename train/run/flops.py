@@ -1,9 +1,9 @@
-"""Operations that an optimiser step needs: what speed is held against (a multiplication and an addition are two).
+"""Operations that an optimiser step needs, to compare speed with (a multiplication and an addition count two).
 
-A matrix of n weights costs 2n for a token forward, 2n for the gradient of its input, and 2n for its own where it is
-trained: together the well-known 6n. Attention between two tokens costs 4 x width a layer forward and twice that
-backward. Recomputed activations and padding are no part of what is needed; embeddings, norms and activation functions
-are left out.
+A matrix of n weights costs 2n per token forward, 2n for the gradient of its input, and 2n for its own gradient where it
+is trained: together the well-known 6n. Attention between two tokens costs 4 x width per layer forward and twice that
+backward. Recomputed activations and padding do not count as needed; embeddings, norms and activation functions are left
+out.
 """
 
 from __future__ import annotations
@@ -13,28 +13,31 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from train.policy.collate import Sample
+from train.run.deepspeed_engine import parameter_size
 
 if TYPE_CHECKING:
     import torch
+    from peft import PeftModel
     from torch import nn
     from transformers import PreTrainedModel
 
 
 @dataclass(frozen=True, slots=True)
 class LanguageFlops:
-    """Forward and backward, of the language model."""
+    """Forward and backward pass of the language model."""
 
     token: float
     head: float
-    """A token whose logits are asked for."""
+    """A token whose logits are requested."""
     pair: float
-    """Two tokens of which one attends to the other, in all layers."""
+    """A pair of tokens, one attending to the other, in all layers."""
 
     @classmethod
-    def of(cls, model: PreTrainedModel) -> LanguageFlops:
-        """Call it when frozen parts are frozen and adapters are in place."""
+    def of(cls, model: PreTrainedModel | PeftModel) -> LanguageFlops:
+        """Call it after freezing parts and adding adapters."""
         core = _core(model)
         text = core.config.get_text_config()
+        # Qwen2.5-VL's configuration has no head size of its own, Qwen3-VL's has.
         width = text.num_attention_heads * (
             getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
         )
@@ -45,7 +48,7 @@ class LanguageFlops:
         )
 
     def of_samples(self, samples: Iterable[Sample]) -> float:
-        """Each trajectory attends causally to itself alone."""
+        """Each trajectory attends causally to itself only."""
         total = 0.0
         for sample in samples:
             count = len(sample)
@@ -56,18 +59,18 @@ class LanguageFlops:
 
 @dataclass(frozen=True, slots=True)
 class TowerFlops:
-    """Forward of the vision tower and projector, and backward too where they are trained."""
+    """Forward pass of the vision tower and projector, and their backward pass where they are trained."""
 
     patch: float
     pair: float
-    """Two patches of which one attends to the other, in one layer."""
+    """A pair of patches, one attending to the other, in one layer."""
     full_layers: int
     """Layers in which a patch attends to its whole frame."""
     window_layers: int
     window_patches: int
 
     @classmethod
-    def of(cls, model: PreTrainedModel) -> TowerFlops:
+    def of(cls, model: PreTrainedModel | PeftModel) -> TowerFlops:
         core = _core(model)
         tower, config = core.model.visual, core.config.vision_config
         trained = any(weight.requires_grad for weight in tower.parameters())
@@ -79,7 +82,7 @@ class TowerFlops:
         return cls(patch, (3 if trained else 1) * 4.0 * config.hidden_size, full, config.depth - full, window)
 
     def of_grids(self, grids: Iterable[Sequence[int]]) -> float:
-        """`grids`: times, rows and columns of each frame in patches. Windows at a frame's edge count as whole ones."""
+        """`grids`: times, rows and columns of each frame in patches. Windows cut off by a frame's edge count as full ones."""
         total = 0.0
         for times, rows, columns in grids:
             patches = times * rows * columns
@@ -88,9 +91,13 @@ class TowerFlops:
         return total
 
 
-def _core(model: PreTrainedModel) -> PreTrainedModel:
-    """The model itself, where adapters wrap it."""
-    return model.get_base_model() if hasattr(model, "get_base_model") else model
+def _core(model: PreTrainedModel | PeftModel) -> PreTrainedModel:
+    """The model inside its adapters."""
+    from transformers import PreTrainedModel
+
+    core = model if isinstance(model, PreTrainedModel) else model.get_base_model()
+    assert isinstance(core, PreTrainedModel)
+    return core
 
 
 def _matrices(part: nn.Module, *, backward: bool) -> float:
@@ -102,6 +109,5 @@ def _matrices(part: nn.Module, *, backward: bool) -> float:
 
 
 def _weight_cost(weight: torch.Tensor, *, backward: bool) -> float:
-    """ZeRO-3 keeps the number of a spread weight in `ds_numel`."""
-    times = 2 + (2 if backward else 0) + (2 if weight.requires_grad else 0)
-    return float(times * getattr(weight, "ds_numel", weight.numel()))
+    factor = 2 + (2 if backward else 0) + (2 if weight.requires_grad else 0)
+    return float(factor * parameter_size(weight))

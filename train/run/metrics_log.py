@@ -1,4 +1,4 @@
-"""What a training run tells while it runs: metrics.jsonl, TensorBoard where it is installed, the screen, Dagster."""
+"""Metrics of a training run: metrics.jsonl, TensorBoard if installed, the terminal, Dagster."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from typing import Any
 
 from videozoomer.lake.atomic import write_text
 
-SAY_EVERY_S = 5.0
+PRINT_EVERY_S = 5.0
 
 
 class MetricsLog:
-    """Silent on every process but the first."""
+    """Does nothing on processes other than the main one."""
 
-    def __init__(self, out: Path, stage: str, *, first: bool, from_step: int) -> None:
-        """`stage` names the curves in TensorBoard. `from_step`: a resumed run drops the lines of steps that it takes again."""
-        self.first = first
+    def __init__(self, out: Path, stage: str, *, is_main: bool, from_step: int) -> None:
+        """`stage` prefixes the curves in TensorBoard. A resumed run drops the lines of steps after `from_step`."""
+        self.is_main = is_main
         self._stage = stage
-        self._said_s = float("-inf")
+        self._printed_s = float("-inf")
         self._board = None
-        if not first:
+        if not is_main:
             return
         path = out / "metrics.jsonl"
         kept = (
@@ -37,24 +37,26 @@ class MetricsLog:
 
             self._board = SummaryWriter(str(out / "tensorboard"), purge_step=from_step or None)
 
-    def step(self, facts: dict[str, Any], sentence: str, *, of: int, now_s: float) -> None:
-        """One line a step on disk, one every few seconds on the screen: `sentence`, filled with the facts and `of`.
-        The facts have `step`, from 1."""
-        if not self.first:
+    def step(self, metrics: dict[str, Any], sentence: str, *, of: int, now_s: float) -> None:
+        """Write one line per step to disk, and print `sentence` every few seconds, filled with the metrics and `of`.
+
+        The metrics include `step`, counted from 1.
+        """
+        if not self.is_main:
             return
-        self._file.write(json.dumps(facts) + "\n")
+        self._file.write(json.dumps(metrics) + "\n")
         self._file.flush()
         if self._board:
-            for name, value in facts.items():
+            for name, value in metrics.items():
                 if name != "step" and value is not None:
-                    self._board.add_scalar(f"{self._stage}/{name}", value, facts["step"])
-        if now_s - self._said_s >= SAY_EVERY_S or facts["step"] == of:
-            self._said_s = now_s
-            shown = {name: float("nan") if value is None else value for name, value in facts.items()}
-            self.say(sentence.format(**shown, of=of))
+                    self._board.add_scalar(f"{self._stage}/{name}", value, metrics["step"])
+        if now_s - self._printed_s >= PRINT_EVERY_S or metrics["step"] == of:
+            self._printed_s = now_s
+            shown = {name: float("nan") if value is None else value for name, value in metrics.items()}
+            self.message(sentence.format(**shown, of=of))
 
-    def say(self, sentence: str) -> None:
-        if not self.first:
+    def message(self, sentence: str) -> None:
+        if not self.is_main:
             return
         print(sentence, file=sys.stderr, flush=True)
         from dagster_pipes import PipesContext
@@ -63,7 +65,7 @@ class MetricsLog:
             PipesContext.get().log.info(sentence)
 
     def close(self) -> None:
-        if self.first:
+        if self.is_main:
             self._file.close()
         if self._board:
             self._board.close()

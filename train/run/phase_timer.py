@@ -1,8 +1,7 @@
-"""What a run costs: time by phase, and memory. Operations are counted in `train/run/flops.py`."""
+"""Time by phase of training. `train/run/flops.py` counts operations, `train/run/memory.py` measures memory."""
 
 from __future__ import annotations
 
-import resource
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,11 +14,14 @@ if TYPE_CHECKING:
     from torch import nn
 
 PHASES = ("loading", "vision", "forward", "backward", "optimiser")
-"""Of fine-tuning. `vision` is the tower's forward pass wherever it is called; its backward pass counts as `backward`."""
+"""Phases of fine-tuning.
+
+`vision` is the forward pass of the vision tower wherever it is called; its backward pass counts as `backward`.
+"""
 
 
 class PhaseTimer:
-    """Seconds by phase. A phase within a phase stops the outer one's time; outside of all phases none runs."""
+    """Seconds by phase. A nested phase pauses the outer one; time outside all phases is not counted."""
 
     def __init__(self, device: torch.device, phases: Sequence[str] = PHASES) -> None:
         self.phases = phases
@@ -40,7 +42,7 @@ class PhaseTimer:
     def watch(self, tower: nn.Module, flops: TowerFlops) -> None:
         """Time every call of the vision tower as `vision`, and count its operations."""
 
-        def begin(module: nn.Module, given: tuple, named: dict[str, Any]) -> None:
+        def begin(module: nn.Module, positional: tuple[Any, ...], named: dict[str, Any]) -> None:
             self._begin("vision")
             self.tower_flops += flops.of_grids(named["grid_thw"].tolist())
 
@@ -48,7 +50,7 @@ class PhaseTimer:
         tower.register_forward_hook(lambda *_: self._end(), always_call=True)
 
     def take(self) -> tuple[dict[str, float], float]:
-        """Seconds by phase and operations of the tower since the last call of this; both start anew."""
+        """Seconds by phase and operations of the tower since the previous call; resets both."""
         taken = self.seconds, self.tower_flops
         self.seconds, self.tower_flops = dict.fromkeys(self.phases, 0.0), 0.0
         return taken
@@ -70,12 +72,3 @@ class PhaseTimer:
         if self._open:
             self.seconds[self._open[-1]] += now_s - self._since_s
         self._since_s = now_s
-
-
-def peak_memory_mb(device: torch.device) -> int:
-    """Of this process: on a GPU what torch held there at most, else resident memory."""
-    if device.type == "cuda":
-        import torch
-
-        return torch.cuda.max_memory_allocated(device) // 2**20
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024

@@ -1,4 +1,4 @@
-"""Supervised fine-tuning on verified trajectories: `python -m train.sft`.
+"""Supervised fine-tuning: `python -m train.sft`.
 
-Belongs here: order of rows, packing, the loop. Does not belong here: tokens and loss masks (`train/policy`).
+Belongs here: order of samples, packing, the run. Does not belong here: the loss mask (`train/policy/loss_mask.py`).
 """

@@ -1,6 +1,6 @@
-"""`python -m train.sft`: see `train/sft/training.py`."""
+"""`python -m train.sft`: see `train/sft/command.py`."""
 
-from train.sft.training import main
+from train.sft.command import main
 
 if __name__ == "__main__":
     main()

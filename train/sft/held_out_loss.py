@@ -1,4 +1,4 @@
-"""The loss on rows that are not trained on, while training runs and at its ends."""
+"""The loss on watched rows, measured during training and at its start and end."""
 
 from __future__ import annotations
 
@@ -6,13 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from train.policy.collate import Sample, TokenBatch, weighted_loss
-from train.run.deepspeed_engine import ProcessInfo, summed
+from train.run.process_group import ProcessInfo, summed
 
 if TYPE_CHECKING:
     from deepspeed import DeepSpeedEngine
-
-WATCHED_ROWS = 64
-"""Most held-out rows on which the loss is watched."""
 
 
 def held_out_loss(
@@ -22,8 +19,10 @@ def held_out_loss(
     batch_of: Callable[[Sequence[Sample]], TokenBatch],
     process: ProcessInfo,
 ) -> float:
-    """Mean loss of a trained token. Every process makes the same number of passes, as ZeRO-3 demands; an empty one is
-    made with `filler` and not counted."""
+    """Mean loss per trained token.
+
+    Every process makes the same number of passes, as ZeRO-3 requires; an empty pass runs `filler` without counting it.
+    """
     import torch
 
     total = weight = 0.0

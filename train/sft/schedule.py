@@ -1,4 +1,4 @@
-"""Which samples a step takes and at what learning rate: functions of the step alone, so a resumed run goes the same way."""
+"""Samples and learning rate of each step: functions of the step alone, so a resumed run continues identically."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from train.policy.collate import DataError, Sample
 
 
 def learning_rate(step: int, steps: int, peak: float, warmup_share: float) -> float:
-    """Rises over the first `warmup_share` of the steps, then falls to zero along half a cosine. `step` counts from 0."""
+    """Linear warm-up over the first `warmup_share` of the steps, then a cosine decay to zero. `step` counts from 0."""
     warmup = round(steps * warmup_share)
     if step < warmup:
         return peak * (step + 1) / warmup
@@ -26,9 +26,9 @@ def step_count(samples: int, batch_size: int, epochs: float, max_steps: int | No
 
 @dataclass(frozen=True)
 class Order:
-    """Samples of every step: one seeded order after another, without a break between epochs.
+    """Samples of every step: one seeded permutation per epoch, concatenated without a break between epochs.
 
-    The last step of the last epoch is filled up from the next order, so that every step has the same size.
+    The last step takes missing samples from the next permutation, so that all steps have the same size.
     """
 
     samples: Sequence[Sample]
@@ -36,45 +36,44 @@ class Order:
     seed: int
     steps: int
     length_window: int = 1
-    """Neighbouring steps that deal their samples out among them by length; which of them comes first is drawn."""
+    """Number of neighbouring steps that redistribute their samples by length; the order of these steps is random."""
 
     def of_step(self, step: int) -> list[Sample]:
-        """Sorted by length, so that the parts of the step are padded little."""
+        """Sorted by length, so that micro-batches need little padding."""
         first = step - step % self.length_window
         window = min(self.length_window, self.steps - first)
         chosen = sorted(self._drawn(first, window), key=lambda sample: (len(sample), sample.row_id))
-        place = int(np.random.default_rng([self.seed, 1, first]).permutation(window)[step - first])
-        return chosen[place * self.batch_size : (place + 1) * self.batch_size]
+        slot = int(np.random.default_rng([self.seed, 1, first]).permutation(window)[step - first])
+        return chosen[slot * self.batch_size : (slot + 1) * self.batch_size]
 
     def _drawn(self, step: int, steps: int) -> list[Sample]:
-        places = [
-            divmod(place, len(self.samples))
-            for place in range(step * self.batch_size, (step + steps) * self.batch_size)
-        ]
-        orders = {epoch: self._epoch(epoch) for epoch in dict.fromkeys(epoch for epoch, _ in places)}
-        return [self.samples[orders[epoch][index]] for epoch, index in places]
+        positions = range(step * self.batch_size, (step + steps) * self.batch_size)
+        drawn = [divmod(position, len(self.samples)) for position in positions]
+        orders = {epoch: self._epoch(epoch) for epoch in dict.fromkeys(epoch for epoch, _ in drawn)}
+        return [self.samples[orders[epoch][index]] for epoch, index in drawn]
 
     def _epoch(self, epoch: int) -> list[int]:
         return np.random.default_rng([self.seed, epoch]).permutation(len(self.samples)).tolist()
 
 
-def check_sizes(batch_size: int, micro_batch_size: int, world: int) -> None:
-    """Every device makes the same number of full forward passes for a step.
+def check_sizes(batch_size: int, micro_batch_size: int, world_size: int) -> None:
+    """Every process must make the same number of full forward passes per step.
 
     Raises:
-        DataError: the sizes do not divide.
+        DataError: the batch size is not a multiple of the micro-batch size times the number of processes.
     """
-    at_once = micro_batch_size * world
+    at_once = micro_batch_size * world_size
     if batch_size % at_once:
         raise DataError(
-            f"sft.batch_size {batch_size} is no multiple of sft.micro_batch_size {micro_batch_size} x {world} processes; change one of them"
+            f"sft.batch_size {batch_size} is no multiple of sft.micro_batch_size {micro_batch_size} x {world_size} "
+            "processes; change one of them"
         )
 
 
-def parts(samples: Sequence[Sample], size: int, rank: int, world: int) -> list[list[Sample]]:
-    """This process's share of a step: parts of `size` samples; at each turn all processes hold samples of like length.
+def micro_batches(samples: Sequence[Sample], size: int, rank: int, world_size: int) -> list[list[Sample]]:
+    """This process's micro-batches of `size` samples; in each pass, all processes have samples of similar length.
 
-    Every process has the same number of parts, as ZeRO demands; the last may be empty where samples do not divide.
+    Every process gets the same number of micro-batches, as ZeRO requires; the last may be empty.
     """
     cut = [list(samples[start : start + size]) for start in range(0, len(samples), size)]
-    return [*cut, *([] for _ in range(-len(cut) % world))][rank::world]
+    return [*cut, *([] for _ in range(-len(cut) % world_size))][rank::world_size]

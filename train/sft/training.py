@@ -1,186 +1,135 @@
-"""Supervised fine-tuning on verified trajectories.
-
-    python -m train.sft --shards DIR --out DIR --recipe FILE
-    torchrun --nproc_per_node 8 -m train.sft ...        (or the `deepspeed` launcher: the same arguments)
-
-Writes to --out: metrics.jsonl (a line a step), summary.json, checkpoint/ (read by `from_pretrained`), tensorboard/, and
-while it runs state/, from which a killed run of the same recipe and data goes on.
-"""
+"""One run of supervised fine-tuning, from opening the policy to writing the checkpoint. Start it with `python -m train.sft`."""
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
-import warnings
 from collections.abc import Sequence
-from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
-from train.policy.chat_tokens import TurnWeights
-from train.policy.checkpoint import Policy, disable_progress_bars, freeze_vision, load_policy, with_lora
-from train.policy.collate import DataError, PreparedSamples, Sample, TokenBatch, collate, prepare, weighted_loss
-from train.policy.frame_features import FrameFeatures, own_tower
+from train.policy.collate import Sample, TokenBatch, collate, weighted_loss
 from train.policy.frame_pixels import FramePixels
-from train.run.deepspeed_engine import (
-    ProcessInfo,
-    deepspeed_config,
-    join_process_group,
-    set_rate,
-    start_engine,
-    summed,
-    take_step,
-)
-from train.run.flops import LanguageFlops, TowerFlops
+from train.run.deepspeed_engine import deepspeed_config, set_rate, start_engine, take_step
+from train.run.final_checkpoint import save_weights, weights_hash
+from train.run.flops import LanguageFlops
+from train.run.memory import peak_memory_mb
 from train.run.metrics_log import MetricsLog
-from train.run.phase_timer import PHASES, PhaseTimer, peak_memory_mb
-from train.run.state import bring_best, drop_state, keep_best, resume, save_state, save_weights, stamp_of, weights_hash
-from train.sft.held_out_loss import WATCHED_ROWS, held_out_loss
-from train.sft.packing import attend_within_trajectories, rows_of
-from train.sft.schedule import Order, check_sizes, learning_rate, parts, step_count
+from train.run.phase_timer import PHASES, PhaseTimer
+from train.run.process_group import ProcessInfo, barrier, summed
+from train.run.saved_state import Progress, SavedState, stamp_of
+from train.sft.held_out_loss import held_out_loss
+from train.sft.model_setup import count_parameters, frame_source, make_trainable, open_policy
+from train.sft.packing import packed_rows
+from train.sft.samples import load_samples
+from train.sft.schedule import Order, check_sizes, learning_rate, micro_batches, step_count
 from videozoomer.lake.atomic import write_text
 from videozoomer.settings.model import Recipe
-from videozoomer.settings.sft import SftSettings
 from videozoomer.shards.read import ShardSet
 
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+SENTENCE = "step {step} of {of}: loss {loss:.3f}, {tokens_per_second:.0f} tokens/s, learning rate {learning_rate:.2e}"
 
 
-def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="train.sft", description=__doc__.splitlines()[0])
-    parser.add_argument("--shards", type=Path, required=True, help="SFT data set (folder with manifest.json)")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the checkpoint and all else")
-    parser.add_argument("--recipe", type=Path, required=True, help="resolved recipe as JSON")
-    parser.add_argument(
-        "--local_rank", type=int, default=None, help="set by the deepspeed launcher; read from the environment"
-    )
-    given = parser.parse_args(arguments)
-    recipe = Recipe.model_validate_json(given.recipe.read_text())
-
-    from dagster_pipes import PipesEnvVarParamsLoader, open_dagster_pipes
-
-    # DeepSpeed calls torch's collectives by their old names, and every call would say so.
-    warnings.filterwarnings("ignore", category=FutureWarning, module="torch.distributed")
-    process = join_process_group(recipe.sft.bf16)
-    disable_progress_bars()
-    with (
-        open_dagster_pipes()
-        if PipesEnvVarParamsLoader().is_dagster_pipes_process() and process.is_main
-        else nullcontext()
-    ):
-        train(ShardSet(given.shards), given.out, recipe, process)
-    import torch.distributed as dist
-
-    dist.destroy_process_group()
+@dataclass(kw_only=True)
+class SftProgress(Progress):
+    cells: float = 0
+    """Tokens including padding."""
+    flops: float = 0.0
+    loss_before: float | None = None
+    """Loss on the watched rows before the first step."""
+    loss: float | None = None
+    """Most recent loss on the watched rows."""
+    best_step: int | None = None
+    best_loss: float | None = None
 
 
-def train(shards: ShardSet, out: Path, recipe: Recipe, process: ProcessInfo) -> dict:
-    """Train, write everything, and return the summary (on every process).
+def train(shards: ShardSet, out: Path, recipe: Recipe, process: ProcessInfo) -> dict[str, Any]:
+    """Fine-tune, write everything to `out`, and return the summary (on every process).
 
     Raises:
-        DataError: no row can be trained on, batch sizes do not divide, or the best checkpoint is wanted without held-out rows.
+        DataError: no row can be trained on, batch sizes do not divide, or the best checkpoint is requested without
+            held-out rows.
         CheckpointError: the recipe's checkpoint is no Qwen-VL.
     """
-    import torch
-    import torch.distributed as dist
+    run = SftRun(shards, out, recipe, process)
+    run.begin_or_resume()
+    for step in range(run.progress.step, run.steps):
+        metrics = run.step(step)
+        run.validate_if_due(metrics)
+        run.log_step(metrics)
+        run.save_if_due()
+    return run.finish()
 
-    settings, began_s = recipe.sft, time.monotonic()
-    out.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(settings.seed)
-    if not settings.packing:
-        check_sizes(settings.batch_size, settings.micro_batch_size, process.world_size)
-    # The loop itself says which pass ends a step: packed steps differ in their number of passes.
-    config = deepspeed_config(
-        stage=settings.zero_stage, micro_batch_size=settings.micro_batch_size, accumulation=1, bf16=process.bf16
-    )
-    policy = _open_policy(shards, out, recipe, config, process)
-    pixels = FramePixels(policy.image_processor, shards.jpeg)
-    trained, watched, watched_on = _samples(shards, policy, pixels, recipe)
-    steps = step_count(len(trained.samples), settings.batch_size, settings.epochs, settings.max_steps)
-    order = Order(trained.samples, settings.batch_size, settings.seed, steps, settings.length_window)
 
-    model = _made_ready(policy, recipe)
-    sizes = {"parameters": _count(policy.model), "trained_parameters": _count(model, trained=True)}
-    needed = LanguageFlops.of(model)
-    engine = start_engine(model, config, settings.learning_rate)
-    clock = PhaseTimer(process.device)
-    frames = _frames(policy, pixels, settings, clock)
-    stamp = stamp_of(
-        shards.manifest.content_hash, recipe.policy.digest(), settings.digest(), process.world_size, process.bf16
-    )
-    progress = resume(
-        engine,
-        out,
-        stamp,
-        {
-            "step": 0,
-            "tokens": 0,
-            "cells": 0,
-            "seconds": 0.0,
-            "flops": 0.0,
-            "phases": dict.fromkeys(PHASES, 0.0),
-            "loss_before": None,
-            "loss": None,
-            "best_step": None,
-            "best_loss": None,
-        },
-    )
-    journal = MetricsLog(out, "sft", first=process.is_main, from_step=progress["step"])
+class SftRun:
+    def __init__(self, shards: ShardSet, out: Path, recipe: Recipe, process: ProcessInfo) -> None:
+        """Open policy, samples, engine and saved state."""
+        import torch
 
-    def batch_of(samples: Sequence[Sample]) -> TokenBatch:
-        with clock.phase("loading"):
-            return collate(samples, policy, frames, packed=settings.packing).to(process.device)
-
-    def watch() -> float:
-        return held_out_loss(engine, _passes(watched, settings, process), watched[0], batch_of, process)
-
-    if progress["step"]:
-        journal.say(f"going on from step {progress['step']} of {steps}")
-    else:
-        journal.say(
-            f"{len(trained.samples)} trajectories in {steps} steps; {len(trained.too_long)} are longer than "
-            f"{settings.max_tokens} tokens and left out; the loss is watched on {len(watched)} {watched_on} rows"
+        self.began_s = time.monotonic()
+        self.out, self.recipe, self.settings, self.process = out, recipe, recipe.sft, process
+        settings = self.settings
+        out.mkdir(parents=True, exist_ok=True)
+        torch.manual_seed(settings.seed)
+        if not settings.packing:
+            check_sizes(settings.batch_size, settings.micro_batch_size, process.world_size)
+        # `step` marks the last pass of a step itself, because packed steps differ in their number of passes.
+        config = deepspeed_config(
+            stage=settings.zero_stage, micro_batch_size=settings.micro_batch_size, accumulation=1, bf16=process.bf16
         )
-        progress["loss_before"] = watch()
+        self.policy = open_policy(shards, out, recipe, config, process)
+        pixels = FramePixels(self.policy.image_processor, shards.jpeg)
+        self.samples = load_samples(shards, self.policy, pixels, settings)
+        trained = self.samples.trained.samples
+        self.steps = step_count(len(trained), settings.batch_size, settings.epochs, settings.max_steps)
+        self.order = Order(trained, settings.batch_size, settings.seed, self.steps, settings.length_window)
 
-    for step in range(progress["step"], steps):
-        started_s = time.monotonic()
-        clock.take()
-        rate = learning_rate(step, steps, settings.learning_rate, settings.warmup_share)
-        set_rate(engine, rate)
-        chosen = order.of_step(step)
-        weight = sum(sample.weight for sample in chosen)
-        passes = _passes(chosen, settings, process)
-        total = cells = 0.0
-        engine.train()
-        for index, samples in enumerate(passes):
-            batch = batch_of(samples or chosen[:1])
-            with clock.phase("forward"):
-                loss = weighted_loss(engine(**batch.inputs, use_cache=False).logits, batch)
-            engine.set_gradient_accumulation_boundary(index == len(passes) - 1)
-            with clock.phase("backward"):
-                # Every token of the step counts the same, whichever device or pass it falls to. DeepSpeed divides by
-                # the number of devices, so that is multiplied back in. A pass made only to keep step counts nothing.
-                engine.backward(loss * (process.world_size / weight if samples else 0.0))
-            with clock.phase("optimiser"):
-                norm = take_step(engine)
-            if samples:
-                total, cells = total + loss.item(), cells + batch.cells
-        seconds = time.monotonic() - started_s
-        phases, seen = clock.take()
-        total, cells, seen = summed([total, cells, seen], process)
-        tokens, flops = sum(map(len, chosen)), needed.of_samples(chosen) + seen
-        progress |= {
-            "step": step + 1,
-            "tokens": progress["tokens"] + tokens,
-            "cells": progress["cells"] + cells,
-            "seconds": progress["seconds"] + seconds,
-            "flops": progress["flops"] + flops,
-            "phases": {name: progress["phases"][name] + spent for name, spent in phases.items()},
+        model = make_trainable(self.policy, recipe)
+        self.sizes = {
+            "parameters": count_parameters(self.policy.model),
+            "trained_parameters": count_parameters(model, trained_only=True),
         }
-        facts = {
+        self.flops = LanguageFlops.of(model)
+        self.engine = start_engine(model, config, settings.learning_rate)
+        self.timer = PhaseTimer(process.device)
+        self.frames = frame_source(self.policy, pixels, settings, self.timer)
+        stamp = stamp_of(
+            shards.manifest.content_hash, recipe.policy.digest(), settings.digest(), process.world_size, process.bf16
+        )
+        self.state = SavedState(self.engine, out / "state", stamp, settings.zero_stage, process)
+        self.progress = self.state.resume(SftProgress(phases=dict.fromkeys(PHASES, 0.0)))
+        self.log = MetricsLog(out, "sft", is_main=process.is_main, from_step=self.progress.step)
+
+    def begin_or_resume(self) -> None:
+        """Announce the run; a new one first measures the loss that it starts from."""
+        if self.progress.step:
+            self.log.message(f"resuming from step {self.progress.step} of {self.steps}")
+            return
+        samples = self.samples
+        self.log.message(
+            f"{len(samples.trained.samples)} trajectories in {self.steps} steps; {len(samples.trained.too_long)} longer "
+            f"than {self.settings.max_tokens} tokens left out; loss measured on {len(samples.watched)} "
+            f"{samples.watched_split} rows"
+        )
+        self.progress.loss_before = self._watched_loss()
+
+    def step(self, step: int) -> dict[str, Any]:
+        """One optimiser step, counted from 0; returns its metrics."""
+        started_s = time.monotonic()
+        self.timer.take()
+        rate = learning_rate(step, self.steps, self.settings.learning_rate, self.settings.warmup_share)
+        set_rate(self.engine, rate)
+        chosen = self.order.of_step(step)
+        weight = sum(sample.weight for sample in chosen)
+        total, cells, norm = self._passes_of_step(chosen, weight)
+        seconds = time.monotonic() - started_s
+        phases, tower_flops = self.timer.take()
+        total, cells, tower_flops = summed([total, cells, tower_flops], self.process)
+        tokens = sum(map(len, chosen))
+        flops = self.flops.of_samples(chosen) + tower_flops
+        self._advance(step + 1, tokens, cells, seconds, flops, phases)
+        return {
             "step": step + 1,
             "loss": total / weight,
             "learning_rate": rate,
@@ -188,190 +137,138 @@ def train(shards: ShardSet, out: Path, recipe: Recipe, process: ProcessInfo) -> 
             "tokens": tokens,
             "tokens_per_second": tokens / seconds,
             "padding_share": 1 - tokens / cells,
-            "epoch": (step + 1) * settings.batch_size / len(trained.samples),
+            "epoch": (step + 1) * self.settings.batch_size / len(self.samples.trained.samples),
             "model_flops": flops,
             **{f"{name}_seconds": spent for name, spent in phases.items()},
         }
-        if step + 1 == steps or (settings.validation_steps and (step + 1) % settings.validation_steps == 0):
-            facts["validation_loss"] = progress["loss"] = watch()
-            if settings.keep == "best" and (progress["best_loss"] is None or progress["loss"] < progress["best_loss"]):
-                keep_best(engine, out, stamp, step + 1, zero_stage=settings.zero_stage, process=process)
-                progress |= {"best_step": step + 1, "best_loss": progress["loss"]}
-        journal.step(
-            facts,
-            "step {step} of {of}: loss {loss:.3f}, {tokens_per_second:.0f} tokens/s, learning rate {learning_rate:.2e}",
-            of=steps,
-            now_s=time.monotonic(),
+
+    def _passes_of_step(self, chosen: Sequence[Sample], weight: float) -> tuple[float, float, float | None]:
+        """This process's passes of a step: summed loss, tokens including padding, and the gradient norm."""
+        passes = self._passes(chosen)
+        total = cells = 0.0
+        norm: float | None = None
+        self.engine.train()
+        for index, samples in enumerate(passes):
+            batch = self._batch(samples or chosen[:1])
+            with self.timer.phase("forward"):
+                loss = weighted_loss(self.engine(**batch.inputs, use_cache=False).logits, batch)
+            self.engine.set_gradient_accumulation_boundary(index == len(passes) - 1)
+            with self.timer.phase("backward"):
+                # Every token of the step counts the same, on whichever device and in whichever pass. DeepSpeed divides
+                # by the number of devices, so multiply it back in. A pass made only to keep in step counts nothing.
+                self.engine.backward(loss * (self.process.world_size / weight if samples else 0.0))
+            with self.timer.phase("optimiser"):
+                norm = take_step(self.engine)
+            if samples:
+                total, cells = total + loss.item(), cells + batch.cells
+        return total, cells, norm
+
+    def _advance(
+        self, step: int, tokens: int, cells: float, seconds: float, flops: float, phases: dict[str, float]
+    ) -> None:
+        progress = self.progress
+        progress.step = step
+        progress.tokens += tokens
+        progress.cells += cells
+        progress.seconds += seconds
+        progress.flops += flops
+        progress.add_phases(phases)
+
+    def validate_if_due(self, metrics: dict[str, Any]) -> None:
+        """Measure the loss on the watched rows at every interval and after the last step; keep the best weights."""
+        progress, settings = self.progress, self.settings
+        interval_ends = settings.validation_steps and progress.step % settings.validation_steps == 0
+        if progress.step < self.steps and not interval_ends:
+            return
+        loss = self._watched_loss()
+        metrics["validation_loss"] = progress.loss = loss
+        if settings.keep == "best" and (progress.best_loss is None or loss < progress.best_loss):
+            self.state.keep_best(progress.step)
+            progress.best_step, progress.best_loss = progress.step, loss
+
+    def log_step(self, metrics: dict[str, Any]) -> None:
+        self.log.step(metrics, SENTENCE, of=self.steps, now_s=time.monotonic())
+
+    def save_if_due(self) -> None:
+        step = self.progress.step
+        if step % self.settings.checkpoint_steps == 0 and step < self.steps:
+            self.state.save(self.progress, best_step=self.progress.best_step)
+
+    def finish(self) -> dict[str, Any]:
+        """Write the checkpoint and the summary, then drop the saved state."""
+        progress, best_step = self.progress, self.progress.best_step
+        earlier = best_step if self.settings.keep == "best" and best_step != self.steps else None
+        save_weights(
+            self.engine,
+            self.policy,
+            self.out / "checkpoint",
+            zero_stage=self.settings.zero_stage,
+            process=self.process,
+            adapters=bool(self.recipe.policy.lora_rank),
+            weights=None if earlier is None else self.state.restore_best(earlier),
         )
-        if (step + 1) % settings.checkpoint_steps == 0 and step + 1 < steps:
-            save_state(engine, out, stamp, progress, process)
-
-    best = settings.keep == "best" and progress["best_step"] != steps
-    save_weights(
-        engine,
-        policy,
-        out / "checkpoint",
-        zero_stage=settings.zero_stage,
-        adapters=bool(recipe.policy.lora_rank),
-        first=process.is_main,
-        weights=bring_best(engine, out, progress["best_step"], zero_stage=settings.zero_stage) if best else None,
-    )
-    summary = {
-        "loss_before": progress["loss_before"],
-        "loss_after": progress["best_loss"] if best else progress["loss"],
-        "kept_step": progress["best_step"] if best else steps,
-        "loss_rows": watched_on,
-        "watched": len(watched),
-        "steps": steps,
-        "trajectories": len(trained.samples),
-        "left_out_too_long": len(trained.too_long),
-        "left_out_untrained": len(trained.untrained),
-        "tokens": progress["tokens"],
-        "seconds": round(progress["seconds"], 2),
-        "wall_seconds": round(time.monotonic() - began_s, 2),
-        **sizes,
-        **_costs(progress, settings, process),
-        "processes": process.world_size,
-        "device": process.device.type,
-    }
-    if process.is_main:
-        summary["content_hash"] = weights_hash(out / "checkpoint")
-        write_text(out / "summary.json", json.dumps(summary, indent=1) + "\n")
-        drop_state(out)
-    journal.say(
-        f"loss {summary['loss_before']:.3f} before, {summary['loss_after']:.3f} at step {summary['kept_step']}, on {len(watched)} {watched_on} rows"
-    )
-    journal.close()
-    dist.barrier()
-    return summary
-
-
-def _passes(samples: Sequence[Sample], settings: SftSettings, process: ProcessInfo) -> list[list[Sample]]:
-    """This process's forward passes over some samples; every process makes as many."""
-    if settings.packing:
-        return rows_of(samples, settings.packing_tokens or settings.max_tokens, process.rank, process.world_size)
-    return parts(samples, settings.micro_batch_size, process.rank, process.world_size)
-
-
-def _frames(
-    policy: Policy, pixels: FramePixels, settings: SftSettings, clock: PhaseTimer
-) -> FramePixels | FrameFeatures:
-    """Where collation gets frames from: features where the tower stays as it is and there is room, else pixels."""
-    tower = policy.model.model.visual
-    cost = TowerFlops.of(policy.model)
-    folder = Path(settings.vision_cache_folder) if settings.vision_cache_folder else None
-    if any(weight.requires_grad for weight in tower.parameters()) or not (settings.vision_cache_gb or folder):
-        clock.watch(tower, cost)
-        return pixels
-    tower = own_tower(policy.model, settings.zero_stage)
-    clock.watch(tower, cost)
-    pixels.cache_bytes = 0
-    return FrameFeatures(tower, pixels, memory_bytes=int(settings.vision_cache_gb * 2**30), folder=folder)
-
-
-def _costs(progress: dict, settings: SftSettings, process: ProcessInfo) -> dict:
-    """What the steps cost: shares of their time, padding, memory, operations."""
-    seconds, flops = progress["seconds"], progress["flops"]
-    rate = flops / seconds
-    return {
-        "tokens_per_second": round(progress["tokens"] / seconds, 1),
-        "padding_share": round(1 - progress["tokens"] / progress["cells"], 4),
-        **{f"{name}_share": round(spent / seconds, 4) for name, spent in progress["phases"].items()},
-        "peak_memory_mb": peak_memory_mb(process.device),
-        "model_flops": flops,
-        "model_flops_per_second": rate,
-        **({"mfu": rate / (settings.peak_tflops * 1e12 * process.world_size)} if settings.peak_tflops else {}),
-    }
-
-
-def _open_policy(shards: ShardSet, out: Path, recipe: Recipe, config: dict, process: ProcessInfo) -> Policy:
-    """The recipe's checkpoint, or a random tiny one made from the data set's own texts."""
-    import torch
-    import torch.distributed as dist
-
-    limits = {
-        "min_pixels": recipe.policy.train_min_pixels or recipe.protocol.min_pixels,
-        "max_pixels": recipe.policy.train_max_pixels or recipe.protocol.max_pixels,
-    }
-    source: str | Path | None = recipe.policy.checkpoint
-    if source is None:
-        from train.policy.tiny import build_tiny
-
-        source = out / "start"
-        if process.is_main:
-            texts = [
-                part["text"]
-                for row in shards.rows()
-                for message in row["messages"]
-                for part in message["parts"]
-                if part["text"]
-            ]
-            build_tiny(recipe.policy.tiny, texts, source, **limits, seed=recipe.sft.seed)
-        dist.barrier()
-    if recipe.sft.zero_stage == 3:
-        from transformers.integrations import HfDeepSpeedConfig
-
-        # While this object lives, `from_pretrained` spreads the weights over the processes as it reads them.
-        spread = HfDeepSpeedConfig(config)
-        policy = load_policy(source, **limits, dtype=torch.bfloat16 if process.bf16 else torch.float32)
-        del spread
-        return policy
-    return load_policy(source, **limits, dtype=torch.bfloat16 if process.bf16 else torch.float32)
-
-
-def _samples(
-    shards: ShardSet, policy: Policy, pixels: FramePixels, recipe: Recipe
-) -> tuple[PreparedSamples, list[Sample], str]:
-    """Training samples, and the samples on which the loss is watched with the name of their split."""
-    chosen = recipe.sft
-    turn_weights = TurnWeights(
-        failed=chosen.failed_turn_weight, zoom=chosen.zoom_turn_weight, answer=chosen.answer_turn_weight
-    )
-
-    def ready(split: str) -> PreparedSamples:
-        return prepare(
-            shards.rows(split),
-            policy.chat,
-            pixels,
-            shards.size,
-            max_tokens=recipe.sft.max_tokens,
-            turn_weights=turn_weights,
-            kind_weights={"reflection": recipe.sft.reflection_weight},
+        summary = self._summary(earlier)
+        if self.process.is_main:
+            summary["content_hash"] = weights_hash(self.out / "checkpoint")
+            write_text(self.out / "summary.json", json.dumps(summary, indent=1) + "\n")
+            self.state.drop()
+        self.log.message(
+            f"loss {progress.loss_before:.3f} before, {summary['loss_after']:.3f} at step {summary['kept_step']}, "
+            f"on {summary['watched']} {summary['loss_rows']} rows"
         )
+        self.log.close()
+        barrier()
+        return summary
 
-    trained, held_out = ready("train"), ready("validation")
-    if not trained.samples:
-        raise DataError(
-            f"{shards.path} has no trajectory to train on ({len(trained.too_long)} are longer than sft.max_tokens = "
-            f"{recipe.sft.max_tokens}); raise the limit or keep more trajectories"
-        )
-    if recipe.sft.keep == "best" and not held_out.samples:
-        raise DataError(
-            f"{shards.path} has no held-out row to tell the best checkpoint by; raise shards.validation_share or set sft.keep to last"
-        )
-    name = "validation" if held_out.samples else "train"
-    watched = (held_out.samples or trained.samples)[:WATCHED_ROWS]
-    return trained, sorted(watched, key=len), name
+    def _summary(self, earlier: int | None) -> dict[str, Any]:
+        """`earlier`: the step whose weights were kept, if it is not the last."""
+        progress, samples = self.progress, self.samples
+        return {
+            "loss_before": progress.loss_before,
+            "loss_after": progress.loss if earlier is None else progress.best_loss,
+            "kept_step": self.steps if earlier is None else earlier,
+            "loss_rows": samples.watched_split,
+            "watched": len(samples.watched),
+            "steps": self.steps,
+            "trajectories": len(samples.trained.samples),
+            "left_out_too_long": len(samples.trained.too_long),
+            "left_out_untrained": len(samples.trained.untrained),
+            "tokens": progress.tokens,
+            "seconds": round(progress.seconds, 2),
+            "wall_seconds": round(time.monotonic() - self.began_s, 2),
+            **self.sizes,
+            **self._costs(),
+            "processes": self.process.world_size,
+            "device": self.process.device.type,
+        }
 
+    def _costs(self) -> dict[str, Any]:
+        """Cost of all steps: shares of their time, padding, memory, operations."""
+        progress, peak_tflops = self.progress, self.settings.peak_tflops
+        rate = progress.flops / progress.seconds
+        peak = peak_tflops * 1e12 * self.process.world_size if peak_tflops else None
+        return {
+            "tokens_per_second": round(progress.tokens / progress.seconds, 1),
+            "padding_share": round(1 - progress.tokens / progress.cells, 4),
+            **{f"{name}_share": round(spent / progress.seconds, 4) for name, spent in progress.phases.items()},
+            "peak_memory_mb": peak_memory_mb(self.process.device),
+            "model_flops": progress.flops,
+            "model_flops_per_second": rate,
+            **({"mfu": rate / peak} if peak else {}),
+        }
 
-def _made_ready(policy: Policy, recipe: Recipe) -> PreTrainedModel:
-    """Freeze, add adapters, switch checkpointing: what is trained is what requires a gradient afterwards."""
-    model = policy.model
-    if recipe.policy.lora_rank:
-        if recipe.sft.zero_stage == 3:
-            raise DataError(
-                "adapters are merged before saving, which ZeRO-3 cannot do; set sft.zero_stage to 2 with policy.lora_rank"
-            )
-        model = with_lora(model, recipe.policy.lora_rank)
-    elif recipe.policy.freeze_vision:
-        freeze_vision(model)
-    if recipe.sft.packing:
-        attend_within_trajectories(policy.model)
-    if recipe.sft.gradient_checkpointing:
-        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-    return model
+    def _watched_loss(self) -> float:
+        watched = self.samples.watched
+        return held_out_loss(self.engine, self._passes(watched), watched[0], self._batch, self.process)
 
+    def _passes(self, samples: Sequence[Sample]) -> list[list[Sample]]:
+        """This process's forward passes over these samples; every process makes equally many."""
+        settings, rank, world_size = self.settings, self.process.rank, self.process.world_size
+        if settings.packing:
+            return packed_rows(samples, settings.packing_tokens or settings.max_tokens, rank, world_size)
+        return micro_batches(samples, settings.micro_batch_size, rank, world_size)
 
-def _count(model: PreTrainedModel, *, trained: bool = False) -> int:
-    """Parameters of the whole model; ZeRO-3 keeps their number in `ds_numel`."""
-    return sum(getattr(p, "ds_numel", p.numel()) for p in model.parameters() if p.requires_grad or not trained)
+    def _batch(self, samples: Sequence[Sample]) -> TokenBatch:
+        with self.timer.phase("loading"):
+            batch = collate(samples, self.policy, self.frames, packed=self.settings.packing)
+            return batch.to(self.process.device)

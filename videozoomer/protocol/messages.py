@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import compress
-from typing import Literal
+from typing import Any, Literal
 
 from videozoomer.protocol.protocol import frame_tag
 
@@ -115,7 +115,7 @@ def _rows(texts: Sequence[str], kinds: bytes, times_s: Sequence[float | None]) -
 _remembered_rows = lru_cache(maxsize=128)(_rows)
 
 
-def from_rows(rows: Sequence[dict]) -> tuple[Message, ...]:
+def from_rows(rows: Iterable[Mapping[str, Any]]) -> tuple[Message, ...]:
     """The inverse of `to_rows`."""
     return tuple(
         Message(

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from videozoomer.lake.reading import rows_as
 from videozoomer.protocol.question import PlayableQuestion
 from videozoomer.shards.manifest import ShardError, read_manifest, sha256_of
-from videozoomer.shards.rows import EvaluationShardRow
+from videozoomer.shards.rows import EvaluationShardRow, SftShardRow
 from videozoomer.shards.schema import ROWS
 
 GROUPS_IN_MEMORY = 32
@@ -37,6 +37,14 @@ class ShardSet:
 
     def rows(self, split: str | None = None) -> list[dict]:
         return self.table(split).to_dicts()
+
+    def trajectories(self, split: str | None = None) -> list[SftShardRow]:
+        """Rows of an SFT data set, typed.
+
+        Raises:
+            SchemaError: the data set holds questions (kind `rl` or `evaluation`).
+        """
+        return rows_as(SftShardRow, self.table(split))
 
     def questions(self, split: str | None = None) -> list[PlayableQuestion]:
         """Rows of an RL or evaluation data set as questions.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import polars as pl
 
@@ -86,7 +87,7 @@ FRAME_ROWS = FRAMES
 """Frames in a data set are rows of the lake's own table."""
 
 
-def frame_ids(kind: str, row: dict) -> list[str]:
+def frame_ids(kind: str, row: Mapping[str, Any]) -> list[str]:
     """Frames that a row refers to, in order of appearance, with repetitions."""
     if kind == "sft":
         return [part["frame_id"] for message in row["messages"] for part in message["parts"] if part["type"] == "image"]
