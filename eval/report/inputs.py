@@ -26,7 +26,7 @@ def what_ran(lake: Lake, facts: ReportFacts) -> Section:
     )
     body, absent = "", []
     if facts.recipe_name:
-        body += facts_list({"recipe": facts.recipe_name} | ({"made at": facts.made_at} if facts.made_at else {}))
+        body += facts_list({"recipe": facts.recipe_name} | ({"created": facts.made_at} if facts.made_at else {}))
     else:
         absent.append("The recipe's name is not known.")
     if played.height:

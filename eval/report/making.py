@@ -17,7 +17,8 @@ and includes its upper one."""
 FAULTS = {
     "nothing": "neither call nor answer", "both": "both call and answer", "several": "several answers",
     "bad_json": "call is not valid JSON", "bad_fields": "call has wrong fields", "outside": "outside the video",
-    "over_budget": "over the frame budget", "no_zoom_left": "no zoom left", "reversed": "ends before it starts",
+    "over_budget": "over the frame budget", "no_zoom_left": "no zoom left", "unclosed": "tag is not closed",
+    "reversed": "ends before it starts",
 }  # fmt: skip
 """Fault -> a description, for faults whose name is not clear enough."""
 
@@ -29,8 +30,8 @@ def funnel(lake: Lake, facts: ReportFacts) -> Section:
             "funnel", "Funnel", note("No rule was run."), ["The rules did not run, so nothing was kept or rejected."]
         )
     body = (
-        "<p>How many questions and trajectories were asked for, lost and kept. <em>Failed</em> items could not be "
-        "played and may be retried; <em>rejected</em> items were checked and dropped by a rule.</p>"
+        "<p>From everything asked to everything kept. <em>Failed</em> items could not be played and may be retried; "
+        "<em>rejected</em> items were dropped by a rule.</p>"
     )
     for kind in sorted({row["kind"] for row in rows}, key=lambda name: (name != "question", name)):
         steps, adds_up = funnel_steps([row for row in rows if row["kind"] == kind])
