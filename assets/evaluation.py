@@ -121,7 +121,6 @@ def _evaluate(
 ) -> dg.MaterializeResult:
     from distill.rollouts import EpisodeRunner
     from eval.harness import evaluate
-    from filters.grading import grade_rows
     from videozoomer.protocol.prompts import load_prompts
     from videozoomer.video.reader import ReaderPool
 
@@ -144,7 +143,6 @@ def _evaluate(
                 lambda row: advance(1),
             ),
             settings=chosen,
-            grade=grade_rows,
         )
     write_trajectories(workspace, stage, "all", result.trajectories, store)
     lake.write("grades", result.grades, f"{stage}.all")

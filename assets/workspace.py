@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import dagster as dg
+import polars as pl
 
 from videozoomer.lake import Lake
 from videozoomer.lake.lake import ALL
@@ -157,8 +158,8 @@ def is_current(workspace: Workspace, assets_def: dg.AssetsDefinition, key: dg.As
     )
 
 
-def preview(rows: Any, columns: Sequence[str], limit: int = 10) -> dg.MarkdownMetadataValue:
-    """The first rows of a polars frame as a Markdown table for the asset page."""
+def preview(rows: pl.DataFrame, columns: Sequence[str], limit: int = 10) -> dg.MarkdownMetadataValue:
+    """The first rows of a table, as Markdown for the asset's page in the UI."""
     shown = rows.select([name for name in columns if name in rows.columns]).head(limit).to_dicts()
     names = [name for name in columns if name in rows.columns]
     lines = ["| " + " | ".join(names) + " |", "|" + " --- |" * len(names)]

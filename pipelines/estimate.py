@@ -1,14 +1,17 @@
-"""`videozoomer run --dry-run`: what would be asked, and what it would cost at the recipe's prices."""
+"""`videozoomer run --dry-run`: the calls that a run would make and what they would cost at the recipe's prices."""
 
 from __future__ import annotations
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
+from rich.text import Text
 
 from assets.workspace import Workspace
 from videozoomer.settings import Recipe
 from videozoomer.sources.files import list_videos
 from videozoomer.sources.questions import question_rows, read_questions
+
+NUMBERS = ("episodes", "calls", "tokens in", "tokens out", "USD", "USD at most")
 
 
 def print_estimate(recipe: Recipe, console: Console) -> None:
@@ -20,25 +23,21 @@ def print_estimate(recipe: Recipe, console: Console) -> None:
     from distill.estimate import estimate_run
     from videozoomer.protocol.prompts import load_prompts
 
-    counts = {"train": 0, "evaluation": 0}
-    for source in recipe.sources:
-        uris = [item.uri for item in list_videos(source.videos)]
-        rows = question_rows(read_questions(source.questions), source.name, source.split, uris)
-        counts[source.split] += sum(row["status"] == "ok" for row in rows)
+    questions = usable_questions(recipe)
     shown = Workspace(recipe).lake.read("overviews", columns=["video_id"])
     stages = estimate_run(
         recipe,
         recipe.protocol.to_protocol(),
         load_prompts(recipe.protocol.prompts),
-        train_questions=counts["train"],
-        evaluation_questions=counts["evaluation"],
+        train_questions=questions["train"],
+        evaluation_questions=questions["evaluation"],
         overview_frames=shown.height / shown["video_id"].n_unique() if shown.height else None,
     )
-    table = Table("stage", "model", "episodes", "calls", "tokens in", "tokens out", "USD", "USD at most", box=None)
+    table = Table("stage", "model", *(Column(name, justify="right") for name in NUMBERS), box=None)
     for stage in stages:
         table.add_row(
-            stage.stage,
-            stage.model,
+            Text(stage.stage),
+            Text(stage.model),
             f"{stage.episodes:,.0f}",
             f"{stage.calls:,.0f}",
             f"{stage.input_tokens:,.0f}",
@@ -49,13 +48,24 @@ def print_estimate(recipe: Recipe, console: Console) -> None:
     table.add_section()
     total, most = sum(stage.cost_usd for stage in stages), sum(stage.most_cost_usd for stage in stages)
     table.add_row(
-        "in all", "", "", f"{sum(stage.calls for stage in stages):,.0f}", "", "", f"{total:,.2f}", f"{most:,.2f}"
+        "total", "", "", f"{sum(stage.calls for stage in stages):,.0f}", "", "", f"{total:,.2f}", f"{most:,.2f}"
     )
-    console.print(table, highlight=False)
+    console.print(table)
     cap = recipe.distill.budget_usd
     console.print(
-        f"{counts['train']} questions to train on, {counts['evaluation']} to evaluate on. "
+        f"{questions['train']} training questions, {questions['evaluation']} evaluation questions. "
         + ("No cap is set (distill.budget_usd)." if cap is None else f"The run stops cleanly at {cap:,.2f} USD.")
-        + " What the ledger holds already is replayed for nothing; that is not taken off here.",
+        + " Calls that the ledger already has will cost nothing; this estimate does not subtract them.",
+        markup=False,
         highlight=False,
     )
+
+
+def usable_questions(recipe: Recipe) -> dict[str, int]:
+    """The number of questions of each split that can be asked, from the files as they are now."""
+    counts = {"train": 0, "evaluation": 0}
+    for source in recipe.sources:
+        uris = [item.uri for item in list_videos(source.videos)]
+        rows = question_rows(read_questions(source.questions), source.name, source.split, uris)
+        counts[source.split] += sum(row["status"] == "ok" for row in rows)
+    return counts

@@ -27,7 +27,7 @@ class RichProgress(WorkProgress):
         started_s = time.monotonic()
         if self.console.is_terminal:
             columns = (
-                TextColumn("  {task.description}"),
+                TextColumn("  {task.description}", markup=False),
                 BarColumn(),
                 MofNCompleteColumn(),
                 TimeElapsedColumn(),

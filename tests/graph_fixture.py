@@ -1,4 +1,4 @@
-"""What tests of the whole graph share: a recorder between client and teacher, and a recipe over the small world."""
+"""For tests of the full graph: a recorder between client and teacher, and a recipe over the small world."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ DATA_URL = re.compile(r"^data:image/jpeg;base64,(.*)$")
 
 @dataclass
 class Recorder:
-    """A server between client and teacher that remembers every request it passed on."""
+    """A server between client and teacher that records every request it forwards."""
 
     upstream: str
     requests: list[str] = field(default_factory=list)
     """Hash of each completion request, in the order of arrival."""
     frames: dict[str, bytes] = field(default_factory=dict)
-    """Every image that was sent, by the hash of its bytes."""
+    """Every image sent to the teacher, by its frame id."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __enter__(self) -> Recorder:
@@ -38,14 +38,14 @@ class Recorder:
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
-                self._pass_on(None)
+                self._forward(None)
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 recorder.note(body)
-                self._pass_on(body)
+                self._forward(body)
 
-            def _pass_on(self, body: bytes | None) -> None:
+            def _forward(self, body: bytes | None) -> None:
                 request = urllib.request.Request(
                     recorder.upstream + self.path, data=body, headers={"Content-Type": "application/json"}
                 )
@@ -83,7 +83,7 @@ class Recorder:
 
 
 def write_recipe(path: Path, world: Path, teacher_url: str, **overrides: object) -> Path:
-    """A recipe over the small world with everything as small as it goes."""
+    """A recipe over the small world, with the smallest settings that work."""
     recipe = {
         "name": "test",
         "home": "run",

@@ -1,4 +1,4 @@
-"""A small world, its local teacher behind a recorder, and one run of the whole graph that several tests look at."""
+"""A small world, its local teacher behind a recorder, and one run of the full graph for several tests."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Finished:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory, world, teacher) -> Finished:
-    """The whole graph, once."""
+    """One run of the full graph."""
     folder = tmp_path_factory.mktemp("run")
     with Recorder(teacher.base_url.removesuffix("/v1")) as recorder:
         path = write_recipe(folder / "recipe.yaml", world, recorder.url)

@@ -1,17 +1,27 @@
-"""The command line as a newcomer meets it."""
+"""The command line as a newcomer uses it."""
 
 import json
 import re
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
 
 import pytest
+import typer
 import yaml
+from typer.core import TyperGroup
 from typer.testing import CliRunner
 
 from assets.workspace import Workspace
 from pipelines.cli import app
 from videozoomer.settings import load_recipe
+from videozoomer.settings.model import Endpoint
 
+ROOT = Path(__file__).resolve().parents[2]
 runner = CliRunner()
+COMMENT = f"# {Endpoint.model_fields['base_url'].description}"[:40]
+"""The comment on the teacher's address in every new recipe."""
 
 
 def call(*arguments: object):
@@ -22,25 +32,47 @@ def plain(text: str) -> str:
     return re.sub(r"\s+", " ", re.sub(r"\x1b\[[0-9;]*m", "", text))
 
 
-@pytest.mark.parametrize(
-    "command", ["run", "status", "init", "ui", "sources add", "sources list", "trajectories show", "trajectories list"]
-)
+def every_command() -> list[str]:
+    """`run`, `sources add`, ...: all commands, found in the application itself."""
+
+    def walk(command: object, names: tuple[str, ...]) -> list[str]:
+        if isinstance(command, TyperGroup):
+            return [found for name, below in command.commands.items() for found in walk(below, (*names, name))]
+        return [" ".join(names)]
+
+    return walk(typer.main.get_command(app), ())
+
+
+@pytest.mark.parametrize("command", every_command())
 def test_help_of_every_command_has_an_example(command):
     result = call(*command.split(), "--help")
     assert result.exit_code == 0
-    assert f"videozoomer {command}" in plain(result.output)
+    example = plain(result.output).split("Example", 1)[1]
+    assert f"videozoomer {command} " in example
+
+
+def test_the_version_is_that_of_the_installed_package():
+    result = call("--version")
+    assert result.exit_code == 0 and result.output == f"videozoomer {version('videozoomer')}\n"
+
+
+def test_the_package_runs_as_a_module():
+    result = subprocess.run(
+        [sys.executable, "-m", "pipelines.cli", "--help"], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert "videozoomer [OPTIONS] COMMAND" in plain(result.stdout)
 
 
 def test_init_writes_a_recipe_that_loads_and_explains_itself(tmp_path):
     path = tmp_path / "mine.yaml"
     assert call("init", path).exit_code == 0
     assert load_recipe(path).sources[0].name == "films"
-    assert "# Any OpenAI-compatible server" in path.read_text()
+    assert COMMENT in path.read_text()
     again = call("init", path)
     assert again.exit_code == 1 and "exists already" in plain(again.output)
 
 
-def test_sources_add_keeps_comments_and_says_what_is_unusable(tmp_path):
+def test_sources_add_keeps_comments_and_lists_unusable_questions(tmp_path):
     path = tmp_path / "mine.yaml"
     call("init", path)
     videos = tmp_path / "clips"
@@ -60,10 +92,10 @@ def test_sources_add_keeps_comments_and_says_what_is_unusable(tmp_path):
     assert result.exit_code == 0
     assert "1 videos, 2 questions, 1 of them unusable" in plain(result.output) and "unknown_video" in result.output
     assert [source.name for source in load_recipe(path).sources] == ["films", "clips"]
-    assert "# Any OpenAI-compatible server" in path.read_text()
+    assert COMMENT in path.read_text()
 
 
-def test_a_wrong_recipe_is_answered_with_field_and_remedy(tmp_path):
+def test_a_wrong_recipe_is_reported_with_field_and_remedy(tmp_path):
     path = tmp_path / "mine.yaml"
     call("init", path)
     broken = yaml.safe_load(path.read_text())

@@ -8,7 +8,7 @@ import pytest
 from assets.items import playable
 from assets.workspace import Workspace
 from pipelines.build import build_defs
-from pipelines.run import run
+from pipelines.run import open_instance, run
 from videozoomer.protocol import Episode, load_prompts
 from videozoomer.protocol.messages import from_rows
 from videozoomer.shards.read import ShardSet
@@ -28,22 +28,22 @@ def test_every_asset_is_made_and_none_twice(finished):
     assert not finished.result.current
 
 
-def test_a_second_run_does_nothing_and_asks_nobody(finished):
+def test_a_second_run_makes_nothing_and_sends_no_call(finished):
     before = len(finished.recorder.requests)
     again = run(finished.recipe)
     assert again.materialized == []
     assert len(finished.recorder.requests) == before
 
 
-def test_what_cannot_be_read_is_quarantined_with_a_reason(workspace):
+def test_an_unreadable_file_is_quarantined_with_a_reason(workspace):
     videos = workspace.lake.read("videos")
     lost = videos.filter(pl.col("status") == "quarantined")
     assert lost.height >= 1 and lost["reason"].null_count() == 0
     assert videos.filter(pl.col("status") == "ok").height >= 2
 
 
-def test_one_question_from_file_to_shard_with_the_very_bytes_that_were_sent(finished, workspace):
-    """The frames in the SFT shard are byte for byte those that the teacher was sent, in the same order."""
+def test_frames_in_a_shard_are_the_bytes_that_the_teacher_received(finished, workspace):
+    """One row from question file to SFT shard: same messages, same frames byte for byte, same order."""
     rows = list(ShardSet(workspace.shards("sft")).rows())
     row = max(rows, key=lambda row: row["zooms"])
     assert row["zooms"] >= 1
@@ -58,8 +58,8 @@ def test_one_question_from_file_to_shard_with_the_very_bytes_that_were_sent(fini
         assert shards.jpeg(frame_id) == finished.recorder.frames[frame_id]
 
 
-def test_nothing_but_question_options_and_overview_opens_a_conversation(workspace):
-    """Each stored conversation begins with just what follows from an item, and an item has no field for the truth."""
+def test_a_conversation_opens_with_question_options_and_overview_only(workspace):
+    """Each stored conversation begins with the messages built from an item, and an item has no field for the truth."""
     prompts, protocol = load_prompts("v1"), workspace.recipe.protocol.to_protocol()
     items = {
         item.question_id: item for batch in workspace.batches() for item in playable(workspace.lake, batch, "train")
@@ -75,7 +75,7 @@ def test_nothing_but_question_options_and_overview_opens_a_conversation(workspac
         assert from_rows(row["messages"])[:2] == opening
 
 
-def test_the_funnel_adds_up_and_the_shard_holds_what_it_says(workspace):
+def test_the_funnel_adds_up_and_the_shard_has_the_kept_rows(workspace):
     funnel, verdicts = workspace.lake.read("funnel"), workspace.lake.read("verdicts")
     kept = verdicts.filter(pl.col("outcome") == "kept").height
     assert (
@@ -86,7 +86,7 @@ def test_the_funnel_adds_up_and_the_shard_holds_what_it_says(workspace):
     assert {row["id"] for row in shard_rows} == set(verdicts.filter(pl.col("outcome") == "kept")["trajectory_id"])
 
 
-def test_pages_and_views_are_there(workspace):
+def test_pages_and_views_exist(workspace):
     import duckdb
 
     assert (workspace.report / "index.html").stat().st_size > 10_000
@@ -95,12 +95,10 @@ def test_pages_and_views_are_there(workspace):
         assert connection.execute("select count(*) from trajectories").fetchone()[0] > 0
 
 
-def test_checks_passed_in_dagster_too(finished):
-    from pipelines.run import open_instance
-
+def test_every_check_ran_and_passed(finished):
+    keys = build_defs(finished.recipe).resolve_asset_graph().asset_check_keys
+    assert {"funnel_adds_up", "no_leak_in_shards", "split_by_video"} <= {key.name for key in keys}
     with open_instance(finished.recipe) as instance:
-        import dagster as dg
-
-        assert instance.get_latest_materialization_event(dg.AssetKey("sft_shards")) is not None
-        names = {key.name for key in build_defs(finished.recipe).resolve_asset_graph().asset_check_keys}
-        assert {"funnel_adds_up", "no_leak_in_shards", "split_by_video"} <= names
+        for key in keys:
+            last = instance.get_latest_asset_check_evaluation_record(key)
+            assert last is not None and last.status.value == "SUCCEEDED", key

@@ -1,4 +1,4 @@
-"""Pulling the plug in the middle of the teacher step, and what a changed recipe or a new video makes anew."""
+"""A run killed during the teacher's step, and what a changed recipe or a new video makes stale."""
 
 import os
 import shutil
@@ -26,7 +26,7 @@ PLAYED = ("sources", "questions", "videos", "shots", "overviews", "exemplars")
 
 
 def answered(home: Path) -> int:
-    """Calls in all ledgers of a run, however far it is."""
+    """The number of calls in all ledgers of a run that may still be running."""
     count = 0
     for path in home.glob("ledger/exemplars/*.sqlite"):
         with closing(connect_read_only(path)) as connection:
@@ -55,18 +55,18 @@ def test_kill_in_the_middle_of_the_teacher_step_pays_nothing_twice(tmp_path, wor
             time.sleep(0.02)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        time.sleep(1)  # let the teacher finish what it had begun
-        paid, journalled = len(recorder.requests), answered(tmp_path / "run")
-        assert paid - journalled <= CONCURRENCY
+        time.sleep(1)  # let the teacher finish the calls it had begun
+        paid, recorded = len(recorder.requests), answered(tmp_path / "run")
+        assert paid - recorded <= CONCURRENCY
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         twice = len(recorder.requests) - len(set(recorder.requests))
-        assert twice <= paid - journalled
+        assert twice <= paid - recorded
         assert answered(tmp_path / "run") == len(set(recorder.requests))
 
 
 @pytest.fixture
 def copy_of_finished(tmp_path, finished, world):
-    """The finished run, copied, with a world of its own to change."""
+    """A copy of the finished run that a test may change."""
     home = tmp_path / "run"
     shutil.copytree(finished.recipe.home_path, home)
     return home
@@ -109,12 +109,12 @@ def test_a_setting_makes_stale_what_depends_on_it_and_nothing_else(finished, cop
     assert "videos" in stale_with(video={"detectors": ["histogram"], "failed_share": 0.9})
 
 
-def test_a_new_video_makes_a_new_batch_and_leaves_the_old_one_alone(finished, copy_of_finished, tmp_path, world):
+def test_a_new_video_makes_a_new_batch_and_leaves_the_old_one_unchanged(finished, copy_of_finished, tmp_path, world):
     videos = tmp_path / "more"
     shutil.copytree(world / "train/videos", videos)
     recipe_path = write_recipe(tmp_path / "recipe.yaml", world, finished.recorder.url)
-    told = recipe_path.read_text().replace(str(world / "train/videos"), str(videos))
-    recipe_path.write_text(told)
+    changed = recipe_path.read_text().replace(str(world / "train/videos"), str(videos))
+    recipe_path.write_text(changed)
     run(load_recipe(recipe_path), only=["sources", "questions"])
     before = set(Workspace(load_recipe(recipe_path)).batches())
     shutil.copy(videos / "tape-01.mp4", videos / "another.mp4")

@@ -32,7 +32,7 @@ TINY = {
 }
 
 
-def test_rl_is_an_asset_where_the_recipe_asks_for_it(finished, tmp_path, world):
+def test_rl_and_its_harvest_run_if_the_recipe_asks_for_them(finished, tmp_path, world):
     shutil.copytree(finished.recipe.home_path, tmp_path / "run")
     recipe = load_recipe(
         write_recipe(tmp_path / "recipe.yaml", world, finished.recorder.url, rl=TINY | {"harvest": {}})
@@ -45,11 +45,11 @@ def test_rl_is_an_asset_where_the_recipe_asks_for_it(finished, tmp_path, world):
     assert json.loads((folder / "summary.json").read_text())["content_hash"]
     assert (folder / "checkpoint" / "config.json").exists() and list((folder / "trajectories").glob("*.parquet"))
     assert set(workspace.lake.read("evaluations")["player"]) >= {"sft_policy", "rl_policy"}
-    # A policy of a few steps has little that is worth harvesting; what is left out is counted.
+    # A policy of a few steps produces little worth harvesting; the rest is counted by reason.
     harvested = Manifest.model_validate_json((workspace.shards("rft") / FILE).read_text())
     assert harvested.kind == "sft" and harvested.rows + sum(harvested.about["left_out"].values()) == 4
 
-    _play_like_the_teacher(workspace, folder)
+    _replace_rollouts_by_exemplars(workspace, folder)
     recipe = load_recipe(
         write_recipe(tmp_path / "recipe.yaml", world, finished.recorder.url, rl=TINY | {"harvest": {"train": True}})
     )
@@ -62,7 +62,7 @@ def test_rl_is_an_asset_where_the_recipe_asks_for_it(finished, tmp_path, world):
     assert any(not torch.equal(tensor, weights[1][name]) for name, tensor in weights[0].items())
 
 
-def _play_like_the_teacher(workspace: Workspace, folder: Path) -> None:
+def _replace_rollouts_by_exemplars(workspace: Workspace, folder: Path) -> None:
     """Rollouts of a policy as good as the teacher: correct exemplars replace the rollouts of the tiny policy."""
     path = next((folder / "trajectories").glob("round-*.parquet"))
     written = pl.read_parquet(path)

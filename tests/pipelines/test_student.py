@@ -14,7 +14,7 @@ from videozoomer.shards.read import ShardSet
 pytestmark = pytest.mark.slow
 
 
-def test_a_student_is_trained_served_and_its_failures_are_what_is_reflected_on(finished, tmp_path, world):
+def test_the_teacher_reflects_on_the_failures_of_a_student_that_was_trained_and_served(finished, tmp_path, world):
     shutil.copytree(finished.recipe.home_path, tmp_path / "run")
     path = write_recipe(
         tmp_path / "recipe.yaml",
