@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from distill.client.calls import Reply
 from distill.items import AUTHORS, EpisodeJob
 from videozoomer.protocol import Episode, FrameRef, Prompts, Protocol, Task, Text, Turn
-from videozoomer.protocol.messages import from_rows, to_rows
+from videozoomer.protocol.message_rows import from_rows, to_rows
 from videozoomer.protocol.protocol import VERSION
 
 

@@ -19,7 +19,7 @@ from eval.metrics import summarise
 from videozoomer.lake.lake import Lake
 from videozoomer.protocol import Episode, FrameRef, Protocol, Task, load_prompts
 from videozoomer.protocol.frame_id import frame_id_of
-from videozoomer.protocol.messages import to_rows
+from videozoomer.protocol.message_rows import to_rows
 from videozoomer.shards.manifest import FILE, Manifest, ShardFile
 
 SCENES = ("harbour", "forest", "desert", "night street", "kitchen", "snow field")

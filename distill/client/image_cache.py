@@ -7,7 +7,6 @@ from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import NamedTuple
 from weakref import WeakValueDictionary
 
 import pybase64
@@ -23,24 +22,10 @@ class EncodedFrame:
     """What the provider counts for it."""
 
 
-class Layout(NamedTuple):
-    """The JSON of a message around its frames, up to the last frame."""
-
-    texts: tuple[str, ...]
-    kinds: bytes
-    before: bytes
-    """What precedes the first frame."""
-    pieces: tuple[bytes, ...]
-    """Frames, and what is between them."""
-    after: str
-    text_bytes: int
-    """Bytes of what is between frames."""
-
-
 class EncodedFrames:
     """The frames of one message."""
 
-    __slots__ = ("_frames", "json", "layout", "size_bytes", "tokens")
+    __slots__ = ("_frames", "json", "size_bytes", "tokens")
 
     def __init__(self, frames: tuple[EncodedFrame, ...]) -> None:
         self._frames = frames
@@ -48,8 +33,6 @@ class EncodedFrames:
         self.json = tuple(frame.json for frame in frames)
         self.tokens = sum(frame.tokens for frame in frames)
         self.size_bytes = sum(map(len, self.json))
-        self.layout: Layout | None = None
-        """The last layout of these frames; see `distill.client.encoding`."""
 
 
 class ImageCache:

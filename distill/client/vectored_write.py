@@ -2,15 +2,16 @@
 
 An event loop's transport takes one run of bytes. For a body of 850 KB that means a copy to join the pieces, a send of what
 the socket accepts, and another copy of the rest. `writev` hands the kernel the pieces themselves. What it does not accept,
-and everything over TLS, goes through the transport piece by piece.
+and everything over TLS, goes through the transport piece by piece. `b"".join(pieces)` as the body is the plain way; the tests
+compare what the server receives.
+
+Figure: 1.4 CPU ms a call against 1.8 (1.3 x) by `python -m benchmarks.fast_path write`.
 """
 
 from __future__ import annotations
 
 import os
-import socket
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -45,10 +46,8 @@ def _payload_class() -> type[Payload]:
             return b"".join(self._value).decode(encoding, errors)
 
         async def write(self, writer: AbstractStreamWriter) -> None:
-            with _corked(writer.transport):
-                writer.send_headers()
-                left = _send_at_once(writer.transport, self._value, self._size)
-            for piece in left:
+            writer.send_headers()
+            for piece in _send_at_once(writer.transport, self._value):
                 await writer.write(piece)
 
         async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
@@ -57,21 +56,7 @@ def _payload_class() -> type[Payload]:
     return Pieces
 
 
-@contextmanager
-def _corked(transport: asyncio.Transport | None) -> Iterator[None]:
-    """Holds the headers back until the body joins them (Linux): sent alone, they wake the server for nothing."""
-    sock = transport.get_extra_info("socket") if transport is not None and hasattr(socket, "TCP_CORK") else None
-    if sock is None or sock.family not in (socket.AF_INET, socket.AF_INET6):
-        yield
-        return
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
-    try:
-        yield
-    finally:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
-
-
-def _send_at_once(transport: asyncio.Transport | None, pieces: Sequence[bytes], size: int) -> list[bytes | memoryview]:
+def _send_at_once(transport: asyncio.WriteTransport | None, pieces: Sequence[bytes]) -> list[bytes | memoryview]:
     """Send what the socket accepts now, and return the rest."""
     if transport is None or transport.get_extra_info("sslcontext") is not None or transport.get_write_buffer_size():
         return list(pieces)
@@ -79,8 +64,6 @@ def _send_at_once(transport: asyncio.Transport | None, pieces: Sequence[bytes], 
         taken = os.writev(transport.get_extra_info("socket").fileno(), pieces[:_MAX_PIECES])
     except (BlockingIOError, InterruptedError):
         return list(pieces)
-    if taken == size:
-        return []
     for index, piece in enumerate(pieces):
         if taken < len(piece):
             return [memoryview(piece)[taken:], *pieces[index + 1 :]]

@@ -100,16 +100,9 @@ class FrameStore:
         unwritten = {frame_id: frame for frame_id in wanted if (frame := self._unwritten.get(frame_id)) is not None}
         found = {frame_id: (frame.jpeg, frame.width, frame.height) for frame_id, frame in unwritten.items()}
         for part in _chunks([frame_id for frame_id in wanted if frame_id not in found]):
-            # One row with all of them: Python takes its lock anew for each row, and a busy event loop is slow to give it up.
-            query = (
-                "select json_group_array(json_array(frame_id, length(jpeg), width, height)), cast(group_concat(jpeg, '') as blob) "
-                f"from frames where frame_id in ({_marks(part)})"
-            )
+            query = f"select frame_id, jpeg, width, height from frames where frame_id in ({_marks(part)})"
             with self._reading:
-                listed, jpegs = self._reader.execute(query, part).fetchone()
-            start = 0
-            for frame_id, length, width, height in json.loads(listed):
-                found[frame_id] = (jpegs[start : (start := start + length)], width, height)
+                found |= {row[0]: row[1:] for row in self._reader.execute(query, part)}
         for frame_id in wanted:
             if frame_id not in found:
                 raise FrameMissing(frame_id, self.path)

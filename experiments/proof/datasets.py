@@ -12,7 +12,7 @@ from experiments.proof.teacher import PixelTeacher
 from experiments.proof.warmup import glance_row, look_row, look_times, stretch, talk_row
 from videozoomer.protocol import Episode, Message
 from videozoomer.protocol.evidence import hits
-from videozoomer.protocol.messages import to_rows
+from videozoomer.protocol.message_rows import to_rows
 from videozoomer.protocol.question import PlayableQuestion
 from videozoomer.settings.model import Recipe
 

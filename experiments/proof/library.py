@@ -14,7 +14,7 @@ from experiments.proof.world import FPS, GLYPH_S, Film, Scene, World, make_films
 from videozoomer.lake.atomic import write_bytes
 from videozoomer.protocol import FrameRef, Message
 from videozoomer.protocol.evidence import Window
-from videozoomer.protocol.messages import to_rows
+from videozoomer.protocol.message_rows import to_rows
 from videozoomer.protocol.question import PlayableQuestion
 from videozoomer.settings.model import Recipe
 from videozoomer.shards.manifest import Manifest

@@ -12,7 +12,6 @@ from assets.workspace import Workspace
 from distill.client.capabilities import find_capabilities
 from distill.client.chat import ChatPlayer
 from distill.client.errors import EndpointDown
-from distill.estimate import Assumed, estimate_run
 from distill.exemplars import exemplar_jobs
 from distill.rollouts import EpisodeRunner
 from distill.storage.frames import FrameStore
@@ -20,7 +19,7 @@ from distill.storage.ledger import Ledger, read_entries
 from pipelines.cli.ledger import app
 from videozoomer.protocol import Protocol, load_prompts
 from videozoomer.settings import load_recipe
-from videozoomer.settings.model import DistillSettings, Endpoint, FilterSettings, Prices, Recipe
+from videozoomer.settings.model import DistillSettings, Endpoint, Prices, Recipe
 
 NUMBERS = "1 2 3 4 5 6 7 8 9 10 11 12"
 
@@ -151,55 +150,6 @@ def recipe(**fields):
     )
     source = {"name": "s", "videos": "v", "questions": "q"}
     return Recipe(**({"name": "r", "home": "h", "sources": [source], "teacher": teacher} | fields))
-
-
-def test_an_estimate_holds_what_a_run_spends(tmp_path):
-    chosen = recipe(distill=DistillSettings(samples=2), filters=FilterSettings(probe_samples=2))
-    prompts = load_prompts("v1")
-    guess = Assumed(zooms=1, zoom_frames=4)
-    stages = {
-        stage.stage: stage
-        for stage in estimate_run(
-            chosen, Protocol(), prompts, train_questions=10, evaluation_questions=4, overview_frames=4, assumed=guess
-        )
-    }
-    assert list(stages) == ["probes", "exemplars", "reflections", "evaluation (zoom)", "evaluation (overview)"]
-    assert stages["probes"].calls == 20 and stages["exemplars"].calls == 40 and stages["exemplars"].most_calls == 100
-    assert all(0 < stage.cost_usd <= stage.most_cost_usd for stage in stages.values())
-    with ChatServer() as server, FrameStore(tmp_path / "f.sqlite") as store, Ledger(tmp_path / "l.sqlite") as ledger:
-        player = ChatPlayer(chosen.teacher.model_copy(update={"base_url": server.url}), ledger, store)
-        jobs = exemplar_jobs(make_items(store, 10), chosen.distill)
-        EpisodeRunner(player, frames_at, store, Protocol(), prompts).play_all(jobs)
-        assert player.statistics()["made"] == stages["exemplars"].calls
-        assert player.statistics()["paid_usd"] <= stages["exemplars"].most_cost_usd
-
-
-def test_a_judge_and_more_teachers_have_rows_of_their_own():
-    other = Endpoint(base_url="http://y", model="other", prices=Prices(input_per_million=2))
-    chosen = recipe(
-        distill=DistillSettings(more_teachers=({"endpoint": other, "share": 3},)), filters=FilterSettings(judge=other)
-    )
-    stages = estimate_run(chosen, Protocol(), load_prompts("v1"), train_questions=100, evaluation_questions=0)
-    exemplars = [stage for stage in stages if stage.stage == "exemplars"]
-    assert [stage.episodes for stage in exemplars] == [100, 300] and stages[-1].stage == "judge"
-
-
-def test_a_batch_takes_its_share_off_the_first_turns_alone():
-    def cost(zooms: float, **fields) -> float:
-        base = recipe()
-        teacher = base.teacher.model_copy(update=fields)
-        stages = estimate_run(
-            base.model_copy(update={"teacher": teacher}),
-            Protocol(),
-            load_prompts("v1"),
-            train_questions=100,
-            evaluation_questions=0,
-            assumed=Assumed(zooms=zooms),
-        )
-        return next(stage.cost_usd for stage in stages if stage.stage == "exemplars")
-
-    assert cost(0, batch=True) == pytest.approx(cost(0) / 2, rel=1e-6)
-    assert cost(2) - cost(2, batch=True) == pytest.approx(cost(0) / 2, rel=1e-6)
 
 
 def test_what_a_probe_finds_is_known_to_the_run(tmp_path):

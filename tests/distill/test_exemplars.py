@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from builders import frames_at
@@ -9,6 +10,8 @@ from distill_world import make_items
 
 from distill.client.calls import Reply
 from distill.exemplars import exemplar_jobs, play_exemplars
+from distill.items import EpisodeJob
+from distill.player import PlayerPool
 from distill.probes import overview_probe_jobs
 from distill.rollouts import EpisodeRunner
 from distill.storage.frames import FrameStore
@@ -96,6 +99,22 @@ def test_teachers_share_the_samples(store):
     assert one.started == one.finished == two.started == 2
     with pytest.raises(ValueError, match="share above 0"):
         TeacherPool([(one, 0)])
+
+
+def test_three_teachers_get_their_shares_and_the_same_jobs_in_every_run(store):
+    players = [Fixed(name) for name in ("one", "two", "three")]
+    jobs = [
+        EpisodeJob(replace(item, question_id=f"q{index}"), "exemplar")
+        for index, item in enumerate(make_items(store, 1) * 4000)
+    ]
+    pool = TeacherPool(list(zip(players, (1, 2, 5), strict=True)))
+    dealt = Counter(pool.for_job(job).name for job in jobs)
+    assert [dealt[player.name] / len(jobs) for player in players] == pytest.approx([1 / 8, 2 / 8, 5 / 8], abs=0.03)
+    assert pool.players == tuple(players) and isinstance(pool, PlayerPool)
+    assert all(
+        pool.for_job(job) is TeacherPool([(p, s) for p, s in zip(players, (1, 2, 5), strict=True)]).for_job(job)
+        for job in jobs[:50]
+    )
 
 
 def test_overview_probes_see_the_overview_and_cannot_zoom(store):

@@ -10,7 +10,7 @@ from assets.workspace import Workspace
 from pipelines.build import build_defs
 from pipelines.run import open_instance, run
 from videozoomer.protocol import Episode, load_prompts
-from videozoomer.protocol.messages import from_rows
+from videozoomer.protocol.message_rows import from_rows
 from videozoomer.shards.read import ShardSet
 
 

@@ -7,7 +7,7 @@ from builders import answer_reply, continued, frame_row, played, refs_of, zoom_r
 from sft_runs import tiny
 
 from videozoomer.protocol import Episode, Task
-from videozoomer.protocol.messages import to_rows
+from videozoomer.protocol.message_rows import to_rows
 from videozoomer.shards.read import ShardSet
 from videozoomer.shards.write import write_dataset
 

@@ -6,7 +6,7 @@ from train.policy.chat_tokens import Chat
 from train.policy.checkpoint import load_policy
 from train.policy.loss_mask import TurnWeights
 from videozoomer.protocol import Image, Message, Text
-from videozoomer.protocol.messages import from_rows
+from videozoomer.protocol.message_rows import from_rows
 
 
 @pytest.fixture(scope="module")

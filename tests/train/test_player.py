@@ -12,7 +12,7 @@ from train.policy.collate import Sample, collate
 from train.policy.frame_pixels import FramePixels
 from train.policy.generate import Prompt, generate
 from train.serving.player import LocalPolicy
-from videozoomer.protocol.messages import from_rows
+from videozoomer.protocol.message_rows import from_rows
 
 pytestmark = pytest.mark.slow
 

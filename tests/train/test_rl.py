@@ -201,7 +201,7 @@ def test_a_round_says_what_happened(finished):
 def test_what_was_rewarded_has_become_likelier(finished, checkpoint, rl_shards):
     from train.policy.collate import Sample, collate
     from train.policy.frame_pixels import FramePixels
-    from videozoomer.protocol.messages import from_rows
+    from videozoomer.protocol.message_rows import from_rows
 
     rows = pl.read_parquet(finished / "trajectories" / "round-00001.parquet").to_dicts()
     messages = {

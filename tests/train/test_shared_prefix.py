@@ -13,7 +13,7 @@ from train.policy.collate import Sample, collate
 from train.policy.frame_pixels import FramePixels
 from train.policy.loss_mask import TurnWeights
 from train.rl.shared_prefix import MAX_PADDING, SharedPrefix, chunks_of_similar_length, collate_group, token_logprobs
-from videozoomer.protocol.messages import from_rows
+from videozoomer.protocol.message_rows import from_rows
 
 
 @pytest.fixture(scope="module")

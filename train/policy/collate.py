@@ -10,7 +10,7 @@ from train.policy.chat_tokens import Chat, Tokens
 from train.policy.checkpoint import Policy
 from train.policy.frame_pixels import FramePixels
 from train.policy.loss_mask import OWN_TURNS, TurnWeights
-from videozoomer.protocol.messages import from_rows
+from videozoomer.protocol.message_rows import from_rows
 from videozoomer.shards.rows import SftShardRow
 from videozoomer.shards.schema import frame_ids
 

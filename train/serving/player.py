@@ -17,7 +17,7 @@ from distill.client.calls import Reply
 from train.policy.checkpoint import Policy, disable_progress_bars, load_policy
 from train.serving.batching import Batcher, Call
 from videozoomer.protocol import Message
-from videozoomer.protocol.messages import to_rows
+from videozoomer.protocol.message_rows import to_rows
 from videozoomer.protocol.parsing import STOP
 
 

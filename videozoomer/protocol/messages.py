@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import compress
-from typing import Any, Literal
+from typing import Literal
 
 from videozoomer.protocol.protocol import frame_tag
 
@@ -46,18 +45,11 @@ class Message:
 
     @property
     def text(self) -> str:
-        return "".join(compress(*self.outline))
+        return "".join(part.text for part in self.parts if isinstance(part, Text))
 
     @cached_property
     def frame_ids(self) -> tuple[str, ...]:
         return tuple([part.frame_id for part in self.parts if isinstance(part, Image)])
-
-    @cached_property
-    def outline(self) -> tuple[tuple[str, ...], bytes]:
-        """The parts in a form that hashes and compares fast: their texts and frame ids, and which of them are texts."""
-        return tuple([part.text if isinstance(part, Text) else part.frame_id for part in self.parts]), bytes(
-            [isinstance(part, Text) for part in self.parts]
-        )
 
 
 def tagged(frames: Sequence[FrameRef]) -> tuple[Part, ...]:
@@ -84,47 +76,3 @@ def merged(parts: Iterable[Part]) -> tuple[Part, ...]:
         elif not (isinstance(part, Text) and not part.text):
             out.append(part)
     return tuple(out)
-
-
-def to_rows(messages: Sequence[Message]) -> list[dict]:
-    """Messages as column `messages` of table `trajectories`.
-
-    Do not change the rows: messages with the same parts before their last one, such as an overview, share dictionaries.
-    """
-    return [{"role": message.role, "train": message.train, "parts": _part_rows(message)} for message in messages]
-
-
-def _part_rows(message: Message) -> list[dict]:
-    texts, kinds = message.outline
-    times_s = [part.time_s if isinstance(part, Image) else None for part in message.parts]
-    head = _remembered_rows(texts[:-1], kinds[:-1], tuple(times_s[:-1]))
-    return [*head, *_rows(texts[-1:], kinds[-1:], times_s[-1:])]
-
-
-def _rows(texts: Sequence[str], kinds: bytes, times_s: Sequence[float | None]) -> tuple[dict, ...]:
-    return tuple(
-        [
-            {"type": "text", "text": text, "frame_id": None, "time_s": None}
-            if is_text
-            else {"type": "image", "text": None, "frame_id": text, "time_s": time_s}
-            for text, is_text, time_s in zip(texts, kinds, times_s, strict=True)
-        ]
-    )
-
-
-_remembered_rows = lru_cache(maxsize=128)(_rows)
-
-
-def from_rows(rows: Iterable[Mapping[str, Any]]) -> tuple[Message, ...]:
-    """The inverse of `to_rows`."""
-    return tuple(
-        Message(
-            row["role"],
-            tuple(
-                Text(part["text"]) if part["type"] == "text" else Image(part["frame_id"], part["time_s"])
-                for part in row["parts"]
-            ),
-            train=row["train"],
-        )
-        for row in rows
-    )

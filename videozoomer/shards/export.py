@@ -27,7 +27,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from videozoomer.protocol import Episode, Protocol, load_prompts
-from videozoomer.protocol.messages import to_rows
+from videozoomer.protocol.message_rows import to_rows
 from videozoomer.protocol.question import PlayableQuestion
 from videozoomer.shards.manifest import ShardError
 from videozoomer.shards.read import ShardSet

@@ -24,7 +24,7 @@ from zoom_play import (
 
 from videozoomer.lake.catalog import MESSAGE
 from videozoomer.protocol import Episode, FrameRef, Image, Task, Text
-from videozoomer.protocol.messages import from_rows, to_rows
+from videozoomer.protocol.message_rows import from_rows, to_rows
 from videozoomer.protocol.protocol import frame_tag, zoom_times
 
 WRONG = "wrong-answer-7"

@@ -7,7 +7,7 @@ from builders import answer_reply, frame_row, played, refs_of, row, zoom_reply
 
 from videozoomer.lake.lake import Lake
 from videozoomer.protocol import Episode, Task
-from videozoomer.protocol.messages import to_rows
+from videozoomer.protocol.message_rows import to_rows
 
 SIZE = (56, 56)
 
