@@ -1,0 +1,1 @@
+"""Benchmarks of distillation: `python -m benchmarks.distill --help`."""
