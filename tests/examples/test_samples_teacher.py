@@ -162,7 +162,10 @@ def test_it_judges_and_survives_small_talk(server: TeacherServer) -> None:
 
 
 def test_the_teacher_never_loads_the_world() -> None:
-    code = "import sys, examples.teacher.server; print([name for name in sys.modules if name.startswith('examples.world')])"
+    code = (
+        "import sys, examples.teacher.server; "
+        "print([name for name in sys.modules if name.startswith('examples.world')])"
+    )
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
     )
