@@ -13,12 +13,12 @@ The only definition in the project. Grading, RL rewards, harvest, the proof and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from videozoomer.lake.rows import WindowRow
+    from videozoomer.lake.rows import TurnRow, WindowRow
 
 EDGE_S = 0.001
 """Tolerance at both edges of a window: the coarsest containers round presentation times to a millisecond."""
@@ -48,12 +48,12 @@ def windows_of(rows: Iterable[WindowRow] | None) -> tuple[Window, ...]:
     return tuple(Window(row["start_s"], row["end_s"]) for row in rows or ())
 
 
-def looks_of(turns: Iterable[Mapping[str, Any]]) -> tuple[Look, ...]:
+def looks_of(turns: Iterable[TurnRow]) -> tuple[Look, ...]:
     """Column `turns` of a trajectory as looks; `Episode.looks` gives the same for an episode in memory."""
     return tuple(
         Look(Window(turn["start_s"], turn["end_s"]), tuple(turn["frame_times_s"]))
         for turn in turns
-        if turn["action"] == "zoom" and turn["frame_times_s"]
+        if turn["frame_times_s"] and turn["start_s"] is not None and turn["end_s"] is not None
     )
 
 

@@ -26,6 +26,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from videozoomer.lake.rows import MessageRow
 from videozoomer.protocol import Episode, Protocol, load_prompts
 from videozoomer.protocol.message_rows import to_rows
 from videozoomer.protocol.question import PlayableQuestion
@@ -66,14 +67,14 @@ def _has_failed_turn(row: dict) -> bool:
     return any(message["role"] == "assistant" and not message["train"] for message in row["messages"])
 
 
-def _flat(messages: Sequence[dict], where: str) -> list[dict]:
+def _flat(messages: Sequence[MessageRow], where: str) -> list[dict]:
     """Messages with one text each, a place for every picture."""
     flat = []
     for message in messages:
-        texts = [PLACE if part["type"] == "image" else part["text"] for part in message["parts"]]
-        if any(PLACE in part["text"] for part in message["parts"] if part["type"] == "text"):
+        texts = [part["text"] for part in message["parts"]]
+        if any(PLACE in text for text in texts if text is not None):
             raise ShardError(f"{where}: a text holds {PLACE}, which would be taken for a picture; leave the row out")
-        flat.append({"role": message["role"], "content": "".join(texts)})
+        flat.append({"role": message["role"], "content": "".join(PLACE if text is None else text for text in texts)})
     return flat
 
 
