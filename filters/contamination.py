@@ -89,7 +89,7 @@ def _alike_texts(
 
 
 def _shared_wording(sides: dict[str, pl.DataFrame]) -> Iterator[tuple[str, str, str, float]]:
-    """Pairs of questions with the same answer that share a long run of words, used for no other video on either side."""
+    """Pairs of questions with the same answer that share a long run of words used for no other video."""
     holders: dict[str, dict[tuple[str, ...], dict[str, set[str]]]] = {}
     answers: dict[str, tuple[str, ...]] = {}
     for split, side in sides.items():

@@ -100,8 +100,8 @@ def read_rule(path: Path) -> Rule:
 def run_rules(lake: Lake, settings: FilterSettings, rules: Sequence[Rule] | None = None) -> RuleResult:
     """Apply the rules to every question and every candidate (see `queries/views.sql`).
 
-    Reads tables `questions`, `videos`, `overviews`, `trajectories`, `grades` and `leaks`; writes nothing. `rules` default
-    to the project's own; to add one, pass `in_order([*load_rules(), read_rule(path)])`.
+    Reads tables `questions`, `videos`, `overviews`, `trajectories`, `grades` and `leaks`; writes nothing. The rules
+    default to the project's own; to add one, pass `in_order([*load_rules(), read_rule(path)])`.
 
     Raises:
         RuleError: a rule's query fails or does not return the columns (id, reason).

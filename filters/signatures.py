@@ -13,7 +13,7 @@ NEAR = 10
 """Maximum differing bits between a probe and its match. A quarter of the frames of a low-quality copy are this close,
 but only one pair of unrelated pictures in a hundred million, so few unrelated videos match and one match is enough."""
 MIN_PICTURES = 4
-"""Distinct pictures that two videos must share. A slide shown for minutes is one picture, and two talks may share it."""
+"""Distinct pictures that two videos must share. A slide shown for minutes is one picture that two talks may share."""
 FLAT_BITS = 4
 """A hash with fewer set (or fewer unset) bits belongs to a blank frame, which identifies nothing."""
 _CHUNK = 1 << 16

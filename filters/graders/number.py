@@ -132,7 +132,7 @@ def _unit(token: re.Match[str]) -> str | None:
 
 
 def _formula(text: str) -> Fraction | None:
-    """The value of a formula such as \\frac{1}{2} or 2^10, by math-verify; None if the text is no formula or has no value.
+    """The value of a formula such as \\frac{1}{2} or 2^10, by math-verify; None if it is none or has no value.
 
     math-verify's own time limit works only in the main thread, so the form limits the cost instead: one line of at
     most 60 characters with one power of at most two digits.

@@ -1,4 +1,4 @@
-"""Small files of the published shapes; the texts are ours."""
+"""Small files in the published formats, with texts of our own."""
 
 import json
 
@@ -8,15 +8,18 @@ import pytest
 from eval.benchmarks import BENCHMARKS, BenchmarkError, read_benchmark, write_questions
 from videozoomer.sources.questions import question_rows, read_questions
 
-LVB = {"id": "abc_0", "video_id": "abc", "video_path": "abc.mp4", "question": "What is on the desk?", "correct_choice": 1,
+LVB = {"id": "abc_0", "video_id": "abc", "video_path": "abc.mp4", "question": "What is on the desk?",
+       "correct_choice": 1,
        "question_category": "S2O", "duration_group": 600, "subtitle_path": "abc.json", "duration": 512.0}  # fmt: skip
 
 
 def write(root, name: str) -> None:
-    """A folder as the benchmark publishes it."""
+    """Write a folder in the benchmark's published format."""
     if name == "videomme":
-        rows = [{"video_id": "001", "duration": "long", "domain": "Sports", "sub_category": "Ball", "url": "", "videoID": "xYz", "question_id": "001-1",
-                 "task_type": "Counting", "question": "How many goals?", "options": ["A. One.", "B. Two.", "C. Three.", "D. Four."], "answer": "C"}]  # fmt: skip
+        rows = [{"video_id": "001", "duration": "long", "domain": "Sports", "sub_category": "Ball", "url": "",
+                 "videoID": "xYz", "question_id": "001-1",
+                 "task_type": "Counting", "question": "How many goals?",
+                 "options": ["A. One.", "B. Two.", "C. Three.", "D. Four."], "answer": "C"}]  # fmt: skip
         (root / "videomme").mkdir()
         pl.DataFrame(rows).write_parquet(root / "videomme" / "test-00000-of-00001.parquet")
     elif name == "mlvu":
@@ -48,12 +51,16 @@ def write(root, name: str) -> None:
         (root / "lvb_val.json").write_text(json.dumps([LVB | {"candidates": ["a cup", "a lamp", "a cat"]}]))
     elif name == "lvbench":
         video = {"key": "kE-y", "type": "cartoon", "video_info": {"fps": 24.0}, "qa": [
-            {"uid": "7", "question": "Who opens the door?\n(A) A cook\n(B) A boy\n(C) Nobody\n(D) A dog", "answer": "B", "question_type": ["entity recognition", "key information retrieval"], "time_reference": "71:05-71:20"},
-            {"uid": "8", "question": "Why?\n(A) x\n(B) y", "answer": "A", "question_type": ["reasoning"], "time_reference": "whole video"},
+            {"uid": "7", "question": "Who opens the door?\n(A) A cook\n(B) A boy\n(C) Nobody\n(D) A dog",
+             "answer": "B", "question_type": ["entity recognition", "key information retrieval"],
+             "time_reference": "71:05-71:20"},
+            {"uid": "8", "question": "Why?\n(A) x\n(B) y", "answer": "A", "question_type": ["reasoning"],
+             "time_reference": "whole video"},
             {"uid": "9", "question": "Why (A) or (B)?", "answer": "A", "question_type": ["reasoning"]}]}  # fmt: skip
         (root / "video_info.meta.jsonl").write_text(json.dumps(video) + "\n")
     else:
-        good = {"problem_id": 0, "problem": "Why does he run?\nA. To win\nB. To flee\nC. For fun\nD. To eat", "data_type": "video", "problem_type": "goal",
+        good = {"problem_id": 0, "problem": "Why does he run?\nA. To win\nB. To flee\nC. For fun\nD. To eat",
+                "data_type": "video", "problem_type": "goal",
                 "reasoning": "...", "videos": "longvila_videos/q1.webm", "answer": "<answer>B</answer>"}  # fmt: skip
         broken = good | {"problem": "Why?\nA. To win\nC. For fun", "problem_id": 1}
         (root / "test.jsonl").write_text(
@@ -87,7 +94,7 @@ def test_published_files_become_usable_questions(name, tmp_path):
 
 
 def test_unusable_questions_are_listed_with_the_reason(tmp_path):
-    for name, said in (
+    for name, reasons in (
         ("mlvu", ["9_summary-0: summary asks for free text"]),
         ("lvbench", ["video_info.meta-2: its options"]),
         ("longvideo_reason", ["test-1: its options are not lines", "test-2: its answer 'F'"]),
@@ -95,8 +102,8 @@ def test_unusable_questions_are_listed_with_the_reason(tmp_path):
         (tmp_path / name).mkdir()
         write(tmp_path / name, name)
         skipped = read_benchmark(name, tmp_path / name).skipped
-        assert len(skipped) == len(said) and all(
-            line.startswith(start) for line, start in zip(skipped, said, strict=True)
+        assert len(skipped) == len(reasons) and all(
+            line.startswith(start) for line, start in zip(skipped, reasons, strict=True)
         )
 
 

@@ -15,7 +15,7 @@ def jpeg(colour: str, size: tuple[int, int] = (64, 36)) -> bytes:
     return out.getvalue()
 
 
-def test_contact_sheet_holds_every_frame_in_order_with_its_time():
+def test_contact_sheet_shows_every_frame_in_order_with_its_time():
     colours = ["red", "lime", "blue", "white", "black"]
     sheet = Image.open(io.BytesIO(contact_sheet([(n * 2.0, jpeg(c)) for n, c in enumerate(colours)], 3, width=100)))
     assert sheet.format == "JPEG" and sheet.size == (3 * 104 + 4, 2 * (56 + 4) + 4)
@@ -24,7 +24,7 @@ def test_contact_sheet_holds_every_frame_in_order_with_its_time():
         expected = Image.new("RGB", (1, 1), colour).getpixel((0, 0))
         assert np.allclose(sheet.getpixel((left + 85, top + 45)), expected, atol=12), "the frame itself"
         label = np.asarray(sheet.crop((left, top, left + 60, top + 22)).convert("L"))
-        assert label.min() < 60 and label.max() > 180, "its time: light letters on a dark ground"
+        assert label.min() < 60 and label.max() > 180, "its time: light letters on a dark background"
 
 
 def test_contact_sheet_of_nothing_is_an_error():
@@ -38,7 +38,7 @@ def test_loss_curve_is_a_png_and_needs_a_loss():
         loss_curve_png(METRICS[-1:])
 
 
-def test_curves_draw_only_what_has_values():
+def test_curves_are_drawn_only_for_metrics_with_values():
     rounds = [{"step": n, "reward": 0.1 * n, "accuracy": None, "hit_rate": None if n < 2 else 0.5} for n in range(1, 5)]
     one, two = (
         Image.open(io.BytesIO(curves_png(rounds, names))) for names in (["reward"], ["reward", "hit_rate", "accuracy"])

@@ -1,38 +1,25 @@
-"""Players of flesh and bone: the real rollouts, frame store, graders and episodes; only the model is scripted."""
+"""Real rollouts, frame store, graders and episodes; only the model is scripted."""
 
-import io
 from collections.abc import Sequence
 
 import pytest
+from builders import answer_reply, frames_at, zoom_reply
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
 
 from distill.client.calls import Reply
 from distill.client.errors import CallFailed
 from distill.rollouts import EpisodeRunner
 from distill.storage.frames import FrameStore
-from eval.harness import draw, evaluate, evaluation_jobs
+from eval.harness import Evaluated, draw, evaluate, evaluation_jobs
 from eval.metrics import GAIN
 from videozoomer.lake.catalog import CATALOG
 from videozoomer.protocol import FrameRef, Message, Protocol, load_prompts
-from videozoomer.protocol.frame_id import frame_id_of
 from videozoomer.protocol.question import QuestionItem
 from videozoomer.settings.model import EvalSettings
 from videozoomer.video.types import Frame
 
 EVIDENCE_S = 37.0
-
-
-def frame(time_s: float) -> Frame:
-    """A picture whose brightness tells its time."""
-    out = io.BytesIO()
-    Image.new("L", (32, 18), int(time_s * 2) % 256).save(out, "JPEG")
-    return Frame(frame_id_of(out.getvalue()), time_s, time_s, 32, 18, out.getvalue())
-
-
-def frames_at(uri: str, times_s: Sequence[float]) -> list[Frame]:
-    return [frame(time_s) for time_s in times_s]
 
 
 def item(number: int, overview: Sequence[Frame]) -> QuestionItem:
@@ -52,14 +39,15 @@ def item(number: int, overview: Sequence[Frame]) -> QuestionItem:
 
 def question(number: int) -> dict:
     return {
-        "question_id": f"q{number}", "question": f"Question {number}?", "options": ["red", "blue"], "answer": "B", "answer_type": "choice",
+        "question_id": f"q{number}", "question": f"Question {number}?", "options": ["red", "blue"], "answer": "B",
+        "answer_type": "choice",
         "topic": "which", "video_uri": f"v{number % 3}.mp4", "split": "evaluation",
         "evidence": [{"start_s": EVIDENCE_S, "end_s": EVIDENCE_S + 1}],
     }  # fmt: skip
 
 
 class Looker:
-    """Right only after it has looked closely, and sometimes not to be reached."""
+    """Answers correctly only after zooming, and refuses one question."""
 
     name = "looker"
 
@@ -73,24 +61,26 @@ class Looker:
         if "Question 5?" in text:
             raise CallFailed("refused", "the provider declined", False)
         if "<tool_response>" in text:
-            return Reply("<think>there it is</think><answer>B</answer>", "stop", 10, 5)
+            return Reply(answer_reply("B"), "stop", 10, 5)
         if "<video_zoom>" in text.split("Question ")[0] and "Question 4?" not in text:
-            call = f'{{"segment": [{EVIDENCE_S - 1}, {EVIDENCE_S + 2}], "fps": 2}}'
-            return Reply(f"<think>closer</think><video_zoom>{call}</video_zoom>", "stop", 10, 5)
-        return Reply("<think>a guess</think><answer>A</answer>", "stop", 10, 5)
+            return Reply(zoom_reply(EVIDENCE_S - 1, EVIDENCE_S + 2, 2), "stop", 10, 5)
+        return Reply(answer_reply("A"), "stop", 10, 5)
 
 
-def test_settings_differ_in_what_is_shown_and_figures_follow(tmp_path):
-    overview, player, done = [frame(10.0 * n) for n in range(6)], Looker(), []
+def evaluated(store: FrameStore, player: Looker, **settings) -> Evaluated:
+    """Six questions about three videos, played and graded."""
+    overview = frames_at("overview", [10.0 * n for n in range(6)])
+    for video in range(3):
+        store.put(overview, f"v{video}")
+    runner = EpisodeRunner(player, frames_at, store, Protocol(), load_prompts())
+    items, rows = [item(n, overview) for n in range(6)], [question(n) for n in range(6)]
+    return evaluate(items, rows, runner, settings=EvalSettings(bootstrap=50, **settings))
+
+
+def test_conditions_differ_in_what_the_player_sees_and_the_metrics_reflect_it(tmp_path):
+    player = Looker()
     with FrameStore(tmp_path / "frames.sqlite") as store:
-        for video in range(3):
-            store.put(overview, f"v{video}")
-        found = evaluate(
-            [item(n, overview) for n in range(6)],
-            [question(n) for n in range(6)],
-            EpisodeRunner(player, frames_at, store, Protocol(), load_prompts(), on_done=done.append),
-            settings=EvalSettings(settings=("zoom", "overview", "blind"), bootstrap=50),
-        )
+        found = evaluated(store, player, settings=("zoom", "overview", "blind"))
         for row in found.trajectories:
             for turn in row["turns"]:
                 assert all(store.jpeg(name) for name in turn["frame_ids"])
@@ -98,7 +88,7 @@ def test_settings_differ_in_what_is_shown_and_figures_follow(tmp_path):
     CATALOG["grades"].conform(found.grades)
     figures = CATALOG["evaluations"].conform(found.evaluations).to_dicts()
     of = {(r["setting"], r["metric"]): r for r in figures if r["slice"] == "all"}
-    assert len(found.trajectories) == len(done) == 18
+    assert len(found.trajectories) == 18
     assert [of[s, "accuracy"]["value"] for s in ("zoom", "overview", "blind")] == [4 / 5, 0.0, 0.0]
     assert [(of[s, "accuracy"]["questions"], of[s, "accuracy"]["unknown"]) for s in ("zoom", "overview", "blind")] == [
         (5, 1)
@@ -110,7 +100,14 @@ def test_settings_differ_in_what_is_shown_and_figures_follow(tmp_path):
     assert set(player.seen.values()) == {0, 6, 12}
 
 
-def test_zoom_without_zooms_is_refused():
+def test_the_seed_sets_the_resampling(tmp_path):
+    with FrameStore(tmp_path / "frames.sqlite") as store:
+        found = [evaluated(store, Looker(), settings=("zoom",), seed=seed).evaluations for seed in (0, 0, 1)]
+    lows = [next(row["low"] for row in rows if row["metric"] == "frames") for rows in found]
+    assert lows[0] == lows[1] != lows[2]
+
+
+def test_impossible_and_unknown_conditions_are_errors():
     with pytest.raises(ValueError, match="max_zooms"):
         list(evaluation_jobs([], ["zoom"], max_zooms=0, temperature=0))
     with pytest.raises(ValueError, match="'sideways' is unknown"):

@@ -5,13 +5,13 @@ from videozoomer.lake.catalog import CATALOG
 
 
 def trajectory(
-    question: int, *, video: str, setting: str = "zoom", status: str = "answered", player: str = "p", **more
+    question: int, *, video: str, condition: str = "zoom", status: str = "answered", player: str = "p", **more
 ) -> dict:
     return {
-        "trajectory_id": f"{player}-{setting}-{question}-{more.get('sample', 0)}", "question_id": f"q{question}",
+        "trajectory_id": f"{player}-{condition}-{question}-{more.get('sample', 0)}", "question_id": f"q{question}",
         "video_id": video, "kind": "evaluation", "player": player, "status": status,
-        "max_zooms": 4 if setting == "zoom" else 0, "frames_shown": 0 if setting == "blind" else 10,
-        "zooms": 1 if setting == "zoom" else 0, "well_formed": status == "answered",
+        "max_zooms": 4 if condition == "zoom" else 0, "frames_shown": 0 if condition == "blind" else 10,
+        "zooms": 1 if condition == "zoom" else 0, "well_formed": status == "answered",
     } | more  # fmt: skip
 
 
@@ -27,12 +27,12 @@ def grade(row: dict, verdict: str, hit: bool | None = None) -> dict:
     return {"trajectory_id": row["trajectory_id"], "verdict": verdict, "hit": hit}
 
 
-def figure(rows: list[dict], metric: str, setting: str = "zoom", topic: str = "all") -> dict:
-    (found,) = [r for r in rows if (r["metric"], r["setting"], r["slice"]) == (metric, setting, topic)]
+def figure(rows: list[dict], metric: str, condition: str = "zoom", topic: str = "all") -> dict:
+    (found,) = [r for r in rows if (r["metric"], r["setting"], r["slice"]) == (metric, condition, topic)]
     return found
 
 
-def test_hand_computed_figures():
+def test_metrics_computed_by_hand():
     questions = [
         question(0, "which"),
         question(1, "which"),
@@ -47,11 +47,12 @@ def test_hand_computed_figures():
         trajectory(3, video="b", status="failed"),
         trajectory(4, video="c", status="exhausted"),
     ]
-    flat = [trajectory(n, video=v, setting="overview") for n, v in enumerate("aabbc")]
+    flat = [trajectory(n, video=v, condition="overview") for n, v in enumerate("aabbc")]
     grades = [
         grade(zoomed[0], "correct", True), grade(zoomed[1], "correct", False), grade(zoomed[2], "unknown"),
         grade(zoomed[3], "unknown"), grade(zoomed[4], "unknown", False),
-        grade(flat[0], "wrong"), grade(flat[1], "correct"), grade(flat[2], "correct"), grade(flat[3], "wrong"), grade(flat[4], "wrong"),
+        grade(flat[0], "wrong"), grade(flat[1], "correct"), grade(flat[2], "correct"), grade(flat[3], "wrong"),
+        grade(flat[4], "wrong"),
     ]  # fmt: skip
     rows = summarise(zoomed + flat, grades, questions, resamples=200)
 
@@ -83,9 +84,9 @@ def test_samples_of_one_question_are_one_question():
     assert (found["value"], found["questions"], found["unknown"]) == (0.5, 2, 0)
 
 
-def test_players_settings_and_other_kinds_stay_apart():
+def test_players_and_conditions_are_separate_and_other_kinds_are_ignored():
     rows = [
-        trajectory(0, video="a"), trajectory(0, video="a", setting="blind"), trajectory(0, video="a", player="other"),
+        trajectory(0, video="a"), trajectory(0, video="a", condition="blind"), trajectory(0, video="a", player="other"),
         trajectory(0, video="a", sample=7) | {"kind": "exemplar"},
     ]  # fmt: skip
     found = summarise(
@@ -95,16 +96,16 @@ def test_players_settings_and_other_kinds_stay_apart():
     assert accuracy[("p", "zoom", "all")] == accuracy[("p", "blind", "all")] == 1.0
     assert accuracy[("other", "zoom", "all")] == 0.0
     assert ("p", "zoom", "topic all") in accuracy, "a topic named like the total does not overwrite it"
-    assert not [r for r in found if r["metric"] == GAIN], "no gain without both settings"
+    assert not [r for r in found if r["metric"] == GAIN], "no gain without both conditions"
 
 
-def test_a_question_that_is_not_given_is_an_error():
+def test_a_missing_question_is_an_error():
     with pytest.raises(ValueError, match="q0"):
         summarise([trajectory(0, video="a")], [], [])
 
 
-def test_gain_takes_only_questions_played_in_both_settings():
-    rows = [trajectory(0, video="a"), trajectory(1, video="b"), trajectory(1, video="b", setting="overview")]
+def test_gain_uses_only_questions_played_in_both_conditions():
+    rows = [trajectory(0, video="a"), trajectory(1, video="b"), trajectory(1, video="b", condition="overview")]
     grades = [grade(rows[0], "wrong"), grade(rows[1], "correct"), grade(rows[2], "wrong")]
     gain = figure(summarise(rows, grades, [question(0), question(1)]), GAIN)
     assert (gain["value"], gain["questions"]) == (1.0, 1)

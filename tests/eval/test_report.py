@@ -32,7 +32,7 @@ IDS = [
 
 
 class Checker(HTMLParser):
-    """Every tag closed in order; collects ids, texts and addresses."""
+    """Checks that tags nest; collects ids and addresses."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ def check(page: str) -> Checker:
     assert len(set(checker.ids)) == len(checker.ids)
     assert [i for i in checker.ids if i in IDS] == IDS
     assert {a for a in checker.addresses if not a.startswith("#")} <= {"trajectories.html"}, (
-        "nothing is loaded from anywhere"
+        "the page loads nothing from elsewhere"
     )
     assert not re.search(r"url\((?!#)|@import|<script", page)
     assert checker.unnamed_plots == 0
@@ -122,7 +122,7 @@ def test_report_of_an_empty_lake_lists_what_did_not_run(tmp_path):
         assert sentence in page.split('id="absent"')[1], sentence
 
 
-def test_reinforcement_learning_is_shown_where_it_ran(world, tmp_path):
+def test_reinforcement_learning_is_shown_if_it_ran(world, tmp_path):
     rounds = [{"step": n, "reward": 0.2 * n, "accuracy": 0.1 * n, "kl": None} for n in (1, 2, 3)]
     (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rounds))
     (tmp_path / "summary.json").write_text(json.dumps({"rounds": 3, "last_reward": 0.6}))

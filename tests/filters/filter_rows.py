@@ -1,4 +1,4 @@
-"""A lake written by hand, a few rows at a time, for rules that should name some of them and not the others."""
+"""A lake of a few rows, for rules that should drop some of them and keep the others."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from videozoomer.settings.model import FilterSettings
 
 
 class Rows:
-    """Adds rows with sensible defaults; a default is a row that no rule names."""
+    """Adds rows to a lake; rows with default values pass every rule."""
 
     def __init__(self, root: Path) -> None:
         self.lake = Lake(root)
@@ -98,7 +98,7 @@ class Rows:
         turns: tuple[dict, ...] = (),
         video_id: str = "v1",
     ) -> dict:
-        """`turns` are made by `zoom` and `said`; a reflection needs them, for others `zooms` is enough."""
+        """`turns` come from `zoom` and `answer_turn`; reflections need them, other kinds only `zooms`."""
         if turns:
             zooms = sum(turn["action"] == "zoom" for turn in turns)
         if verdict is not None and status != "failed":
@@ -178,7 +178,7 @@ def zoom(
     }
 
 
-def said(reply: str = "<think>I see it.</think><answer>red</answer>", *, train: bool = True) -> dict:
+def answer_turn(reply: str = "<think>I see it.</think><answer>red</answer>", *, train: bool = True) -> dict:
     return _turn("answer", reply, train) | {"answer": "red"}
 
 

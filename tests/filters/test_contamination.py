@@ -1,4 +1,4 @@
-"""A training video or question that is also in the evaluation set is found; another of the same style is not."""
+"""Leaked videos and questions are found; different videos of the same style are not."""
 
 import numpy as np
 import pytest
@@ -7,18 +7,21 @@ from filters.contamination import find_leaks
 from filters.signatures import find_copies
 from videozoomer.settings.model import FilterSettings
 
-LONG = "When the man in the yellow coat has crossed the wooden bridge twice, what does he put on the table beside the lamp?"
+LONG = (
+    "When the man in the yellow coat has crossed the wooden bridge twice, what does he put on the table beside the "
+    "lamp?"
+)
 
 
 def shots(seed: int, seconds: int = 120) -> np.ndarray:
-    """Hashes of a video of shots of 2 to 9 seconds, in which neighbouring seconds differ by a few bits."""
+    """Hashes of a video with shots of 2 to 9 seconds, in which neighbouring seconds differ by a few bits."""
     rng = np.random.default_rng(seed)
     lengths = rng.integers(2, 10, seconds)
     return changed(np.repeat(rng.integers(0, 2**64, len(lengths), dtype=np.uint64), lengths)[:seconds], 2, seed)
 
 
 def changed(hashes: np.ndarray, bits: int, seed: int = 0) -> np.ndarray:
-    """The same with up to so many bits of each hash turned over, as encoding it again does."""
+    """The same hashes with up to `bits` bits flipped in each, as after re-encoding."""
     rng = np.random.default_rng(seed)
     for _ in range(bits):
         hashes = hashes ^ (np.uint64(1) << rng.integers(0, 64, len(hashes), dtype=np.uint64))
@@ -26,24 +29,24 @@ def changed(hashes: np.ndarray, bits: int, seed: int = 0) -> np.ndarray:
 
 
 def between(hashes: np.ndarray) -> np.ndarray:
-    """A copy that starts half a second later: each picture is that of one neighbour or the other."""
+    """A copy that starts half a second later: each frame shows the picture of the second before or after it."""
     return np.where(np.random.default_rng(1).random(len(hashes) - 1) < 0.5, hashes[:-1], hashes[1:])
 
 
 ORIGINAL = shots(1)
 COPIES = {
-    "encoded again": changed(ORIGINAL, 4),
-    "cut at both ends": changed(ORIGINAL, 4)[20:70],
-    "begun late": changed(ORIGINAL, 4)[13:],
-    "behind another's opening": np.concatenate([shots(2, 40), changed(ORIGINAL, 4)]),
+    "re-encoded": changed(ORIGINAL, 4),
+    "trimmed at both ends": changed(ORIGINAL, 4)[20:70],
+    "starts later": changed(ORIGINAL, 4)[13:],
+    "after the opening of another video": np.concatenate([shots(2, 40), changed(ORIGINAL, 4)]),
     "half a second off": between(changed(ORIGINAL, 3)),
-    "with a foreign half": np.concatenate([changed(ORIGINAL, 3)[:75], shots(3, 45)]),
+    "second half replaced": np.concatenate([changed(ORIGINAL, 3)[:75], shots(3, 45)]),
 }
 
 
 @pytest.mark.parametrize("name", COPIES)
 @pytest.mark.parametrize("swapped", [False, True])
-def test_copies_are_found_whichever_side_is_longer(name, swapped):
+def test_copies_are_found_on_either_side(name, swapped):
     left, right = {"original": ORIGINAL, "other": shots(8)}, {"copy": COPIES[name], "another": shots(9)}
     if swapped:
         left, right = right, left
@@ -60,12 +63,12 @@ def test_a_copy_half_a_second_off_matches_in_full():
     assert (copy.left, copy.right, copy.share) == ("copy", "original", 1.0)
 
 
-def test_the_shift_tells_where_the_copy_lies():
+def test_the_shift_is_the_position_of_the_copy():
     (copy,) = find_copies({"clip": ORIGINAL[30:90]}, {"whole": ORIGINAL}, distance=18, share=0.5)
     assert copy.shift_s in (29, 30) and copy.share == 1.0
 
 
-def test_what_is_alike_but_no_copy():
+def test_similar_videos_are_no_copies():
     slide, desk = shots(4, 9)[0], shots(5, 9)[0]
     left = {
         "still": np.full(300, slide),
@@ -87,7 +90,7 @@ def test_what_is_alike_but_no_copy():
         assert list(find_copies({name: left[name]}, {name: right[name]}, distance=18, share=0.5)) == [], name
 
 
-def test_nothing_on_one_side():
+def test_no_videos_on_one_side():
     assert list(find_copies({}, {"v": ORIGINAL}, distance=18, share=0.5)) == []
 
 
@@ -108,7 +111,7 @@ def test_leaks_of_videos(rows):
     assert found == {("video_id", "both", "both"), ("video_signature", "copy", "original")}
 
 
-def test_questions_alike_on_a_copied_video(rows):
+def test_similar_questions_on_a_copied_video_leak(rows):
     rows.video("copy", signature=[int(h) for h in shots(1)])
     rows.video("original", signature=[int(h) for h in changed(shots(1), 3)])
     rows.video("other", signature=[int(h) for h in shots(2)])
@@ -120,7 +123,7 @@ def test_questions_alike_on_a_copied_video(rows):
     assert leaks(rows, text_ratio=100) == {("video_signature", "copy", "original")}
 
 
-def test_long_wording_leaks_across_videos_unless_it_is_a_formula(rows):
+def test_shared_wording_leaks_across_videos_unless_several_videos_use_it(rows):
     for name in ("v1", "v2", "v3", "v4"):
         rows.video(name)
     rows.question("t1", "v1", LONG, answer="a key")
@@ -129,10 +132,10 @@ def test_long_wording_leaks_across_videos_unless_it_is_a_formula(rows):
     rows.question("e1", "v3", LONG.replace("When", "After"), answer="The key.", split="evaluation")
     assert leaks(rows) == {("question_text", "t1", "e1"), ("question_text", "t2", "e1")}
     rows.question("t4", "v2", LONG, answer="a lamp")
-    assert leaks(rows) == set(), "wording of several training videos is a formula"
+    assert leaks(rows) == set(), "several training videos share the wording"
 
 
-def test_quarantined_rows_leak_nothing(rows):
+def test_quarantined_rows_do_not_leak(rows):
     rows.video("v1", signature=[int(h) for h in shots(1)])
     rows.question("t", "v1", status="quarantined")
     rows.question("e", "v1", split="evaluation")

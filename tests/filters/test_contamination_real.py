@@ -1,4 +1,4 @@
-"""Copies of real files: encoded again, resized, at another rate, cut in the middle of a second."""
+"""Copies of real files: re-encoded, resized, at another frame rate, trimmed in the middle of a second."""
 
 import ffmpeg
 import imageio_ffmpeg
@@ -14,7 +14,7 @@ from videozoomer.video.ingest import IngestSettings, ingest_many
 
 @pytest.fixture(scope="module")
 def signatures(tmp_path_factory):
-    """File name -> signature, of the sample world and of copies of its evaluation video."""
+    """File name -> signature, for the sample world and copies of its evaluation video."""
     folder = tmp_path_factory.mktemp("contamination")
     world = make_world(folder / "world", size="small")
     original = world.evaluation_videos / "reel-01.mp4"
@@ -48,7 +48,7 @@ def test_copies_of_a_real_video_are_found_and_no_others(signatures):
 
 
 @pytest.mark.slow
-def test_different_videos_of_one_style_lie_far_below_the_threshold(signatures):
+def test_different_videos_of_one_style_stay_far_below_the_threshold(signatures):
     names = ("tape-01.mp4", "tape-02.mp4", "reel-01.mp4")
     for one in names:
         for other in names:

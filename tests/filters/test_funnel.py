@@ -1,11 +1,11 @@
-"""Nothing is lost on the way: whatever the rows, the funnel adds up."""
+"""The funnel adds up for any rows."""
 
 import tempfile
 from pathlib import Path
 
 import polars as pl
 import pytest
-from filter_rows import Rows, said, zoom
+from filter_rows import Rows, answer_turn, zoom
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -52,7 +52,7 @@ def fill(rows: Rows, some_questions, some_trajectories) -> None:
         question, moved_s = trajectory.pop("question"), trajectory.pop("moved_s")
         turns = ()
         if trajectory["kind"] == "reflection":
-            turns = (zoom(10, 14, train=False), zoom(10 + moved_s, 14 + moved_s), said())
+            turns = (zoom(10, 14, train=False), zoom(10 + moved_s, 14 + moved_s), answer_turn())
         failure = "timeout" if trajectory["status"] == "failed" and index % 2 else None
         rows.trajectory(f"t{index}", f"q{question}", sample=index, failure=failure, turns=turns, **trajectory)
 
@@ -115,7 +115,7 @@ def test_a_question_with_several_reasons_counts_at_its_first(rows):
     assert set(counted) == {("asked", "", 2), ("rejected", "question_quarantined", 1), ("kept", "", 1)}
 
 
-def test_markdown_shows_every_step_with_the_greatest_loss_first(rows):
+def test_markdown_lists_every_step_with_the_largest_loss_first(rows):
     rows.video()
     rows.question()
     for index, verdict in enumerate(("correct", "unknown", "wrong", "wrong")):

@@ -1,4 +1,4 @@
-"""Each answer type: what counts as the same, what does not, and what words alone cannot tell."""
+"""Every answer type: correct and wrong answers, and answers that only a judge can decide."""
 
 import pytest
 from hypothesis import given
@@ -23,17 +23,19 @@ def verdict(answer_type, expected, given_answer, options=(), evidence=()):
 
 
 @pytest.mark.parametrize(
-    "said",
-    ["A", "a", "A.", "(A)", "[A]", "A)", "option A", "Option (A)", "The answer is A", "The correct answer is: (A).", "**A**", "$\\text{A}$",
-     "A. a red circle", "A) red circle", "(A) Red circle", "A: it is red at 3 s", "A because the disc is red", "a red circle", "The red circles."],
+    "answer",
+    ["A", "a", "A.", "(A)", "[A]", "A)", "option A", "Option (A)", "The answer is A", "The correct answer is: (A).",
+     "**A**", "$\\text{A}$",
+     "A. a red circle", "A) red circle", "(A) Red circle", "A: it is red at 3 s", "A because the disc is red",
+     "a red circle", "The red circles."],
 )  # fmt: skip
-def test_choice_takes_the_letter_or_the_text_in_any_usual_form(said):
-    assert verdict("choice", "A", said, OPTIONS) == "correct"
-    assert verdict("choice", "B", said, OPTIONS) == "wrong"
+def test_choice_reads_the_letter_or_the_text_in_any_usual_form(answer):
+    assert verdict("choice", "A", answer, OPTIONS) == "correct"
+    assert verdict("choice", "B", answer, OPTIONS) == "wrong"
 
 
 @pytest.mark.parametrize(
-    "said",
+    "answer",
     [
         "A man walks by",
         "B",
@@ -49,11 +51,11 @@ def test_choice_takes_the_letter_or_the_text_in_any_usual_form(said):
         "Banana",
     ],
 )
-def test_choice_finds_no_letter_by_luck(said):
-    assert verdict("choice", "A", said, OPTIONS) == "wrong"
+def test_choice_finds_no_letter_inside_other_words(answer):
+    assert verdict("choice", "A", answer, OPTIONS) == "wrong"
 
 
-def test_choice_in_nearly_the_right_words_is_left_to_a_judge():
+def test_choice_in_nearly_the_right_words_is_unknown():
     assert verdict("choice", "A", "it is clearly a red circle", OPTIONS) == "unknown"
     assert verdict("choice", "A", "circle", OPTIONS) == "unknown"
 
@@ -68,34 +70,39 @@ def test_choice_with_two_equal_options_needs_the_letter():
 
 
 @pytest.mark.parametrize(
-    ("expected", "said"),
-    [("3", "three"), ("3", "3 times"), ("3", "There are 3."), ("3", "3 (three)"), ("3", "$3$"), ("3", "\\boxed{3}"), ("3", "3.0"), ("three", "3"),
-     ("21", "twenty-one"), ("105", "one hundred and five"), ("1200", "1,200"), ("1200", "1.2 thousand"), ("30000", "3 \\times 10^4"),
-     ("0.5", "1/2"), ("0.5", "\\frac{1}{2}"), ("1024", "2^{10}"), ("0", "none"), ("0", "no cars"), ("2", "twice"), ("-3", "minus three"),
+    ("expected", "answer"),
+    [("3", "three"), ("3", "3 times"), ("3", "There are 3."), ("3", "3 (three)"), ("3", "$3$"), ("3", "\\boxed{3}"),
+     ("3", "3.0"), ("three", "3"),
+     ("21", "twenty-one"), ("105", "one hundred and five"), ("1200", "1,200"), ("1200", "1.2 thousand"),
+     ("30000", "3 \\times 10^4"),
+     ("0.5", "1/2"), ("0.5", "\\frac{1}{2}"), ("1024", "2^{10}"), ("0", "none"), ("0", "no cars"), ("2", "twice"),
+     ("-3", "minus three"),
      ("-3", "-3"), ("50%", "50 percent"), ("5 km", "5"), ("5", "5 km")],
 )  # fmt: skip
-def test_number_reads_figures_words_and_formulas(expected, said):
-    assert verdict("number", expected, said) == "correct"
+def test_number_reads_digits_words_and_formulas(expected, answer):
+    assert verdict("number", expected, answer) == "correct"
 
 
 @pytest.mark.parametrize(
-    ("expected", "said", "is_"),
-    [("3", "4", "wrong"), ("3", "30", "wrong"), ("3", "13", "wrong"), ("3", "video3", "wrong"), ("3", "3.1", "wrong"), ("3", "many", "wrong"),
+    ("expected", "answer", "is_"),
+    [("3", "4", "wrong"), ("3", "30", "wrong"), ("3", "13", "wrong"), ("3", "video3", "wrong"), ("3", "3.1", "wrong"),
+     ("3", "many", "wrong"),
      ("3", "3 or 4", "wrong"), ("3", "2-3", "wrong"), ("3", "between 2 and 3", "wrong"), ("3", "-3", "wrong"),
-     ("3", "3, at 12 s and 15 s", "unknown"), ("3", "4, at 12 s and 15 s", "wrong"), ("5 km", "5 miles", "unknown"), ("a few", "3", "unknown"),
+     ("3", "3, at 12 s and 15 s", "unknown"), ("3", "4, at 12 s and 15 s", "wrong"), ("5 km", "5 miles", "unknown"),
+     ("a few", "3", "unknown"),
      ("3", "9^9^9^9", "wrong"), ("7", "\\frac{1}{0}", "wrong")],
 )  # fmt: skip
-def test_number_is_exact_and_no_hedge(expected, said, is_):
-    assert verdict("number", expected, said) == is_
+def test_number_must_be_exact_and_must_not_hedge(expected, answer, is_):
+    assert verdict("number", expected, answer) == is_
 
 
 @given(st.integers(-(10**9), 10**9), st.integers(-(10**9), 10**9))
-def test_number_tells_any_two_integers_apart(expected, said):
-    assert verdict("number", str(expected), f"{said:,}") == ("correct" if expected == said else "wrong")
+def test_number_distinguishes_any_two_integers(expected, answer):
+    assert verdict("number", str(expected), f"{answer:,}") == ("correct" if expected == answer else "wrong")
 
 
 @pytest.mark.parametrize(
-    "said",
+    "answer",
     [
         "83",
         "83 s",
@@ -110,45 +117,50 @@ def test_number_tells_any_two_integers_apart(expected, said):
         "82 to 83.5 s",
     ],
 )
-def test_time_takes_seconds_clock_and_units(said):
-    assert verdict("time", "83", said) == "correct"
+def test_time_reads_seconds_clock_times_and_units(answer):
+    assert verdict("time", "83", answer) == "correct"
 
 
 @pytest.mark.parametrize(
-    ("said", "is_"),
-    [("84.1", "wrong"), ("8 minutes", "wrong"), ("23", "wrong"), ("unclear", "wrong"), ("80-90 s", "unknown"), ("10 to 20 s", "wrong"),
+    ("answer", "is_"),
+    [("84.1", "wrong"), ("8 minutes", "wrong"), ("23", "wrong"), ("unclear", "wrong"), ("80-90 s", "unknown"),
+     ("10 to 20 s", "wrong"),
      ("one minute and a bit", "unknown")],
 )  # fmt: skip
-def test_time_further_off_is_wrong_and_a_span_around_it_unknown(said, is_):
-    assert verdict("time", "83", said) == is_
+def test_time_outside_the_tolerance_is_wrong_and_a_span_around_it_unknown(answer, is_):
+    assert verdict("time", "83", answer) == is_
 
 
-def test_time_inside_the_evidence_that_holds_the_truth():
+def test_time_inside_the_evidence_that_contains_the_true_time():
     assert verdict("time", "83", "94", evidence=WINDOWS) == "correct"
     assert verdict("time", "83", "96.5", evidence=WINDOWS) == "wrong"
     assert verdict("time", "83", "190", evidence=WINDOWS) == "wrong"
 
 
 @pytest.mark.parametrize(
-    ("said", "is_"),
-    [("Yes", "correct"), ("yes.", "correct"), ("Yes, it does", "correct"), ("The answer is yes", "correct"), ("True", "correct"), ("No", "wrong"),
-     ("no, never", "wrong"), ("yes or no", "wrong"), ("yes and no", "wrong"), ("It does not", "unknown"), ("yesterday", "unknown"), ("nothing", "unknown")],
+    ("answer", "is_"),
+    [("Yes", "correct"), ("yes.", "correct"), ("Yes, it does", "correct"), ("The answer is yes", "correct"),
+     ("True", "correct"), ("No", "wrong"),
+     ("no, never", "wrong"), ("yes or no", "wrong"), ("yes and no", "wrong"), ("It does not", "unknown"),
+     ("yesterday", "unknown"), ("nothing", "unknown")],
 )  # fmt: skip
-def test_yes_no(said, is_):
-    assert verdict("yes_no", "yes", said) == is_
+def test_yes_no(answer, is_):
+    assert verdict("yes_no", "yes", answer) == is_
 
 
 @pytest.mark.parametrize(
-    "said",
-    ["red, blue, dark green", "Red -> Blue -> Dark green", "1. red 2. blue 3. dark green", "1) red\n2) blue\n3) dark green", "red, blue and dark green",
-     "red then blue then dark green", '["red", "blue", "dark green"]', "First red, then blue, finally dark green", "A, B, C", "[red; blue; dark green]"],
+    "answer",
+    ["red, blue, dark green", "Red -> Blue -> Dark green", "1. red 2. blue 3. dark green",
+     "1) red\n2) blue\n3) dark green", "red, blue and dark green",
+     "red then blue then dark green", '["red", "blue", "dark green"]', "First red, then blue, finally dark green",
+     "A, B, C", "[red; blue; dark green]"],
 )  # fmt: skip
-def test_order_in_any_usual_form(said):
-    assert verdict("order", "red, blue, dark green", said, ("red", "blue", "dark green")) == "correct"
+def test_order_in_any_usual_form(answer):
+    assert verdict("order", "red, blue, dark green", answer, ("red", "blue", "dark green")) == "correct"
 
 
 @pytest.mark.parametrize(
-    ("said", "is_"),
+    ("answer", "is_"),
     [
         ("blue, red, dark green", "wrong"),
         ("red, blue", "wrong"),
@@ -157,37 +169,40 @@ def test_order_in_any_usual_form(said):
         ("", "wrong"),
     ],
 )
-def test_order_needs_every_item_in_its_place(said, is_):
-    assert verdict("order", "red, blue, dark green", said) == is_
+def test_order_needs_every_item_in_its_place(answer, is_):
+    assert verdict("order", "red, blue, dark green", answer) == is_
 
 
-def test_order_keeps_an_item_that_holds_and():
+def test_order_does_not_split_an_item_that_contains_and():
     assert verdict("order", "black and white, red", "black and white, red") == "correct"
 
 
 @pytest.mark.parametrize(
-    ("expected", "said", "is_"),
-    [("red circle", "A red circle.", "correct"), ("red circle", "Red Circles", "correct"), ("the dog's ball", "dog ball", "correct"),
-     ("café", "CAFÉ", "correct"), ("cherries", "a cherry", "correct"), ("movies", "movie", "correct"), ("dishes", "dish", "correct"), ("plane", "plan", "unknown"), ("red circle", "\"red circle\"", "correct"),
-     ("red circle", "the circle is red", "unknown"), ("red circle", "red circel", "unknown"), ("red circle", "a large red circle", "unknown"),
+    ("expected", "answer", "is_"),
+    [("red circle", "A red circle.", "correct"), ("red circle", "Red Circles", "correct"),
+     ("the dog's ball", "dog ball", "correct"),
+     ("café", "CAFÉ", "correct"), ("cherries", "a cherry", "correct"), ("movies", "movie", "correct"),
+     ("dishes", "dish", "correct"), ("plane", "plan", "unknown"), ("red circle", "\"red circle\"", "correct"),
+     ("red circle", "the circle is red", "unknown"), ("red circle", "red circel", "unknown"),
+     ("red circle", "a large red circle", "unknown"),
      ("red", "green", "wrong"), ("room 12", "room 13", "wrong"), ("red circle", "", "wrong")],
 )  # fmt: skip
-def test_text_is_equal_in_normal_form_or_left_to_a_judge(expected, said, is_):
-    assert verdict("text", expected, said) == is_
+def test_text_is_correct_if_equal_in_normal_form(expected, answer, is_):
+    assert verdict("text", expected, answer) == is_
 
 
 EXPECTED = {"choice": "B", "number": "7", "time": "12.5", "yes_no": "no", "order": "red, blue", "text": "a red disc"}
 
 
 @pytest.mark.parametrize("answer_type", GRADERS)
-@given(said=st.text(max_size=80))
-def test_any_answer_gets_a_verdict_and_the_truth_is_right(answer_type, said):
-    assert verdict(answer_type, EXPECTED[answer_type], said, OPTIONS) in {"correct", "wrong", "unknown"}
+@given(answer=st.text(max_size=80))
+def test_any_answer_gets_a_verdict_and_the_right_one_is_correct(answer_type, answer):
+    assert verdict(answer_type, EXPECTED[answer_type], answer, OPTIONS) in {"correct", "wrong", "unknown"}
     assert verdict(answer_type, EXPECTED[answer_type], EXPECTED[answer_type], OPTIONS) == "correct"
 
 
 @pytest.mark.parametrize("answer_type", GRADERS)
-def test_no_answer_is_wrong_and_says_so(answer_type):
+def test_a_missing_answer_is_wrong(answer_type):
     result = grade(a_question(answer="A", answer_type=answer_type, options=("x",)), None)
     assert result.verdict == "wrong" and "without an answer" in result.detail
 

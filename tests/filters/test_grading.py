@@ -1,7 +1,7 @@
-"""Rows of table `grades`: who gets one, and what a hit is."""
+"""Rows of table `grades`: which trajectories get one, and what counts as a hit."""
 
 import pytest
-from filter_rows import said, zoom
+from filter_rows import answer_turn, zoom
 
 from filters.grading import GradingError, grade_rows
 from videozoomer.lake import CATALOG
@@ -28,7 +28,7 @@ def graded(rows, *turns, evidence=EVIDENCE):
         ([looked(8, 12, 8.0, 9.0, 11.0)], False),
         ([looked(0, 1, 0.0), looked(50, 51, 50.0)], True),
         ([looked(10, 11, 10.4008)], True),
-        ([said()], False),
+        ([answer_turn()], False),
     ],
 )
 def test_a_hit_is_a_frame_inside_the_evidence_not_a_window_over_it(rows, turns, hit):
@@ -41,7 +41,7 @@ def test_a_hit_is_a_frame_inside_the_evidence_not_a_window_over_it(rows, turns, 
         ([looked(50, 54, 50.0)], 0.5),
         ([looked(0, 1, 0.5), looked(51, 53, 51.0)], 1 / 3),
         ([looked(50, 54)], 0.0),
-        ([said()], 0.0),
+        ([answer_turn()], 0.0),
     ],
 )
 def test_best_iou_is_over_one_window_at_a_time_and_over_zooms_with_frames(rows, turns, overlap):
@@ -52,9 +52,9 @@ def test_unknown_evidence_gives_neither_hit_nor_iou(rows):
     assert graded(rows, looked(50, 54, 50.0), evidence=()) == (None, None)
 
 
-def test_answered_and_exhausted_are_graded_failed_is_not(rows):
+def test_failed_trajectories_get_no_grade(rows):
     question = rows.question(evidence=((10.0, 10.4),))
-    rows.trajectory("right", turns=(looked(8, 12, 10.2), said()))
+    rows.trajectory("right", turns=(looked(8, 12, 10.2), answer_turn()))
     rows.trajectory("endless", status="exhausted")
     rows.trajectory("broken", status="failed", failure="timeout")
     graded = grade_rows(rows.tables["trajectories"], [question])

@@ -1,7 +1,7 @@
 """Every trajectory and selection rule, on episodes that it must drop and episodes that it must keep."""
 
 import pytest
-from filter_rows import said, zoom
+from filter_rows import answer_turn, zoom
 
 
 def test_no_question(rows):
@@ -71,11 +71,11 @@ def test_reflection_without_zoom(rows):
     rows.video()
     rows.question()
     failed = zoom(10, 14, train=False)
-    rows.trajectory("still", kind="reflection", turns=(failed, said()))
-    rows.trajectory("missed", kind="reflection", turns=(failed, said()), hit=False)
-    rows.trajectory("reread", kind="reflection", turns=(failed, said()), hit=True)
-    rows.trajectory("looked", kind="reflection", turns=(failed, zoom(40, 44), said()))
-    rows.trajectory("exemplar", turns=(said(),))
+    rows.trajectory("still", kind="reflection", turns=(failed, answer_turn()))
+    rows.trajectory("missed", kind="reflection", turns=(failed, answer_turn()), hit=False)
+    rows.trajectory("reread", kind="reflection", turns=(failed, answer_turn()), hit=True)
+    rows.trajectory("looked", kind="reflection", turns=(failed, zoom(40, 44), answer_turn()))
+    rows.trajectory("exemplar", turns=(answer_turn(),))
     assert rows.judge().named("reflection_without_zoom") == {"still", "missed"}
 
 
@@ -91,12 +91,16 @@ def test_reflection_same_window(rows):
         "inside": zoom(12, 16, 1.0),
     }
     for name, turn in new.items():
-        rows.trajectory(name, kind="reflection", turns=(failed, turn, said()))
-    rows.trajectory("again_later", kind="reflection", turns=(failed, zoom(60, 70, 1.0), zoom(10, 20, 1.0), said()))
+        rows.trajectory(name, kind="reflection", turns=(failed, turn, answer_turn()))
     rows.trajectory(
-        "first_failure", kind="reflection", turns=(zoom(30, 40, 1.0, train=False), failed, zoom(30, 40, 1.0), said())
+        "again_later", kind="reflection", turns=(failed, zoom(60, 70, 1.0), zoom(10, 20, 1.0), answer_turn())
     )
-    rows.trajectory("exemplar", turns=(zoom(10, 20, 1.0), zoom(10, 20, 1.0), said()))
+    rows.trajectory(
+        "first_failure",
+        kind="reflection",
+        turns=(zoom(30, 40, 1.0, train=False), failed, zoom(30, 40, 1.0), answer_turn()),
+    )
+    rows.trajectory("exemplar", turns=(zoom(10, 20, 1.0), zoom(10, 20, 1.0), answer_turn()))
     assert rows.judge().named("reflection_same_window") == {"same", "nearly", "first_failure"}
 
 
@@ -120,7 +124,9 @@ def test_reflection_tells(rows, thought, tells):
     rows.video()
     rows.question(text="What is written beside the answer key?")
     failed = zoom(10, 14, train=False, reply="<think>The ground truth is unknown.</think>")
-    rows.trajectory("r", kind="reflection", turns=(failed, zoom(30, 34, reply=f"<think>{thought}</think>"), said()))
+    rows.trajectory(
+        "r", kind="reflection", turns=(failed, zoom(30, 34, reply=f"<think>{thought}</think>"), answer_turn())
+    )
     assert rows.judge().named("reflection_tells") == ({"r"} if tells else set())
 
 
@@ -131,7 +137,9 @@ def test_too_many_of_a_question_keeps_the_best(rows):
     rows.trajectory("hit_narrow", hit=True, frames_shown=20, sample=1)
     rows.trajectory("hit_brief", hit=True, frames_shown=20, output_tokens=50, sample=2)
     rows.trajectory("wrong", verdict="wrong", hit=True, frames_shown=1, sample=3)
-    rows.trajectory("reflected", kind="reflection", turns=(zoom(1, 2, train=False), zoom(5, 6), said()), hit=True)
+    rows.trajectory(
+        "reflected", kind="reflection", turns=(zoom(1, 2, train=False), zoom(5, 6), answer_turn()), hit=True
+    )
     judged = rows.judge(max_trajectories=2)
     assert judged.named("too_many_of_a_question") == {"hit_wide"}
     assert judged.outcomes()["reflected"] == "kept"

@@ -82,7 +82,7 @@ def test_everything_in_the_tables_is_on_the_page(lake, tmp_path):
     assert data["note"] == ""
 
 
-def test_no_text_can_break_out(lake, tmp_path):
+def test_no_text_can_break_out_of_the_data(lake, tmp_path):
     nasty = "</script><script>alert(1)</script><!-- <script> ]]> \u2028 &amp; /*data*/"
     hostile = Lake(tmp_path / "lake")
     for table in ("videos", "shots", "frames", "grades", "verdicts"):
@@ -104,7 +104,7 @@ def test_no_text_can_break_out(lake, tmp_path):
     assert "innerHTML" not in found.scripts[None] and "document.write" not in found.scripts[None]
 
 
-def test_nothing_is_loaded_from_anywhere(lake, tmp_path):
+def test_the_page_loads_nothing_from_elsewhere(lake, tmp_path):
     found = page(lake, tmp_path, max_trajectories=3)
     assert not [a for a in found.attributes if a[1] in ("src", "href")]
     assert (
@@ -115,7 +115,7 @@ def test_nothing_is_loaded_from_anywhere(lake, tmp_path):
     assert "fetch(" not in found.scripts[None] and "import " not in found.scripts[None]
 
 
-def test_limits_say_what_was_left_out(lake, tmp_path):
+def test_the_note_says_what_the_limits_left_out(lake, tmp_path):
     everything = lake.read("trajectories").height
     few = page(lake, tmp_path, max_trajectories=7).data
     assert (
@@ -129,16 +129,18 @@ def test_limits_say_what_was_left_out(lake, tmp_path):
         for f in [*t["overview"], *(f for turn in t["turns"] for f in turn["frames"])]
         for f in f[:1]
     }
-    assert set(few["frames"]) == shown, "no picture that nothing shows"
+    assert set(few["frames"]) == shown, "no unused picture"
     small = page(lake, tmp_path, max_bytes=60_000).data
     assert 0 < len(small["trajectories"]) < everything
     assert sum(map(len, small["frames"].values())) <= 61_000
 
 
-def test_a_mix_is_chosen_and_preferences_come_first(lake):
+def test_all_kinds_are_chosen_and_preferences_come_first(lake):
     rows = summaries(lake)
     kinds = dict(rows.select("trajectory_id", "kind").iter_rows())
-    assert {kinds[i] for i in choose(rows, 20)} == set(kinds.values()), "every kind is there though exemplars are most"
+    assert {kinds[i] for i in choose(rows, 20)} == set(kinds.values()), (
+        "every kind is there although most are exemplars"
+    )
     assert choose(rows, 20) == choose(rows.sample(fraction=1, shuffle=True, seed=3), 20)
     reflections = [i for i, kind in kinds.items() if kind == "reflection"]
     assert set(choose(rows, len(reflections), ["reflection"])) == set(reflections)
@@ -147,7 +149,7 @@ def test_a_mix_is_chosen_and_preferences_come_first(lake):
     assert chosen[0] == reflections[0] and set(wrong) <= set(chosen)
 
 
-def test_frames_that_are_not_stored_are_counted_not_invented(lake, tmp_path):
+def test_frames_that_are_not_stored_are_counted(lake, tmp_path):
     bare = Lake(tmp_path / "bare")
     for table in ("videos", "questions", "trajectories"):
         bare.write(table, lake.read(table))

@@ -103,6 +103,6 @@ def test_no_text_is_read_as_markup_or_controls_the_terminal(lake, wanted, text):
 
 
 def test_fixture_has_every_kind_of_turn(lake):
-    """The tests above prove little on a lake without faults, masked turns and failures."""
+    """Without faults, masked turns and failures the tests above would prove little."""
     actions = set(lake.read("trajectories")["turns"].explode().struct.field("action").drop_nulls())
     assert actions == {"zoom", "answer", "fault"}
