@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import itertools
 import pickle
@@ -12,6 +11,7 @@ from pathlib import Path
 from experiments.proof.teacher import ask
 from experiments.proof.world import FPS, GLYPH_S, Film, Scene, World, make_films
 from videozoomer.lake.atomic import write_bytes
+from videozoomer.lake.rows import FrameRow
 from videozoomer.protocol import FrameRef, Message
 from videozoomer.protocol.evidence import Window
 from videozoomer.protocol.message_rows import to_rows
@@ -37,7 +37,8 @@ class Library:
         protocol = recipe.protocol
         self._size = (protocol.min_pixels, protocol.max_pixels)
         settings = IngestSettings(protocol.to_protocol())
-        self._frames: dict[str, dict] = {}
+        self._played_by = {"protocol": protocol.to_protocol().to_dict(), "prompt_version": protocol.prompts}
+        self._frames: dict[str, FrameRow] = {}
         self._video_ids: dict[str, str] = {}
         self._overviews: dict[str, list[FrameRef]] = {}
         self.duration_s: dict[str, float] = {}
@@ -138,13 +139,18 @@ class Library:
 
     def write(self, kind: str, target: Path, rows: list[dict], about: dict) -> Manifest:
         shown = dict.fromkeys(itertools.chain.from_iterable(frame_ids(kind, row) for row in rows))
-        return write_dataset(
-            kind, target, rows, (self._frames[frame_id] for frame_id in shown), about=about, max_rows=MAX_ROWS
-        )
+        frames = (self._frames[frame_id] for frame_id in shown)
+        return write_dataset(kind, target, rows, frames, about=about | self._played_by, max_rows=MAX_ROWS)
 
     def _kept(self, uri: str, frames: Sequence[Frame]) -> list[FrameRef]:
         for frame in frames:
-            row = dataclasses.asdict(frame) | {"video_id": self._video_ids[uri]}
-            row.pop("requested_s")
+            row: FrameRow = {
+                "frame_id": frame.frame_id,
+                "video_id": self._video_ids[uri],
+                "time_s": frame.time_s,
+                "width": frame.width,
+                "height": frame.height,
+                "jpeg": frame.jpeg,
+            }
             self._frames.setdefault(frame.frame_id, row)
         return [FrameRef(frame.frame_id, frame.time_s) for frame in frames]

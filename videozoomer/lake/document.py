@@ -1,4 +1,5 @@
-"""`python -m videozoomer.lake.document`: docs/tables.md from the declarations, so that it cannot say otherwise than they do."""
+"""`python -m videozoomer.lake.document`: docs/tables.md from the declarations, so that it cannot say otherwise than
+they do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Draws SFT, RL and evaluation rows from the lake and writes them with their frames."""
+"""Selects the rows of SFT, RL and evaluation data sets from the lake and writes them with their frames."""
 
 from __future__ import annotations
 
@@ -18,17 +18,18 @@ from videozoomer.shards.write import write_dataset
 
 
 def about_recipe(recipe: Recipe) -> dict:
-    """What every data set says of the run it comes from."""
+    """What every data set records of the run that made it."""
     return {
         "recipe": recipe.name,
         "recipe_digest": recipe.digest(),
+        "protocol": recipe.protocol.to_protocol().to_dict(),
         "protocol_version": VERSION,
         "prompt_version": recipe.protocol.prompts,
     }
 
 
 def write_shards(kind: str, lake: Lake, target: Path, recipe: Recipe) -> Manifest:
-    """Build the data set of a kind: `sft`, `rl` or `evaluation`.
+    """Build the data set of one kind.
 
     Raises:
         ShardError: a training row's video or question is in an evaluation set, or a frame is missing.
@@ -46,9 +47,9 @@ def build_sft(
     verdicts: pl.DataFrame | None = None,
     kinds: Sequence[str] = ("exemplar", "reflection"),
 ) -> Manifest:
-    """Kept trajectories of these kinds, with their messages exactly as they were played.
+    """Kept trajectories of the given kinds, with their messages exactly as they were played.
 
-    `verdicts` are rows of that table; the lake's own by default.
+    `verdicts` are rows of table `verdicts`; by default those in the lake.
 
     Raises:
         ShardError: a row's video or question is in an evaluation set, or a frame is missing.
@@ -69,13 +70,13 @@ def build_sft(
 
 
 def _players(rows: pl.DataFrame) -> list[dict]:
-    """Who wrote the rows: each player's rows of each kind, and its share of that kind."""
+    """Rows of each player and kind, and the player's share of that kind."""
     counted = rows.group_by("kind", "player").len("rows").sort("kind", "player")
     return counted.with_columns(share=(pl.col("rows") / pl.col("rows").sum().over("kind")).round(4)).to_dicts()
 
 
 def build_rl(lake: Lake, target: Path, settings: ShardSettings, about: dict) -> Manifest:
-    """Training questions that no rule drops, with the teacher's pass rate.
+    """Training questions that no rule rejects, with the teacher's pass rate.
 
     Raises:
         ShardError: a question or its video is in an evaluation set, or a frame is missing.
@@ -83,14 +84,14 @@ def build_rl(lake: Lake, target: Path, settings: ShardSettings, about: dict) -> 
     stats = lake.read("question_stats", columns=["question_id", "pass_rate", "valid", "correct", "reasons"])
     asked, left_out = _questions(lake, "train")
     rows = asked.join(stats, on="question_id", how="inner")
-    dropped = rows.filter(pl.col("reasons").list.len() > 0).height
-    left_out |= {"dropped by a rule": dropped, "never asked": asked.height - rows.height}
+    rejected = rows.filter(pl.col("reasons").list.len() > 0).height
+    left_out |= {"rejected by a rule": rejected, "never played": asked.height - rows.height}
     rows = rows.filter(pl.col("reasons").list.len() == 0).drop("reasons")
     return _write(lake, "rl", target, _with_split(rows, settings), settings, about | {"left_out": left_out})
 
 
 def build_evaluation(lake: Lake, target: Path, settings: ShardSettings, about: dict) -> Manifest:
-    """Every evaluation question whose video can be read; no rule drops any.
+    """Every evaluation question whose video can be read; no rule rejects any.
 
     Raises:
         ShardError: a frame of an overview is missing.
@@ -101,7 +102,7 @@ def build_evaluation(lake: Lake, target: Path, settings: ShardSettings, about: d
 
 
 def _questions(lake: Lake, split: str) -> tuple[pl.DataFrame, dict[str, int]]:
-    """Questions of a split joined with their video and its overview, and how many had to be left out."""
+    """Questions of a split with their video and its overview, and how many were left out, by reason."""
     asked = lake.scan("questions").filter(pl.col("split") == split).collect()
     usable = asked.filter(pl.col("status") == "ok").drop("status", "reason", "split", "source")
     videos = (
@@ -124,9 +125,9 @@ def _questions(lake: Lake, split: str) -> tuple[pl.DataFrame, dict[str, int]]:
 
 
 def _with_split(rows: pl.DataFrame, settings: ShardSettings) -> pl.DataFrame:
-    held_back = validation_videos(rows["video_id"], settings.validation_share)
+    held_out = validation_videos(rows["video_id"], settings.validation_share)
     return rows.with_columns(
-        split=pl.when(pl.col("video_id").is_in(sorted(held_back))).then(pl.lit("validation")).otherwise(pl.lit("train"))
+        split=pl.when(pl.col("video_id").is_in(sorted(held_out))).then(pl.lit("validation")).otherwise(pl.lit("train"))
     )
 
 
@@ -139,10 +140,10 @@ def _write(lake: Lake, kind: str, target: Path, rows: pl.DataFrame, settings: Sh
 
 
 def refuse_leaks(lake: Lake, kind: str, rows: pl.DataFrame) -> None:
-    """The last guard: no training row may show a video, or ask a question, that evaluation holds.
+    """The last check before writing: no training row may use a video or a question of an evaluation set.
 
     Raises:
-        ShardError: one does, or a row's question is not of the train split.
+        ShardError: a row does, or its question does not belong to the train split.
     """
     questions = lake.read("questions", columns=["question_id", "video_uri", "split"])
     uris = questions.filter(pl.col("split") == "evaluation")
@@ -155,5 +156,5 @@ def refuse_leaks(lake: Lake, kind: str, rows: pl.DataFrame) -> None:
         if hits := sorted(set(rows[column]) & forbidden):
             raise ShardError(
                 f"{len(hits)} {column}s of the {kind} rows are in an evaluation set (such as {hits[0]}); "
-                "run the decontamination rules again, or take them out of the evaluation sources"
+                "run the contamination rules again, or remove them from the evaluation sources"
             )

@@ -1,4 +1,4 @@
-"""README.md of a data set: what it is, how it came about, what was dropped and why, how to load it."""
+"""README.md of a data set: its contents, its origin, what was rejected and why, and how to load it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from videozoomer.shards.manifest import Manifest
 from videozoomer.shards.schema import ROWS
 
 _TITLES = {
-    "sft": "Zoom trajectories to imitate",
-    "rl": "Questions to play episodes on",
-    "evaluation": "Questions to be tested on",
+    "sft": "Zoom trajectories for fine-tuning",
+    "rl": "Questions for reinforcement learning",
+    "evaluation": "Questions for evaluation",
 }
 
 
@@ -18,25 +18,31 @@ def render_card(manifest: Manifest) -> str:
     parts = [
         _front_matter(manifest),
         f"# {_TITLES[manifest.kind]} ({manifest.kind})\n",
-        f"A row is {declared.meaning}. Frames are JPEGs, each stored once and named by the hash of its bytes; "
-        "they are, byte for byte, what the player was shown.\n",
+        f"Each row is {declared.meaning}. Each frame is a JPEG, stored once under the hash of its bytes, byte for byte "
+        "as the player saw it.\n",
         _table(("fact", "value"), [*((key, value) for key, value in manifest.counts.items()), ("bytes", size)]),
-        "## Where it comes from\n",
+        "## Origin\n",
         _table(("fact", "value"), [(key, value) for key, value in about.items() if not isinstance(value, dict | list)]),
     ]
+    if protocol := manifest.protocol:
+        parts += [
+            "## Protocol\n\nThe numbers that episodes are played by.\n",
+            _table(("number", "value"), list(protocol.to_dict().items())),
+        ]
     if players := about.get("players"):
         parts += [
-            "## Who wrote it\n\nReflections take up a student's failed turns; the player named is the one who repaired them.\n",
+            "## Players\n\nA reflection begins with a student's failed turns; it counts for the player who corrected "
+            "them.\n",
             _table(
                 ("kind", "player", "rows", "share"),
                 [(p["kind"], p["player"], p["rows"], f"{p['share']:.1%}") for p in players],
             ),
         ]
     if left_out := about.get("left_out"):
-        parts += ["## Left out here\n", _table(("reason", "rows"), sorted(left_out.items()))]
+        parts += ["## Left out\n", _table(("reason", "rows"), sorted(left_out.items()))]
     if funnel := about.get("funnel"):
         parts += [
-            "## Funnel\n\nEvery trajectory and question asked for, and what became of it; an item may have several reasons.\n",
+            "## Funnel\n\nOutcomes of all trajectories and questions of the run; one item may have several reasons.\n",
             _table(
                 ("stage", "kind", "reason", "rows"), [(f["stage"], f["kind"], f["reason"], f["rows"]) for f in funnel]
             ),
@@ -49,13 +55,13 @@ def render_card(manifest: Manifest) -> str:
         ),
         "## Loading\n\n```python\nfrom datasets import load_dataset\n\n"
         'rows = load_dataset("path/to/this/folder")\nframes = load_dataset("path/to/this/folder", "frames")\n```\n\n'
-        "`manifest.json` has the SHA-256 of every file.\n",
+        "`manifest.json` lists the SHA-256 of every file.\n",
     ]
     return "\n".join(parts)
 
 
 def _front_matter(manifest: Manifest) -> str:
-    """The YAML head that tells `datasets` which files are which split."""
+    """The YAML front matter from which `datasets` knows the files of each split."""
     splits = list(dict.fromkeys(file.split for file in manifest.of_role("rows")))
     lines = ["---", "configs:"]
     if splits:

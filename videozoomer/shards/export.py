@@ -1,17 +1,17 @@
-"""A data set in the forms that other trainers read.
+"""Exports a data set in the formats of other trainers.
 
     python -m videozoomer.shards.export --shards runs/films/shards/sft --format llama_factory --out exports/films
 
 | format | kind | what it writes |
 | --- | --- | --- |
-| llama_factory | sft | `<split>.json`, `dataset_info.json`, `images/`: ShareGPT with `<image>` places |
-| ms_swift | sft | `<split>.jsonl`, `images/`: the same with `loss` on every assistant message |
-| trl | sft | `<split>.parquet`: messages of typed parts and the pictures beside them |
-| webdataset | sft | `<split>.tar`: a JSON and its pictures for each row |
-| verl | rl, evaluation | `<split>.parquet`: prompt, pictures, ground truth, and what a zoom needs in `extra_info` |
+| llama_factory | sft | `<split>.json`, `dataset_info.json`, `images/`: ShareGPT with `<image>` placeholders |
+| ms_swift | sft | `<split>.jsonl`, `images/`: the same, with `loss` on every assistant message |
+| trl | sft | `<split>.parquet`: messages of typed parts, with their pictures in a column |
+| webdataset | sft | `<split>.tar`: a JSON file and its pictures for each row |
+| verl | rl, evaluation | `<split>.parquet`: prompt, pictures and ground truth; `extra_info` has what a zoom needs |
 
-LLaMA-Factory cannot leave one assistant turn of a conversation out of the loss. Rows with a failed turn are therefore
-left out of its export and counted, unless asked for.
+LLaMA-Factory cannot exclude one assistant turn of a conversation from the loss. Its export therefore leaves out and
+counts rows with a failed turn, unless `--failed-turns` keeps them.
 """
 
 from __future__ import annotations
@@ -27,30 +27,30 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from videozoomer.lake.rows import MessageRow
-from videozoomer.protocol import Episode, Protocol, load_prompts
+from videozoomer.protocol import Episode, Prompts, Protocol, load_prompts
 from videozoomer.protocol.message_rows import to_rows
-from videozoomer.protocol.question import PlayableQuestion
 from videozoomer.shards.manifest import ShardError
 from videozoomer.shards.read import ShardSet
 from videozoomer.shards.schema import SPLITS, frame_ids
 
-PLACE = "<image>"
-"""Stands for a picture in the text of most trainers."""
+PLACEHOLDER = "<image>"
+"""Marks the position of a picture in the texts of most trainers."""
 
 
 def export(shards: ShardSet, form: str, target: Path, *, failed_turns: bool = False) -> dict[str, int]:
-    """Write the data set to an empty folder; returns rows by split, and `left_out`.
+    """Write the data set to an empty folder; return rows by split, and `left_out`.
 
     Raises:
-        ShardError: the form is not for this kind of data set, the folder is not empty, or a text holds `<image>`.
+        ShardError: the format does not fit this kind of data set, the folder is not empty, a text contains `<image>`,
+            or (verl) the data set does not record its protocol.
     """
-    if form not in FORMS:
-        raise ShardError(f"there is no form {form!r}; take one of {sorted(FORMS)}")
-    kinds, write = FORMS[form]
+    if form not in FORMATS:
+        raise ShardError(f"format {form!r} is unknown; choose from {sorted(FORMATS)}")
+    kinds, write = FORMATS[form]
     if shards.manifest.kind not in kinds:
-        raise ShardError(f"{form} is for {' or '.join(kinds)} data, {shards.path} is {shards.manifest.kind}")
+        raise ShardError(f"{form} exports {' or '.join(kinds)} data sets, but {shards.path} is {shards.manifest.kind}")
     if target.exists() and any(target.iterdir()):
-        raise ShardError(f"{target} is not empty; name a new folder")
+        raise ShardError(f"{target} is not empty; choose a new folder")
     target.mkdir(parents=True, exist_ok=True)
     counts = {"left_out": 0}
     for split in SPLITS[shards.manifest.kind]:
@@ -68,13 +68,16 @@ def _has_failed_turn(row: dict) -> bool:
 
 
 def _flat(messages: Sequence[MessageRow], where: str) -> list[dict]:
-    """Messages with one text each, a place for every picture."""
+    """Messages with one text each and a placeholder for every picture."""
     flat = []
     for message in messages:
         texts = [part["text"] for part in message["parts"]]
-        if any(PLACE in text for text in texts if text is not None):
-            raise ShardError(f"{where}: a text holds {PLACE}, which would be taken for a picture; leave the row out")
-        flat.append({"role": message["role"], "content": "".join(PLACE if text is None else text for text in texts)})
+        if any(PLACEHOLDER in text for text in texts if text is not None):
+            raise ShardError(
+                f"{where}: a text contains {PLACEHOLDER}, which trainers take for a picture; remove the row"
+            )
+        content = "".join(PLACEHOLDER if text is None else text for text in texts)
+        flat.append({"role": message["role"], "content": content})
     return flat
 
 
@@ -192,12 +195,18 @@ def _verl(shards: ShardSet, split: str, rows: list[dict], target: Path) -> None:
             ("extra_info", extra),
         ]
     )
-    prompts = load_prompts(shards.manifest.about.get("prompt_version", "v1"))
+    protocol, prompts = _played_by(shards)
 
     def records() -> Iterator[dict]:
-        for index, row in enumerate(rows):
-            question = PlayableQuestion.from_shard_row(row)
-            asked = to_rows(Episode(question.item.task, question.overview, Protocol(), prompts).messages)
+        for index, (row, question) in enumerate(zip(rows, shards.questions(split), strict=True)):
+            try:
+                episode = Episode(question.item.task, question.overview, protocol, prompts)
+            except ValueError as error:
+                raise ShardError(
+                    f"question {question.question_id} of {shards.path} does not fit the protocol in its manifest: "
+                    f"{error}; build the data set again"
+                ) from error
+            asked = to_rows(episode.messages)
             about = {
                 name: row.get(name)
                 for name in (
@@ -222,34 +231,48 @@ def _verl(shards: ShardSet, split: str, rows: list[dict], target: Path) -> None:
     _write_parquet(target / f"{split}.parquet", schema, records())
 
 
+def _played_by(shards: ShardSet) -> tuple[Protocol, Prompts]:
+    """The protocol and the prompts that the manifest names: a prompt with other numbers would teach another task."""
+    protocol, version = shards.manifest.protocol, shards.manifest.about.get("prompt_version")
+    if protocol is None or version is None:
+        raise ShardError(
+            f"the manifest of {shards.path} does not record the protocol's numbers or the prompt version, so its "
+            "prompts cannot be written; build the data set again (`videozoomer run --only <its asset> --force`)"
+        )
+    try:
+        return protocol, load_prompts(version)
+    except FileNotFoundError as error:
+        raise ShardError(f"{shards.path}: {error}; install the version that built it, or build it again") from error
+
+
 def _embedded(shards: ShardSet, frames: Sequence[str]) -> list[dict]:
     return [{"bytes": shards.jpeg(frame), "path": f"{frame}.jpg"} for frame in frames]
 
 
 def _write_parquet(path: Path, schema: pa.Schema, records: Iterator[dict]) -> None:
-    """A few rows at a time: their pictures are the memory."""
+    """Write a few rows at a time, because their pictures fill memory."""
     with pq.ParquetWriter(path, schema) as writer:
         while group := [record for _, record in zip(range(16), records, strict=False)]:
             writer.write_table(pa.Table.from_pylist(group, schema))
 
 
-FORMS: dict[str, tuple[tuple[str, ...], Callable[[ShardSet, str, list[dict], Path], None]]] = {
+FORMATS: dict[str, tuple[tuple[str, ...], Callable[[ShardSet, str, list[dict], Path], None]]] = {
     "llama_factory": (("sft",), _llama_factory),
     "ms_swift": (("sft",), _ms_swift),
     "trl": (("sft",), _trl),
     "webdataset": (("sft",), _webdataset),
     "verl": (("rl", "evaluation"), _verl),
 }
-"""Form -> kinds of data set it is for, and its writer."""
+"""Format -> kinds of data set that it exports, and its writer."""
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="videozoomer.shards.export", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="videozoomer.shards.export", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--shards", type=Path, required=True, help="data set (folder with manifest.json)")
-    parser.add_argument("--format", choices=sorted(FORMS), required=True)
+    parser.add_argument("--format", choices=sorted(FORMATS), required=True)
     parser.add_argument("--out", type=Path, required=True, help="new or empty folder")
     parser.add_argument(
-        "--failed-turns", action="store_true", help="keep rows with failed turns although the form trains on them"
+        "--failed-turns", action="store_true", help="keep rows with failed turns, on which the format then trains"
     )
     given = parser.parse_args()
     shards = ShardSet(given.shards)

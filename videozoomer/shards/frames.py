@@ -1,4 +1,4 @@
-"""Frames of the lake, streamed into a data set with bounded memory."""
+"""Streams frames from the lake into a data set with bounded memory."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from tempfile import TemporaryDirectory
 import pyarrow as pa
 
 from videozoomer.lake.lake import Lake
+from videozoomer.lake.rows import FrameRow
 
 QUERY = Path(__file__).with_name("frames.sql")
 MEMORY_LIMIT = "512MB"
-"""What DuckDB may hold while it sorts; the rest spills to a temporary folder."""
+"""Memory that DuckDB may use while it sorts; the rest spills to a temporary folder."""
 BATCH_FRAMES = 256
 
 
-def stream_frames(lake: Lake, wanted: Iterable[str]) -> Iterator[dict]:
+def stream_frames(lake: Lake, wanted: Iterable[str]) -> Iterator[FrameRow]:
     """Rows of table `frames` for the wanted ids, each once, ordered by video and time.
 
-    Ids that the lake does not hold are simply not returned: `write_dataset` refuses to go on without them.
+    Ids that are not in the lake are missing from the result; `write_dataset` raises an error for them.
     """
     import duckdb
 

@@ -1,6 +1,6 @@
--- Every wanted frame once, a video's frames side by side and in order of time, so that a trajectory is read from few
--- row groups. `wanted(frame_id)` is registered by the caller; {files} lists the Parquet files of table `frames`.
--- Where two batches hold the same frame, the first file's row is taken: the bytes are the same by definition of the id.
+-- Each wanted frame once, sorted by video and time, so that few row groups hold the frames of a trajectory.
+-- The caller registers `wanted(frame_id)`; {files} lists the Parquet files of table `frames`. If two batches have the
+-- same frame, the first file's row is taken: the same id means the same bytes.
 with every as (
     select * from read_parquet([{files}], filename = true)
 ),

@@ -1,4 +1,4 @@
-"""manifest.json: what a data set holds, where it comes from, and the checksum of every file."""
+"""manifest.json: the contents of a data set, its origin, and the checksum of every file."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from videozoomer.protocol.protocol import Protocol
+
 FILE = "manifest.json"
 FORMAT_VERSION = 1
-"""Raised when a reader of the old form could not read the new."""
+"""Raised when a reader of the old format could not read the new one."""
 
 
 class ShardError(ValueError):
-    """A data set cannot be written or read as it stands; the message names the item and the remedy."""
+    """A data set cannot be written or read; the message names the item and what to do."""
 
 
 class ShardFile(BaseModel):
@@ -24,7 +26,7 @@ class ShardFile(BaseModel):
     name: str
     role: Literal["rows", "frames"]
     split: str | None
-    """Split of its rows; null for frames, which all splits share."""
+    """Split of its rows; None for frames, which all splits share."""
     rows: int
     bytes: int
     sha256: str
@@ -36,7 +38,7 @@ class Manifest(BaseModel):
     format_version: int = FORMAT_VERSION
     kind: Literal["sft", "rl", "evaluation"]
     about: dict
-    """Recipe and its digest, protocol and prompt versions, what was left out, the funnel."""
+    """Recipe and its digest, the protocol's numbers, protocol and prompt versions, what was left out, the funnel."""
     counts: dict[str, int]
     """Rows, rows by split and by kind, videos, frames."""
     columns: dict[str, str]
@@ -56,8 +58,22 @@ class Manifest(BaseModel):
         return sum(file.bytes for file in self.files)
 
     @property
+    def protocol(self) -> Protocol | None:
+        """The numbers that its episodes were played by, or are to be; None for a data set that does not record them.
+
+        Raises:
+            ShardError: the numbers are not those of a protocol that this version knows.
+        """
+        if "protocol" not in self.about:
+            return None
+        try:
+            return Protocol.from_dict(self.about["protocol"])
+        except ValueError as error:
+            raise ShardError(f"the manifest's protocol cannot be read: {error}") from error
+
+    @property
     def content_hash(self) -> str:
-        """Hash of the columns and of every file's checksum: the same for the same rows and frames."""
+        """Hash of the columns and of every file's checksum; the same rows and frames give the same hash."""
         content = [self.kind, self.columns, [(file.name, file.sha256) for file in self.files]]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
 
@@ -71,18 +87,20 @@ def sha256_of(path: Path) -> str:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Raises:
-    ShardError: the folder holds no manifest, or one that this version cannot read.
+    """The manifest of a data set.
+
+    Raises:
+        ShardError: the folder has no manifest, or one that this version cannot read.
     """
     path = folder / FILE
     if not path.is_file():
-        raise ShardError(f"{folder} holds no {FILE}; it is no data set, or writing it never ended: build it again")
+        raise ShardError(f"{folder} has no {FILE}: it is not a data set, or was never finished; build it again")
     try:
         manifest = Manifest.model_validate_json(path.read_text())
     except ValidationError as error:
-        raise ShardError(f"{path} does not read as a manifest: {error}; build the data set again") from error
+        raise ShardError(f"{path} is not a valid manifest: {error}; build the data set again") from error
     if manifest.format_version != FORMAT_VERSION:
         raise ShardError(
-            f"{path} has format {manifest.format_version}, this version reads {FORMAT_VERSION}; build it again"
+            f"{path} has format {manifest.format_version}, but this version reads {FORMAT_VERSION}; build it again"
         )
     return manifest

@@ -1,4 +1,4 @@
-"""The rows of each kind of data set, declared like the tables of the lake."""
+"""The rows of each kind of data set, declared as the tables of the lake are."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import polars as pl
 
-from videozoomer.lake.catalog import FLOAT, FRAMES, INT, MESSAGE, TEXT, TEXTS, WINDOW
+from videozoomer.lake.catalog import FLOAT, INT, MESSAGE, TEXT, TEXTS, WINDOW
 from videozoomer.lake.schema import Column, Table
 
 Kind = Literal["sft", "rl", "evaluation"]
@@ -27,7 +27,7 @@ SFT = Table(
         Column(
             "messages",
             pl.List(MESSAGE),
-            "the conversation as it was played, frames by id; the loss is taken on assistant messages whose `train` is true",
+            "the conversation as it was played, frames by id; the loss covers the assistant messages with `train` true",
         ),
         Column("zooms", INT, "zooms that returned frames"),
         Column("answer", TEXT, "the final answer"),
@@ -37,16 +37,16 @@ SFT = Table(
 _QUESTION = (
     Column("question_id", TEXT, "the question"),
     Column("video_id", TEXT, "hash of the source video"),
-    Column("video_uri", TEXT, "where the video lies, for zooms"),
+    Column("video_uri", TEXT, "path or URL of the video, for zooms"),
     Column("duration_s", FLOAT, "length of the video in seconds"),
     Column("batch", TEXT, "ingest batch of the video"),
     SPLIT,
     Column("question", TEXT, "the question"),
     Column("options", TEXTS, "options of a multiple choice, in order; empty for an open question"),
-    Column("answer", TEXT, "the right answer; a letter for a multiple choice"),
+    Column("answer", TEXT, "the correct answer; a letter for a multiple choice"),
     Column("answer_type", TEXT, "`choice`, `number`, `time`, `yes_no`, `order` or `text`"),
-    Column("topic", TEXT, "kind of question, for breakdowns", required=False),
-    Column("evidence", pl.List(WINDOW), "windows in which the answer is seen, in seconds; empty where unknown"),
+    Column("topic", TEXT, "kind of question, for metrics by topic", required=False),
+    Column("evidence", pl.List(WINDOW), "windows of the video that show the answer, in seconds; empty if unknown"),
     Column("overview_frame_ids", TEXTS, "frames of the overview, in order"),
     Column("overview_times_s", pl.List(FLOAT), "their presentation times in seconds"),
 )
@@ -59,11 +59,11 @@ RL = Table(
         Column(
             "pass_rate",
             FLOAT,
-            "the teacher's correct answers over its judged ones; null where none was judged",
+            "the teacher's correct answers divided by its judged answers; null if none was judged",
             required=False,
         ),
-        Column("valid", INT, "the teacher's judged episodes"),
-        Column("correct", INT, "those that were right"),
+        Column("valid", INT, "the teacher's judged answers"),
+        Column("correct", INT, "how many of them were correct"),
     ),
     row="rl_shard",
 )
@@ -82,13 +82,11 @@ SPLITS: dict[str, tuple[str, ...]] = {
     "rl": ("train", "validation"),
     "evaluation": ("evaluation",),
 }
-"""Kind of data set -> splits its rows may have."""
-FRAME_ROWS = FRAMES
-"""Frames in a data set are rows of the lake's own table."""
+"""Kind of data set -> the splits of its rows."""
 
 
 def frame_ids(kind: str, row: Mapping[str, Any]) -> list[str]:
-    """Frames that a row refers to, in order of appearance, with repetitions."""
+    """Ids of the frames that a row shows, in order, with repetitions."""
     if kind == "sft":
         return [part["frame_id"] for message in row["messages"] for part in message["parts"] if part["type"] == "image"]
     return list(row["overview_frame_ids"])

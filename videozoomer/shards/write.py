@@ -1,25 +1,27 @@
-"""Writes a data set: checked, checksummed, and in place only when it is whole."""
+"""Writes a data set: checks rows and frames, computes checksums, and replaces the folder only when it is complete."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from videozoomer.lake.atomic import replaced_folder
+from videozoomer.lake.rows import FrameRow
 from videozoomer.protocol.frame_id import frame_id_of
 from videozoomer.shards.card import render_card
 from videozoomer.shards.manifest import FILE, Manifest, ShardError, ShardFile, sha256_of
-from videozoomer.shards.schema import FRAME_ROWS, ROWS, SPLITS, frame_ids
+from videozoomer.shards.schema import ROWS, SPLITS, frame_ids
 
 FRAMES_PER_GROUP = 64
-"""Frames of one Parquet row group: what is read from disk to get at one frame, some 700 kB."""
+"""Frames of one Parquet row group, which is what reading one frame reads from disk: about 700 kB."""
 FRAMES_PER_FILE = 16_384
-"""Frames of one file, some 170 MB at protocol size."""
+"""Frames of one file, about 170 MB at the protocol's frame size."""
 _FRAME_SCHEMA = pa.schema(
     [
         ("frame_id", pa.string()),
@@ -36,24 +38,24 @@ def write_dataset(
     kind: str,
     target: Path,
     rows: pl.DataFrame | Sequence[Mapping[str, object]],
-    frame_rows: Iterable[dict],
+    frame_rows: Iterable[FrameRow],
     *,
     about: dict,
     max_rows: int,
 ) -> Manifest:
-    """Write rows and the frames they show; the folder appears in one rename and replaces what stood there.
+    """Write rows and the frames that they show. One rename puts the folder in place of an older one.
 
     The same rows and frames in the same order give the same bytes. `frame_rows` is read once, as a stream.
 
     Raises:
-        SchemaError: the rows do not fit their declaration in videozoomer/shards/schema.py.
-        ShardError: a row shows a frame that did not come, a frame came twice, is shown by no row or is not what its
-            id says, or a split is unknown.
+        SchemaError: the rows do not match their declaration in videozoomer/shards/schema.py.
+        ShardError: a frame that a row shows is missing; a frame comes twice, is shown by no row, or has bytes that do
+            not match its id; or a split is unknown.
     """
     declared = ROWS[kind]
     table = declared.conform(rows).sort(declared.key)
     if unknown := sorted(set(table["split"].unique()) - set(SPLITS[kind])):
-        raise ShardError(f"{kind} rows have the splits {unknown}; allowed are {list(SPLITS[kind])}")
+        raise ShardError(f"{kind} rows have the unknown splits {unknown}; use {list(SPLITS[kind])}")
     wanted = {frame for row in table.iter_rows(named=True) for frame in frame_ids(kind, row)}
     with replaced_folder(target) as folder:
         files = [*_write_rows(folder, table, SPLITS[kind], max_rows), *_write_frames(folder, frame_rows, wanted)]
@@ -79,7 +81,7 @@ def _write_rows(folder: Path, table: pl.DataFrame, splits: tuple[str, ...], max_
             yield _described(path, "rows", split, piece.height)
 
 
-def _write_frames(folder: Path, frame_rows: Iterable[dict], wanted: set[str]) -> Iterator[ShardFile]:
+def _write_frames(folder: Path, frame_rows: Iterable[FrameRow], wanted: set[str]) -> Iterator[ShardFile]:
     missing = set(wanted)
     rows = iter(frame_rows)
     index, more = 0, True
@@ -101,23 +103,23 @@ def _write_frames(folder: Path, frame_rows: Iterable[dict], wanted: set[str]) ->
         some = ", ".join(sorted(missing)[:3])
         raise ShardError(
             f"rows show {len(missing)} frames that are not in table frames (such as {some}); "
-            "materialise the frames of their batches again"
+            "materialise the assets that played their batches again"
         )
 
 
-def _checked(row: dict, wanted: set[str], missing: set[str]) -> dict:
+def _checked(row: FrameRow, wanted: set[str], missing: set[str]) -> FrameRow:
     frame_id = row["frame_id"]
     if frame_id not in wanted:
-        raise ShardError(f"frame {frame_id} is shown by no row; give only the frames that rows show")
+        raise ShardError(f"frame {frame_id} is shown by no row; pass only frames that rows show")
     if frame_id not in missing:
-        raise ShardError(f"frame {frame_id} came twice; give each frame once")
+        raise ShardError(f"frame {frame_id} comes twice; pass each frame once")
     if frame_id_of(row["jpeg"]) != frame_id:
-        raise ShardError(f"frame {frame_id} does not hold the bytes its id was made from; read its video again")
+        raise ShardError(f"the bytes of frame {frame_id} do not match its id; materialise the asset that read it again")
     missing.discard(frame_id)
-    return {name: row[name] for name in FRAME_ROWS.schema}
+    return row
 
 
-def _described(path: Path, role: str, split: str | None, rows: int) -> ShardFile:
+def _described(path: Path, role: Literal["rows", "frames"], split: str | None, rows: int) -> ShardFile:
     return ShardFile(
         name=path.name, role=role, split=split, rows=rows, bytes=path.stat().st_size, sha256=sha256_of(path)
     )

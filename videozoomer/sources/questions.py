@@ -1,4 +1,5 @@
-"""Reading question files (.jsonl, .json, .csv, .parquet) into rows of table `questions`; a bad row is kept with its reason."""
+"""Reading question files (.jsonl, .json, .csv, .parquet) into rows of table `questions`; a bad row is kept with its
+reason."""
 
 from __future__ import annotations
 

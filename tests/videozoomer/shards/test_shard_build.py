@@ -1,4 +1,6 @@
-"""Data sets drawn from a lake: what goes in, what is refused, and that nothing changes on the way."""
+"""Data sets built from a lake: which rows they get, what is refused, and that nothing changes on the way."""
+
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -7,18 +9,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from videozoomer.protocol.frame_id import frame_id_of
-from videozoomer.settings.model import ShardSettings
-from videozoomer.shards.build import build_evaluation, build_rl, build_sft
+from videozoomer.settings import load_recipe
+from videozoomer.settings.model import ProtocolSettings, ShardSettings
+from videozoomer.shards.build import build_evaluation, build_rl, build_sft, write_shards
 from videozoomer.shards.manifest import ShardError
 from videozoomer.shards.read import ShardSet
 from videozoomer.shards.schema import frame_ids
 from videozoomer.shards.split import validation_videos
 
+RECIPES = Path(__file__).resolve().parents[3] / "recipes"
 SETTINGS = ShardSettings(max_rows=3, validation_share=0.25)
 ABOUT = {"recipe": "test", "protocol_version": "1"}
 
 
-def test_sft_holds_kept_exemplars_as_played_with_each_frame_once(lake, tmp_path):
+def test_sft_has_kept_exemplars_as_played_and_each_frame_once(lake, tmp_path):
     build_sft(lake, tmp_path / "sft", SETTINGS, ABOUT)
     shards = ShardSet(tmp_path / "sft")
     shards.verify()
@@ -33,7 +37,7 @@ def test_sft_holds_kept_exemplars_as_played_with_each_frame_once(lake, tmp_path)
     assert all(frame_id_of(shards.jpeg(frame)) == frame for frame in shown)
 
 
-def test_the_card_says_which_teacher_wrote_how_much(lake, tmp_path):
+def test_the_card_counts_the_rows_of_each_teacher(lake, tmp_path):
     played = lake.read("trajectories")
     shared = played.with_columns(
         player=pl.when(pl.col("question_id") == "q00").then(pl.lit("other|one")).otherwise(pl.col("player"))
@@ -61,11 +65,11 @@ def test_same_rows_give_the_same_bytes(lake, tmp_path):
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
-def test_rl_rows_are_the_questions_no_rule_drops(lake, tmp_path):
+def test_rl_rows_are_the_questions_that_no_rule_rejects(lake, tmp_path):
     manifest = build_rl(lake, tmp_path / "rl", SETTINGS, ABOUT)
     rows = ShardSet(tmp_path / "rl").rows()
     assert {row["question_id"] for row in rows} == {"q00", "q10", "q11", "q20", "q21", "q30", "q31"}
-    assert manifest.about["left_out"]["dropped by a rule"] == 1
+    assert manifest.about["left_out"]["rejected by a rule"] == 1
     assert all(row["pass_rate"] == 0.5 and len(row["overview_frame_ids"]) == 4 and row["evidence"] for row in rows)
 
 
@@ -86,7 +90,7 @@ def test_evaluation_counts_what_cannot_be_played(lake, tmp_path):
         {"kind": "question_text", "train_id": "q10", "evaluation_id": "q40", "score": 1.0},
     ],
 )
-def test_a_leak_is_refused_and_the_old_set_stays(lake, tmp_path, leak):
+def test_a_leak_is_refused_and_the_old_data_set_stays(lake, tmp_path, leak):
     before = build_sft(lake, tmp_path / "sft", SETTINGS, ABOUT)
     lake.write("leaks", [leak])
     with pytest.raises(ShardError, match=leak["train_id"]):
@@ -106,6 +110,29 @@ def test_a_missing_frame_is_refused(lake, tmp_path):
     with pytest.raises(ShardError, match="not in table frames"):
         build_sft(lake, tmp_path / "sft", SETTINGS, ABOUT)
     assert not list(tmp_path.glob("*sft*"))
+
+
+def test_a_frame_whose_bytes_do_not_match_its_id_is_refused(lake, tmp_path):
+    """Otherwise a trajectory would show another picture than the one that was played."""
+    before = build_sft(lake, tmp_path / "sft", SETTINGS, ABOUT)
+    frames = lake.read("frames", ["s-0000"])
+    other = frames["jpeg"][1]
+    spoilt = pl.when(pl.col("frame_id") == frames["frame_id"][0]).then(pl.lit(other)).otherwise(pl.col("jpeg"))
+    lake.write("frames", frames.with_columns(jpeg=spoilt), "s-0000")
+    with pytest.raises(ShardError, match=f"bytes of frame {frames['frame_id'][0]} do not match its id"):
+        build_sft(lake, tmp_path / "sft", SETTINGS, ABOUT)
+    assert ShardSet(tmp_path / "sft").manifest == before
+
+
+def test_the_manifest_and_the_card_have_the_protocol_of_the_recipe(lake, tmp_path):
+    recipe = load_recipe(RECIPES / "demo.yaml").model_copy(
+        update={"protocol": ProtocolSettings(overview_frames=80, zoom_frames=7)}
+    )
+    for kind in ("sft", "rl", "evaluation"):
+        manifest = write_shards(kind, lake, tmp_path / kind, recipe)
+        assert manifest.protocol == recipe.protocol.to_protocol()
+        assert ShardSet(tmp_path / kind).manifest.protocol == manifest.protocol
+        assert "| overview_frames | 80 |" in (tmp_path / kind / "README.md").read_text()
 
 
 @pytest.mark.parametrize("role", ["rows", "frames"])

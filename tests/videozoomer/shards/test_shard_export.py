@@ -1,13 +1,15 @@
-"""What other trainers read is what our own does: the same texts, the same pictures, the same turns in the loss."""
+"""Exports have the texts, pictures and trained turns of our own training."""
 
 import io
 import json
 import tarfile
 
+import polars as pl
 import pytest
 from datasets import load_dataset
 from PIL import Image
 
+from videozoomer.protocol import Protocol, load_prompts
 from videozoomer.settings.model import ShardSettings
 from videozoomer.shards.build import build_rl, build_sft
 from videozoomer.shards.export import export
@@ -17,11 +19,12 @@ from videozoomer.shards.schema import frame_ids
 from videozoomer.shards.write import write_dataset
 
 SETTINGS = ShardSettings(validation_share=0.25)
+ABOUT = {"protocol": Protocol().to_dict(), "prompt_version": "v1"}
 
 
 @pytest.fixture
 def sft(lake, tmp_path) -> ShardSet:
-    """One of the rows has a turn that is not to be trained on."""
+    """One of the rows has a turn that is excluded from the loss."""
     build_sft(lake, tmp_path / "built", SETTINGS, {})
     built = ShardSet(tmp_path / "built")
     rows = built.rows()
@@ -32,8 +35,6 @@ def sft(lake, tmp_path) -> ShardSet:
 
 
 def _rows(path):
-    import polars as pl
-
     return pl.read_parquet(path).to_dicts()
 
 
@@ -93,14 +94,16 @@ def test_webdataset_keeps_a_row_together(sft, tmp_path):
     assert Image.open(io.BytesIO(picture)).size == (56, 56) and len(names) == len(set(names))
 
 
-def test_verl_gets_prompt_truth_and_what_a_zoom_needs(lake, tmp_path):
-    build_rl(lake, tmp_path / "rl", SETTINGS, {})
+def verl(shards: ShardSet, target):
+    export(shards, "verl", target)
+    files = str(target / "train.parquet")
+    return load_dataset("parquet", data_files=files, cache_dir=str(target / "cache"))["train"]
+
+
+def test_verl_gets_the_prompt_the_answer_and_what_a_zoom_needs(lake, tmp_path):
+    build_rl(lake, tmp_path / "rl", SETTINGS, ABOUT)
     shards = ShardSet(tmp_path / "rl")
-    export(shards, "verl", tmp_path / "out")
-    loaded = load_dataset(
-        "parquet", data_files=str(tmp_path / "out" / "train.parquet"), cache_dir=str(tmp_path / "cache")
-    )["train"]
-    for record, row in zip(loaded, shards.rows("train"), strict=True):
+    for record, row in zip(verl(shards, tmp_path / "out"), shards.rows("train"), strict=True):
         assert record["reward_model"] == {"style": "rule", "ground_truth": row["answer"]}
         assert [message["role"] for message in record["prompt"]] == ["system", "user"]
         assert record["prompt"][1]["content"].count("<image>") == len(record["images"]) == 4
@@ -110,8 +113,53 @@ def test_verl_gets_prompt_truth_and_what_a_zoom_needs(lake, tmp_path):
         )
 
 
+def test_the_prompt_of_verl_has_the_numbers_of_the_run(lake, tmp_path):
+    """With the paper's numbers instead, a policy would learn limits that its episodes do not have."""
+    protocol = Protocol(overview_frames=80, zoom_frames=7, max_zooms=2)
+    question = next(row for row in rl_rows(lake, tmp_path) if row["split"] == "train")
+    frames = {row["frame_id"]: row for row in lake.read("frames").to_dicts()}
+    question["overview_frame_ids"] = [question["overview_frame_ids"][0]] * 80
+    question["overview_times_s"] = [float(index) for index in range(80)]
+    shown = [frames[question["overview_frame_ids"][0]]]
+    about = ABOUT | {"protocol": protocol.to_dict()}
+    write_dataset("rl", tmp_path / "long", [question], shown, about=about, max_rows=10)
+    (record,) = verl(ShardSet(tmp_path / "long"), tmp_path / "out")
+    system, user = (message["content"] for message in record["prompt"])
+    expected = load_prompts("v1").system.format(overview_frames=80, zoom_frames=7, max_zooms=2)
+    assert system == expected and user.count("<image>") == 80
+
+
+@pytest.mark.parametrize(
+    ("about", "says"),
+    [
+        ({}, "does not record the protocol's numbers"),
+        ({"prompt_version": "v1"}, "does not record the protocol's numbers"),
+        ({"protocol": Protocol().to_dict(), "prompt_version": "v0"}, "no prompts of version 'v0'"),
+        ({"protocol": {"overview_frames": 3}, "prompt_version": "v1"}, "q00.*4 overview frames exceed"),
+        ({"protocol": {"frames": 3}, "prompt_version": "v1"}, "unknown protocol numbers"),
+    ],
+)
+def test_without_the_right_numbers_verl_gets_nothing(lake, tmp_path, about, says):
+    with pytest.raises(ShardError, match=says):
+        build_rl(lake, tmp_path / "rl", ShardSettings(validation_share=0), about)
+        export(ShardSet(tmp_path / "rl"), "verl", tmp_path / "out")
+
+
+def test_a_data_set_from_before_the_numbers_were_recorded_is_still_read(lake, tmp_path):
+    build_rl(lake, tmp_path / "rl", SETTINGS, {"prompt_version": "v1", "protocol_version": "1"})
+    shards = ShardSet(tmp_path / "rl")
+    shards.verify()
+    assert shards.manifest.protocol is None
+    assert [question.question_id for question in shards.questions()] == [row["question_id"] for row in shards.rows()]
+
+
+def rl_rows(lake, tmp_path) -> list[dict]:
+    build_rl(lake, tmp_path / "rows", SETTINGS, {})
+    return ShardSet(tmp_path / "rows").rows()
+
+
 def test_what_cannot_be_exported_is_refused(sft, tmp_path):
-    with pytest.raises(ShardError, match="verl is for"):
+    with pytest.raises(ShardError, match="verl exports"):
         export(sft, "verl", tmp_path / "out")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "file").touch()
@@ -121,5 +169,5 @@ def test_what_cannot_be_exported_is_refused(sft, tmp_path):
     rows[1]["messages"][-1]["parts"][0]["text"] += " <image>"
     frames = [row for path in sorted(sft.path.glob("frames-*.parquet")) for row in _rows(path)]
     write_dataset("sft", tmp_path / "hostile", rows, frames, about={}, max_rows=100)
-    with pytest.raises(ShardError, match="taken for a picture"):
+    with pytest.raises(ShardError, match="take for a picture"):
         export(ShardSet(tmp_path / "hostile"), "ms_swift", tmp_path / "swift")
