@@ -9,7 +9,7 @@ from doc_pages import ROOT
 from distill.client.errors import FINAL_KINDS, PASSING_KINDS
 from filters.grading import GRADERS
 from filters.rules import load_rules
-from videozoomer.shards.export import FORMS
+from videozoomer.shards.export import FORMATS
 from videozoomer.sources.questions import COLUMNS
 from videozoomer.video.preflight import REASONS
 from videozoomer.video.settings import DETECTORS
@@ -40,7 +40,7 @@ def test_answer_types():
 
 
 def test_formats_of_exports():
-    assert first_column("docs/shards.md", "## For other trainers") == set(FORMS)
+    assert first_column("docs/shards.md", "## For other trainers") == set(FORMATS)
 
 
 def test_rules():
