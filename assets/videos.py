@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from assets.workspace import BATCHES, Workspace, content_of, finish, preview
+from videozoomer.lake.rows import FrameRow, OverviewRow, ShotRow
 from videozoomer.settings import Recipe
 
 if TYPE_CHECKING:
@@ -26,23 +27,33 @@ class Collected:
     policy: str
     """How overview times are chosen, a column of `overviews`."""
     videos: list[dict[str, Any]] = field(default_factory=list)
-    shots: list[dict[str, Any]] = field(default_factory=list)
-    overviews: list[dict[str, Any]] = field(default_factory=list)
-    frames: dict[str, dict[str, Any]] = field(default_factory=dict)
+    shots: list[ShotRow] = field(default_factory=list)
+    overviews: list[OverviewRow] = field(default_factory=list)
+    frames: dict[str, FrameRow] = field(default_factory=dict)
     """Rows of the table `frames` by frame id."""
     sheet: list[tuple[float, bytes]] = field(default_factory=list)
     """Time in seconds and JPEG of each overview frame of the first readable video."""
-    readable: set[str | None] = field(default_factory=set)
+    readable: set[str] = field(default_factory=set)
     """Ids of the videos whose shots and overview are in these rows."""
 
     def add(self, item: "Ingested", source: str, batch: str) -> None:
         record = item.record
         self.videos.append({**asdict(record), "source": source, "batch": batch})
-        if record.status != "ok" or record.video_id in self.readable:
+        if record.status != "ok" or record.video_id is None or record.video_id in self.readable:
             # A second file with the same content has the same id, so its shots and frames are stored already.
             return
         self.readable.add(record.video_id)
-        self.shots += [{"video_id": record.video_id, "detector": item.detector, **asdict(shot)} for shot in item.shots]
+        self.shots += [
+            {
+                "video_id": record.video_id,
+                "index": shot.index,
+                "start_s": shot.start_s,
+                "end_s": shot.end_s,
+                "score": shot.score,
+                "detector": item.detector,
+            }
+            for shot in item.shots
+        ]
         for index, frame in enumerate(item.overview):
             self.overviews.append(
                 {

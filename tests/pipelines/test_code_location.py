@@ -7,6 +7,7 @@ import dagster as dg
 import pytest
 from location_snapshot import FOLDER, VARIANTS, recipe_of, snapshot
 
+from assets.settings_used import SETTINGS_USED
 from pipelines.build import build_assets
 
 
@@ -16,6 +17,11 @@ def test_the_code_location_is_the_stored_one(variant):
     assert snapshot(recipe_of(variant)) == stored, (
         "intended? python tests/pipelines/location_snapshot.py writes it again"
     )
+
+
+def test_the_settings_of_every_asset_are_declared_and_of_no_other():
+    keys = {key.to_user_string() for variant in VARIANTS for a in build_assets(recipe_of(variant)) for key in a.keys}
+    assert keys == set(SETTINGS_USED)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
