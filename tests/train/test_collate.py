@@ -1,4 +1,4 @@
-"""Batches: positions, padding, the loss, and what is left out."""
+"""Batches: positions, padding, the loss, and rows that are left out."""
 
 import pytest
 import torch
@@ -27,8 +27,8 @@ def samples(policy, pixels, shards) -> list[Sample]:
     ).samples
 
 
-def test_loss_is_that_of_the_model_on_each_trajectory_alone(policy, pixels, samples):
-    """Padding, tool frames in the middle and logits only where needed change nothing."""
+def test_loss_equals_that_of_each_trajectory_alone(policy, pixels, samples):
+    """Padding, tool frames and logits for only some tokens do not change it."""
     chosen = [samples[0], samples[2], samples[5]]
     with torch.no_grad():
         batch = collate(chosen, policy, pixels)
@@ -61,7 +61,7 @@ def test_frames_have_three_axis_positions(policy, pixels, samples):
     assert int(column.max()) + 1 < len(images), "a frame takes fewer positions than tokens"
 
 
-def test_a_long_trajectory_is_left_out_and_never_cut(policy, pixels, shards, samples):
+def test_a_long_trajectory_is_left_out_and_never_truncated(policy, pixels, shards, samples):
     lengths = sorted(len(sample) for sample in samples)
     limit = lengths[len(lengths) // 2]
     prepared = prepare(shards.rows(), policy.chat, pixels, shards.size, max_tokens=limit)
@@ -69,7 +69,7 @@ def test_a_long_trajectory_is_left_out_and_never_cut(policy, pixels, shards, sam
     assert sorted(len(sample) for sample in prepared.samples) == [length for length in lengths if length <= limit]
 
 
-def test_a_frame_that_is_not_of_its_stated_size_is_an_error(policy, pixels, samples):
+def test_a_frame_that_differs_from_its_recorded_size_is_an_error(policy, pixels, samples):
     ids = [token for token in samples[0].tokens.ids]
     ids.remove(policy.chat.image)
     wrong = Sample("t00", Tokens(ids, samples[0].tokens.weights[:-1], samples[0].tokens.frame_ids))
@@ -77,7 +77,7 @@ def test_a_frame_that_is_not_of_its_stated_size_is_an_error(policy, pixels, samp
         collate([wrong], policy, pixels)
 
 
-def test_pixels_are_the_same_from_a_small_memory(policy, shards, samples):
+def test_a_small_cache_gives_the_same_pixels(policy, shards, samples):
     frames = samples[0].tokens.frame_ids
     roomy = FramePixels(policy.image_processor, shards.jpeg)
     cramped = FramePixels(policy.image_processor, shards.jpeg, cache_bytes=50_000)
@@ -87,7 +87,7 @@ def test_pixels_are_the_same_from_a_small_memory(policy, shards, samples):
     assert cramped._bytes <= 50_000
 
 
-def test_a_kind_of_rows_has_a_weight_of_its_own(policy, pixels, shards):
+def test_each_kind_of_row_has_its_own_weight(policy, pixels, shards):
     plain, doubled = (
         {
             sample.row_id: sample.weight

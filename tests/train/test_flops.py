@@ -1,4 +1,4 @@
-"""The counted operations are those that torch counts."""
+"""Counted operations equal those that torch counts."""
 
 import pytest
 import torch
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize("trained", ["language", "everything", "adapters"])
-def test_equal_to_what_torch_counts(any_checkpoint, shards, trained):
+def test_operations_equal_torch_s_count(any_checkpoint, shards, trained):
     policy = load_policy(any_checkpoint)
     model = policy.model
     if trained == "language":
@@ -25,7 +25,7 @@ def test_equal_to_what_torch_counts(any_checkpoint, shards, trained):
     pixels = FramePixels(policy.image_processor, shards.jpeg)
     sample = prepare(shards.rows(), policy.chat, pixels, shards.size, max_tokens=10_000).samples[0]
     batch = collate([sample], policy, pixels)
-    # With this kernel torch counts whole squares where causal attention needs half.
+    # With this kernel torch counts full squares, of which causal attention needs half.
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         weighted_loss(model(**batch.inputs, use_cache=False).logits, batch).backward()
     language = LanguageFlops.of(model)
@@ -35,22 +35,22 @@ def test_equal_to_what_torch_counts(any_checkpoint, shards, trained):
         + unneeded
         + TowerFlops.of(model).of_grids(batch.inputs["image_grid_thw"].tolist())
     )
-    # Adapters: nothing asks for the gradient of the first layer's input. A tower's last layers merge, windows are cut.
+    # The tolerance: with adapters, the first layer's input needs no gradient; windows at a frame's edge are smaller.
     assert ours == pytest.approx(counter.get_total_flops(), rel=0.02)
 
 
-def test_only_calls_of_the_tower_cost_it(any_checkpoint, shards):
+def test_only_calls_of_the_tower_are_counted(any_checkpoint, shards):
     policy = load_policy(any_checkpoint)
-    clock, cost = PhaseTimer(torch.device("cpu")), TowerFlops.of(policy.model)
-    clock.watch(policy.model.model.visual, cost)
-    with clock.phase("forward"):
+    timer, cost = PhaseTimer(torch.device("cpu")), TowerFlops.of(policy.model)
+    timer.watch(policy.model.model.visual, cost)
+    with timer.phase("forward"):
         pass
-    assert clock.take()[1] == 0
+    assert timer.take()[1] == 0
     pixels = FramePixels(policy.image_processor, shards.jpeg)
     sample = prepare(shards.rows(), policy.chat, pixels, shards.size, max_tokens=10_000).samples[0]
     batch = collate([sample], policy, pixels)
-    with clock.phase("forward"), torch.no_grad():
+    with timer.phase("forward"), torch.no_grad():
         policy.model(**batch.inputs)
-    seconds, flops = clock.take()
+    seconds, flops = timer.take()
     assert flops == cost.of_grids(batch.inputs["image_grid_thw"].tolist())
     assert seconds["vision"] > 0 and seconds["forward"] > 0 and seconds["backward"] == 0

@@ -1,4 +1,4 @@
-"""Kept features of a frozen tower are what the tower would compute, and it computes them once."""
+"""Cached features of a frozen tower equal what the tower computes, and it computes them once."""
 
 import pytest
 import torch
@@ -36,7 +36,7 @@ def loss_and_gradient(policy, batch) -> tuple[float, torch.Tensor]:
 
 
 @pytest.mark.parametrize("packed", [False, True])
-def test_the_loss_is_that_of_the_pixels(any_checkpoint, policy, pixels, samples, packed):
+def test_features_give_the_same_loss_as_pixels(any_checkpoint, policy, pixels, samples, packed):
     if packed:
         from train.sft.packing import attend_within_trajectories
 
@@ -50,7 +50,7 @@ def test_the_loss_is_that_of_the_pixels(any_checkpoint, policy, pixels, samples,
         torch.testing.assert_close(own, gradient, rtol=1e-4, atol=1e-5)
 
 
-def test_each_frame_is_seen_once(policy, pixels, samples):
+def test_each_frame_is_computed_once(policy, pixels, samples):
     features = FrameFeatures(policy.model.model.visual, pixels, memory_bytes=2**20)
     frames = {frame for sample in samples for frame in sample.tokens.frame_ids}
     for _ in range(2):
@@ -59,7 +59,7 @@ def test_each_frame_is_seen_once(policy, pixels, samples):
     assert features.computed == len(frames) < features.shown / 2
 
 
-def test_a_small_memory_holds_no_more_and_stays_right(policy, pixels, samples):
+def test_a_small_cache_stays_within_its_limit_and_stays_right(policy, pixels, samples):
     whole, cramped = (FrameFeatures(policy.model.model.visual, pixels, memory_bytes=size) for size in (2**20, 4000))
     for sample in samples:
         expected, got = (
@@ -70,7 +70,7 @@ def test_a_small_memory_holds_no_more_and_stays_right(policy, pixels, samples):
     assert cramped._bytes <= 4000 < whole._bytes and cramped.computed > whole.computed
 
 
-def test_a_folder_serves_the_next_run_and_no_other_tower(policy, pixels, samples, tmp_path, any_checkpoint):
+def test_a_folder_serves_the_next_run_but_no_other_tower(policy, pixels, samples, tmp_path, any_checkpoint):
     frames = samples[0].tokens.frame_ids
     tower = policy.model.model.visual
 

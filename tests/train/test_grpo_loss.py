@@ -1,4 +1,4 @@
-"""The loss against figures worked out by hand."""
+"""The loss, compared with values computed by hand."""
 
 import math
 
@@ -41,7 +41,7 @@ def loss_of(ratio: float, advantage: float, sampled: torch.Tensor | None = None,
         (0.5, -2.0, 1.6),
     ],
 )
-def test_the_clip_is_higher_above_and_holds_only_where_it_would_pay(ratio, advantage, loss):
+def test_the_clip_is_asymmetric_and_applies_only_to_gains(ratio, advantage, loss):
     assert loss_of(ratio, advantage) == pytest.approx(loss, abs=1e-5)
 
 
@@ -52,14 +52,14 @@ def test_k3_and_entropy():
 
 
 @pytest.mark.parametrize(("drawn_with", "weight"), [(0.5, 1.0), (0.4, 1.25), (1.0, 0.5), (0.05, 2.0)])
-def test_tokens_of_another_engine_are_weighed_by_how_much_likelier_the_trainer_found_them(drawn_with, weight):
+def test_tokens_of_another_engine_are_weighted_by_the_trainer_s_probability_ratio(drawn_with, weight):
     """The trainer's probability before the step is 0.5; the cap is 2."""
     sampled = torch.tensor([[math.log(drawn_with)]])
     assert loss_of(1.2, 2.0, sampled) == pytest.approx(-2.4 * weight, abs=1e-5)
     assert loss_of(0.9, -2.0, sampled) == pytest.approx(1.8 * weight, abs=1e-5)
 
 
-def test_every_token_counts_the_same_and_foreign_tokens_do_not():
+def test_all_own_tokens_count_the_same_and_others_do_not_count():
     logprobs = torch.log(torch.tensor([[0.5, 0.25, 0.1], [0.5, 0.9, 0.3]])).requires_grad_()
     mask = torch.tensor([[1.0, 1.0, 1.0], [1.0, 0.0, 0.0]])
     sampled = torch.where(mask > 0, logprobs.detach(), torch.tensor(-1e4))
@@ -75,7 +75,7 @@ def test_a_group_that_does_not_vary_is_dropped():
 
 
 @given(st.lists(st.integers(0, 20).map(lambda tenths: tenths / 10), min_size=2, max_size=16))
-def test_advantages_have_no_mean_and_keep_the_order(rewards):
+def test_advantages_have_zero_mean_and_keep_the_order(rewards):
     advantages = group_advantages(rewards, 1e-4)
     if advantages is not None:
         assert abs(sum(advantages)) < 1e-6

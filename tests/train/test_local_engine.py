@@ -1,4 +1,4 @@
-"""Rollouts: what is sampled over several turns is what training sees, token by token and position by position."""
+"""Rollouts: training gets exactly what was sampled over several turns, token by token and position by position."""
 
 import pytest
 import torch
@@ -48,7 +48,7 @@ def groups_of(frames, size: int) -> list[list[Episode]]:
 
 
 def play(policy, pixels, frames, monkeypatch, scripts, limits=LIMITS, size=2):
-    """`scripts`: what some episodes write in their first turns (others sample), each token with its true probability."""
+    """`scripts`: first turns of some episodes, each token with its true probability; other episodes sample."""
     seeds = [[1, 2], [3, 4]] if size == 2 else [[1], [3]]
     by_seed = dict(zip([seed for row in seeds for seed in row], range(2 * size), strict=True))
     waiting = {row: list(policy.tokenizer(text)["input_ids"]) for row, text in scripts.items()}
@@ -80,8 +80,8 @@ ZOOM = '<think>a</think><video_zoom>{"segment": [1, 3], "fps": 1}</video_zoom>'
 SCRIPTS = {0: ZOOM, 1: "<think>b</think><answer>A</answer><|im_end|>", 3: ZOOM}
 
 
-def test_training_sees_the_log_probabilities_of_sampling(policy, pixels, frames, monkeypatch):
-    """Over several turns, tool frames in the middle, holes in the cache: at most 1e-4 apart in float32."""
+def test_training_computes_the_log_probabilities_of_sampling(policy, pixels, frames, monkeypatch):
+    """Over several turns, with tool frames and rows of different length: at most 1e-4 apart in float32."""
     played = [one for group in play(policy, pixels, frames, monkeypatch, SCRIPTS) for one in group]
     assert played[0].episode.zooms == 1 and len(played[0].tokens.frame_ids) == 4 + 2
     assert played[1].episode.answer == "A" and len(played[0].episode.turns) >= 2
@@ -95,7 +95,7 @@ def test_training_sees_the_log_probabilities_of_sampling(policy, pixels, frames,
         torch.testing.assert_close(torch.tensor(one.logprobs), trained, rtol=0, atol=1e-4)
 
 
-def test_positions_of_playing_are_those_of_training(policy, pixels, frames, monkeypatch):
+def test_playing_and_training_use_the_same_positions(policy, pixels, frames, monkeypatch):
     fed = []
     real = rollouts.CachedDecoder.inputs
 
@@ -109,17 +109,17 @@ def test_positions_of_playing_are_those_of_training(policy, pixels, frames, monk
         ids = group[0].tokens.ids
         whole = collate([Sample("x", group[0].tokens)], policy, pixels).inputs["position_ids"][:, 0]
         place = 0
-        # Blocks of both episodes are mixed: one is this episode's where its tokens come next and its positions fit.
+        # Blocks of both episodes are mixed: a block is this episode's if its tokens come next and its positions match.
         for block, positions in fed:
             if tuple(ids[place : place + len(block)]) == block and torch.equal(
                 positions, whole[:, place : place + len(block)]
             ):
                 place += len(block)
-        # The last token that was drawn is never fed.
+        # The last sampled token is never fed.
         assert len(ids) - place == 1
 
 
-def test_tokens_spell_the_transcript(policy, pixels, frames, monkeypatch):
+def test_tokens_decode_to_the_transcript(policy, pixels, frames, monkeypatch):
     one = play(policy, pixels, frames, monkeypatch, SCRIPTS)[0][0]
     own = policy.tokenizer.decode(
         [token for token, weight in zip(one.tokens.ids, one.tokens.weights, strict=True) if weight]
@@ -131,14 +131,14 @@ def test_tokens_spell_the_transcript(policy, pixels, frames, monkeypatch):
     assert one.tokens.frame_ids == again.frame_ids
 
 
-def test_an_episode_that_would_grow_too_long_is_cut(policy, pixels, frames, monkeypatch):
+def test_an_episode_that_would_grow_too_long_is_truncated(policy, pixels, frames, monkeypatch):
     first = len(policy.chat.encode(groups_of(frames, 1)[0][0].messages, pixels.tokens, prompt=True).ids)
     limits = RolloutLimits(1.0, 40, first + 100)
     one = play(policy, pixels, frames, monkeypatch, SCRIPTS, limits)[0][0]
     assert one.truncated and one.episode.status == "exhausted" and len(one.tokens.ids) <= limits.max_tokens
 
 
-def test_a_frame_that_cannot_be_read_fails_its_episode_alone(policy, pixels, frames, monkeypatch):
+def test_an_unreadable_frame_fails_only_its_episode(policy, pixels, frames, monkeypatch):
     def unreadable(uri, times_s):
         raise FrameError(uri, times_s[0], "broken")
 
@@ -160,7 +160,7 @@ def test_a_frame_that_cannot_be_read_fails_its_episode_alone(policy, pixels, fra
     assert second.failure is None
 
 
-def test_features_of_a_frozen_tower_play_the_same(policy, pixels, frames, monkeypatch):
+def test_features_of_a_frozen_tower_give_the_same_rollouts(policy, pixels, frames, monkeypatch):
     from train.policy.frame_features import FrameFeatures
 
     seen = FrameFeatures(policy.model.model.visual, pixels, memory_bytes=2**20)
@@ -169,7 +169,7 @@ def test_features_of_a_frozen_tower_play_the_same(policy, pixels, frames, monkey
     torch.testing.assert_close(torch.tensor(one.logprobs), torch.tensor(other.logprobs), rtol=0, atol=1e-4)
 
 
-def test_a_row_that_ended_with_all_its_columns_full_does_not_disturb_the_others(policy, pixels):
+def test_a_finished_row_with_a_full_buffer_does_not_affect_the_others(policy, pixels):
     table_of, prompt = (
         rollouts.CachedDecoder,
         policy.chat.encode([Message("user", (Text("Which?"),))], pixels.tokens, prompt=True),
@@ -179,14 +179,14 @@ def test_a_row_that_ended_with_all_its_columns_full_does_not_disturb_the_others(
     with torch.no_grad():
         for table in (full, alone):
             table.begin([prompt])
-        # The first room that is made has 64 columns.
+        # The first buffer has 64 columns.
         full.feed([0], [[token] * 64], [()])
         for _ in range(3):
             here, there = (table.feed([1], [[token]], [()]) for table in (full, alone))
             assert torch.allclose(here, there, atol=1e-5)
 
 
-def test_a_long_block_beside_a_long_past_needs_no_more_room_than_either(policy, pixels):
+def test_a_long_block_beside_a_long_past_fits_into_the_buffer(policy, pixels):
     prompt = policy.chat.encode([Message("user", (Text("Which?"),))], pixels.tokens, prompt=True)
     both, alone = rollouts.CachedDecoder(policy, pixels, 2), rollouts.CachedDecoder(policy, pixels, 2)
     token = prompt.ids[-1]

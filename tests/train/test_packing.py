@@ -1,4 +1,4 @@
-"""A packed row is its trajectories, each as if it were alone."""
+"""A packed row gives the same as its trajectories alone."""
 
 from dataclasses import replace
 
@@ -34,7 +34,7 @@ def loss_and_gradients(policy, batch) -> tuple[float, dict[str, torch.Tensor]]:
 
 
 @pytest.mark.parametrize("checkpointing", [False, True])
-def test_loss_and_gradients_are_those_of_each_trajectory_alone(policy, shards, checkpointing):
+def test_loss_and_gradients_equal_those_of_each_trajectory_alone(policy, shards, checkpointing):
     pixels, samples = some_samples(policy, shards)
     freeze_vision(policy.model)
     alone, gradients = 0.0, {}
@@ -49,19 +49,19 @@ def test_loss_and_gradients_are_those_of_each_trajectory_alone(policy, shards, c
     together, packed = loss_and_gradients(policy, collate(samples, policy, pixels, packed=True))
     assert together == pytest.approx(alone, rel=1e-6)
     assert packed.keys() == gradients.keys()
-    # The loss is a sum over tokens: divided by their number, as training does, differences are below 1e-5 by far.
+    # The loss is a sum over tokens; per token, as in training, the differences are far below 1e-5.
     weight = sum(sample.weight for sample in samples)
     assert max(float((packed[name] - value).abs().max()) for name, value in gradients.items()) / weight < 1e-6
 
 
-def test_a_changed_neighbour_changes_nothing(policy, shards):
+def test_a_changed_neighbour_has_no_effect(policy, shards):
     pixels, samples = some_samples(policy, shards)
     attend_within_trajectories(policy.model)
     first, second, third = samples
-    strangers = [
+    changed_ids = [
         token + 1 if weight else token for token, weight in zip(first.tokens.ids, first.tokens.weights, strict=True)
     ]
-    changed = Sample("changed", replace(first.tokens, ids=strangers))
+    changed = Sample("changed", replace(first.tokens, ids=changed_ids))
     with torch.no_grad():
         one, other = (
             policy.model(**collate(row, policy, pixels, packed=True).inputs, use_cache=False).logits[0]
@@ -72,7 +72,7 @@ def test_a_changed_neighbour_changes_nothing(policy, shards):
     assert torch.equal(one[own:], other[own:])
 
 
-def test_positions_begin_anew_in_all_axes(policy, shards):
+def test_positions_restart_on_all_axes(policy, shards):
     pixels, samples = some_samples(policy, shards)
     row = collate(samples, policy, pixels, packed=True).inputs
     assert row["input_ids"].shape == (1, sum(map(len, samples))) and row["position_ids"].shape == (
@@ -88,8 +88,8 @@ def test_positions_begin_anew_in_all_axes(policy, shards):
         start += len(sample)
 
 
-def test_transformers_own_mask_for_packed_rows_gives_the_same(policy, shards):
-    """The four axes of positions are the form that transformers knows: its mask never lets trajectories meet either."""
+def test_transformers_own_mask_for_packed_rows_gives_the_same_logits(policy, shards):
+    """transformers recognises the four axes of positions and masks attention between trajectories."""
     pixels, samples = some_samples(policy, shards)
     batch = collate(samples, policy, pixels, packed=True)
     with torch.no_grad():

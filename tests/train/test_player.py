@@ -56,8 +56,8 @@ def test_a_reply_does_not_depend_on_the_batch(player, conversations, temperature
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
-def test_generation_sees_what_training_sees(player, shards, conversations, temperature):
-    """Log-probabilities of the cached, left-padded pass equal those of the training forward, tool frames in the middle."""
+def test_generation_and_training_give_the_same_log_probabilities(player, shards, conversations, temperature):
+    """Log-probabilities of cached, left-padded decoding equal those of the training pass, tool frames included."""
     policy, pixels = player.policy, FramePixels(player.policy.image_processor, shards.jpeg)
     prompts = []
     for messages in conversations:
@@ -85,7 +85,7 @@ def test_a_reply_ends_at_the_closing_zoom_tag(player, conversations, monkeypatch
     assert reply.text == "<video_zoom>{1</video_zoom>" and reply.finish_reason == "stop"
 
 
-def test_a_reply_ends_with_its_turn_or_is_said_to_be_cut(player, conversations, monkeypatch):
+def test_a_reply_ends_with_its_turn_or_at_the_limit(player, conversations, monkeypatch):
     scripted(monkeypatch, player, "<answer>A</answer><|im_end|>")
     (reply,) = ask(player, conversations[:1])
     assert (reply.text, reply.finish_reason) == ("<answer>A</answer>", "stop")
@@ -107,7 +107,7 @@ def test_special_tokens_are_never_written(player, conversations):
     assert not any("<|" in reply.text for reply in replies)
 
 
-def test_a_conversation_that_leaves_no_room_fails_alone(player, shards, conversations, monkeypatch):
+def test_only_a_conversation_without_room_for_a_reply_fails(player, shards, conversations, monkeypatch):
     from distill.client.errors import CallFailed
 
     lengths = [
@@ -134,7 +134,7 @@ def test_a_conversation_that_leaves_no_room_fails_alone(player, shards, conversa
         assert isinstance(outcome, CallFailed) == (length + 12 > room)
 
 
-def test_an_error_reaches_everyone_who_waits(player, conversations, monkeypatch):
+def test_an_error_reaches_every_waiting_caller(player, conversations, monkeypatch):
     def broken(*_):
         raise MemoryError("no room")
 

@@ -23,14 +23,14 @@ def played(*zooms: tuple[float, float, float], overview=(0.0, 10.0, 20.0), answe
 HIT, MISS, SPARSE, DIRECT = played((4, 8, 2)), played((20, 24, 2)), played((0, 30, 0.1)), played()
 
 
-def test_the_paper_pays_for_any_zoom_before_a_right_answer():
+def test_the_paper_rewards_any_zoom_before_a_right_answer():
     settings = RlSettings(reward="paper")
     assert [paper_reward(e, True, settings).total for e in (HIT, MISS, DIRECT)] == pytest.approx([1.5, 1.5, 1.0])
     assert [paper_reward(e, False, settings).total for e in (HIT, DIRECT)] == pytest.approx([0.1, 0.1])
     assert paper_reward(played((4, 8, 2), answer=False), False, settings).total == 0
 
 
-def test_evidence_pays_only_for_a_zoom_that_shows_it():
+def test_only_a_zoom_that_shows_the_evidence_is_rewarded():
     settings = RlSettings(needless_frame_cost=0.01)
     worth = {
         name: evidence_reward(episode, True, EVIDENCE, False, settings).total
@@ -38,13 +38,13 @@ def test_evidence_pays_only_for_a_zoom_that_shows_it():
     }
     assert worth["hit"] == pytest.approx(1.5)
     assert worth["miss"] == pytest.approx(1.0 - 8 * 0.01)
-    # A window over the whole video overlaps the evidence and yet shows no frame of it.
+    # A segment over the whole video overlaps the evidence, but none of its frames shows it.
     assert worth["sparse"] == pytest.approx(1.0 - 3 * 0.01)
     assert worth["direct"] == pytest.approx(1.0)
     assert evidence_reward(HIT, False, EVIDENCE, False, settings).tool == 0
 
 
-def test_where_the_overview_suffices_zooming_never_pays():
+def test_zooming_is_never_rewarded_where_the_overview_suffices():
     settings = RlSettings(needless_frame_cost=0.01)
     seen = [played((4, 8, 2), overview=(0.0, 5.5)), played(overview=(0.0, 5.5))]
     zoomed, direct = group_rewards(seen, [True, True], EVIDENCE, settings)
@@ -52,6 +52,13 @@ def test_where_the_overview_suffices_zooming_never_pays():
 
 
 @pytest.mark.parametrize(("direct_is_right", "tool"), [(True, 0.0), (False, 0.5)])
-def test_without_known_evidence_the_group_tells_whether_a_zoom_was_needed(direct_is_right, tool):
+def test_without_known_evidence_the_group_decides_whether_a_zoom_was_needed(direct_is_right, tool):
     rewards = group_rewards([HIT, DIRECT], [True, direct_is_right], (), RlSettings())
+    assert rewards[0].tool == tool
+
+
+@pytest.mark.parametrize(("direct_answers", "tool"), [((True, False), 0.5), ((True, True, False), 0.0), ((), 0.5)])
+def test_without_known_evidence_half_of_the_direct_answers_are_not_most(direct_answers, tool):
+    """A zoom is needless only where more than half of the answers without a zoom are right."""
+    rewards = group_rewards([HIT, *[DIRECT] * len(direct_answers)], [True, *direct_answers], (), RlSettings())
     assert rewards[0].tool == tool

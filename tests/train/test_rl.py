@@ -1,4 +1,4 @@
-"""Reinforcement learning, run as a user runs it: a real video, a real data set, groups that differ by script."""
+"""Reinforcement learning, run as a user runs it: a real video, a real data set, groups with scripted differences."""
 
 import itertools
 import json
@@ -120,8 +120,10 @@ def metrics(out: Path) -> list[dict]:
 
 @pytest.fixture(scope="module")
 def runs(rl_shards, checkpoint, tmp_path_factory) -> tuple[Path, list[tuple[str, str]]]:
-    """Folders `finished`, `full` and `limited` (where the episodes of one question are all right) and `served`; and what
-    the server was told, with the hash of the weights that it was told of."""
+    """Folders `finished`, `served`, and `full` and `limited`, where all episodes of one question are right.
+
+    Also the calls that the server received, each with the hash of the weights it named.
+    """
     folder = tmp_path_factory.mktemp("rl_runs")
     tokenizer = load_policy(checkpoint).tokenizer
     sent: list[tuple[str, str]] = []
@@ -144,7 +146,7 @@ def runs(rl_shards, checkpoint, tmp_path_factory) -> tuple[Path, list[tuple[str,
             prompt_tokens=1,
             completion_tokens=len(ids),
         )
-        # The same for every token, so that each of them is corrected.
+        # The same for every token, so that every token is corrected.
         reply["choices"][0] |= {
             "token_ids": ids,
             "logprobs": {"content": [{"token": "", "logprob": -7.0} for _ in ids]},
@@ -183,13 +185,13 @@ def finished(runs) -> Path:
     return runs[0] / "finished"
 
 
-def test_a_round_says_what_happened(finished):
+def test_metrics_of_a_round(finished):
     rounds = metrics(finished)
     assert [facts["step"] for facts in rounds] == [1, 2, 3, 4, 5]
     for facts in rounds:
         assert (facts["groups"], facts["groups_dropped"], facts["failed"], facts["unknown"]) == (2, 0, 0, 0)
         assert (facts["accuracy"], facts["zoom_rate"], facts["zooms"], facts["hit_rate"]) == (0.5, 1.0, 1.0, 1.0)
-        # Half of them are right, for 0.9 + 0.1 + 0.5; the others only keep to the format.
+        # Half are right and get 0.9 + 0.1 + 0.5; the others get the format part only.
         assert facts["reward"] == pytest.approx((1.5 + 0.1) / 2)
         assert facts["sampling_gap"] < 1e-3 and facts["clip_share"] == 0.0
     assert rounds[0]["kl"] == pytest.approx(0, abs=1e-6) and rounds[-1]["kl"] > 0
@@ -198,7 +200,7 @@ def test_a_round_says_what_happened(finished):
     ).exists()
 
 
-def test_what_was_rewarded_has_become_likelier(finished, checkpoint, rl_shards):
+def test_rewarded_answers_become_more_likely(finished, checkpoint, rl_shards):
     from train.policy.collate import Sample, collate
     from train.policy.frame_pixels import FramePixels
     from videozoomer.protocol.message_rows import from_rows
@@ -235,8 +237,8 @@ def test_every_rollout_is_a_row_with_its_reward(finished):
     assert set(pl.concat([pl.read_parquet(path) for path in paths])["overview_budget"]) <= {2, 4}
 
 
-def test_a_run_killed_within_a_step_goes_on_the_same_way(rl_shards, checkpoint, finished, tmp_path):
-    """kill -9 in the third of the four passes of round 3; the state is that of round 2."""
+def test_a_run_killed_within_a_step_resumes_identically(rl_shards, checkpoint, finished, tmp_path):
+    """kill -9 in the third of the four passes of round 3; it resumes from the state of round 2."""
     out = tmp_path / "killed"
     assert run(rl_shards, checkpoint, out, die_at=11).returncode == -signal.SIGKILL
     assert len(metrics(out)) == 2
@@ -247,8 +249,8 @@ def test_a_run_killed_within_a_step_goes_on_the_same_way(rl_shards, checkpoint, 
             assert one[name] == pytest.approx(other[name], rel=1e-3, abs=1e-5), name
 
 
-def test_two_processes_learn_what_one_does(rl_shards, checkpoint, finished, tmp_path):
-    """The same groups, one on each process, ZeRO-2 over both: weights at most 2e-5 apart after five rounds at rate 1e-3."""
+def test_two_processes_learn_the_same_as_one(rl_shards, checkpoint, finished, tmp_path):
+    """One group per process and ZeRO-2: weights differ by at most 2e-5 after five rounds at rate 1e-3."""
     out = tmp_path / "two"
     done = run(rl_shards, checkpoint, out, processes=2, zero_stage=2)
     assert done.returncode == 0, done.stderr[-3000:]
@@ -276,17 +278,17 @@ def test_redraws_have_a_limit(runs):
     assert (facts["draws"], facts["groups"], facts["groups_learnt"], facts["groups_missing"]) == (1, 2, 1, 1)
 
 
-def test_a_server_plays_and_is_sent_the_weights_of_each_round(runs):
+def test_a_server_plays_with_the_weights_of_each_round(runs):
     folder, sent = runs
     assert [method for method, _ in sent] == ["reload_weights"] * 2 and len({digest for _, digest in sent}) == 2
     for facts in metrics(folder / "served"):
         assert facts["hit_rate"] == 1.0 and facts["groups_learnt"] > 0
-        # The tiny policy gives a token some -6, likelier than the server says, by up to the cap of 2.
+        # The tiny policy gives a token about -6, more than the server's -7, so the correction is above 1 and at most 2.
         assert facts["sampling_gap"] > 0.1 and 1 < facts["importance"] <= 2
 
 
 def test_good_rollouts_are_harvested_once(rl_shards, finished, tmp_path):
-    """All twenty right ones looked at the same, two at most differ in their question."""
+    """All twenty right rollouts zoomed to the same segment, on two questions."""
     lake = Lake(tmp_path)
     with ReaderPool(784, 8000) as readers:
         left_out = harvest(finished, rl_shards, lake, readers, HarvestSettings(min_overlap=0.4))
@@ -306,6 +308,6 @@ def test_good_rollouts_are_harvested_once(rl_shards, finished, tmp_path):
         ]
         zoomed = {frame for row in rows.to_dicts() for turn in row["turns"] for frame in turn["frame_ids"]}
         assert set(lake.read("frames")["frame_id"]) == zoomed
-        # The zoom of two seconds overlaps the evidence of one by half.
+        # The zoom of two seconds has an IoU of 0.5 with the evidence of one second.
         strict = harvest(finished, rl_shards, lake, readers, HarvestSettings(min_overlap=0.6))
     assert strict["zoomed elsewhere"] == 20 and lake.read("trajectories").is_empty()

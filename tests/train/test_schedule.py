@@ -1,4 +1,4 @@
-"""Order and learning rate are functions of the step, and every trajectory is seen as often as another."""
+"""Order and learning rate depend on the step alone, and all trajectories are used equally often."""
 
 from collections import Counter
 
@@ -17,7 +17,7 @@ def samples(count: int) -> list[Sample]:
 
 
 @given(st.integers(1, 30), st.integers(1, 12), st.integers(0, 5), st.integers(1, 9))
-def test_whole_epochs_see_every_trajectory_equally_often(count, batch_size, seed, window):
+def test_full_epochs_use_every_trajectory_equally_often(count, batch_size, seed, window):
     order = Order(samples(count), batch_size, seed, count, window)
     seen = Counter(sample.row_id for step in range(count) for sample in order.of_step(step))
     assert set(seen.values()) == {batch_size} and len(seen) == count
@@ -25,7 +25,7 @@ def test_whole_epochs_see_every_trajectory_equally_often(count, batch_size, seed
     assert order.of_step(last) == Order(samples(count), batch_size, seed, count, window).of_step(last)
 
 
-def test_steps_of_a_window_hold_samples_of_like_length_in_a_drawn_order():
+def test_steps_of_a_window_have_samples_of_similar_length_in_random_order():
     given_samples = samples(70)
     spread = {}
     for window in (1, 8):
@@ -50,12 +50,12 @@ def test_processes_share_a_step_without_overlap(count, size, world):
     assert all(sum(map(len, row)) <= 10 for row in packed_rows(chosen, 10, 0, world))
 
 
-def test_packed_rows_are_as_few_as_they_can_be():
+def test_packing_needs_as_few_rows_as_possible():
     rows = packed_rows(samples(70), 28, 0, 1)
     assert sum(sum(map(len, row)) for row in rows) == 280 and len(rows) == 10
 
 
-def test_the_last_step_fills_up_the_epoch():
+def test_the_last_step_completes_the_epoch():
     assert [step_count(10, 4, 1, None), step_count(10, 4, 2, None), step_count(10, 4, 2, 3)] == [3, 5, 3]
 
 

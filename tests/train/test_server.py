@@ -1,7 +1,8 @@
-"""A served checkpoint: a real server in a process of its own, asked over HTTP."""
+"""A served checkpoint: a real server process, called over HTTP."""
 
 import base64
 import json
+import os
 import signal
 import urllib.error
 import urllib.request
@@ -40,7 +41,7 @@ def post(server, body: dict) -> tuple[int, dict]:
         return error.code, json.load(error)
 
 
-def test_episodes_over_http_are_those_of_the_local_policy(server, checkpoint, shards, tmp_path):
+def test_episodes_over_http_equal_those_of_the_local_policy(server, checkpoint, shards, tmp_path):
     frames = shards.rows()[0]["messages"][1]["parts"]
     shown = [FrameRef(part["frame_id"], part["time_s"]) for part in frames if part["type"] == "image"]
     item = QuestionItem(
@@ -132,7 +133,7 @@ def test_stop_strings_seeds_and_limits(server):
         ({"messages": [{"role": "user", "content": "a " * 40_000}]}, 400, "fit"),
     ],
 )
-def test_a_request_that_cannot_be_served_is_told_why(server, change, status, says):
+def test_an_invalid_request_gets_the_reason(server, change, status, says):
     code, answer = post(server, {"model": "student", "messages": [{"role": "user", "content": "hello"}]} | change)
     assert code == status and says in answer["error"]["message"] and answer["error"]["type"] == "invalid_request_error"
 
@@ -142,10 +143,10 @@ def test_models_are_listed(server):
         assert [card["id"] for card in json.load(answer)["data"]] == ["student"]
 
 
-def test_it_ends_on_sigterm_and_says_what_is_missing(checkpoint, tmp_path):
+def test_it_ends_on_sigterm_and_fails_without_a_checkpoint(checkpoint, tmp_path):
     running = serve(checkpoint)
-    running._process.send_signal(signal.SIGTERM)
-    assert running._process.wait(20) == 0
+    os.kill(running.pid, signal.SIGTERM)
+    assert running.wait(20) == 0
     running.close()
     with pytest.raises(ServeError):
         serve(tmp_path / "nothing")

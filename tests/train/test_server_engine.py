@@ -1,4 +1,4 @@
-"""Playing on a server: its tokens and log-probabilities, weights that are sent to it, and what old ones do to the loss."""
+"""Playing on a server: its tokens and log-probabilities, sending it weights, and the effect of stale weights."""
 
 from pathlib import Path
 
@@ -35,7 +35,7 @@ def frames(shards) -> list[FrameRef]:
 
 
 def looked(frames) -> list[Episode]:
-    """Two episodes that have zoomed once already, so that tool frames stand before what is written now."""
+    """Two episodes that have already zoomed once, so that tool frames precede the next turn."""
     group = []
     for _ in range(2):
         episode = Episode(
@@ -47,8 +47,8 @@ def looked(frames) -> list[Episode]:
     return group
 
 
-def test_weights_of_the_server_and_of_the_trainer(checkpoint, shards, frames, tmp_path):
-    """The same weights: at most 1e-3 apart. Others: further, and the loss weighs tokens by it. Sent over: 1e-3 again."""
+def test_stale_weights_of_the_server_are_corrected(checkpoint, shards, frames, tmp_path):
+    """Same weights: at most 1e-3 apart. Stale weights: further apart, and the loss corrects for it."""
     policy = load_policy(checkpoint)
     pixels = FramePixels(policy.image_processor, shards.jpeg)
 
@@ -90,14 +90,16 @@ def test_weights_of_the_server_and_of_the_trainer(checkpoint, shards, frames, tm
         save_policy(policy, tmp_path / "engine")
         player.load_weights(tmp_path / "engine")
         assert gap(played(player)) < 1e-3
-        with pytest.raises(ServerFailed, match="weights were not taken"):
+        with pytest.raises(ServerFailed, match="weights were not loaded"):
             player.load_weights(tmp_path / "nothing")
 
 
 @pytest.mark.parametrize(
     ("tokens", "sentence"), [(None, "0 token ids and 0 log-probabilities"), ([5, 6], "2 token ids and 0")]
 )
-def test_a_server_that_does_not_say_what_it_drew_is_refused(checkpoint, shards, frames, tokens, sentence):
+def test_a_server_that_does_not_return_tokens_and_log_probabilities_is_refused(
+    checkpoint, shards, frames, tokens, sentence
+):
     def answer(body) -> dict:
         reply = completion(
             identity="1", model="m", text="a", finish_reason="stop", stop=None, prompt_tokens=1, completion_tokens=1

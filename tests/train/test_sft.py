@@ -71,7 +71,7 @@ def test_the_loss_falls_on_held_out_rows(finished):
     assert not (finished / "state").exists()
 
 
-def test_only_the_language_model_is_changed_and_transformers_reads_it(finished):
+def test_only_the_language_model_changes_and_transformers_reads_it(finished):
     from transformers import AutoModelForImageTextToText, AutoTokenizer
 
     before, after = (AutoModelForImageTextToText.from_pretrained(finished / name) for name in ("start", "checkpoint"))
@@ -84,7 +84,7 @@ def test_only_the_language_model_is_changed_and_transformers_reads_it(finished):
     assert AutoTokenizer.from_pretrained(finished / "checkpoint")("<think>red</think>")["input_ids"]
 
 
-def test_a_run_killed_in_mid_epoch_goes_on_to_the_same_losses_and_weights(shards, finished, tmp_path):
+def test_a_run_killed_mid_epoch_resumes_to_the_same_losses_and_weights(shards, finished, tmp_path):
     reached = kill_sft(shards, tmp_path, a_recipe(max_steps=STEPS), after_steps=5)
     assert 5 <= reached < STEPS and not (tmp_path / "summary.json").exists()
     resumed = run_sft(shards, tmp_path, a_recipe(max_steps=STEPS))
@@ -98,8 +98,8 @@ def test_a_run_killed_in_mid_epoch_goes_on_to_the_same_losses_and_weights(shards
         torch.testing.assert_close(weight, weights_of(finished)[name], rtol=1e-4, atol=1e-5)
 
 
-def test_the_best_weights_are_kept_over_a_kill(shards, tmp_path):
-    """A rate that rises to far too much: the held-out loss is least at step 2, whose weights outlive the first process."""
+def test_the_best_weights_survive_a_kill(shards, tmp_path):
+    """With a rate that grows far too large, the held-out loss is lowest at step 2; its weights survive the kill."""
     recipe = a_recipe(
         max_steps=8, learning_rate=1.0, warmup_share=1.0, validation_steps=2, keep="best", checkpoint_steps=4
     )
@@ -121,7 +121,7 @@ def test_the_best_weights_are_kept_over_a_kill(shards, tmp_path):
     assert loss == pytest.approx(summary["loss_after"], rel=1e-4)
 
 
-def test_the_best_cannot_be_told_without_held_out_rows(shards, tmp_path):
+def test_keeping_the_best_needs_held_out_rows(shards, tmp_path):
     rows = [row | {"split": "train"} for row in shards.rows()]
     frames = {ref for row in rows for ref in frame_ids("sft", row)}
     pictures = [
@@ -140,7 +140,7 @@ def test_the_best_cannot_be_told_without_held_out_rows(shards, tmp_path):
     assert done.returncode != 0 and "no held-out row" in done.stderr
 
 
-def test_tensorboard_holds_what_the_journal_holds(finished):
+def test_tensorboard_has_the_logged_metrics(finished):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     board = EventAccumulator(str(finished / "tensorboard"))
@@ -157,11 +157,11 @@ def test_tensorboard_holds_what_the_journal_holds(finished):
     ) == 3
 
 
-def test_the_summary_says_what_the_steps_cost(finished):
+def test_the_summary_has_the_cost_of_the_steps(finished):
     summary = summary_of(finished)
     shares = [summary[f"{name}_share"] for name in PHASES]
     assert 0.8 < sum(shares) <= 1.01 and all(share > 0 for share in shares)
-    # Every frame was seen by the frozen tower before the last step.
+    # Every frame went through the frozen tower before the last step.
     assert metrics_of(finished)[-1]["vision_seconds"] == 0
     assert summary["mfu"] == pytest.approx(summary["model_flops_per_second"] / 1e12)
     assert summary["model_flops"] == pytest.approx(sum(line["model_flops"] for line in metrics_of(finished)))

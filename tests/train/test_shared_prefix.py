@@ -28,7 +28,7 @@ def pixels(policy, shards):
 
 @pytest.fixture(scope="module")
 def rollouts(policy, pixels, shards) -> list[Tokens]:
-    """Three trajectories of one video: with a zoom, with two, and cut short before its tool answer."""
+    """Three trajectories of one video: with one zoom, with two, and truncated before its tool answer."""
     opening, group = None, []
     for row in shards.rows()[:3]:
         messages = from_rows(row["messages"])
@@ -39,14 +39,14 @@ def rollouts(policy, pixels, shards) -> list[Tokens]:
     return [*group, short]
 
 
-def test_equal_to_computing_every_rollout_whole(policy, pixels, rollouts):
+def test_equal_to_computing_every_rollout_in_full(policy, pixels, rollouts):
     factors = torch.randn(len(rollouts), generator=torch.Generator().manual_seed(0))[:, None]
     found = []
     for shared in (False, True):
         policy.model.zero_grad()
         if shared:
             batch = collate_group(rollouts, policy, pixels)
-            assert len(batch.endings) > 1, "rollouts of like length go together, the others apart"
+            assert len(batch.endings) > 1, "rollouts of similar length share a chunk, others do not"
             mask = batch.mask
             logprobs, entropy = SharedPrefix(policy.model)(
                 batch.prefix, batch.endings, batch.targets, policy.chat.never_sampled, 0.9
@@ -69,13 +69,13 @@ def test_equal_to_computing_every_rollout_whole(policy, pixels, rollouts):
         )
 
 
-def test_rollouts_that_begin_differently_are_refused(policy, pixels, shards, rollouts):
+def test_rollouts_with_different_prefixes_are_refused(policy, pixels, shards, rollouts):
     other = policy.chat.encode(from_rows(shards.rows()[4]["messages"]), pixels.tokens)
     with pytest.raises(ValueError, match="start with the same"):
         collate_group([rollouts[0], other], policy, pixels)
 
 
-def test_entropy_is_over_what_can_be_drawn():
+def test_entropy_covers_only_tokens_that_can_be_sampled():
     logits = torch.zeros(1, 1, 6)
     logprobs, entropy = token_logprobs(logits, torch.tensor([[1]]), [4, 5], 1.0)
     assert entropy.item() == pytest.approx(torch.tensor(4.0).log().item()) and logprobs.item() == pytest.approx(
@@ -84,7 +84,7 @@ def test_entropy_is_over_what_can_be_drawn():
 
 
 @given(st.lists(st.integers(1, 900), min_size=1, max_size=16))
-def test_chunks_hold_every_row_once_and_pad_little(lengths):
+def test_chunks_contain_every_row_once_and_need_little_padding(lengths):
     chunks = chunks_of_similar_length(lengths)
     assert sorted(row for chunk in chunks for row in chunk) == list(range(len(lengths)))
     for chunk in chunks:

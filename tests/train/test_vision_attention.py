@@ -1,4 +1,4 @@
-"""The batched vision attention gives what transformers' own loop gives."""
+"""Batched vision attention equals transformers' own loop."""
 
 import pytest
 import torch

@@ -1,7 +1,7 @@
 """Conversations as token ids, identical for training and for playing.
 
-Qwen's chat format is assembled from ids, not from text. Each message's text is tokenised alone, with special tokens read
-as plain characters, so no question and no reply can open a turn or insert a picture.
+Qwen's chat format is assembled from ids, not from text. Each message's text is tokenised alone, with special tokens
+read as plain characters, so no question and no reply can open a turn or insert a picture.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class CheckpointError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """A conversation. `weights[i]` is the loss weight of predicting `ids[i]`, zero where the policy did not write it."""
+    """A conversation. `weights[i]` is the loss weight of predicting `ids[i]`; see `train/policy/loss_mask.py`."""
 
     ids: list[int]
     weights: list[float]

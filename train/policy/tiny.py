@@ -1,7 +1,7 @@
 """A random Qwen-VL of the real architecture, small enough for a CPU, as a standard checkpoint folder.
 
-Its tokenizer is trained on the data set's own texts. It differs from Qwen's in three ways that keep sequences short: the
-protocol's tags and the fixed parts of a zoom call are single tokens; `<frame12_time24.00s>` is three tokens
+Its tokenizer is trained on the data set's own texts. It differs from Qwen's in three ways that keep sequences short:
+the protocol's tags and the fixed parts of a zoom call are single tokens; `<frame12_time24.00s>` is three tokens
 (`<frame12_time`, `24`, `.00s>`); a number of up to three digits is one.
 """
 

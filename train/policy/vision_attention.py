@@ -1,8 +1,8 @@
 """Vision attention over many small frames at once.
 
 Without flash attention, transformers makes one attention call for each window of each image: 80 frames of one window
-each are 80 calls per layer. Windows do not attend to each other, so those of equal length fit into one batched call; the
-result is the same up to the order of sums. With flash attention the original stays.
+each are 80 calls per layer. Windows do not attend to each other, so those of equal length fit into one batched call;
+the result is the same up to the order of sums. With flash attention the original stays.
 """
 
 from __future__ import annotations

@@ -53,12 +53,12 @@ def policy_loss(
 ) -> LossParts:
     """`advantages` is (episodes,), all other tensors are (episodes, tokens); `mask` is 1 on the policy's own tokens.
 
-    `before` are log-probabilities under the trainer's weights at the time of play, `reference` those of the policy that
-    training started from. `sampled` are those of the engine that sampled the tokens, if it is not the trainer: its
-    numbers differ slightly even with the same weights, and more with older ones. Then each token's objective is weighted
-    by the ratio of the trainer's probability to the engine's, up to a cap (truncated importance sampling: F. Yao et al.,
-    "Your Efficient RL Framework Secretly Brings You Off-Policy RL Training", 2025). All tokens count the same, independent of
-    the length of their episode.
+    `before` are log-probabilities under the trainer's weights at the time of play, `reference` those of the policy
+    that training started from. `sampled` are those of the engine that sampled the tokens, if it is not the trainer:
+    its numbers differ slightly even with the same weights, and more with older ones. Then each token's objective is
+    weighted by the ratio of the trainer's probability to the engine's, up to a cap (truncated importance sampling: F.
+    Yao et al., "Your Efficient RL Framework Secretly Brings You Off-Policy RL Training", 2025). All tokens count the
+    same, independent of the length of their episode.
     """
     import torch
 

@@ -1,7 +1,7 @@
 """Good RL rollouts as trajectories for the third stage: rejection-sampled fine-tuning.
 
-The lake's rules apply to harvested rollouts as to all others. This module checks what is specific to rollouts: whether a
-zoom overlapped the evidence, and whether episodes of one group are near duplicates.
+The lake's rules apply to harvested rollouts as to all others. This module checks what is specific to rollouts: whether
+a zoom overlapped the evidence, and whether episodes of one group are near duplicates.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ def harvest(
 ) -> dict[str, int]:
     """Write the good rollouts of a training run to the lake; returns the number left out per reason.
 
-    `run` is the training's output folder, `questions` the data set it played. Reads zoomed frames from the videos again;
-    their ids must match.
+    `run` is the training's output folder, `questions` the data set it played. Reads zoomed frames from the videos
+    again; their ids must match.
     """
     known = {question.question_id: question for question in questions.questions("train")}
     left_out: Counter[str] = Counter()

@@ -33,7 +33,7 @@ def solved_without_zoom(episodes: Sequence[Episode], correct: Sequence[bool]) ->
 
 
 def paper_reward(episode: Episode, correct: bool, settings: RlSettings) -> Reward:
-    """0.9 correct + 0.1 format + 0.5 for a right answer after any zoom. A policy trained on it ends up always zooming."""
+    """0.9 correct + 0.1 format + 0.5 for a right answer after any zoom, which teaches a policy to always zoom."""
     return _weighted_sum(
         settings, correct=correct, well_formed=episode.well_formed, tool=correct and episode.zooms > 0, needless=0
     )

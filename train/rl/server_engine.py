@@ -203,7 +203,7 @@ def _drawn(reply: Any) -> tuple[list[int], list[float]]:
     logprobs = [entry["logprob"] for entry in (choice.get("logprobs") or {}).get("content") or []]
     if not ids or len(ids) != len(logprobs):
         raise ServerFailed(
-            f"the server returned {len(ids or [])} token ids and {len(logprobs)} log-probabilities for a reply; it must "
-            "support `return_token_ids` and `logprobs` in chat completions (vLLM since 0.10.2)"
+            f"the server returned {len(ids or [])} token ids and {len(logprobs)} log-probabilities for a reply; it "
+            "must support `return_token_ids` and `logprobs` in chat completions (vLLM since 0.10.2)"
         )
     return ids, logprobs

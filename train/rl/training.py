@@ -1,4 +1,4 @@
-"""One run of multi-turn GRPO, from opening the policy to writing the checkpoint. Start it with `python -m train.rl`."""
+"""One run of multi-turn GRPO, from opening the policy to writing the checkpoint."""
 
 from __future__ import annotations
 

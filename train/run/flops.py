@@ -82,7 +82,7 @@ class TowerFlops:
         return cls(patch, (3 if trained else 1) * 4.0 * config.hidden_size, full, config.depth - full, window)
 
     def of_grids(self, grids: Iterable[Sequence[int]]) -> float:
-        """`grids`: times, rows and columns of each frame in patches. Windows cut off by a frame's edge count as full ones."""
+        """`grids`: times, rows and columns of each frame in patches. Windows at a frame's edge count as full ones."""
         total = 0.0
         for times, rows, columns in grids:
             patches = times * rows * columns

@@ -83,7 +83,7 @@ class SavedState:
                     older.unlink()
 
     def keep_best(self, step: int) -> None:
-        """Save the trained weights under their step's name, so a state that names older best weights still finds them."""
+        """Save the trained weights under their step's name; a state that names older best weights still finds those."""
         import torch
 
         self._claim_folder()

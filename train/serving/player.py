@@ -1,7 +1,7 @@
-"""A local checkpoint as a player: takes a turn like any server, many episodes at once.
+"""A local checkpoint as a player that takes turns in many episodes at once.
 
-Calls that wait at the same time are answered by one padded pass through the model. A reply does not depend on what
-else is in the batch but for the rounding of sums: sampling draws from a generator of the call's own.
+Calls that wait at the same time share one padded pass through the model. Except for rounding, a reply does not depend
+on the other calls in its batch: each call samples with its own generator.
 """
 
 from __future__ import annotations
@@ -14,37 +14,38 @@ from pathlib import Path
 from typing import Protocol
 
 from distill.client.calls import Reply
-from train.policy.checkpoint import Policy, disable_progress_bars, load_policy
+from train.policy.checkpoint import Policy, disable_progress_bars, load_policy, on_device
 from train.serving.batching import Batcher, Call
 from videozoomer.protocol import Message
 from videozoomer.protocol.message_rows import to_rows
 from videozoomer.protocol.parsing import STOP
 
 
-class Frames(Protocol):
-    """What holds the frames of an episode, such as `distill.storage.frames.FrameStore`."""
+class JpegStore(Protocol):
+    """Has the frames of the episodes, as `distill.storage.frames.FrameStore` does."""
 
     def jpeg(self, frame_id: str) -> bytes: ...
 
 
 class LocalPolicy:
-    """A `distill.player.Player` over a checkpoint, to be opened with `start` and closed with `finish`."""
+    """A `distill.player.Player` that runs a checkpoint; open it with `start`, close it with `finish`."""
 
     def __init__(
         self,
         checkpoint: str | Path,
-        store: Frames,
+        store: JpegStore,
         max_new_tokens: int,
         *,
         name: str | None = None,
         max_batch: int = 16,
         policy: Policy | None = None,
     ) -> None:
-        """`max_batch` is the most calls of one pass: memory grows with it. `policy` is taken instead of loading.
-        The name defaults to the checkpoint's, or for `.../sft/checkpoint` to `sft_policy`.
+        """`max_batch` is the maximum number of calls per pass; memory grows with it. `policy` replaces loading.
+
+        The name defaults to the checkpoint's, and to `sft_policy` for `.../sft/checkpoint`.
 
         Raises:
-            CheckpointError: no Qwen2.5-VL or Qwen3-VL is there.
+            CheckpointError: there is no Qwen2.5-VL or Qwen3-VL at that path or name.
         """
         self.policy = policy or load_for_playing(checkpoint)
         self.name = name or name_of(checkpoint)
@@ -62,33 +63,32 @@ class LocalPolicy:
             await asyncio.to_thread(batcher.close)
 
     async def reply(self, messages: Sequence[Message], *, sample: int, temperature: float) -> Reply:
-        """A reply that reaches `max_new_tokens` comes back cut, with finish reason `length`: to the episode it is a
-        fault of the policy's own.
+        """A reply of `max_new_tokens` is truncated, with finish reason `length`: the episode counts it as a fault.
 
         Raises:
             CallFailed: the conversation leaves no room for a reply.
             RuntimeError: the player was not started.
         """
         if self._batcher is None:
-            raise RuntimeError("the policy was not started; await start() before it plays")
+            raise RuntimeError("the policy was not started; await start() before playing")
         call = Call(messages, temperature, seed_of(messages, sample), self.max_new_tokens, (STOP,))
-        written = await asyncio.wrap_future(self._batcher.submit(call))
+        generation = await asyncio.wrap_future(self._batcher.submit(call))
         return Reply(
-            written.text,
-            finish_reason=written.finish_reason,
-            input_tokens=written.prompt_tokens,
-            output_tokens=len(written.ids),
+            generation.text,
+            finish_reason=generation.finish_reason,
+            input_tokens=generation.prompt_tokens,
+            output_tokens=len(generation.ids),
         )
 
 
 def load_for_playing(checkpoint: str | Path) -> Policy:
-    """On the GPU in bfloat16 where there is one."""
+    """On the GPU in bfloat16 if there is one, otherwise on the CPU in float32."""
     import torch
 
     disable_progress_bars()
     cuda = torch.cuda.is_available()
     policy = load_policy(checkpoint, dtype=torch.bfloat16 if cuda else torch.float32)
-    policy.model.to("cuda" if cuda else "cpu").eval()
+    on_device(policy.model, torch.device("cuda" if cuda else "cpu")).eval()
     return policy
 
 
@@ -98,6 +98,6 @@ def name_of(checkpoint: str | Path) -> str:
 
 
 def seed_of(messages: Sequence[Message], sample: int) -> int:
-    """The same conversation and sample number draw the same numbers, in any batch."""
+    """The same conversation and sample number get the same random numbers, in any batch."""
     content = json.dumps([to_rows(messages), sample], sort_keys=True).encode()
     return int.from_bytes(hashlib.sha256(content).digest()[:7])

@@ -1,11 +1,11 @@
-"""Serve a checkpoint as an OpenAI-compatible server, so that a student plays as any teacher does.
+"""Serve a checkpoint over an OpenAI-compatible API, so that a student plays like any teacher.
 
     python -m train.serving CHECKPOINT --port 8000 --name student
 
-    with serve("runs/demo/training/sft/checkpoint") as student:      # any free port, a process of its own
+    with serve("runs/demo/training/sft/checkpoint") as student:      # any free port, in a separate process
         student.base_url, student.model
 
-For small models and one machine; a large one is served better by vLLM, which reads the same checkpoint.
+For small models on one machine. vLLM, which reads the same checkpoints, serves large ones better.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from pathlib import Path
 
 __all__ = ["ServeError", "ServerProcess", "serve"]
 
-MOST_TOKENS = 2048
-"""Most tokens of one reply, whatever a request asks for."""
+MAX_TOKENS = 2048
+"""Maximum number of tokens per reply; requests cannot raise it."""
 
 
 class ServeError(RuntimeError):
@@ -29,7 +29,7 @@ class ServeError(RuntimeError):
 
 
 class ServerProcess:
-    """A running server; close it, or use it in a `with`. It also ends when this process does, however that ends."""
+    """A running server process. Close it, or use it as a context manager; it also ends when this process does."""
 
     def __init__(self, command: list[str], model: str) -> None:
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -38,10 +38,22 @@ class ServerProcess:
         if not line.startswith("http"):
             code = self._process.wait()
             self.close()
-            raise ServeError(f"the policy's server did not start (exit code {code}); its message is above")
+            raise ServeError(f"the policy's server did not start (exit code {code}); see its message above")
         self.base_url = line
-        """Address to give to a client, ending in /v1."""
+        """Address for clients, ending in /v1."""
         self.model = model
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def wait(self, timeout_s: float) -> int:
+        """Wait for the process to end; returns its exit code.
+
+        Raises:
+            subprocess.TimeoutExpired: it is still running.
+        """
+        return self._process.wait(timeout_s)
 
     def close(self) -> None:
         """Stop serving. Closing twice is harmless."""
@@ -67,10 +79,10 @@ class ServerProcess:
 def serve(
     checkpoint: str | Path, port: int = 0, *, name: str = "student", max_batch: int = 16, take_weights: bool = False
 ) -> ServerProcess:
-    """Start the server in a process of its own; port 0 takes any free one.
+    """Start the server in a separate process; port 0 uses any free port.
 
     Raises:
-        ServeError: it did not start: no such checkpoint, or the port is taken.
+        ServeError: it did not start, because there is no such checkpoint or the port is in use.
     """
     command = [
         sys.executable,
@@ -99,7 +111,7 @@ def run(
     take_weights: bool = False,
     until_stdin_closes: bool = False,
 ) -> int:
-    """Serve until interrupted or terminated; prints the address once it listens. Returns the exit code."""
+    """Serve until interrupted or terminated; prints the address once it is listening. Returns the exit code."""
     from distill.chat_server import ChatServer
     from train.policy.chat_tokens import CheckpointError
     from train.serving.batching import Batcher
@@ -112,27 +124,32 @@ def run(
         print(error, file=sys.stderr)
         return 1
 
-    def not_brought(frame_id: str) -> bytes:
+    def missing_frame(frame_id: str) -> bytes:
         raise KeyError(f"frame {frame_id} did not come with its request")
 
-    with Batcher(policy, not_brought, max_batch=max_batch) as batcher:
+    with Batcher(policy, missing_frame, max_batch=max_batch) as batcher:
         try:
             card = {"id": name, "object": "model", "created": 0, "owned_by": "videozoomer"}
-            more = (
+            extra_paths = (
                 {"/collective_rpc": lambda body: control(body, batcher), "/reset_prefix_cache": lambda _: {}}
                 if take_weights
                 else {}
             )
             server = ChatServer(
-                lambda body: complete(body, batcher, name, MOST_TOKENS), card, host=host, port=port, more=more
+                lambda body: complete(body, batcher, name, MAX_TOKENS), card, host=host, port=port, more=extra_paths
             )
         except OSError as error:
             print(f"cannot listen on {host}:{port}: {error.strerror}; choose another --port", file=sys.stderr)
             return 1
-        # shutdown() waits for the serving loop, which a signal handler of the same thread would keep from ending.
+        # shutdown() waits for the serving loop to end, which it cannot while a signal handler blocks the same thread.
         signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
         if until_stdin_closes:
-            threading.Thread(target=lambda: (sys.stdin.read(), server.shutdown()), daemon=True).start()
+
+            def wait_for_stdin() -> None:
+                sys.stdin.read()
+                server.shutdown()
+
+            threading.Thread(target=wait_for_stdin, daemon=True).start()
         print(server.base_url, flush=True)
         try:
             server.serve_forever(poll_interval=0.1)
@@ -145,21 +162,22 @@ def run(
 
 def main() -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m train.serving", description="Serve a checkpoint as an OpenAI-compatible server."
+        prog="python -m train.serving", description="Serve a checkpoint over an OpenAI-compatible API."
     )
-    parser.add_argument("checkpoint", help="folder or hub name of a Qwen2.5-VL or Qwen3-VL")
+    parser.add_argument("checkpoint", help="folder or Hub name of a Qwen2.5-VL or Qwen3-VL")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
     parser.add_argument(
-        "--port", type=int, default=8000, help="port to listen on; 0 takes any free one (default: 8000)"
+        "--port", type=int, default=8000, help="port to listen on; 0 uses any free port (default: 8000)"
     )
-    parser.add_argument("--name", default="student", help="model name that clients give (default: student)")
-    parser.add_argument("--max-batch", type=int, default=16, help="most requests answered by one pass (default: 16)")
+    parser.add_argument("--name", default="student", help="model name in requests (default: student)")
+    parser.add_argument("--max-batch", type=int, default=16, help="maximum number of requests per pass (default: 16)")
     parser.add_argument(
         "--take-weights",
         action="store_true",
-        help="let whoever reaches the port have other weights loaded from a folder (POST /collective_rpc, as vLLM's development mode does)",
+        help="accept requests to load other weights from a folder, from anyone who can reach the port "
+        "(POST /collective_rpc, as in vLLM's development mode)",
     )
-    parser.add_argument("--until-stdin-closes", action="store_true", help="end when standard input does")
+    parser.add_argument("--until-stdin-closes", action="store_true", help="stop when standard input closes")
     given = parser.parse_args()
     return run(
         given.checkpoint,

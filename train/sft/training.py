@@ -1,4 +1,4 @@
-"""One run of supervised fine-tuning, from opening the policy to writing the checkpoint. Start it with `python -m train.sft`."""
+"""One run of supervised fine-tuning, from opening the policy to writing the checkpoint."""
 
 from __future__ import annotations
 
@@ -108,8 +108,8 @@ class SftRun:
             return
         samples = self.samples
         self.log.message(
-            f"{len(samples.trained.samples)} trajectories in {self.steps} steps; {len(samples.trained.too_long)} longer "
-            f"than {self.settings.max_tokens} tokens left out; loss measured on {len(samples.watched)} "
+            f"{len(samples.trained.samples)} trajectories in {self.steps} steps; {len(samples.trained.too_long)} "
+            f"longer than {self.settings.max_tokens} tokens left out; loss measured on {len(samples.watched)} "
             f"{samples.watched_split} rows"
         )
         self.progress.loss_before = self._watched_loss()

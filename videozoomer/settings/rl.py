@@ -10,7 +10,7 @@ from videozoomer.settings.base import OPERATIONAL, Amount, Count, Positive, Posi
 
 
 class RolloutServer(Settings):
-    """A vLLM server in its development mode (it must load new weights), or `python -m train.serving.server`."""
+    """A vLLM server in its development mode (it must load new weights), or `python -m train.serving`."""
 
     base_url: str
     """Address of the server, ending in /v1."""
