@@ -6,7 +6,8 @@ import json
 import dagster as dg
 
 from assets.workspace import BATCHES, Workspace, content_of, finish, preview
-from videozoomer.lake.rows import QuestionRow
+from videozoomer.lake.reading import rows_as
+from videozoomer.lake.rows import FileRow, QuestionRow
 from videozoomer.lake.stamps import Stamp
 from videozoomer.settings import Recipe
 from videozoomer.sources.files import assign_batches, list_videos
@@ -46,8 +47,8 @@ def listing_digest(recipe: Recipe) -> str:
 )
 def sources(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
     lake = workspace.lake
-    known = lake.read("files").to_dicts()
-    rows: list[dict] = []
+    known = rows_as(FileRow, lake.read("files"))
+    rows: list[FileRow] = []
     for source in workspace.recipe.sources:
         rows += assign_batches(
             source.name,
@@ -56,7 +57,7 @@ def sources(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Works
             workspace.recipe.video.batch_size,
             lake.partitions("files"),
         )
-    by_batch: dict[str, list[dict]] = {}
+    by_batch: dict[str, list[FileRow]] = {}
     for row in rows:
         by_batch.setdefault(row["batch"], []).append(row)
     for batch in sorted(set(lake.partitions("files")) | set(by_batch)):

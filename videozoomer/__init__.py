@@ -1,5 +1,5 @@
-"""The library beside the six stages: settings, lake, sources, video, protocol, shards.
+"""The library that the six stages share: settings, lake, sources, video, protocol and shards.
 
-Belongs here: what several stages use and none of them owns. Does not belong here: a stage of the pipeline (those are
-`distill`, `filters`, `train`, `eval`, `assets`, `pipelines`), or anything only the examples need.
+Belongs here: what several stages use. Does not belong here: a stage of the pipeline (`distill`, `filters`, `train`,
+`eval`, `assets`, `pipelines`), or what only the examples need.
 """

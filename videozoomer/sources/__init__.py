@@ -1,5 +1,5 @@
-"""What users bring: places with videos, and files with questions, become rows of `files` and `questions`.
+"""What users bring: videos and question files become rows of tables `files` and `questions`.
 
 Belongs here: listing videos, assigning them to ingest batches, reading question files in any of the documented
-formats. Does not belong here: opening a video (that is `video/`), judging an answer (that is `filters/`).
+formats. Does not belong here: opening a video (`videozoomer/video/`), grading an answer (`filters/`).
 """

@@ -1,4 +1,4 @@
-"""Listing the videos of a source, and putting them into ingest batches that never change once they are made."""
+"""Lists the videos of a source and assigns them to ingest batches, which never change once they exist."""
 
 from __future__ import annotations
 
@@ -8,32 +8,34 @@ from pathlib import Path
 
 import fsspec
 
+from videozoomer.lake.rows import FileRow
+
 VIDEO_SUFFIXES = frozenset(
     ".mp4 .m4v .mov .mkv .webm .avi .ts .m2ts .mts .mpg .mpeg .flv .wmv .3gp .ogv .vob .mxf".split()
 )
-"""Files of a folder with other endings are passed over; a manifest or a glob takes whatever it names."""
+"""In a folder, files with other suffixes are ignored; a .txt list or a glob may name any file."""
 
 
 class SourceError(ValueError):
-    """A source cannot be read at all; the message names it and the remedy."""
+    """A source cannot be read; the message names it and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Offered:
-    """One file as its store lists it, unopened."""
+    """One file as its store lists it; the file has not been opened."""
 
     uri: str
     bytes: int
-    """Size; 0 where the store does not say."""
+    """Size; 0 if the store does not report it."""
     modified: str
-    """Time of change or entity tag as the store gives it; empty where it does not."""
+    """Modification time or entity tag as the store reports it; empty if it reports neither."""
 
 
 def list_videos(place: str) -> list[Offered]:
-    """Files of a folder (recursively), a glob, one file, or a `.txt` manifest (one path or URL a line), sorted by uri.
+    """Videos of a folder (recursively), a glob, one file, or a `.txt` list (one path or URL a line), sorted by URI.
 
     Raises:
-        SourceError: nothing is there, or the manifest names nothing.
+        SourceError: the place does not exist or has no videos.
     """
     system, path = fsspec.core.url_to_fs(place)
     local = "://" not in place
@@ -53,10 +55,10 @@ def list_videos(place: str) -> list[Offered]:
     elif system.exists(path):
         found = [_uri(system, path, local)]
     else:
-        raise SourceError(f"there is nothing at {place}; give a folder, a glob, a file or a .txt manifest")
+        raise SourceError(f"{place} does not exist; give a folder, a glob, a file or a .txt list of paths")
     if not found:
         raise SourceError(
-            f"{place} holds no videos (endings looked for in a folder: {' '.join(sorted(VIDEO_SUFFIXES))})"
+            f"{place} has no videos; a folder is searched for files that end in {' '.join(sorted(VIDEO_SUFFIXES))}"
         )
     return [_offered(uri) for uri in sorted(set(found))]
 
@@ -66,7 +68,7 @@ def _uri(system: fsspec.AbstractFileSystem, name: str, local: bool) -> str:
 
 
 def _offered(uri: str) -> Offered:
-    """A file that a manifest names and that is not there is still offered, so that it is quarantined with a reason."""
+    """A file that a list names but that does not exist is kept, so that it gets quarantined with a reason."""
     system, path = fsspec.core.url_to_fs(uri)
     try:
         info = system.info(path)
@@ -79,12 +81,12 @@ def _offered(uri: str) -> Offered:
 
 
 def assign_batches(
-    source: str, offered: Sequence[Offered], known: Iterable[dict], batch_size: int, taken: Iterable[str] = ()
-) -> list[dict]:
-    """Rows of table `files`: known files keep their batch, new ones go to new batches of at most `batch_size`.
+    source: str, offered: Sequence[Offered], known: Iterable[FileRow], batch_size: int, taken: Iterable[str] = ()
+) -> list[FileRow]:
+    """Rows of table `files`: known files keep their batch, new files form new batches of at most `batch_size`.
 
-    `known` are rows of an earlier assignment, `taken` all batches there ever were, so that the number of one whose
-    files are gone is not given again. A batch never grows, so that what is done stays done.
+    `known` are rows of earlier assignments. `taken` names every batch that ever existed, of any source, so that the
+    number of a batch whose files are gone is not used again. A batch never grows, so finished batches stay finished.
     """
     batch_of = {row["uri"]: row["batch"] for row in known if row["source"] == source}
     names = {*batch_of.values(), *(name for name in taken if name.rsplit("-", 1)[0] == source)}

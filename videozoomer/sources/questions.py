@@ -1,5 +1,4 @@
-"""Reading question files (.jsonl, .json, .csv, .parquet) into rows of table `questions`; a bad row is kept with its
-reason."""
+"""Reads question files (.jsonl, .json, .csv, .parquet) into rows of table `questions`; unusable rows keep a reason."""
 
 from __future__ import annotations
 
@@ -23,28 +22,28 @@ ANSWER_TYPES = ("choice", "number", "time", "yes_no", "order", "text")
 COLUMNS = {
     "video": "path, URL or file name of the video (required)",
     "question": "the question (required)",
-    "answer": "the right answer; for options a letter, a 0-based index or the option's own text (required)",
+    "answer": "the correct answer; with options a letter, a 0-based index or the option's text (required)",
     "options": "list of options; absent or empty for an open question",
-    "id": "your own id; by default a hash",
-    "type": f"one of {', '.join(ANSWER_TYPES)}; by default read off options and answer",
-    "topic": "kind of question, for breakdowns",
-    "evidence": "list of [start_s, end_s] windows in which the answer is seen",
+    "id": "your own id; by default a hash of video, question and options",
+    "type": f"one of {', '.join(ANSWER_TYPES)}; by default derived from options and answer",
+    "topic": "kind of question, for metrics by topic",
+    "evidence": "list of [start_s, end_s] windows of the video that show the answer, in seconds",
 }
-"""Columns of a question file; others are ignored."""
+"""Columns of a question file; other columns are ignored."""
 
 
 def read_questions(place: str) -> list[dict[str, Any]]:
-    """Rows of a question file as they stand.
+    """Rows of a question file, unchanged.
 
     Raises:
-        SourceError: the file is missing, of another format, or a line of it is no JSON object.
+        SourceError: the file is missing, has another format, or an entry of it is not an object.
     """
     suffix = Path(place).suffix.lower()
     try:
         with fsspec.open(place, "rb") as handle:
             raw = handle.read()
     except FileNotFoundError as error:
-        raise SourceError(f"there is no question file {place}") from error
+        raise SourceError(f"question file {place} does not exist") from error
     try:
         if suffix == ".jsonl":
             return [
@@ -64,21 +63,21 @@ def read_questions(place: str) -> list[dict[str, Any]]:
             return pl.read_parquet(raw).to_dicts()
     except (ValueError, pl.exceptions.PolarsError) as error:
         raise error if isinstance(error, SourceError) else SourceError(f"{place} cannot be read: {error}") from error
-    raise SourceError(f"{place}: question files end in .jsonl, .json, .csv or .parquet")
+    raise SourceError(f"{place}: a question file must end in .jsonl, .json, .csv or .parquet")
 
 
 def _object(item: Any, place: str, line: int) -> dict[str, Any]:
     if not isinstance(item, dict):
-        raise SourceError(f"{place}: entry {line} is not an object with columns {', '.join(COLUMNS)}")
+        raise SourceError(f"{place}: entry {line} is not an object with the columns {', '.join(COLUMNS)}")
     return item
 
 
 def question_rows(raw: Sequence[Mapping[str, Any]], source: str, split: str, uris: Sequence[str]) -> list[QuestionRow]:
     """Rows of table `questions` from rows of a file; `uris` are the source's videos.
 
-    A row that cannot be used has status `quarantined` and its reason: `no_question`, `no_answer`, `no_video`
-    (none named), `unknown_video` (not among the source's), `ambiguous_video` (several of that name),
-    `unknown_type`, `answer_not_in_options`, `bad_options`, `bad_evidence`, `repeated_id`.
+    An unusable row gets the status `quarantined` and a reason: `no_question`, `no_answer`, `no_video` (names none),
+    `unknown_video` (not in the source), `ambiguous_video` (several videos have that name), `unknown_type`,
+    `answer_not_in_options`, `bad_options`, `bad_evidence` or `repeated_id`.
     """
     by_name: dict[str, list[str]] = {}
     for uri in uris:
@@ -144,7 +143,7 @@ def _row(item: Mapping[str, Any], source: str, split: str, by_name: Mapping[str,
 
 
 def _listed(value: Any, problems: list[str], reason: str) -> list:
-    """A list as it is, or from its JSON text (as a CSV file holds it)."""
+    """A list, or the list in its JSON text, which is how a CSV file stores it."""
     if value in (None, ""):
         return []
     if isinstance(value, str):
@@ -172,7 +171,7 @@ def _kind(options: list[str], answer: str) -> str:
 
 
 def _letter(answer: str, options: list[str]) -> str | None:
-    """The letter of the right option, from a letter, a 0-based index or the option's text."""
+    """Letter of the correct option, from its letter, 0-based index or text."""
     bare = answer.strip("(). ")
     folded = [option.casefold() for option in options]
     if answer.casefold() in folded:

@@ -1,4 +1,4 @@
-"""Listing a source, and batches that never change once they are made."""
+"""Listing a source, and batches that never change once they exist."""
 
 import pytest
 from hypothesis import given
@@ -36,7 +36,7 @@ def test_one_file(folder):
     assert names(folder / "b.mp4") == ["b.mp4"]
 
 
-def test_a_manifest_is_relative_to_itself_and_may_name_what_is_missing(folder):
+def test_a_list_is_relative_to_itself_and_may_name_missing_files(folder):
     manifest = folder / "list.txt"
     manifest.write_text(f"# mine\n\nb.mp4\n deep/c.webm \n{folder}/a.MKV\nb.mp4\ngone.mp4\n")
     offered = list_videos(str(manifest))
@@ -48,7 +48,7 @@ def test_a_manifest_is_relative_to_itself_and_may_name_what_is_missing(folder):
 
 @pytest.mark.parametrize(
     ("place", "says"),
-    [("nowhere", "there is nothing"), ("empty", "holds no videos"), ("videos/*.mov", "holds no videos")],
+    [("nowhere", "does not exist"), ("empty", "has no videos"), ("videos/*.mov", "has no videos")],
 )
 def test_a_place_without_videos_is_named(folder, place, says):
     (folder.parent / "empty").mkdir()
@@ -62,7 +62,7 @@ def offered(*uris):
 
 
 @given(st.lists(st.sets(st.integers(0, 30)), min_size=1, max_size=5), st.integers(1, 4))
-def test_what_has_a_batch_keeps_it_and_no_batch_grows_or_is_taken_twice(offers, size):
+def test_files_keep_their_batch_and_no_batch_grows_or_is_numbered_twice(offers, size):
     known, batch_of = [], {}
     for offer in offers:
         made = assign_batches("films", offered(*(f"v{n:02}.mp4" for n in sorted(offer))), known, size)
@@ -77,10 +77,18 @@ def test_what_has_a_batch_keeps_it_and_no_batch_grows_or_is_taken_twice(offers, 
         known = [*known, *(row for row in made if row["uri"] not in {k["uri"] for k in known})]
 
 
-def test_batches_are_named_after_their_source_and_counted_on():
+def test_batches_are_named_after_their_source_and_numbered_on():
     first = assign_batches("films", offered("a", "b", "c"), [], 2)
     assert [row["batch"] for row in first] == ["films-0001", "films-0001", "films-0002"]
     second = assign_batches("films", offered("a", "b", "c", "d"), first, 2)
     assert [row["batch"] for row in second] == ["films-0001", "films-0001", "films-0002", "films-0003"]
-    other = assign_batches("talks", offered("a"), first, 2)
-    assert [row["batch"] for row in other] == ["talks-0001"]
+
+
+def test_a_source_counts_its_own_batches_and_no_others():
+    """Batches of another source, written now or long gone, must not raise the number; its own must."""
+    films = assign_batches("films", offered("a", "b", "c"), [], 2)
+    taken = ["films-0001", "films-0002", "films-0007", "talks-0002"]
+    talks = assign_batches("talks", offered("a", "z"), films, 1, taken)
+    assert [row["batch"] for row in talks] == ["talks-0003", "talks-0004"]
+    more = assign_batches("films", offered("a", "d"), [*films, *talks], 2, [*taken, "talks-0009"])
+    assert [row["batch"] for row in more] == ["films-0001", "films-0008"]

@@ -1,4 +1,4 @@
-"""Question files of every format become the same rows; what cannot be used keeps its reason."""
+"""Question files of every format become the same rows; unusable rows keep a reason."""
 
 import json
 
@@ -68,7 +68,7 @@ def test_every_format_gives_the_same_rows(tmp_path, suffix):
 @pytest.mark.parametrize(
     ("name", "text", "says"),
     [
-        ("q.txt", "?", "end in .jsonl"),
+        ("q.txt", "?", "must end in .jsonl"),
         ("q.jsonl", '{"video": "a"}\n[1]', "entry 2 is not an object"),
         ("q.jsonl", "not json", "cannot be read"),
         ("q.json", '{"items": []}', "list of questions"),
@@ -84,8 +84,8 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path, name, text, says):
     assert name in str(error.value)
 
 
-def test_a_file_that_is_not_there(tmp_path):
-    with pytest.raises(SourceError, match="there is no question file"):
+def test_a_missing_file(tmp_path):
+    with pytest.raises(SourceError, match="does not exist"):
         read_questions(str(tmp_path / "none.jsonl"))
 
 
@@ -116,13 +116,13 @@ def test_a_file_that_is_not_there(tmp_path):
         ({"evidence": "soon"}, "bad_evidence"),
     ],
 )
-def test_a_row_that_cannot_be_used_is_kept_with_its_reason(item, reason):
+def test_an_unusable_row_is_kept_with_its_reason(item, reason):
     row = only(**item)
     assert (row["status"], row["reason"]) == ("quarantined", reason)
     assert CATALOG["questions"].conform([row]).height == 1
 
 
-def test_a_repeated_id_is_quarantined_under_another():
+def test_a_repeated_id_is_quarantined_under_a_new_one():
     made = rows({"id": "x"}, {"id": "x", "question": "Else?"}, {"id": "y"})
     assert [(row["question_id"], row["reason"]) for row in made] == [
         ("films:x", None),
@@ -132,7 +132,7 @@ def test_a_repeated_id_is_quarantined_under_another():
     assert CATALOG["questions"].conform(made).height == 3
 
 
-def test_ids_of_our_own_follow_the_question_and_nothing_else():
+def test_default_ids_depend_on_the_question_alone():
     first = only()["question_id"]
     assert only(topic="colours", answer="blue")["question_id"] == first
     assert len({first, only(question="Else?")["question_id"], only(video="b")["question_id"]}) == 3
@@ -158,12 +158,12 @@ def test_a_video_may_be_named_by_path_name_or_stem(named):
         ("red", "A"),
     ],
 )
-def test_the_right_option_may_be_named_in_any_way(answer, letter):
+def test_the_correct_option_may_be_named_in_any_way(answer, letter):
     row = only(options=["red", "blue"], answer=answer)
     assert (row["status"], row["answer"], row["answer_type"]) == ("ok", letter, "choice")
 
 
-def test_an_option_that_is_a_letter_or_a_figure_is_its_text_first():
+def test_the_text_of_an_option_comes_before_letters_and_indices():
     assert only(options=["B", "A"], answer="A")["answer"] == "B"
     assert only(options=["1", "0", "2"], answer="0")["answer"] == "B"
 
@@ -180,13 +180,13 @@ def test_an_option_that_is_a_letter_or_a_figure_is_its_text_first():
         (3, "number"),
     ],
 )
-def test_the_type_is_read_off_where_none_is_given(answer, kind):
+def test_a_missing_type_is_derived(answer, kind):
     row = only(answer=answer)
     assert (row["status"], row["answer_type"]) == ("ok", kind)
 
 
-def test_every_usable_truth_is_right_by_its_own_grader():
-    """The rows of a file and the graders agree on what an answer is."""
+def test_every_usable_answer_is_correct_by_its_own_grader():
+    """Question files and graders agree on what an answer is."""
     items = [
         {"options": ["red", "blue"], "answer": "blue"}, {"answer": "3"}, {"answer": "yes"}, {"answer": "a red disc"},
         {"answer": "1:05", "type": "time"}, {"answer": "red, blue", "type": "order"},
