@@ -1,10 +1,12 @@
-"""What each trick of the fast path is worth: the same calls with it and with its plain reference, in turns in one process.
+"""What each trick of the fast path is worth: the same calls with it and with its plain reference, in turns in one
+process.
 
 python -m benchmarks.fast_path            # all of them, a few minutes
 python -m benchmarks.fast_path write      # one of them
 
-CPU a call is of whole episodes (64 frames of overview, one zoom) against a local server; the other figures are of the function
-alone. Medians over the rounds, and of the ratio within each round: a machine that does other work changes both alike.
+CPU a call is of whole episodes (64 frames of overview, one zoom) against a local server; the other figures are of the
+function alone. Medians over the rounds, and of the ratio within each round: a machine that does other work changes both
+alike.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""Who plays the episode from outside: the chat client, the ledger of every call, and the episodes asked of a teacher.
+"""Playing episodes with models behind a server: the chat client, the ledger of its calls, and the episodes of a
+teacher.
 
-Belongs here: talking to any OpenAI-compatible server (retries by kind, rate, budget), the journal that makes a rerun
-replay what was answered, and the jobs for exemplars, reflections and probes. Does not belong here: grading, SQL,
-Dagster, decoding (frames come from a function that the caller hands in).
+Belongs here: calls to any OpenAI-compatible server (retries, rate limits, budget), the ledger from which a rerun
+replays earlier replies, and the jobs for exemplars, reflections and probes. Does not belong here: grading, SQL,
+Dagster, decoding (the caller passes a function that returns frames).
 """

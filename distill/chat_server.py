@@ -1,6 +1,6 @@
-"""The server side of the chat protocol: HTTP by the standard library, requests checked, replies in OpenAI's form.
+"""The server side of chat completions: HTTP by the standard library, validated requests, replies in OpenAI's format.
 
-What answers a conversation is given as a function; the sample teacher and a served policy both stand behind this.
+The caller passes a function that answers a conversation; the sample teacher and a served policy both use this.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-MOST_BYTES = 256 * 2**20
+MAX_BODY_BYTES = 256 * 2**20
 _log = logging.getLogger(__name__)
 
 
 class RequestError(ValueError):
-    """A request that cannot be served; `status`, `code` and `param` go into the error's JSON."""
+    """A request that cannot be served; `status`, `code` and `param` go into the JSON of the error."""
 
     def __init__(self, sentence: str, *, status: int = 400, code: str | None = None, param: str | None = None) -> None:
         super().__init__(sentence)
@@ -34,7 +34,7 @@ class ChatMessage(BaseModel):
 
 
 class ChatRequest(BaseModel):
-    """The fields that are understood; others are ignored, as other servers do."""
+    """The supported fields; others are ignored, as other servers do."""
 
     model_config = ConfigDict(extra="ignore")
     model: str
@@ -48,7 +48,7 @@ class ChatRequest(BaseModel):
     n: int | None = None
     stream: bool | None = None
     include_stop_str_in_output: bool = False
-    """As vLLM has it: keep the stop string at the end of the text."""
+    """As in vLLM: keep the stop string at the end of the text."""
 
     @property
     def stops(self) -> tuple[str, ...]:
@@ -56,13 +56,13 @@ class ChatRequest(BaseModel):
 
     @property
     def limit(self) -> int | None:
-        """Most tokens of the reply; null where the request sets none."""
+        """Maximum tokens of the reply; null if the request sets none."""
         return self.max_completion_tokens or self.max_tokens
 
 
 def read_request(body: Any, model: str) -> ChatRequest:
     """Raises:
-    RequestError: a field is missing or out of range, asks for another model, or for what is not offered.
+    RequestError: a field is missing or out of range, or asks for another model or an unsupported feature.
     """
     try:
         request = ChatRequest.model_validate(body)
@@ -80,7 +80,7 @@ def read_request(body: Any, model: str) -> ChatRequest:
     if request.n not in (None, 1):
         raise RequestError("n must be 1: send a request for each sample, with another seed", param="n")
     if request.stream:
-        raise RequestError("streaming is not offered; leave out stream", code="unsupported_value", param="stream")
+        raise RequestError("streaming is not supported; leave out stream", code="unsupported_value", param="stream")
     if len(request.stops) > 4:
         raise RequestError("stop takes at most 4 strings", param="stop")
     return request
@@ -121,7 +121,7 @@ def completion(
 
 
 class ChatServer(ThreadingHTTPServer):
-    """Serves on 127.0.0.1 unless told otherwise. Several may share a port where the system lets them."""
+    """Serves on 127.0.0.1 by default. Several may share a port if the system allows it."""
 
     daemon_threads = True
     request_queue_size = 256
@@ -137,7 +137,7 @@ class ChatServer(ThreadingHTTPServer):
         more: Mapping[str, Callable[[Any], dict]] | None = None,
     ) -> None:
         """`answer` turns the JSON of a request into that of its reply, or raises RequestError; it is called from many
-        threads. `card` is the model's entry in /v1/models. `more` holds what answers at other paths."""
+        threads. `card` is the model's entry in /v1/models. `more` maps other paths to functions like `answer`."""
         self.answers = {"/v1/chat/completions": answer, **(more or {})}
         self.card = card
         self._share_port = share_port
@@ -149,11 +149,12 @@ class ChatServer(ThreadingHTTPServer):
         super().server_bind()
 
     def handle_error(self, request: object, client_address: object) -> None:
-        _log.debug("a connection of %s broke off", client_address, exc_info=True)
+        _log.debug("the connection of %s failed", client_address, exc_info=True)
 
     @property
     def base_url(self) -> str:
-        return f"http://{self.server_address[0]}:{self.server_address[1]}/v1"
+        host, port = self.server_address[:2]
+        return f"http://{host!s}:{port}/v1"
 
     def start(self) -> threading.Thread:
         """Serve in a thread of this process."""
@@ -167,7 +168,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     wbufsize = -1
-    """Header and body leave in one packet."""
+    """Headers and body leave in one packet."""
 
     def do_GET(self) -> None:
         path, card = self.path.split("?")[0].rstrip("/"), self.server.card
@@ -182,34 +183,34 @@ class _Handler(BaseHTTPRequestHandler):
                 if known
                 else self._fail(404, "there is no such model; see /v1/models", "model_not_found")
             )
-        return self._nothing_here()
+        return self._not_found()
 
     def do_POST(self) -> None:
         length = self.headers.get("Content-Length", "")
-        if not length.isdigit() or int(length) > MOST_BYTES:
+        if not length.isdigit() or int(length) > MAX_BODY_BYTES:
             self.close_connection = True
             return self._fail(
-                411 if not length else 413, f"send a Content-Length of at most {MOST_BYTES} bytes", "bad_length"
+                411 if not length else 413, f"send a Content-Length of at most {MAX_BODY_BYTES} bytes", "bad_length"
             )
         data = self.rfile.read(int(length))
         answer_to = self.server.answers.get(self.path.split("?")[0].rstrip("/"))
         if answer_to is None:
-            return self._nothing_here()
+            return self._not_found()
         try:
             body = json.loads(data)
         except (ValueError, RecursionError) as error:
-            return self._fail(400, f"the body is no valid JSON: {error}", "invalid_json")
+            return self._fail(400, f"the body is not valid JSON: {error}", "invalid_json")
         try:
             answer = answer_to(body)
         except RequestError as error:
             return self._fail(error.status, str(error), error.code, error.param)
         except Exception:
-            # The one place where anything unforeseen becomes an answer: a server must outlive its requests.
+            # Anything unforeseen becomes an error reply here: a server must outlive its requests.
             _log.exception("a request could not be answered")
             return self._fail(500, "the server failed on this request; its log has the details", "internal_error")
         return self._send(200, answer)
 
-    def _nothing_here(self) -> None:
+    def _not_found(self) -> None:
         self._fail(
             404, f"there is nothing at {self.path}; this server has /v1/chat/completions and /v1/models", "not_found"
         )

@@ -1,4 +1,4 @@
-"""What a run will ask and cost, before anything is sent: calls, tokens and money by stage, as expected and at most."""
+"""What a run will cost, before anything is sent: calls, tokens and money for each stage, expected and at most."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from videozoomer.protocol import Prompts, Protocol
 from videozoomer.settings.model import Endpoint, Recipe
 
 _BYTES_A_TOKEN = 4
-"""Of English text, for what is expected; what is at most counts a byte as a token."""
+"""Of English text, for expected costs; upper bounds count each byte as a token."""
 _REPLY_TOKENS = 150
-"""Tokens of one turn of a teacher that thinks briefly; its own average is in the ledger after a first batch."""
+"""Tokens of one turn of a teacher that thinks briefly; after a first batch, the ledger has the real average."""
 
 
 @dataclass(frozen=True, slots=True)
 class Assumed:
-    """What only a run can tell; change it where a first batch has told."""
+    """Figures that only a run can show; replace them by those of a first batch."""
 
     zooms: float = 1.5
     """Zooms of an episode."""
     zoom_frames: float = 10.0
     """Frames of a zoom."""
     wrong_share: float = 0.35
-    """Exemplars that zoomed and are wrong."""
+    """Share of exemplars that zoomed and are wrong."""
     open_share: float = 0.3
-    """Answers that rules leave to a judge, where there is one."""
+    """Share of answers that rules leave to a judge."""
     reply_tokens: float = _REPLY_TOKENS
 
 
@@ -52,10 +52,10 @@ def estimate_run(
     overview_frames: float | None = None,
     assumed: Assumed | None = None,
 ) -> list[StageEstimate]:
-    """One row for each stage that asks a server.
+    """One row for each stage that calls a server.
 
-    `overview_frames` is the mean over the videos where it is known, otherwise the protocol's most. What the ledger holds
-    already will be replayed and cost nothing; that is not taken off here.
+    `overview_frames` is the mean over the videos if it is known; None means the protocol's maximum. Calls already in
+    the ledger will be replayed for free; the estimate does not subtract them.
     """
     guess = assumed or Assumed()
     overview = protocol.overview_frames if overview_frames is None else overview_frames
@@ -107,8 +107,8 @@ class _Sizes:
         already: float = 0,
         most_episodes: float | None = None,
     ) -> StageEstimate:
-        """An episode of z zooms makes z + 1 calls, and each sends the whole conversation again. `already` are zooms that
-        stand in the conversation before the first call."""
+        """An episode of z zooms makes z + 1 calls, and each sends the whole conversation again. `already` counts zooms
+        that are in the conversation before the first call."""
         overview = self.overview if overview is None else overview
         frame, calls = self._frame_tokens(endpoint), zooms + 1
         text = (len(self.prompts.system) + len(self.prompts.question) + 200) / _BYTES_A_TOKEN + overview * 8
@@ -117,7 +117,7 @@ class _Sizes:
         # Turn k sends k earlier turns: the sum over k = already .. already + zooms.
         sent = calls * first + turn * (calls * already + zooms * calls / 2)
         cost = cost_usd(endpoint.prices, round(episodes * sent), 0, round(episodes * calls * self.guess.reply_tokens))
-        # First turns go in a batch; what is at most takes none for granted, since a batch may expire.
+        # First turns go in a batch. The upper bound assumes no discount, since a batch may expire.
         asked = cost_usd(
             endpoint.prices, round(episodes * (first + already * turn)), 0, round(episodes * self.guess.reply_tokens)
         )
@@ -164,7 +164,7 @@ class _Sizes:
         )
 
     def _frame_tokens(self, endpoint: Endpoint) -> int:
-        """Of a 16:9 frame at the protocol's most pixels."""
+        """Of a 16:9 frame at the protocol's maximum of pixels."""
         height = int((self.protocol.max_pixels * 9 / 16) ** 0.5)
         return frame_tokens(endpoint.prices, height * 16 // 9, height)
 

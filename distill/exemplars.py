@@ -14,8 +14,9 @@ from videozoomer.settings.model import DistillSettings
 def exemplar_jobs(
     items: Iterable[QuestionItem], settings: DistillSettings, *, temperature: float = 1.0
 ) -> Iterator[EpisodeJob]:
-    """`settings.samples` episodes a question. Every question's first sample comes before any second, so that a run that is
-    cut short has played every question. `temperature` is the endpoint's, used when the recipe lists no temperatures."""
+    """`settings.samples` episodes a question. Every question's first sample comes before any second, so that a run that
+    is cut short has played every question. `temperature` is the endpoint's, used when the recipe lists no
+    temperatures."""
     items = list(items)
     for sample in range(settings.samples):
         for item in items:
@@ -37,8 +38,9 @@ def play_exemplars(
 ) -> list[dict]:
     """Exemplar rows, in the order of `exemplar_jobs`. A question is played until `settings.enough_correct` are correct.
 
-    Its samples then run one after another, so which are played does not depend on which reply came first, and a rerun plays
-    the same. `is_correct` grades a row (None: undecided, which does not count). Raises like `EpisodeRunner.play_all`.
+    Its samples then run one after another, so which are played does not depend on which reply came first, and a rerun
+    plays the same. `is_correct` grades a row (None: undecided, which does not count). Raises like
+    `EpisodeRunner.play_all`.
     """
     enough = settings.enough_correct
     if enough is None:

@@ -1,4 +1,4 @@
-"""An episode to play. It holds a `QuestionItem`, which has no right answer."""
+"""An episode to play. Its `QuestionItem` does not contain the correct answer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ AUTHORS: dict[str, str] = {
     "evaluation": "policy",
     "rollout": "policy",
 }
-"""Who writes the turns of each kind of episode."""
+"""The author of the turns of each kind of episode."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,8 @@ class EpisodeJob:
     sample: int = 0
     temperature: float = 1.0
     max_zooms: int | None = None
-    """Fewer zooms than the protocol allows; 0 plays the overview alone; null takes the protocol's."""
+    """Fewer zooms than the protocol allows; 0 plays from the overview alone; null means the protocol's limit."""
     parent_row: dict | None = None
     """For a reflection: the failed row of table `trajectories`."""
     opening: str | None = None
-    """For a reflection: the way in which the teacher is asked to begin."""
+    """For a reflection: how the teacher is asked to begin."""

@@ -59,7 +59,7 @@ class Judge:
         """A judgement for each case, in order.
 
         Raises:
-            StepStopped: the judge does not respond or the budget is spent. No answer becomes wrong for that; run again later.
+            StepStopped: the judge does not respond or the budget is spent; no answer becomes wrong. Run again later.
         """
         cases = list(cases)
         if isinstance(self.player, AsksAhead) and self.player.endpoint.batch:
@@ -104,8 +104,8 @@ class Judge:
         *,
         limit: int = 200,
     ) -> list[tuple[str, str]]:
-        """Pairs of verdicts, rule and judge, on at most `limit` answers that rules decided: the first by id, so the same
-        each time. Raises like `decide`."""
+        """Pairs of verdicts, rule and judge, on at most `limit` answers that rules decided: the first by id, so the
+        same each time. Raises like `decide`."""
         trajectories = {row["trajectory_id"]: row for row in trajectory_rows}
         questions = {row["question_id"]: row for row in question_rows}
         decided = sorted(

@@ -1,4 +1,5 @@
-"""Probes: a question asked without any frame. What is answered so teaches nothing about video."""
+"""Probes: a question without any frame, or without zooms. If it can be answered so, it teaches nothing about
+zooming."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from videozoomer.settings.model import FilterSettings
 def probe_jobs(
     items: Iterable[QuestionItem], settings: FilterSettings, *, temperature: float = 1.0
 ) -> Iterator[EpisodeJob]:
-    """`settings.probe_samples` blind episodes a question, or none where `probe_without_video` is off."""
+    """`settings.probe_samples` blind episodes a question, or none if `probe_without_video` is off."""
     if not settings.probe_without_video:
         return
     for item in items:
@@ -25,8 +26,8 @@ def probe_jobs(
 def overview_probe_jobs(
     items: Iterable[QuestionItem], samples: int, *, temperature: float = 1.0
 ) -> Iterator[EpisodeJob]:
-    """`samples` episodes a question with the overview alone: what is answered so needs no zoom, and may be kept as an
-    exemplar of answering at once only if the teacher, free to zoom, did not."""
+    """`samples` episodes a question with the overview alone: a question answered so needs no zoom, and its exemplar is
+    kept as one of answering at once only if the teacher, free to zoom, did not zoom."""
     for item in items:
         for sample in range(samples):
             yield EpisodeJob(item, "probe", sample=sample, temperature=temperature, max_zooms=0)

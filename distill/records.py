@@ -1,4 +1,4 @@
-"""An episode as a row of table `trajectories`, and back. A row holds nothing that a rerun would change."""
+"""An episode as a row of table `trajectories`, and back. A row contains nothing that a rerun would change."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from videozoomer.protocol.protocol import VERSION
 
 
 class RecordError(ValueError):
-    """A row cannot be turned back into an episode; the message names the trajectory and why."""
+    """A row cannot become an episode again; the message names the trajectory and the reason."""
 
 
 @dataclass
 class Spent:
-    """What an episode used, over all its calls."""
+    """Tokens and money of an episode, over all its calls."""
 
     input_tokens: int = 0
     output_tokens: int = 0
@@ -33,7 +33,7 @@ class Spent:
 
 
 def trajectory_id(job: EpisodeJob, player: str, protocol: Protocol, prompts: Prompts) -> str:
-    """The same for the same question, played the same way by the same player; 32 hex digits."""
+    """32 hex digits; the same for the same question, played under the same conditions by the same player."""
     named = {
         "question": job.item.question_id,
         "video": job.item.video_id,
@@ -59,8 +59,8 @@ def to_row(
     protocol: Protocol,
     prompts: Prompts,
 ) -> dict:
-    """The row of an episode that ended or, with a `failure`, broke off; `episode` is None where none could be begun."""
-    status = "failed" if failure else episode.status
+    """The row of an episode that ended, or that broke off with a `failure`; `episode` is None if it could not begin."""
+    status = "failed" if failure or episode is None else episode.status
     return {
         "trajectory_id": trajectory_id(job, player, protocol, prompts),
         "question_id": job.item.question_id,
@@ -89,20 +89,21 @@ def to_row(
 
 
 def to_episode(row: dict, task: Task, protocol: Protocol, prompts: Prompts) -> Episode:
-    """Play a stored exemplar, student rollout, probe or evaluation again, reply by reply, without asking anyone.
+    """Replay a stored exemplar, student rollout, probe or evaluation, reply by reply, without a player.
 
     Raises:
-        RecordError: the row is of another protocol or prompts, or does not come out as it was stored.
+        RecordError: the row has another protocol or prompt version, or replays differently.
     """
     name = row["trajectory_id"]
     if (row["protocol_version"], row["prompt_version"]) != (VERSION, prompts.version):
         raise RecordError(
-            f"trajectory {name} was played under protocol {row['protocol_version']} and prompts {row['prompt_version']}, "
+            f"trajectory {name} was played under protocol {row['protocol_version']} and prompts "
+            f"{row['prompt_version']}, "
             f"not {VERSION} and {prompts.version}; play it again"
         )
     if row["kind"] == "reflection":
         raise RecordError(
-            f"trajectory {name} is a reflection, whose first turns are another's; only its parent can be played again"
+            f"trajectory {name} is a reflection, whose first turns are another player's: replay its parent"
         )
     overview = overview_of(row)
     episode = Episode(task, overview, protocol, prompts, max_zooms=row["max_zooms"], author=AUTHORS[row["kind"]])
@@ -121,7 +122,7 @@ def to_episode(row: dict, task: Task, protocol: Protocol, prompts: Prompts) -> E
 
 
 def overview_of(row: dict) -> tuple[FrameRef, ...]:
-    """The frames of the first question."""
+    """The frames of the first user message."""
     messages = from_rows(row["messages"])
     return (
         tuple(FrameRef(p.frame_id, p.time_s) for p in messages[1].parts if not isinstance(p, Text))

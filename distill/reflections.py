@@ -1,4 +1,4 @@
-"""Reflections: failed rollouts that zoomed, shown to the teacher without their answer and without the truth."""
+"""Reflections: the teacher continues failed rollouts that zoomed, without seeing their answer or the correct one."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def reflection_jobs(
 ) -> Iterator[EpisodeJob]:
     """`settings.reflections` episodes for each failed row, of at most `reflect_per_question` rows a question.
 
-    `failed_rows` are rows of `trajectories` that were graded wrong; those without a zoom, or of a question that is not in
-    `items`, are passed over. A row whose every round is used up becomes a failed row (`parent_unusable`).
+    `failed_rows` are rows of `trajectories` that were graded wrong; those without a zoom, or whose question is not in
+    `items`, are skipped. A row without a round left becomes a failed row (`parent_unusable`).
     """
     by_question: dict[str, list[dict]] = {}
     for row in failed_rows:
@@ -38,6 +38,6 @@ def reflection_jobs(
 
 
 def chosen_openings(trajectory_id: str, prompts: Prompts, count: int) -> list[str]:
-    """`count` openings for one failed trajectory, different while there are enough; the same in every run."""
+    """`count` openings for one failed trajectory, distinct as far as there are enough; the same in every run."""
     start = int(hashlib.sha256(trajectory_id.encode()).hexdigest(), 16)
     return [prompts.openings[(start + index) % len(prompts.openings)] for index in range(count)]

@@ -52,8 +52,8 @@ class EpisodeRunner:
         """Play every job and return the rows in the order of the jobs. Blocks; runs its own event loop.
 
         Raises:
-            StepStopped: no further call makes sense (server down, budget spent). Running episodes finish the call they are
-                in; every answer is in the ledger, and playing the same jobs again resumes there.
+            StepStopped: no further call makes sense (server down, budget spent). Running episodes finish their present
+                call; every answer is in the ledger, and playing the same jobs again resumes there.
         """
         jobs = self.ask_ahead(jobs)
 
@@ -64,8 +64,8 @@ class EpisodeRunner:
         return run_blocking(collect)
 
     async def play_each(self, jobs: Iterable[EpisodeJob]) -> AsyncIterator[tuple[int, dict]]:
-        """The number and the row of each job as it ends. Takes jobs only slightly before they can start, so memory does not
-        grow with their number. Raises like `play_all`."""
+        """The number and the row of each job as it ends. Takes jobs only slightly before they can start, so memory does
+        not grow with their number. Raises like `play_all`."""
         async for index, row in self.play_chains(_single(job) for job in jobs):
             yield index, row
 
@@ -125,7 +125,8 @@ class EpisodeRunner:
                 await session.finish()
 
     def ask_ahead(self, jobs: Iterable[EpisodeJob]) -> Iterable[EpisodeJob]:
-        """Have first turns answered by the Batch API where a player's endpoint asks for it. Returns the jobs, to be played."""
+        """Have first turns answered by the Batch API where a player's endpoint asks for it. Returns the jobs, to be
+        played."""
         asking = [one for one in self._pool.players if isinstance(one, AsksAhead)]
         if not any(one.endpoint.batch for one in asking):
             return jobs

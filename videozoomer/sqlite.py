@@ -8,10 +8,11 @@ from typing import Literal
 
 
 def connect_shared(path: Path, *, synchronous: Literal["normal", "full"]) -> sqlite3.Connection:
-    """A file that threads write to while others read: a connection for any thread, one at a time, with a write-ahead log.
-    Every statement is a transaction unless one is begun.
+    """A file that threads write to while others read: a connection for any thread, one at a time, with a write-ahead
+    log. Every statement is a transaction unless one is begun.
 
-    A killed process loses nothing. After a crash of the machine, `normal` may lose the last transactions; `full` does not.
+    A killed process loses nothing. After a crash of the machine, `normal` may lose the last transactions; `full` does
+    not.
     """
     # Flushes have many lengths, each a statement of its own; a hundred of the long ones, cached, would take 25 MiB.
     connection = sqlite3.connect(path, check_same_thread=False, timeout=60, isolation_level=None, cached_statements=8)

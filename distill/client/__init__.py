@@ -1,4 +1,4 @@
-"""Asking an OpenAI-compatible server: HTTP, retries, rate, capabilities, cost, and the Batch API.
+"""The client of an OpenAI-compatible server: HTTP, retries, rate limits, capabilities, costs and the Batch API.
 
-Belongs here: how one call is written, sent, read and repeated. Does not belong here: which episodes are wanted, grading.
+Belongs here: how one call is encoded, sent, read and retried. Does not belong here: which episodes are played, grading.
 """

@@ -35,7 +35,7 @@ class AiohttpTransport:
             headers["Authorization"] = f"Bearer {key}"
         self._timeout_s = endpoint.timeout_s
         self._url = endpoint.base_url.rstrip("/")
-        # The proxy is looked up once: with `trust_env`, aiohttp reads the environment and ~/.netrc for each call, in threads.
+        # With `trust_env`, aiohttp would read the environment and ~/.netrc for each call, in threads.
         self._session = aiohttp.ClientSession(
             headers=headers,
             timeout=aiohttp.ClientTimeout(total=endpoint.timeout_s),

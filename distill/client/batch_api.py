@@ -1,8 +1,9 @@
-"""Calls through the Batch API: files of requests, answered within a day at half the price. For first turns and for judges.
+"""Calls through the Batch API: files of requests, answered within a day at half the price. For first turns and for
+judges.
 
-The replies go to the same ledger under the same keys, so playing afterwards replays them. A run can stop at any moment: an
-upload is recorded before its batch is created, the batch carries our name for it, and unfinished batches are collected
-before new ones are sent.
+The replies go to the same ledger under the same keys, so playing afterwards replays them. A run can stop at any moment:
+an upload is recorded before its batch is created, the batch carries our name for it, and unfinished batches are
+collected before new ones are sent.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ _FACT = "batch:"
 
 @dataclass
 class Tally:
-    """What became of the calls. `unfinished` ones are in batches that the server is still working on: run again later."""
+    """What became of the calls. `unfinished` ones are in batches that the server is still working on: run again
+    later."""
 
     known: int = 0
     sent: int = 0
@@ -112,7 +114,8 @@ def answer_in_batches(
 
 
 class BatchApiRun:
-    """The batches of one model: what is under way is in the ledger's facts, the lines of each file in a folder beside it."""
+    """The batches of one model: what is under way is in the ledger's facts, the lines of each file in a folder beside
+    it."""
 
     def __init__(
         self,
@@ -198,7 +201,8 @@ class BatchApiRun:
                 elif batch.status == "failed":
                     await self._drop(name)
                     raise EndpointDown(
-                        f"the server rejects the batch {batch_id}: {batch.errors}; fix the cause or play without batches"
+                        f"the server rejects the batch {batch_id}: {batch.errors}; "
+                        "fix the cause or play without batches"
                     )
                 else:
                     self._on_state(f"batch {batch_id} is {batch.status}")
@@ -264,7 +268,7 @@ class BatchApiRun:
         endpoint = self._remote.endpoint
         bound = upper_bound(endpoint, line.text_bytes, line.image_tokens)
         most_usd = bound.cost_usd * endpoint.prices.batch_share
-        return self._budget.set_aside(self._ledger, line.key, line.attempt, most_usd)
+        return self._budget.reserve(self._ledger, line.key, line.attempt, most_usd)
 
     def _keep(self, name: str, lines: list[_Line]) -> None:
         from videozoomer.lake.atomic import write_text

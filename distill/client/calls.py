@@ -17,8 +17,8 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class CallResult:
-    """The result of one attempt. `kind` is `ok`, one of the kinds in `distill.client.errors`, or `stopped` when the whole
-    step must stop."""
+    """The result of one attempt. `kind` is `ok`, one of the kinds in `distill.client.errors`, or `stopped` when the
+    whole step must stop."""
 
     kind: str
     final: bool

@@ -1,4 +1,5 @@
-"""A player behind any OpenAI-compatible server: every call is in the ledger, and is replayed from there when it can be."""
+"""A player behind any OpenAI-compatible server: every call is in the ledger, and is replayed from there when it can
+be."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ _log = logging.getLogger(__name__)
 
 
 class ChatPlayer:
-    """Plays over HTTP. One instance serves one step: it is started and finished on one event loop, or starts by itself."""
+    """Plays over HTTP. One instance serves one step: it is started and finished on one event loop, or starts by
+    itself."""
 
     def __init__(
         self,
@@ -36,8 +38,8 @@ class ChatPlayer:
         cut_off: Literal["fail", "play"] = "fail",
         image_cache_bytes: int = 72 * 2**20,
     ) -> None:
-        """`cut_off="play"` plays a reply that reached max_tokens, as a policy's own action; by default it fails the episode,
-        since a teacher's is of no use. Without a `budget`, spending has no cap."""
+        """`cut_off="play"` plays a reply that reached max_tokens, as a policy's own action; by default it fails the
+        episode, since a teacher's is of no use. Without a `budget`, spending has no cap."""
         self.endpoint = endpoint
         self.identity = identity_of(endpoint)
         self.name = endpoint.model or self.identity
@@ -50,7 +52,8 @@ class ChatPlayer:
         self._in_flight: dict[str, asyncio.Future[Entry]] = {}
 
     def statistics(self) -> dict[str, int | float]:
-        """Calls so far: asked for, replayed, made (requests sent), retried, failed for good (`refused`); and what was paid."""
+        """Calls so far: asked for, replayed, made (requests sent), retried, failed for good (`refused`); and what was
+        paid."""
         return asdict(self._counts) | {"paid_usd": round(self._counts.paid_usd, 6)}
 
     async def start(self) -> None:
@@ -68,8 +71,8 @@ class ChatPlayer:
             await sender.close()
 
     def ask_ahead(self, calls: Iterable[Call]) -> None:
-        """If the endpoint asks for it, have these calls answered by the Batch API; `reply` then finds them in the ledger.
-        Blocks.
+        """If the endpoint asks for it, have these calls answered by the Batch API; `reply` then finds them in the
+        ledger. Blocks.
 
         Raises:
             StepStopped: the server rejects the batch, or needs more than a day for it.
@@ -87,7 +90,8 @@ class ChatPlayer:
         )
         if tally.unfinished:
             raise StepStopped(
-                f"{self.identity} is still working on batches with {tally.unfinished} calls; run again later to collect them"
+                f"{self.identity} is still working on batches with {tally.unfinished} calls; "
+                "run again later to collect them"
             )
 
     async def reply(self, messages: Sequence[Message], *, sample: int, temperature: float) -> Reply:

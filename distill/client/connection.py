@@ -39,10 +39,11 @@ async def first_model(transport: Transport, endpoint: Endpoint, ledger: Ledger) 
     if isinstance(listed, str):
         if (known := ledger.fact(identity, "model")) is None:
             raise EndpointDown(
-                f"{identity} does not list its models ({listed}); start it, check base_url, or name the model in the recipe"
+                f"{identity} does not list its models ({listed}); "
+                "start it, check base_url, or name the model in the recipe"
             )
         return known
     if not listed:
         raise EndpointDown(f"{identity} serves no model; name one in the recipe")
-    await asyncio.to_thread(ledger.learn, identity, "model", listed[0])
+    await asyncio.to_thread(ledger.set_fact, identity, "model", listed[0])
     return listed[0]

@@ -1,4 +1,4 @@
-"""What a call costs at the recipe's prices, and what it can cost at most, before it is sent."""
+"""What a call costs at the recipe's prices, and the most it can cost before it is sent."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def cost_usd(prices: Prices, input_tokens: int, cached_tokens: int, output_token
 
 
 def upper_bound(endpoint: Endpoint, text_bytes: int, image_tokens: int) -> Bound:
-    """No tokenizer makes more tokens than there are bytes, so a byte of text (JSON and all) counts as a token."""
+    """No tokenizer makes more tokens than there are bytes, so each byte of text, JSON included, counts as a token."""
     input_tokens = text_bytes + image_tokens
     prices = endpoint.prices
     dearest = max(prices.input_per_million, prices.cached_input_per_million)

@@ -1,7 +1,7 @@
 """The body of a chat completion as pieces of bytes, most of them encoded frames from the cache.
 
-Why: an overview of 64 frames makes a call of some 850 KB of JSON. Here a body costs a lookup for each message, and neither
-base64 nor a copy of the frames. `encode_plainly` is the same in one `json.dumps`; the tests compare the two.
+Why: an overview of 64 frames makes a call of some 850 KB of JSON. Here a body costs a lookup for each message, and
+neither base64 nor a copy of the frames. `encode_plainly` is the same in one `json.dumps`; the tests compare the two.
 
 Figure: 1.6 CPU ms a call against 6.5 (4.0 x) by `python -m benchmarks.fast_path encoding`.
 """

@@ -32,7 +32,8 @@ def api_key_of(endpoint: Endpoint) -> str | None:
 
 
 def proxy_of(endpoint: Endpoint) -> str | None:
-    """The proxy that the environment (`https_proxy`, `no_proxy` ...) sets for a server; its URL may contain credentials."""
+    """The proxy that the environment (`https_proxy`, `no_proxy` ...) sets for a server; its URL may contain
+    credentials."""
     url = urlsplit(endpoint.base_url)
     return None if proxy_bypass(url.hostname or "") else getproxies().get(url.scheme)
 

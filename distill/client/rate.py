@@ -1,4 +1,4 @@
-"""How fast to ask: as many calls at once as the server bears, within its limits a minute, and not at all once it is dead."""
+"""How fast to send: adaptive concurrency, limits per minute, and a circuit breaker."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from distill.client.errors import EndpointDown
 
 
 class Gate:
-    """Adaptive concurrency: one call more for each round of successes, half as many when the server says slow down."""
+    """Adaptive concurrency: one more call for each round of successes, half as many when the server asks to slow
+    down."""
 
-    def __init__(self, most: int) -> None:
-        self.most = most
-        self.limit = float(most)
-        """Calls that may be in flight now; starts at the most, since most servers bear what their owner sets."""
+    def __init__(self, max_concurrency: int) -> None:
+        self.max_concurrency = max_concurrency
+        self.limit = float(max_concurrency)
+        """Maximum concurrent calls now; starts at the maximum, since most servers can take what their owner
+        configures."""
         self.in_flight = 0
         self.cuts = 0
         self._waiting: deque[asyncio.Future] = deque()
@@ -22,7 +24,7 @@ class Gate:
         self._cut_at = 0
 
     async def enter(self) -> int:
-        """Wait for a place. Returns the call's number, to be given to `slow_down`."""
+        """Wait until a call may start. Returns its number, for `slow_down`."""
         while self.in_flight >= int(self.limit):
             place = asyncio.get_running_loop().create_future()
             self._waiting.append(place)
@@ -38,11 +40,11 @@ class Gate:
     def leave(self, *, succeeded: bool) -> None:
         self.in_flight -= 1
         if succeeded:
-            self.limit = min(float(self.most), self.limit + 1 / self.limit)
+            self.limit = min(float(self.max_concurrency), self.limit + 1 / self.limit)
         self._wake()
 
     def slow_down(self, number: int) -> None:
-        """Halve the limit, once for all the calls that were already in flight when it was last halved."""
+        """Halve the limit; calls that were already in flight when it was last halved do not halve it again."""
         if number > self._cut_at:
             self.limit = max(1.0, self.limit / 2)
             self._cut_at = self._sent
@@ -58,7 +60,7 @@ class Gate:
 
 
 class Pace:
-    """A limit of so much a minute, spread evenly with bursts of at most two seconds' worth; null limits nothing."""
+    """A limit per minute, spread evenly, with bursts of up to two seconds' worth; null is no limit."""
 
     def __init__(self, per_minute: int | None) -> None:
         self._seconds_each = 60 / per_minute if per_minute else 0.0
@@ -74,17 +76,17 @@ class Pace:
             await asyncio.sleep(start - now)
 
     def give_back(self, amount: float) -> None:
-        """What was taken and not used (an estimate above the count), or, below 0, what was used beyond it."""
+        """Return what was taken and not used (the estimate was too high); below 0, take what was used beyond it."""
         self._free_at -= amount * self._seconds_each
 
 
 class Breaker:
-    """Stops the step once the server has answered nothing for `dead_after_s` while calls kept failing, or at a deadline."""
+    """Stops the step after at least five failures in a row and `dead_after_s` without a reply, or at a deadline."""
 
-    LEAST_FAILURES = 5
+    MIN_FAILURES = 5
 
     def __init__(self, endpoint: str, dead_after_s: float, deadline_s: float | None = None) -> None:
-        """To be made on the event loop: the deadline counts from here."""
+        """Create it on the event loop: the deadline counts from here."""
         self._endpoint = endpoint
         self._dead_after_s = dead_after_s
         self._deadline_s = deadline_s
@@ -95,10 +97,10 @@ class Breaker:
         self._stopping = asyncio.Event()
 
     def check(self) -> None:
-        """Raises EndpointDown when the step was stopped or its time is over."""
+        """Raises EndpointDown when the step was stopped or its deadline has passed."""
         if self._deadline_s is not None and self._now() - self._started_at >= self._deadline_s:
             self.stop(
-                f"{self._endpoint} was asked for {self._deadline_s:g} s, which deadline_s allows; run again to go on"
+                f"{self._endpoint} was called for {self._deadline_s:g} s, the limit of deadline_s; run again to resume"
             )
         if self._stopped:
             raise EndpointDown(self._stopped)
@@ -108,17 +110,18 @@ class Breaker:
             self._alive_at = self._now()
 
     def answered(self) -> None:
-        """The server is alive: it answered, be it with a refusal of this one call."""
+        """The server is alive: it replied, even if only to reject this call."""
         self._failures = 0
         self._alive_at = self._now()
 
     def failed(self, sentence: str) -> None:
         self._failures += 1
         silent_s = self._now() - (self._alive_at if self._alive_at is not None else self._started_at)
-        if self._failures >= self.LEAST_FAILURES and silent_s >= self._dead_after_s:
+        if self._failures >= self.MIN_FAILURES and silent_s >= self._dead_after_s:
             self.stop(
-                f"{self._endpoint} has given no answer for {silent_s:.0f} s ({self._failures} calls failed, the last with: "
-                f"{sentence}); start it or mend base_url, then run again: what was answered is kept"
+                f"{self._endpoint} has not answered for {silent_s:.0f} s "
+                f"({self._failures} calls failed, the last with: "
+                f"{sentence}); start it or check base_url, then run again: every answer so far is kept"
             )
 
     def stop(self, sentence: str) -> None:
@@ -126,10 +129,10 @@ class Breaker:
         self._stopping.set()
 
     async def pause(self, wait_s: float) -> None:
-        """Wait before a further try: not past the deadline, not longer than a server may be silent, and not once stopped.
+        """Wait before another try, but not past the deadline, not longer than `dead_after_s`, and not once stopped.
 
         Raises:
-            EndpointDown: the step was stopped meanwhile.
+            EndpointDown: the step was stopped in the meantime.
         """
         if self._deadline_s is not None:
             wait_s = min(wait_s, max(0.0, self._started_at + self._deadline_s - self._now()))

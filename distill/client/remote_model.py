@@ -1,4 +1,5 @@
-"""How a call to one model of one server is written down, sent and priced; shared by live calls and batches."""
+"""One model of one server: how a call to it is named, encoded, priced and recorded. Live calls and batches share
+this."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ from videozoomer.settings.model import Endpoint
 
 
 class RemoteModel:
-    """One endpoint, one model, and what the server was found to refuse."""
+    """One endpoint, one model, and the parameters that the server is known to reject."""
 
     def __init__(
         self, endpoint: Endpoint, model: str, ledger: Ledger, store: FrameStore, purpose: str, cache_bytes: int
@@ -36,7 +37,7 @@ class RemoteModel:
         self.dropped: tuple[str, ...] = tuple(known.split(",")) if known else ()
 
     def sampling(self, sample: int, temperature: float) -> dict:
-        """What is meant to be sent: part of the key, whatever the server then refuses."""
+        """The intended sampling: part of the key, even if the server then rejects some of it."""
         seed = self.endpoint.seed
         return {
             "temperature": temperature,
@@ -51,7 +52,7 @@ class RemoteModel:
         return call_key(self.identity, self.model, sampling, messages)
 
     def parameters(self, sampling: dict) -> dict:
-        """What is sent."""
+        """What is sent of a sampling."""
         asked = {name: value for name, value in sampling.items() if name != "sample" and value is not None}
         asked["stop"] = [STOP]
         if asked["top_p"] == 1.0:
@@ -64,10 +65,10 @@ class RemoteModel:
         return encode_request(parameters, messages, self.images)
 
     def drop(self, name: str) -> None:
-        """Remember that the server refuses a parameter. Blocks until it is on disk."""
+        """Remember that the server rejects a parameter. Blocks until it is on disk."""
         if name not in self.dropped:
             self.dropped = (*self.dropped, name)
-            self.ledger.learn(self.identity, f"refuses:{self.model}", ",".join(self.dropped))
+            self.ledger.set_fact(self.identity, f"refuses:{self.model}", ",".join(self.dropped))
 
     def entry(
         self,
@@ -81,10 +82,10 @@ class RemoteModel:
         latency_s: float,
         price_share: float = 1.0,
     ) -> Entry:
-        """What is journalled of an attempt; `price_share` is below 1 for a batched call."""
+        """The ledger entry of an attempt; `price_share` is below 1 for a call through the Batch API."""
         prices = self.endpoint.prices
         if result.uncounted:
-            # A reply without a count is priced at the most that it can have cost, so that a cap holds.
+            # Without a token count, price it at the most it can have cost, so that the budget is never exceeded.
             cost = upper_bound(self.endpoint, body.text_bytes, body.image_tokens).cost_usd
         else:
             cost = cost_usd(prices, result.input_tokens, result.cached_tokens, result.output_tokens)
@@ -114,5 +115,5 @@ class RemoteModel:
 
 
 def excerpt_of(messages: Sequence[Message]) -> str:
-    """End of the text that is sent last."""
+    """End of the last text of a conversation, for searching the ledger."""
     return messages[-1].text[-400:]

@@ -32,7 +32,7 @@ class Reservations:
             # Counted before the outcome is known, so that nobody gives up while another call may still free money.
             self._held += 1
             if await loop.run_in_executor(
-                self._threads, self._budget.set_aside, self._ledger, key, attempt, bound.cost_usd
+                self._threads, self._budget.reserve, self._ledger, key, attempt, bound.cost_usd
             ):
                 return
             self._held -= 1
@@ -41,14 +41,15 @@ class Reservations:
                 balance = self._budget.balance()
                 raise BudgetSpent(
                     f"the cap of ${balance.cap_usd:.2f} leaves no room for a call of at most ${bound.cost_usd:.4f}: "
-                    f"${balance.paid_usd:.4f} paid, ${balance.aside_usd:.4f} reserved for calls that are running or whose "
-                    "outcome is unknown; raise distill.budget_usd and run again: every answer so far is kept"
+                    f"${balance.paid_usd:.4f} paid, ${balance.reserved_usd:.4f} reserved for calls that are running or "
+                    "whose outcome is unknown; raise distill.budget_usd and run again: every answer so far is kept"
                 )
             self._settled.clear()
             await self._settled.wait()
 
     async def settle(self, key: str, attempt: int, paid_usd: float | None) -> None:
-        """Replace what was reserved by what was paid; None (it may have been billed without a reply) keeps the reservation."""
+        """Replace what was reserved by what was paid; None (it may have been billed without a reply) keeps the
+        reservation."""
         if self._budget is None:
             return
         try:

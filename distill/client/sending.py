@@ -126,8 +126,8 @@ class Sender:
         if (images := sum(len(message.frame_ids) for message in messages)) > self._max_images:
             raise CallFailed(
                 "too_large",
-                f"{images} frames are more than the {self._max_images} images that {self.remote.model} takes in a request, so "
-                "nothing was sent; lower protocol.overview_frames or zoom_frames, or name another model",
+                f"{images} frames are more than the {self._max_images} images that {self.remote.model} takes in a request, "
+                "so nothing was sent; lower protocol.overview_frames or zoom_frames, or name another model",
                 retryable=False,
             )
         parameters = self.remote.parameters(sampling)
@@ -218,7 +218,8 @@ class Sender:
             self._proven = True
 
     async def _find_refused_parameters(self) -> None:
-        """Some servers fail (500) at a parameter they do not know. Unless a request was accepted before, find out once."""
+        """Some servers fail (500) at a parameter they do not know. Unless a request was accepted before, find out
+        once."""
         if self._proven:
             return
         self._proven = True

@@ -1,9 +1,9 @@
 """Sending a request body of many pieces without joining them.
 
-An event loop's transport takes one run of bytes. For a body of 850 KB that means a copy to join the pieces, a send of what
-the socket accepts, and another copy of the rest. `writev` hands the kernel the pieces themselves. What it does not accept,
-and everything over TLS, goes through the transport piece by piece. `b"".join(pieces)` as the body is the plain way; the tests
-compare what the server receives.
+An event loop's transport takes one run of bytes. For a body of 850 KB that means a copy to join the pieces, a send of
+what the socket accepts, and another copy of the rest. `writev` hands the kernel the pieces themselves. What it does not
+accept, and everything over TLS, goes through the transport piece by piece. `b"".join(pieces)` as the body is the plain
+way; the tests compare what the server receives.
 
 Figure: 1.4 CPU ms a call against 1.8 (1.3 x) by `python -m benchmarks.fast_path write`.
 """

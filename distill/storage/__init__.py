@@ -1,4 +1,4 @@
-"""What a distillation keeps on disk: the ledger of calls, the budget, the frames that were sent.
+"""What distillation keeps on disk: the ledger of calls, the budget, and the frames that were sent.
 
 Belongs here: SQLite files that several threads and processes share. Does not belong here: HTTP.
 """

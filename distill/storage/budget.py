@@ -1,8 +1,9 @@
-"""Money is set aside before it is spent. Shared by every process of a run, so the cap holds over all of them.
+"""Money is reserved before it is spent. Every process of a run shares the file, so the cap applies to all of them
+together.
 
-A call first sets aside the most that it can cost. Once its entry is in the ledger, the entry's cost takes the place of
-what was set aside. The ledger is the truth of what was paid; this file adds what is under way, and what a killed process
-or a broken connection may have cost without our knowing: that stays set aside until `forgive`.
+A call first reserves the most it can cost. Once its entry is in the ledger, the entry's cost replaces the reservation.
+The ledger is the record of what was paid; this file adds running calls, and calls that a killed process or a broken
+connection may have cost without our knowing: those stay reserved until `forgive`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from videozoomer.sqlite import connect_shared
 _SCHEMA = """
 create table if not exists paid (ledger text primary key, usd real not null);
 create table if not exists aside (
-    ledger text not null, key text not null, attempt integer not null, usd real not null, primary key (ledger, key, attempt)
+    ledger text not null, key text not null, attempt integer not null, usd real not null,
+    primary key (ledger, key, attempt)
 );
 """
 
@@ -27,12 +29,12 @@ create table if not exists aside (
 class Balance:
     cap_usd: float
     paid_usd: float
-    aside_usd: float
-    """Set aside for calls under way, and for calls whose outcome is not known."""
+    reserved_usd: float
+    """Reserved for calls that are running or whose outcome is unknown."""
 
     @property
     def free_usd(self) -> float:
-        return self.cap_usd - self.paid_usd - self.aside_usd
+        return self.cap_usd - self.paid_usd - self.reserved_usd
 
 
 class Budget:
@@ -43,23 +45,23 @@ class Budget:
         self.cap_usd = cap_usd
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = threading.Lock()
-        # After a crash of the machine `join` makes good what is missing, from the ledger.
+        # After a crash of the machine, `join` restores what is missing from the ledger.
         self._connection = connect_shared(self.path, synchronous="normal")
         self._connection.executescript(_SCHEMA)
 
     def join(self, ledger: Ledger) -> None:
-        """Take over what a ledger knows. Only its one writer may call this, so what it had set aside and did not
-        journal is of calls that were cut down in flight; that stays set aside."""
+        """Take over what a ledger knows. Only the ledger's one writer may call this, so a reservation without an entry
+        is of a call that was interrupted in flight; it stays."""
         name = str(ledger.path.resolve())
         with self._lock:
             held = self._connection.execute("select key, attempt from aside where ledger = ?", (name,)).fetchall()
-        journalled = [(name, key, attempt) for key, attempt in held if ledger.has(key, attempt)]
+        recorded = [(name, key, attempt) for key, attempt in held if ledger.has(key, attempt)]
         with self._transaction() as connection:
             connection.execute("insert or replace into paid values (?, ?)", (name, ledger.paid_usd()))
-            connection.executemany("delete from aside where ledger = ? and key = ? and attempt = ?", journalled)
+            connection.executemany("delete from aside where ledger = ? and key = ? and attempt = ?", recorded)
 
-    def set_aside(self, ledger: Ledger, key: str, attempt: int, usd: float) -> bool:
-        """Whether the cap has room for this; if so it is set aside."""
+    def reserve(self, ledger: Ledger, key: str, attempt: int, usd: float) -> bool:
+        """Reserve money if the cap has room for it, and return whether it has."""
         with self._transaction() as connection:
             if self._balance(connection).free_usd < usd - 1e-12:
                 return False
@@ -69,7 +71,7 @@ class Budget:
         return True
 
     def settle(self, ledger: Ledger, key: str, attempt: int, usd: float) -> None:
-        """Put what was paid in the place of what was set aside."""
+        """Replace a reservation by what was paid."""
         name = str(ledger.path.resolve())
         with self._transaction() as connection:
             connection.execute("delete from aside where ledger = ? and key = ? and attempt = ?", (name, key, attempt))
@@ -79,8 +81,8 @@ class Budget:
             )
 
     def forgive(self) -> float:
-        """Free what calls of unknown outcome hold; to be called when nothing runs and the provider's bill was read.
-        Returns the dollars freed."""
+        """Drop the reservations of calls whose outcome is unknown, and return the dollars freed. Call it when nothing
+        runs and you have checked the provider's bill."""
         with self._transaction() as connection:
             freed = connection.execute("select coalesce(sum(usd), 0) from aside").fetchone()[0]
             connection.execute("delete from aside")

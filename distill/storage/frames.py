@@ -1,4 +1,4 @@
-"""Where frames lie between reader, teacher and shards: each JPEG once, in one SQLite file, so memory stays flat."""
+"""The frames of a step, each JPEG once, in one SQLite file, so that memory does not grow with their number."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _Read = tuple["list[Frame]", str, str]
 """Frames, video and key of a read."""
-_MOST_READS = 64
+_MAX_READS = 64
 _GATHER_S = 0.02
-"""How long the frames of a read wait for those of others."""
+"""How long the frames of one read wait for those of others, to be written together."""
 _SCHEMA = """
 create table if not exists frames (
     frame_id text primary key, video_id text not null, time_s real not null,
@@ -33,7 +33,7 @@ create table if not exists reads (read_key text primary key, frames text not nul
 
 
 class FrameMissing(KeyError):
-    """A frame was named that the store does not hold."""
+    """The store has no frame with this id."""
 
     def __init__(self, frame_id: str, path: Path) -> None:
         super().__init__(frame_id)
@@ -45,17 +45,17 @@ class FrameMissing(KeyError):
 
 
 class FrameStore:
-    """Thread-safe. A killed process loses nothing that `put` returned from."""
+    """Thread-safe. A killed process keeps every frame for which `put` returned."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._writing, self._reading, self._keeping = threading.Lock(), threading.Lock(), threading.Lock()
-        # After a crash of the machine the last frames can be read again.
+        # The last frames before a crash of the machine can be decoded again.
         self._writer = connect_shared(self.path, synchronous="normal")
         self._writer.executescript(_SCHEMA)
         self._reader = connect_shared(self.path, synchronous="normal")
-        # To learn from SQLite that a read is new, a thread gives Python's lock away, and a busy event loop is slow to return it.
+        # Asking SQLite whether a read is new would release the GIL, and a busy event loop is slow to return it.
         self._reads = {key for (key,) in self._reader.execute("select read_key from reads")}
         self._unwritten_reads: dict[str, list[Frame]] = {}
         self._unwritten: dict[str, Frame] = {}
@@ -64,16 +64,17 @@ class FrameStore:
         self._failure: Exception | None = None
 
     def put(self, frames: Iterable[Frame], video_id: str) -> None:
-        """Keep frames that are already there to be shown, such as those of an overview."""
+        """Store frames, such as those of an overview."""
         self._insert([(frame, video_id) for frame in frames])
 
     def keep(self, frames: Iterable[Frame], video_id: str, read_key: str) -> None:
-        """Keep the frames that a read of the video returned, and that it returned them, so that a rerun need not decode
-        it again. They can be had at once, and are written soon, those of many reads in one go: a killed process may lose the
-        last, which are then read again.
+        """Store the frames of one read of a video under the read's key, so that a rerun need not decode it again.
+
+        They are available at once and written shortly after, those of many reads together: a killed process may lose
+        the last ones, which are then decoded again.
 
         Raises:
-            sqlite3.Error: those of an earlier read could not be written.
+            sqlite3.Error: the frames of an earlier read could not be written.
         """
         if self._failure is not None:
             raise self._failure
@@ -82,7 +83,7 @@ class FrameStore:
         self._unwritten_reads[read_key] = frames
         with self._keeping:
             if self._flusher is None:
-                self._flusher = Flusher(self._write, "frames-kept", max_items=_MOST_READS, gather_s=_GATHER_S)
+                self._flusher = Flusher(self._write, "frames-kept", max_items=_MAX_READS, gather_s=_GATHER_S)
             self._last = Future()
             self._flusher.put((frames, video_id, read_key), self._last)
 
@@ -90,7 +91,7 @@ class FrameStore:
         """The bytes of a frame.
 
         Raises:
-            FrameMissing: no such frame was put.
+            FrameMissing: the store has no such frame.
         """
         return self.pictures([frame_id])[frame_id][0]
 
@@ -109,7 +110,7 @@ class FrameStore:
         return found
 
     def rows(self, frame_ids: Iterable[str]) -> Iterator[dict]:
-        """Rows of table `frames`, each once, in the order of first mention; the errors of `jpeg` and `keep`."""
+        """Rows of table `frames`, each once, in the order of first mention. Raises like `jpeg` and `keep`."""
         if self._last is not None:
             self._last.result()
         if self._failure is not None:
@@ -125,7 +126,7 @@ class FrameStore:
                 yield dict(zip(columns, found[frame_id], strict=True))
 
     def recall(self, read_key: str) -> list[FrameRef] | None:
-        """The frames of an earlier read, or None where there was none."""
+        """The frames of an earlier read, or None if there was none."""
         if (frames := self._unwritten_reads.get(read_key)) is not None:
             return [FrameRef(frame.frame_id, frame.time_s) for frame in frames]
         if read_key not in self._reads:
@@ -135,7 +136,7 @@ class FrameStore:
         return [FrameRef(frame_id, time_s) for frame_id, time_s in json.loads(listed)]
 
     def close(self) -> None:
-        """Write what waits and let go of the file."""
+        """Write what waits and close the file."""
         if self._flusher is not None:
             self._flusher.close()
         with self._reading, self._writing:
@@ -151,11 +152,11 @@ class FrameStore:
                 for value in (key, json.dumps([[frame.frame_id, frame.time_s] for frame in frames]))
             ]
             marks = ",".join(["(?, ?)"] * len(reads))
-            # Noted last, so that a killed process never leaves a read whose frames are not all there.
+            # Written last, so that a killed process never leaves a read without all of its frames.
             with self._writing:
                 self._writer.execute(f"insert or replace into reads values {marks}", values)
         except Exception as error:
-            self._failure = error  # Nobody waits for a flush, so the next who keeps or asks for rows is told.
+            self._failure = error  # Nobody waits for a flush, so the next caller of `keep` or `rows` gets the error.
             raise
         self._reads.update(key for _, _, key in reads)
         for frames, _, key in reads:
@@ -180,7 +181,7 @@ class FrameStore:
 
 
 def read_key(video_id: str, times_s: Sequence[float], min_pixels: int, max_pixels: int) -> str:
-    """Names one read: the content, the times and the size of the frames decide what comes back."""
+    """The key of one read: video content, times and frame size decide what it returns."""
     text = json.dumps([video_id, list(times_s), min_pixels, max_pixels])
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 

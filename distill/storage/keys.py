@@ -1,7 +1,7 @@
 """The key of a call: a hash of everything that decides its answer, and of nothing else.
 
-Frame ids stand for image bytes, so a key is cheap and the same on every machine. Other sampling, prompts, protocol or frames
-make another key; leaving out a parameter that a server rejects does not.
+Frame ids stand for image bytes, so a key is cheap and the same on every machine. Other sampling, prompts, protocol or
+frames make another key; leaving out a parameter that a server rejects does not.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ def conversation_json(messages: Sequence[Message]) -> str:
     """`[role, [text or {"frame": id}, ...]]` for each message.
 
     Why not one dump: what precedes the last part of a message, such as an overview of 129 parts, is the same for all
-    questions of a video, so its JSON is kept. `conversation_json_plainly` is the same in one dump; the tests compare the two.
+    questions of a video, so its JSON is kept. `conversation_json_plainly` is the same in one dump; the tests compare
+    the two.
 
     Figure: 18 us a conversation against 43 (2.4 x) by `python -m benchmarks.fast_path keys`.
     """

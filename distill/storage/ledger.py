@@ -1,7 +1,7 @@
-"""The journal of every call. A reply is on disk before the episode moves on, so nothing answered is paid twice.
+"""The ledger of every call. A reply is on disk before its episode continues, so no reply is paid for twice.
 
-One SQLite file a batch and one writing process at a time. Calls of one moment share a flush: a writer thread takes
-all that waits, commits it in one transaction, and only then lets the callers go on.
+One SQLite file a batch, and one writing process at a time. Concurrent calls share a flush: a writer thread takes every
+entry that waits, commits them in one transaction, and then lets the callers continue.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from videozoomer.sqlite import connect_read_only, connect_shared
 
 
 class LedgerError(Exception):
-    """The journal cannot be used; the message says which file and what to do."""
+    """The ledger cannot be used; the message names the file and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Entry:
     """One attempt at one call."""
 
     key: str
-    """What was asked of whom; see `distill.storage.keys`."""
+    """The call; see `distill.storage.keys`."""
     attempt: int
     """Counts from 0 over all runs; a key has at most one final attempt."""
     at: float
@@ -43,11 +43,11 @@ class Entry:
     sample: int
     temperature: float
     request_digest: str
-    """Hash of the body as it was sent, image bytes and all."""
+    """Hash of the request as it was sent; frame ids stand for image bytes."""
     outcome: str
-    """`ok`, or the error class."""
+    """`ok`, or the kind of failure."""
     final: bool
-    """Whether a rerun replays it; False for what may differ next time."""
+    """Whether a rerun replays it; False for a failure that may not happen again."""
     reply: str | None = None
     finish_reason: str | None = None
     input_tokens: int = 0
@@ -59,14 +59,14 @@ class Entry:
     error: str | None = None
     """The failure in a sentence."""
     dropped: str = ""
-    """Parameters that the server refused and that were therefore not sent, separated by commas."""
+    """Parameters left out since the server rejects them, separated by commas."""
     excerpt: str = ""
     """End of the text that was sent last, for searching."""
 
 
 _COLUMNS = tuple(field.name for field in fields(Entry))
 _values = attrgetter(*_COLUMNS)
-_MOST_AT_ONCE = 500
+_MAX_ENTRIES = 500
 """Entries of one flush; SQLite takes some 32,000 values in a statement."""
 _SCHEMA = """
 create table if not exists calls (
@@ -77,7 +77,9 @@ create table if not exists calls (
     error text, dropped text not null, excerpt text not null,
     primary key (key, attempt)
 ) without rowid;
-create table if not exists facts (endpoint text not null, name text not null, value text not null, primary key (endpoint, name));
+create table if not exists facts (
+    endpoint text not null, name text not null, value text not null, primary key (endpoint, name)
+);
 """
 
 
@@ -93,12 +95,12 @@ class Ledger:
         self._writer.executescript(_SCHEMA)
         self._reader = connect_shared(self.path, synchronous="full")
         self._reading = threading.Lock()
-        # Most calls of a run are new. To learn that from SQLite, Python gives its lock away, and waits to have it back.
+        # Most calls of a run are new. Asking SQLite would release the GIL, and wait to get it back.
         self._keys = {key for (key,) in self._reader.execute("select distinct key from calls")}
-        self._flusher = Flusher(self._write, "ledger", max_items=_MOST_AT_ONCE)
+        self._flusher = Flusher(self._write, "ledger", max_items=_MAX_ENTRIES)
 
     def replay(self, key: str) -> Entry | None:
-        """The final attempt at a call, or None where it has yet to be made."""
+        """The final attempt at a call, or None if there is none yet."""
         found = self._read(f"select {', '.join(_COLUMNS)} from calls where key = ? and final", (key,))
         return _entry(found[0]) if found else None
 
@@ -121,45 +123,45 @@ class Ledger:
         return self._read("select coalesce(sum(cost_usd), 0.0) from calls", ())[0][0]
 
     def append(self, entry: Entry) -> None:
-        """Journal an attempt; returns once it is on disk."""
+        """Record an attempt; returns once it is on disk."""
         self._keys.add(entry.key)
         self._put(_INSERT, _values(entry)).result()
 
     async def write(self, entry: Entry) -> None:
-        """The same from an event loop. A cancelled caller's entry is written all the same."""
+        """The same from an event loop. The entry of a cancelled caller is written nevertheless."""
         self._keys.add(entry.key)
         written = asyncio.get_running_loop().create_future()
         self._flusher.put((_INSERT, _values(entry)), written)
         await written
 
     def fact(self, endpoint: str, name: str) -> str | None:
-        """Something learnt about a server in an earlier call, such as a parameter that it refuses."""
+        """Something known about a server from an earlier call, such as a parameter that it rejects."""
         found = self._read("select value from facts where endpoint = ? and name = ?", (endpoint, name))
         return found[0][0] if found else None
 
     def facts(self, endpoint: str, prefix: str) -> dict[str, str]:
-        """All facts whose name begins so."""
+        """All facts whose name has this prefix."""
         rows = self._read(
             "select name, value from facts where endpoint = ? and substr(name, 1, ?) = ?",
             (endpoint, len(prefix), prefix),
         )
         return dict(rows)
 
-    def learn(self, endpoint: str, name: str, value: str) -> None:
+    def set_fact(self, endpoint: str, name: str, value: str) -> None:
         self._put("insert or replace into facts values (?, ?, ?)", (endpoint, name, value)).result()
 
-    def unlearn(self, endpoint: str, name: str) -> None:
+    def drop_fact(self, endpoint: str, name: str) -> None:
         self._put("delete from facts where endpoint = ? and name = ?", (endpoint, name)).result()
 
     def adopt(self, other: Path) -> None:
-        """Take over what another ledger learnt about servers; what this one found itself stays."""
+        """Take over another ledger's facts about servers; this ledger's own facts stay."""
         with closing(connect_read_only(other)) as connection:
             rows = connection.execute("select endpoint, name, value from facts").fetchall()
         for row in rows:
             self._put("insert or ignore into facts values (?, ?, ?)", row).result()
 
     def delete(self, where: str, values: tuple) -> None:
-        """Delete entries by an SQL condition, and give the space back."""
+        """Delete entries by an SQL condition, and free their space."""
         self._put(f"delete from calls where {where}", values).result()
         with self._reading:
             self._reader.execute("vacuum")
@@ -168,7 +170,7 @@ class Ledger:
         return read_entries(self.path)
 
     def close(self) -> None:
-        """Write what waits and let go of the file."""
+        """Write what waits and close the file."""
         if self._held.closed:
             return
         self._flusher.close()
@@ -195,7 +197,7 @@ class Ledger:
     def _write(self, items: Sequence[tuple[str, tuple]]) -> None:
         try:
             if all(statement == _INSERT for statement, _ in items):
-                # One statement is a transaction by itself: one visit to SQLite, without Python's lock, for all of them.
+                # One statement is a transaction by itself: the GIL is released once for all entries.
                 statement = _INSERT + f", {_ROW}" * (len(items) - 1)
                 self._writer.execute(statement, [value for _, values in items for value in values])
             else:
@@ -206,7 +208,7 @@ class Ledger:
         except sqlite3.Error as error:
             if self._writer.in_transaction:
                 self._writer.execute("rollback")
-            raise LedgerError(f"{self.path}: {error}; free space or mend the file, then run again") from error
+            raise LedgerError(f"{self.path}: {error}; free disk space or restore the file, then run again") from error
 
 
 _ROW = f"({', '.join('?' * len(_COLUMNS))})"
@@ -214,7 +216,7 @@ _INSERT = f"insert or replace into calls ({', '.join(_COLUMNS)}) values {_ROW}"
 
 
 def read_entries(path: str | Path, where: str = "true", values: tuple = ()) -> Iterator[Entry]:
-    """Entries of a ledger that may be in use, in the order in which they were made.
+    """Entries of a ledger, which may be in use, in chronological order.
 
     Raises:
         LedgerError: there is no such file.
@@ -233,13 +235,11 @@ def _entry(row: tuple) -> Entry:
 
 
 def _hold(path: Path) -> IO[bytes]:
-    """A lock that the system lets go of when its process ends, however it ends."""
+    """A lock that the system releases when the process ends, however it ends."""
     handle = path.with_name(path.name + ".lock").open("wb")
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         handle.close()
-        raise LedgerError(
-            f"{path} is being written by another process; wait for it, or stop it, then run again"
-        ) from error
+        raise LedgerError(f"{path} is in use by another process; wait for it or stop it, then run again") from error
     return handle

@@ -1,4 +1,4 @@
-"""What can be asked of ledgers once they are written: sums, searches, exports, pruning. Reading needs no lock."""
+"""Queries on ledgers: sums, searches, exports, pruning. Reading needs no lock."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from videozoomer.sqlite import connect_read_only
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Calls of one model that came out the same way."""
+    """Calls of one model with the same outcome."""
 
     purpose: str
     endpoint: str
@@ -32,7 +32,7 @@ class Group:
 
 
 def find_ledgers(path: str | Path) -> list[Path]:
-    """The ledger at this path, or all below this folder, in order of name.
+    """The ledger at this path, or all below this folder, sorted by name.
 
     Raises:
         LedgerError: there is none.
@@ -46,33 +46,42 @@ def find_ledgers(path: str | Path) -> list[Path]:
 
 
 def summarise(paths: Iterable[Path]) -> list[Group]:
-    """Sums over all ledgers, one for each purpose, endpoint, model and outcome."""
-    sums: dict[tuple, list] = {}
+    """Sums over all ledgers: one row for each purpose, endpoint, model and outcome."""
+    sums: dict[tuple[str, str, str, str], list[Entry]] = {}
     for path in paths:
         for entry in read_entries(path):
-            key = (entry.purpose, entry.endpoint, entry.model, entry.outcome)
-            total = sums.setdefault(key, [0, 0, 0, 0, 0.0, []])
-            for index, value in enumerate(
-                (1, entry.input_tokens, entry.cached_tokens, entry.output_tokens, entry.cost_usd)
-            ):
-                total[index] += value
-            total[5].append(entry.latency_s)
-    return [
-        Group(*key, *total[:5], median_latency_s=sorted(total[5])[len(total[5]) // 2], slowest_s=max(total[5]))
-        for key, total in sorted(sums.items())
-    ]
+            sums.setdefault((entry.purpose, entry.endpoint, entry.model, entry.outcome), []).append(entry)
+    return [_group(entries) for _, entries in sorted(sums.items())]
+
+
+def _group(entries: list[Entry]) -> Group:
+    latencies_s = sorted(entry.latency_s for entry in entries)
+    first = entries[0]
+    return Group(
+        purpose=first.purpose,
+        endpoint=first.endpoint,
+        model=first.model,
+        outcome=first.outcome,
+        attempts=len(entries),
+        input_tokens=sum(entry.input_tokens for entry in entries),
+        cached_tokens=sum(entry.cached_tokens for entry in entries),
+        output_tokens=sum(entry.output_tokens for entry in entries),
+        cost_usd=sum(entry.cost_usd for entry in entries),
+        median_latency_s=latencies_s[len(entries) // 2],
+        slowest_s=latencies_s[-1],
+    )
 
 
 def grep(paths: Iterable[Path], pattern: str, *, outcome: str | None = None) -> Iterator[tuple[Path, Entry]]:
-    """Entries whose key, reply, error or last text sent matches a regular expression (case does not matter).
+    """Entries whose key, reply, error or last text sent matches a regular expression; case is ignored.
 
     Raises:
-        LedgerError: the pattern is no regular expression.
+        LedgerError: the pattern is not a regular expression.
     """
     try:
         wanted = re.compile(pattern, re.I)
     except re.error as error:
-        raise LedgerError(f"{pattern!r} is no regular expression: {error}") from error
+        raise LedgerError(f"{pattern!r} is not a regular expression: {error}") from error
     for path in paths:
         for entry in read_entries(path, "outcome = ? or ? is null", (outcome, outcome)):
             if any(wanted.search(text) for text in (entry.key, entry.reply or "", entry.error or "", entry.excerpt)):
@@ -80,10 +89,10 @@ def grep(paths: Iterable[Path], pattern: str, *, outcome: str | None = None) -> 
 
 
 def export(paths: Iterable[Path], target: str | Path) -> int:
-    """Write all entries to a .jsonl or .parquet file; returns how many.
+    """Write all entries to a .jsonl or .parquet file and return how many there are.
 
     Raises:
-        LedgerError: the name ends in neither.
+        LedgerError: the name has another suffix.
     """
     target = Path(target)
     rows = ({"ledger": str(path), **asdict(entry)} for path in paths for entry in read_entries(path))
@@ -106,16 +115,18 @@ def export(paths: Iterable[Path], target: str | Path) -> int:
 def prune(
     paths: Iterable[Path], *, outcomes: Iterable[str] = (), before: float | None = None, dry_run: bool = False
 ) -> int:
-    """Delete entries and return how many. Without `outcomes`, only attempts that a later one replaced or that will be made
-    again, which changes nothing for a rerun. With `outcomes` (such as `cut_off`), those too: they will be asked and paid
-    again. `before` (seconds since 1970) leaves younger entries alone.
+    """Delete entries and return how many. Without `outcomes`, deletes only attempts that were or will be retried, so a
+    rerun is unaffected. With `outcomes` (such as `cut_off`), deletes those too: a rerun asks and pays for them again.
+    `before` (seconds since 1970) keeps younger entries.
 
     Raises:
-        LedgerError: a ledger is in use, or `ok` is named (delete the file to forget what was answered).
+        LedgerError: a ledger is in use, or `ok` is named (delete the file to drop its replies).
     """
     outcomes = tuple(outcomes)
     if "ok" in outcomes:
-        raise LedgerError("answers are not pruned: they would be paid again; delete the ledger's file if that is meant")
+        raise LedgerError(
+            "replies are not pruned, since they would be paid for again; to drop them, delete the ledger's file"
+        )
     marks = ",".join("?" * len(outcomes))
     where = f"(not final or outcome in ({marks})) and (? is null or at < ?)"
     count = 0

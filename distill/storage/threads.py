@@ -51,7 +51,8 @@ class Flusher(Generic[T]):
         self._thread.start()
 
     def put(self, item: T, done: Waiting) -> None:
-        """`done` is set once the item is flushed, or gets what `flush` raised. It may belong to any event loop, or to none."""
+        """`done` is set once the item is flushed, or gets what `flush` raised. It may belong to any event loop, or to
+        none."""
         self._queue.put((item, done))
 
     def close(self) -> None:

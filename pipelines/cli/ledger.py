@@ -174,7 +174,7 @@ def balance(
         if forgive:
             console.print(f"released ${opened.forgive():.4f}")
         now = opened.balance()
-    console.print(f"paid ${now.paid_usd:.4f}, reserved ${now.aside_usd:.4f}")
+    console.print(f"paid ${now.paid_usd:.4f}, reserved ${now.reserved_usd:.4f}")
 
 
 app.command()(servers.probe)

@@ -1,4 +1,4 @@
-"""An OpenAI-compatible server on plain asyncio that answers by rule and misbehaves on order.
+"""An OpenAI-compatible server on plain asyncio that answers by rule and fails on request.
 
 In a test: `with ChatServer(...) as server: ... server.url`. As a process of its own, for kill -9 and for benchmarks:
 `python tests/distill/chat_server.py --latency 0.2`, which prints its address; `GET /stats` tells what it counted.
@@ -43,8 +43,8 @@ class ChatServer:
         port: int = 0,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        """`behave(number, body)` may return a misbehaviour's name, a whole (status, headers, body), or None to answer by
-        rule. `keep=False` forgets bodies, for long runs."""
+        """`behave(number, body)` may return a misbehaviour's name, a whole (status, headers, body), or None to answer
+        by rule. `keep=False` forgets bodies, for long runs."""
         self.latency_s, self.storm, self.refuses, self.behave = latency_s, storm or {}, refuses, behave
         self.zooms, self.keep, self.swallow_stop, self.port, self.tls = zooms, keep, swallow_stop, port, tls
         self.calls: list[bytes] = []

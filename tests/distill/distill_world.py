@@ -1,4 +1,4 @@
-"""Questions about videos that are not there, for tests of distillation; their frames are real JPEGs."""
+"""Questions about videos that do not exist, for tests of distillation; their frames are real JPEGs."""
 
 from __future__ import annotations
 

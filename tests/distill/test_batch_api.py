@@ -1,4 +1,4 @@
-"""The Batch API: first turns at half the price, replayed by live play, resumable at every moment."""
+"""The Batch API: first turns at half the price, replayed by live play, resumable at any moment."""
 
 import pytest
 from batch_server import BatchServer
@@ -62,7 +62,7 @@ def test_first_turns_are_answered_by_batches_and_replayed(store, tmp_path):
     assert [row | {"cost_usd": 0} for row in rows] == [row | {"cost_usd": 0} for row in live]
 
 
-def test_a_batch_under_way_is_collected_not_sent_again(store, tmp_path):
+def test_a_running_batch_is_collected_rather_than_sent_again(store, tmp_path):
     jobs = list(exemplar_jobs(make_items(store, 3), DistillSettings(samples=1)))
     with BatchServer(polls=3) as server:
         assert batched(server, store, tmp_path / "l.sqlite", jobs, wait_s=0).unfinished == 3
@@ -70,17 +70,17 @@ def test_a_batch_under_way_is_collected_not_sent_again(store, tmp_path):
         assert (tally.sent, tally.answered, tally.known) == (0, 3, 3) and server.counts["batches"] == 1
 
 
-def test_a_run_cut_down_before_it_knew_its_batch_finds_it_again(store, tmp_path):
+def test_an_interrupted_run_finds_the_batch_it_created(store, tmp_path):
     jobs = list(exemplar_jobs(make_items(store, 3), DistillSettings(samples=1)))
     with BatchServer(polls=2) as server:
         batched(server, store, tmp_path / "l.sqlite", jobs, wait_s=0)
         with Ledger(tmp_path / "l.sqlite") as ledger:
             (name,) = ledger.facts("test", "batch:")
-            ledger.learn("test", name, '{"file": "file-0", "batch": null}')
+            ledger.set_fact("test", name, '{"file": "file-0", "batch": null}')
         assert batched(server, store, tmp_path / "l.sqlite", jobs).answered == 3 and server.counts["batches"] == 1
 
 
-def test_what_a_batch_left_out_is_asked_again(store, tmp_path):
+def test_calls_that_a_batch_did_not_answer_are_sent_again(store, tmp_path):
     jobs = list(exemplar_jobs(make_items(store, 4), DistillSettings(samples=1)))
     with BatchServer(lose=1) as server:
         tally = batched(server, store, tmp_path / "l.sqlite", jobs)
@@ -91,15 +91,15 @@ def test_what_a_batch_left_out_is_asked_again(store, tmp_path):
     assert outcomes == ["ok"] * 4 + ["timeout"]
 
 
-def test_the_cap_holds_for_batches(store, tmp_path):
+def test_batches_stay_within_the_budget(store, tmp_path):
     jobs = list(exemplar_jobs(make_items(store, 6), DistillSettings(samples=1)))
     with BatchServer() as server, Budget(tmp_path / "budget.sqlite", 0.012) as budget:
         tally = batched(server, store, tmp_path / "l.sqlite", jobs, budget=budget)
         assert tally.no_room > 0 and tally.sent + tally.no_room == 6
-        assert budget.balance().aside_usd == 0 and 0 < budget.balance().paid_usd <= 0.012
+        assert budget.balance().reserved_usd == 0 and 0 < budget.balance().paid_usd <= 0.012
 
 
-def test_judges_go_by_batches_too(store, tmp_path):
+def test_judge_calls_can_go_through_batches(store, tmp_path):
     cases = [Case(str(index), f"q{index}", "a", "b") for index in range(3)]
     with BatchServer() as server, Ledger(tmp_path / "l.sqlite") as ledger:
         chosen = endpoint(server)
@@ -111,7 +111,7 @@ def test_judges_go_by_batches_too(store, tmp_path):
         assert len(judged) == 3 and server.counts["calls"] == 3
 
 
-def test_a_server_without_batches_says_so(store, tmp_path):
+def test_a_server_without_batches_stops_the_step(store, tmp_path):
     from chat_server import ChatServer
 
     jobs = list(exemplar_jobs(make_items(store, 1), DistillSettings(samples=1)))
@@ -120,7 +120,7 @@ def test_a_server_without_batches_says_so(store, tmp_path):
 
 
 @pytest.mark.parametrize("enough", [None, 1])
-def test_a_recipe_that_says_so_plays_first_turns_by_batch(store, tmp_path, enough, monkeypatch):
+def test_a_batch_endpoint_answers_first_turns_by_batch(store, tmp_path, enough, monkeypatch):
     monkeypatch.setattr(
         "distill.client.batch_api.answer_in_batches.__kwdefaults__", answer_in_batches.__kwdefaults__ | {"poll_s": 0.01}
     )

@@ -1,4 +1,4 @@
-"""What a server can do, as far as it shows; and what a run will cost before it starts."""
+"""What a server can do, found out by probing it."""
 
 import json
 
@@ -53,7 +53,7 @@ def found(tmp_path, server, **fields):
         return find_capabilities(Endpoint(base_url=server.url, identity="test", **fields), ledger)
 
 
-def test_a_server_that_can_do_all(tmp_path):
+def test_a_server_with_all_capabilities(tmp_path):
     can = found(tmp_path, server_with())
     assert (
         can.images,
@@ -90,11 +90,11 @@ def test_a_server_that_can_do_all(tmp_path):
         ({"counts": False}, "usage", False),
     ],
 )
-def test_what_a_server_cannot_do_is_found(tmp_path, server, field, value):
+def test_missing_capabilities_are_found(tmp_path, server, field, value):
     assert getattr(found(tmp_path, server_with(**server)), field) == value
 
 
-def test_what_is_refused_is_left_out_of_the_run(tmp_path):
+def test_rejected_parameters_are_left_out_of_the_run(tmp_path):
     with (
         ChatServer(refuses=("seed", "stop")) as server,
         FrameStore(tmp_path / "f.sqlite") as store,
@@ -111,7 +111,7 @@ def test_what_is_refused_is_left_out_of_the_run(tmp_path):
     assert {entry.outcome for entry in read_entries(tmp_path / "l.sqlite")} == {"ok"}
 
 
-def test_an_episode_with_too_many_frames_is_told_before_it_is_sent(tmp_path):
+def test_a_call_with_too_many_frames_is_not_sent(tmp_path):
     with ChatServer() as server, FrameStore(tmp_path / "f.sqlite") as store, Ledger(tmp_path / "l.sqlite") as ledger:
         jobs = list(exemplar_jobs(make_items(store, 2), DistillSettings(samples=1)))
         told = []
@@ -125,7 +125,7 @@ def test_an_episode_with_too_many_frames_is_told_before_it_is_sent(tmp_path):
         recipe(teacher=Endpoint(base_url="http://x/v1", max_images=20))
 
 
-def test_a_model_without_eyes_is_not_asked(tmp_path):
+def test_a_model_that_takes_no_images_stops_the_step(tmp_path):
     with (
         server_with(images=0) as server,
         FrameStore(tmp_path / "f.sqlite") as store,
@@ -139,8 +139,8 @@ def test_a_model_without_eyes_is_not_asked(tmp_path):
             )
 
 
-def test_a_server_that_refuses_everything_says_so(tmp_path):
-    with pytest.raises(EndpointDown, match="refuses a plain question"):
+def test_a_server_that_rejects_a_plain_question_fails_its_probe(tmp_path):
+    with pytest.raises(EndpointDown, match="rejects a plain question"):
         found(tmp_path, ChatServer(behave=lambda number, body: "400"))
 
 
@@ -152,7 +152,7 @@ def recipe(**fields):
     return Recipe(**({"name": "r", "home": "h", "sources": [source], "teacher": teacher} | fields))
 
 
-def test_what_a_probe_finds_is_known_to_the_run(tmp_path):
+def test_a_run_uses_what_a_probe_found(tmp_path):
     written = tmp_path / "recipe.yaml"
     with server_with(refuses=("stop",), images=9) as server:
         teacher = {"base_url": server.url, "model": "m"}
@@ -164,7 +164,7 @@ def test_what_a_probe_finds_is_known_to_the_run(tmp_path):
     assert result.exit_code == 0 and "servers.sqlite" in result.output, result.output
     workspace = Workspace(load_recipe(written))
     with Ledger(workspace.ledger("exemplars", "films-0000")) as ledger:
-        ledger.learn(server.url, "refuses:m", "seed")
+        ledger.set_fact(server.url, "refuses:m", "seed")
     with workspace.open_ledger("exemplars", "films-0000") as ledger:
         assert ledger.fact(server.url, "images:m") == "9"
         assert ledger.fact(server.url, "refuses:m") == "seed", "what a run found itself stays"
@@ -172,7 +172,7 @@ def test_what_a_probe_finds_is_known_to_the_run(tmp_path):
         assert ledger.fact(server.url, "refuses:m") == "stop"
 
 
-def test_a_probe_names_what_it_wants_and_what_is_down(tmp_path):
+def test_a_probe_reports_missing_arguments_and_servers_that_are_down(tmp_path):
     run = CliRunner().invoke
     assert run(app, ["probe"]).exit_code == 1
     assert run(app, ["probe", "--recipe", str(tmp_path / "none.yaml")]).exit_code == 1

@@ -1,4 +1,4 @@
-"""The client against a real HTTP server: what is sent, what is journalled, what is tried again and what is not."""
+"""The client against a real HTTP server: what it sends, records and retries."""
 
 import asyncio
 import base64
@@ -91,7 +91,7 @@ def test_frames_are_sent_byte_for_byte(store, tmp_path):
 
 
 @pytest.mark.parametrize("swallow", [True, False])
-def test_the_closing_tag_is_there_whether_the_server_swallows_it_or_not(store, tmp_path, swallow):
+def test_the_closing_tag_is_restored_if_the_server_drops_it(store, tmp_path, swallow):
     jobs = list(exemplar_jobs(make_items(store, 1), DistillSettings(samples=1)))
     with ChatServer(swallow_stop=swallow) as server:
         (row,), _ = run(server, store, tmp_path / "l.sqlite", jobs)
@@ -109,7 +109,7 @@ def test_samples_differ_by_seed_and_sampling_changes_the_key(store, tmp_path):
 
 
 @pytest.mark.parametrize("how", ["429", "500", "503", "malformed", "close"])
-def test_passing_failures_are_tried_again(store, tmp_path, how):
+def test_passing_failures_are_retried(store, tmp_path, how):
     left = [how, how]
     with ChatServer(behave=lambda number, body: left.pop() if left and b"why?" in body else None) as server:
         reply = ask_once(server, store, tmp_path / "l.sqlite")
@@ -135,7 +135,7 @@ def test_passing_failures_are_tried_again(store, tmp_path, how):
         ("400", "bad_request"),
     ],
 )
-def test_final_failures_are_paid_once_and_named(store, tmp_path, how, kind):
+def test_final_failures_are_paid_once_and_recorded_by_kind(store, tmp_path, how, kind):
     with ChatServer(behave=lambda number, body: how) as server:
         for _ in range(2):
             with pytest.raises(CallFailed) as caught:
@@ -144,13 +144,13 @@ def test_final_failures_are_paid_once_and_named(store, tmp_path, how, kind):
         assert server.counts["calls"] == 1
 
 
-def test_a_call_that_hangs_is_given_up_and_tried_again(store, tmp_path):
+def test_a_call_that_hangs_times_out_and_is_retried(store, tmp_path):
     with ChatServer(behave=lambda number, body: "hang" if number == 0 else None) as server:
         assert ask_once(server, store, tmp_path / "l.sqlite", timeout_s=1).text
     assert [entry.outcome for entry in read_entries(tmp_path / "l.sqlite")] == ["timeout", "ok"]
 
 
-def test_an_exhausted_call_fails_its_episode_and_is_tried_again_next_time(store, tmp_path):
+def test_a_call_without_tries_left_fails_its_episode_and_is_retried_in_the_next_run(store, tmp_path):
     jobs = list(exemplar_jobs(make_items(store, 3), DistillSettings(samples=1)))
     broken = [True]
     with ChatServer(behave=lambda number, body: "500" if broken[0] and b"number 1?" in body else None) as server:
@@ -163,7 +163,7 @@ def test_an_exhausted_call_fails_its_episode_and_is_tried_again_next_time(store,
 
 
 @pytest.mark.parametrize("name", ["stop", "seed", "top_p", "max_tokens"])
-def test_a_refused_parameter_is_dropped_once_and_remembered(store, tmp_path, name):
+def test_a_rejected_parameter_is_dropped_once_and_remembered(store, tmp_path, name):
     jobs = list(exemplar_jobs(make_items(store, 2), DistillSettings(samples=1)))
     with ChatServer(refuses=(name,)) as server:
         rows, _ = run(server, store, tmp_path / "l.sqlite", jobs, top_p=0.9)
@@ -176,7 +176,7 @@ def test_a_refused_parameter_is_dropped_once_and_remembered(store, tmp_path, nam
         )
 
 
-def test_a_dead_endpoint_stops_the_step_with_a_sentence(store, tmp_path):
+def test_a_dead_endpoint_stops_the_step_with_a_remedy(store, tmp_path):
     jobs = list(exemplar_jobs(make_items(store, 20), DistillSettings(samples=1)))
     with ChatServer() as server:
         gone = endpoint(server, model="rule-player", dead_after_s=0.5)
@@ -187,14 +187,14 @@ def test_a_dead_endpoint_stops_the_step_with_a_sentence(store, tmp_path):
 
 
 @pytest.mark.parametrize(("status", "match"), [("401", "rejects the API key"), ("404", "no such model")])
-def test_a_server_that_refuses_everything_stops_the_step_at_once(store, tmp_path, status, match):
+def test_a_server_that_rejects_every_call_stops_the_step_at_once(store, tmp_path, status, match):
     jobs = list(exemplar_jobs(make_items(store, 20), DistillSettings(samples=1)))
     with ChatServer(behave=lambda number, body: status) as server, pytest.raises(EndpointDown, match=match):
         run(server, store, tmp_path / "l.sqlite", jobs)
     assert server.counts["calls"] <= 8
 
 
-def test_a_missing_key_is_said_before_anything_is_sent(store, tmp_path, monkeypatch):
+def test_a_missing_api_key_is_reported_before_anything_is_sent(store, tmp_path, monkeypatch):
     monkeypatch.delenv("NO_SUCH_KEY", raising=False)
     with ChatServer() as server, pytest.raises(StepStopped, match="NO_SUCH_KEY is not set"):
         run(server, store, tmp_path / "l.sqlite", [], api_key_env="NO_SUCH_KEY")
@@ -230,7 +230,7 @@ def test_calls_that_wait_for_the_same_frames_have_them_encoded_once(store, tmp_p
     assert sorted(made) == sorted({tuple(frame.frame_id for frame in item.overview) for item in items})
 
 
-def test_a_run_that_replays_all_looks_at_no_picture(store, tmp_path, monkeypatch):
+def test_a_run_that_only_replays_reads_no_frame(store, tmp_path, monkeypatch):
     looked, real = [], store.pictures
     monkeypatch.setattr(store, "pictures", lambda frame_ids: looked.append(frame_ids) or real(frame_ids))
     jobs = [EpisodeJob(item, "exemplar") for item in make_items(store, 4, videos=2)]

@@ -41,6 +41,6 @@ def test_a_table_of_agreement(tmp_path):
         assert server.counts["calls"] == 5 and "judge" in result.output and "they agree on" in result.output
 
 
-def test_a_recipe_without_a_judge_says_so(tmp_path):
+def test_a_recipe_without_a_judge_is_an_error(tmp_path):
     result = CliRunner().invoke(app, ["agreement", "--recipe", recipe(tmp_path)])
     assert result.exit_code == 1 and "names no judge" in result.output

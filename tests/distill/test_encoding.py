@@ -1,4 +1,4 @@
-"""Keys and bodies: what changes a call changes its key, and joined pieces are the JSON that one dump would give."""
+"""Keys and bodies: what changes a call changes its key, and the pieces of a body join to the JSON of one dump."""
 
 import base64
 import hashlib
@@ -93,7 +93,7 @@ def world(tmp_path):
         yield store, RemoteModel(Endpoint(base_url="http://one/v1", identity="e"), "m", ledger, store, "episode", 2**20)
 
 
-def test_what_changes_a_call_changes_its_key(world, monkeypatch):
+def test_everything_that_changes_a_call_changes_its_key(world, monkeypatch):
     store, remote = world
     item = make_items(store, 2)[0]
     messages = begin(EpisodeJob(item, "exemplar"), Protocol(), PROMPTS).messages
@@ -117,7 +117,7 @@ def test_what_changes_a_call_changes_its_key(world, monkeypatch):
     assert len(others) == 5 and key not in others
 
 
-def test_an_address_may_change_under_a_named_identity(world):
+def test_with_an_identity_the_address_may_change(world):
     store, remote = world
     moved = remote.endpoint.model_copy(update={"base_url": "http://two/v1"})
     again = RemoteModel(moved, "m", remote.ledger, store, "episode", 2**20)
@@ -125,7 +125,7 @@ def test_an_address_may_change_under_a_named_identity(world):
     assert again.key(again.sampling(0, 1.0), ask) == remote.key(remote.sampling(0, 1.0), ask)
 
 
-def test_a_refused_parameter_does_not_change_the_key(world):
+def test_a_rejected_parameter_does_not_change_the_key(world):
     _, remote = world
     ask = (Message("user", (Text("x"),)),)
     key = remote.key(remote.sampling(0, 1.0), ask)
@@ -136,7 +136,7 @@ def test_a_refused_parameter_does_not_change_the_key(world):
     assert remote.key(remote.sampling(0, 1.0), ask) == key
 
 
-def test_the_cache_keeps_to_its_bound_and_encodes_a_frame_once(world):
+def test_the_cache_stays_within_its_bound_and_encodes_a_frame_once(world):
     store, _ = world
     frames = frames_at("video", range(50))
     store.put(frames, "v")
@@ -151,7 +151,7 @@ def test_the_cache_keeps_to_its_bound_and_encodes_a_frame_once(world):
     assert not cache.holds(tuple(frame.frame_id for frame in frames[:5]))
 
 
-def test_threads_that_want_the_same_frames_have_them_encoded_once_or_all_learn_why_not(world):
+def test_threads_that_need_the_same_frames_share_one_encoding_or_its_error(world):
     store, _ = world
     frames = frames_at("video", range(4))
     ids, cache = tuple(frame.frame_id for frame in frames), ImageCache(store)
@@ -172,7 +172,7 @@ def test_threads_that_want_the_same_frames_have_them_encoded_once_or_all_learn_w
     assert cache.holds(ids)
 
 
-def test_a_read_is_named_by_all_that_decides_its_frames():
+def test_the_key_of_a_read_depends_on_everything_that_decides_its_frames():
     base = ("v", [1.0, 2.0], 10, 20)
     changed = [
         ("w", [1.0, 2.0], 10, 20),
@@ -184,7 +184,7 @@ def test_a_read_is_named_by_all_that_decides_its_frames():
 
 
 @given(text=TEXTS)
-def test_a_closing_tag_is_put_back_once(text):
+def test_a_closing_tag_is_restored_once(text):
     call = f'{text}<video_zoom>{{"segment": [0, 1], "fps": 2}}'
     assert close_zoom(call).endswith(STOP) and close_zoom(close_zoom(call)) == close_zoom(call)
     assert close_zoom("<answer>A</answer>") == "<answer>A</answer>"
@@ -207,7 +207,7 @@ def test_a_closing_tag_is_put_back_once(text):
         (422, "Unexpected keys in the request: {'seed'}", "bad_request", False),
     ],
 )
-def test_refusals_are_told_apart(status, body, kind, final):
+def test_error_replies_are_classified(status, body, kind, final):
     outcome = read_refusal(status, body, {}, frozenset({"seed", "stop"}))
     assert (outcome.kind, outcome.final) == (kind, final)
 
@@ -223,6 +223,6 @@ def test_waits_are_read_from_the_headers():
     assert read_refusal(429, "", {"retry-after": "soon"}, frozenset()).retry_after_s is None
 
 
-def test_a_lone_surrogate_does_no_harm():
+def test_a_lone_surrogate_is_replaced():
     body = '{"choices": [{"finish_reason": "stop", "message": {"content": "a\\ud800b"}}]}'
     assert read_completion(body, stop_sent=True).text == "a?b"

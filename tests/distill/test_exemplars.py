@@ -1,4 +1,4 @@
-"""Which samples are asked: early stop, temperatures, several teachers."""
+"""Which samples are played: early stop, temperatures, several teachers."""
 
 import re
 from collections import Counter
@@ -51,7 +51,7 @@ def exemplars(items, settings, player, store, **kw):
     return play_exemplars(items, settings, runner, is_correct=lambda row: row["answer"] == "A")
 
 
-def test_a_question_is_asked_until_enough_are_right(store):
+def test_a_question_is_played_until_enough_samples_are_correct(store):
     items, done = make_items(store, 4), []
     rows = exemplars(
         items, DistillSettings(samples=4, enough_correct=2), Fixed(), store, concurrency=3, on_done=done.append
@@ -63,19 +63,19 @@ def test_a_question_is_asked_until_enough_are_right(store):
     assert [row["sample"] for row in rows] == sorted(row["sample"] for row in rows) and len(done) == len(rows)
 
 
-def test_without_a_limit_all_are_asked(store):
+def test_without_a_limit_every_sample_is_played(store):
     items = make_items(store, 3)
     assert len(exemplars(items, DistillSettings(samples=3), Fixed(), store)) == 9
 
 
-def test_what_cannot_be_judged_is_not_enough(store):
+def test_undecided_samples_do_not_count_as_correct(store):
     runner = EpisodeRunner(Fixed(), frames_at, store, PROTOCOL, PROMPTS)
     settings = DistillSettings(samples=3, enough_correct=1)
     rows = play_exemplars(make_items(store, 1), settings, runner, is_correct=lambda row: None)
     assert len(rows) == 3
 
 
-def test_temperatures_climb_the_ladder(store):
+def test_temperatures_follow_the_list(store):
     items, player = make_items(store, 1), Fixed()
     rows = exemplars(items, DistillSettings(samples=4, temperatures=(0.2, 0.7)), player, store)
     assert [row["temperature"] for row in rows] == [0.2, 0.7, 0.7, 0.7] and sorted(player.temperatures) == [

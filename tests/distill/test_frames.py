@@ -1,4 +1,4 @@
-"""The store of frames: what was put is there for ever, what was kept is there at once and for ever soon."""
+"""The frame store: frames are durable when put, and available at once and durable soon when kept."""
 
 import sqlite3
 import subprocess
@@ -17,9 +17,9 @@ IDS = [frame.frame_id for frame in FRAMES]
 PICTURES = {frame.frame_id: (frame.jpeg, frame.width, frame.height) for frame in FRAMES}
 
 
-def test_frames_kept_can_be_had_before_they_are_written(tmp_path):
+def test_kept_frames_are_available_before_they_are_written(tmp_path):
     with FrameStore(tmp_path / "f.sqlite") as store:
-        with store._writing:  # Nothing can be written meanwhile.
+        with store._writing:  # Nothing can be written in the meantime.
             store.keep(FRAMES, "v", "read")
             assert (
                 store.recall("read") == REFS
@@ -35,7 +35,7 @@ def test_frames_kept_can_be_had_before_they_are_written(tmp_path):
         assert not store._unwritten and not store._unwritten_reads
 
 
-def test_frames_kept_are_there_when_the_store_is_opened_again(tmp_path):
+def test_kept_frames_survive_reopening_the_store(tmp_path):
     with FrameStore(tmp_path / "f.sqlite") as store:
         for number in range(150):
             store.keep(FRAMES if number % 2 else FRAMES[:1], "v", f"read{number}")
@@ -45,7 +45,7 @@ def test_frames_kept_are_there_when_the_store_is_opened_again(tmp_path):
         assert store.recall("read150") is None
 
 
-def test_a_killed_process_notes_no_read_without_its_frames(tmp_path):
+def test_a_killed_process_leaves_no_read_without_its_frames(tmp_path):
     code = (
         "import os, sys; from builders import frames_at; from distill.storage.frames import FrameStore\n"
         "store = FrameStore(sys.argv[1])\n"
@@ -67,7 +67,7 @@ def test_a_killed_process_notes_no_read_without_its_frames(tmp_path):
         assert len(noted) < 200
 
 
-def test_what_cannot_be_written_is_said_and_no_read_is_noted_without_its_frames(tmp_path):
+def test_a_failed_write_is_reported_and_leaves_no_read_without_its_frames(tmp_path):
     with FrameStore(tmp_path / "f.sqlite") as store:
         store._writer.execute("create trigger full before insert on frames begin select raise(abort, 'no room'); end")
         store.keep(FRAMES, "v", "read")

@@ -1,4 +1,4 @@
-"""The judge: a word is a verdict, anything else is unknown, and nothing is wrong because the judge is away."""
+"""The judge: one word is a verdict, anything else is unknown, and no answer is wrong because the judge is down."""
 
 import json
 
@@ -78,12 +78,12 @@ def test_cases_are_judged_and_journalled_as_the_judges(made, tmp_path):
     assert {entry.purpose for entry in read_entries(tmp_path / "ledger.sqlite")} == {"judge"}
 
 
-def test_a_judge_that_is_away_makes_nothing_wrong(made):
+def test_no_answer_becomes_wrong_when_the_judge_is_down(made):
     with ChatServer(behave=lambda number, body: "401") as server, pytest.raises(EndpointDown):
         Judge(made(server), PROMPTS).decide([Case("c", "q", "a", "b")])
 
 
-def test_only_what_the_rules_left_open_is_asked(made):
+def test_only_answers_that_the_rules_left_unknown_are_judged(made):
     def grade(name, verdict):
         return {
             "trajectory_id": name,
@@ -107,13 +107,13 @@ def test_only_what_the_rules_left_open_is_asked(made):
     assert [row["verdict"] for row in rows] == ["correct", "wrong", "unknown"] and rows[1]["grader"] == "judge:m:v1"
 
 
-def test_agreement_counts_what_both_decided():
+def test_agreement_counts_answers_that_both_decided():
     pairs = [("correct", "correct")] * 3 + [("wrong", "correct"), ("unknown", "wrong"), ("correct", "unknown")]
     assert agreement_rate(pairs) == 0.75 and agreement_rate([("unknown", "wrong")]) is None
     assert {"rule": "correct", "judge": "correct", "answers": 3} in agreement(pairs)
 
 
-def test_rules_and_judge_are_compared_on_what_rules_decided(made):
+def test_rules_and_judge_are_compared_on_answers_that_rules_decided(made):
     def grade(name, verdict, grader="rule"):
         return {"trajectory_id": name, "question_id": "q", "verdict": verdict, "grader": grader}
 

@@ -74,7 +74,7 @@ def test_grep_looks_at_replies_errors_and_questions(home):
         list(grep(paths, "("))
 
 
-def test_exports_hold_every_entry(home, tmp_path):
+def test_exports_contain_every_entry(home, tmp_path):
     paths = find_ledgers(home)
     assert export(paths, tmp_path / "calls.jsonl") == export(paths, tmp_path / "calls.parquet") == 6
     lines = [json.loads(line) for line in (tmp_path / "calls.jsonl").read_text().splitlines()]
@@ -83,7 +83,7 @@ def test_exports_hold_every_entry(home, tmp_path):
         export(paths, tmp_path / "calls.csv")
 
 
-def test_pruning_keeps_what_was_answered(home):
+def test_pruning_keeps_replies(home):
     paths = find_ledgers(home)
     assert prune(paths, dry_run=True) == 2 and prune(paths, before=1.0) == 0
     assert prune(paths) == 2
@@ -91,7 +91,7 @@ def test_pruning_keeps_what_was_answered(home):
     assert prune(paths, outcomes=["cut_off"]) == 2
     with Ledger(paths[0]) as ledger:
         assert ledger.replay("b1-one").reply == "reply of b1-one" and ledger.replay("b1-two") is None
-        with pytest.raises(LedgerError, match="written by another"):
+        with pytest.raises(LedgerError, match="in use by another"):
             prune(paths)
     with pytest.raises(LedgerError, match="paid again"):
         prune(paths, outcomes=["ok"])
@@ -116,7 +116,7 @@ def test_a_summary_reads_in_a_narrow_terminal(home):
     assert [line.split()[0] for line in result.output.splitlines()[2:5]] == ["cut_off", "ok", "timeout"]
 
 
-def test_the_command_line_says_what_is_wrong(tmp_path):
+def test_the_command_line_reports_errors(tmp_path):
     result = CliRunner().invoke(app, ["summary", str(tmp_path / "none")])
     assert result.exit_code == 1 and "there is no ledger" in result.output.replace("\n", " ")
 
@@ -127,9 +127,9 @@ def test_an_entry_comes_back_as_it_was_written(tmp_path, field):
     with Ledger(tmp_path / "l.sqlite") as ledger:
         ledger.append(written)
         assert ledger.replay("k") == written
-        ledger.learn("e", "refuses:m", "stop")
+        ledger.set_fact("e", "refuses:m", "stop")
         assert ledger.fact("e", "refuses:m") == "stop"
-        ledger.unlearn("e", "refuses:m")
+        ledger.drop_fact("e", "refuses:m")
         assert ledger.fact("e", "refuses:m") is None and ledger.next_attempt("k") == 1
 
 
@@ -139,7 +139,7 @@ def test_a_server_is_probed_from_the_command_line():
     assert result.exit_code == 0 and "rule-player" in result.output and "most images" in result.output
 
 
-def test_what_is_written_together_is_looked_up_again(tmp_path):
+def test_entries_written_together_are_found_again(tmp_path):
     async def write(ledger):
         numbered = [entry(f"k{index}") for index in range(1200)]
         await asyncio.gather(
@@ -155,7 +155,7 @@ def test_what_is_written_together_is_looked_up_again(tmp_path):
         assert {key: ledger.look_up(key) for key in first} == first
 
 
-def test_all_who_wait_for_a_flush_learn_that_it_failed(tmp_path):
+def test_a_failed_flush_fails_every_waiting_caller(tmp_path):
     async def write(ledger):
         return await asyncio.gather(*(ledger.write(entry(f"k{index}")) for index in range(5)), return_exceptions=True)
 

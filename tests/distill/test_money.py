@@ -1,4 +1,4 @@
-"""Money: set aside before it is spent, never past the cap, and nothing paid twice on the way to the end."""
+"""Money is reserved before it is spent, never exceeds the cap, and is never paid twice for one call."""
 
 import pytest
 from builders import frames_at
@@ -43,7 +43,7 @@ def paid(home):
     return sum(entry.cost_usd for entry in read_entries(home / "ledger.sqlite"))
 
 
-def test_the_cap_holds_and_the_rest_costs_no_more(store, tmp_path):
+def test_the_cap_is_never_exceeded_and_finishing_costs_only_the_rest(store, tmp_path):
     jobs = list(exemplar_jobs(make_items(store, 30), DistillSettings(samples=1)))
     with ChatServer(latency_s=0.01) as server:
         run(server, store, tmp_path / "free", 1e9, jobs)
@@ -52,47 +52,47 @@ def test_the_cap_holds_and_the_rest_costs_no_more(store, tmp_path):
         home, cap = tmp_path / "capped", 0.6 * need
         with pytest.raises(BudgetSpent, match=r"raise distill\.budget_usd"):
             run(server, store, home, cap, jobs)
-        assert 0.4 * need < paid(home) <= cap and run.balance.aside_usd == 0
+        assert 0.4 * need < paid(home) <= cap and run.balance.reserved_usd == 0
         assert len(run(server, store, home, need + 0.05, jobs)) == 30
         assert paid(home) == pytest.approx(need) == pytest.approx(run.balance.paid_usd)
         assert server.counts["calls"] == 120
 
 
-def test_a_call_that_may_have_been_billed_stays_set_aside(store, tmp_path):
+def test_a_call_that_may_have_been_billed_stays_reservedd(store, tmp_path):
     jobs = list(exemplar_jobs(make_items(store, 1), DistillSettings(samples=1)))
     with ChatServer(behave=lambda number, body: "hang" if number == 0 else None) as server:
         run(server, store, tmp_path, 1.0, jobs)
-    assert run.balance.aside_usd > 0
+    assert run.balance.reserved_usd > 0
     with Budget(tmp_path / "budget.sqlite", 1.0) as budget:
-        assert budget.forgive() == pytest.approx(run.balance.aside_usd) and budget.balance().aside_usd == 0
+        assert budget.forgive() == pytest.approx(run.balance.reserved_usd) and budget.balance().reserved_usd == 0
 
 
-def test_refusals_and_lost_calls_hold_nothing(store, tmp_path):
+def test_rejected_and_unsent_calls_reserve_nothing(store, tmp_path):
     jobs = list(exemplar_jobs(make_items(store, 2), DistillSettings(samples=1)))
     with ChatServer(behave=lambda number, body: "429" if number < 3 else None) as server:
         run(server, store, tmp_path, 1.0, jobs)
-    assert run.balance.aside_usd == 0 and run.balance.paid_usd == pytest.approx(paid(tmp_path))
+    assert run.balance.reserved_usd == 0 and run.balance.paid_usd == pytest.approx(paid(tmp_path))
 
 
-def test_a_dead_server_holds_nothing(store, tmp_path):
+def test_a_dead_server_leaves_no_reservation(store, tmp_path):
     jobs = list(exemplar_jobs(make_items(store, 20), DistillSettings(samples=1)))
     with ChatServer() as server:
         pass
     with pytest.raises(EndpointDown):
         run(server, store, tmp_path, 1.0, jobs, model="rule-player", dead_after_s=0.5)
-    assert run.balance.aside_usd == 0 and run.balance.paid_usd == 0
+    assert run.balance.reserved_usd == 0 and run.balance.paid_usd == 0
 
 
-def test_what_a_killed_process_had_set_aside_is_told_from_what_it_journalled(store, tmp_path):
+def test_after_a_kill_recorded_calls_are_settled_and_others_stay_reserved(store, tmp_path):
     jobs = list(exemplar_jobs(make_items(store, 1), DistillSettings(samples=1)))
     with ChatServer() as server:
         run(server, store, tmp_path, 1.0, jobs)
         first = next(iter(read_entries(tmp_path / "ledger.sqlite")))
         with Ledger(tmp_path / "ledger.sqlite") as ledger, Budget(tmp_path / "budget.sqlite", 1.0) as budget:
-            assert budget.set_aside(ledger, first.key, first.attempt, 0.2)  # journalled, not yet settled
-            assert budget.set_aside(ledger, "lost", 0, 0.3)  # in flight when the plug was pulled
+            assert budget.reserve(ledger, first.key, first.attempt, 0.2)  # recorded, not yet settled
+            assert budget.reserve(ledger, "lost", 0, 0.3)  # in flight when the plug was pulled
         run(server, store, tmp_path, 1.0, jobs)
-    assert run.balance.aside_usd == pytest.approx(0.3) and run.balance.paid_usd == pytest.approx(paid(tmp_path))
+    assert run.balance.reserved_usd == pytest.approx(0.3) and run.balance.paid_usd == pytest.approx(paid(tmp_path))
 
 
 def test_two_processes_share_one_cap(store, tmp_path):
@@ -103,9 +103,9 @@ def test_two_processes_share_one_cap(store, tmp_path):
         Budget(path, 1.0) as first,
         Budget(path, 1.0) as second,
     ):
-        assert first.set_aside(one, "k", 0, 0.7) and not second.set_aside(two, "k", 0, 0.7)
+        assert first.reserve(one, "k", 0, 0.7) and not second.reserve(two, "k", 0, 0.7)
         first.settle(one, "k", 0, 0.2)
-        assert second.set_aside(two, "k", 0, 0.7) and second.balance().free_usd == pytest.approx(0.1)
+        assert second.reserve(two, "k", 0, 0.7) and second.balance().free_usd == pytest.approx(0.1)
 
 
 @given(text=st.text(max_size=200), images=st.integers(0, 128), output=st.integers(0, 100))
@@ -136,7 +136,7 @@ def test_cached_input_has_its_own_price():
     assert cost_usd(prices, 1_000_000, 400_000, 5) == pytest.approx(6.4)
 
 
-def test_a_reply_without_a_count_is_priced_at_its_bound(store, tmp_path):
+def test_a_reply_without_token_counts_is_priced_at_its_upper_bound(store, tmp_path):
     import json
 
     jobs = list(exemplar_jobs(make_items(store, 1), DistillSettings(samples=1)))

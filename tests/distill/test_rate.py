@@ -1,4 +1,4 @@
-"""Rate: as many calls at once as the server bears, within limits a minute, and an end in bounded time."""
+"""Concurrency that the server can take, limits per minute, and an end in bounded time."""
 
 import asyncio
 import json
@@ -63,7 +63,7 @@ def test_a_storm_loses_no_episode(store, tmp_path):
     assert sum(row["status"] == "answered" for row in rows) > 40
 
 
-def test_concurrency_falls_when_asked_and_comes_back(store, tmp_path):
+def test_concurrency_falls_when_the_server_asks_and_recovers(store, tmp_path):
     """The server bears four calls at once."""
     jobs = list(exemplar_jobs(make_items(store, 60), DistillSettings(samples=1)))
     with ChatServer(latency_s=0.01) as server:
@@ -74,7 +74,7 @@ def test_concurrency_falls_when_asked_and_comes_back(store, tmp_path):
     assert 0 < refused < 120
 
 
-def test_a_gate_lets_no_more_in_than_its_limit():
+def test_a_gate_admits_no_more_than_its_limit():
     async def go():
         gate, inside, most = Gate(5), 0, 0
 
@@ -137,7 +137,7 @@ def test_a_deadline_stops_the_step(store, tmp_path):
     assert 0 < sum(entry.final for entry in read_entries(tmp_path / "l.sqlite")) < 400
 
 
-def test_a_server_that_asks_to_wait_for_hours_does_not_hold_the_step(store, tmp_path):
+def test_a_server_that_asks_to_wait_for_hours_does_not_block_the_step(store, tmp_path):
     body = json.dumps({"error": {"message": "daily limit"}}).encode()
     jobs = list(exemplar_jobs(make_items(store, 8), DistillSettings(samples=1)))
     limited = ChatServer(behave=lambda number, _: (429, {"retry-after": "7200"}, body))

@@ -1,4 +1,4 @@
-"""kill -9 in the middle of a run: what was answered is not paid again, and the rows come out the same."""
+"""kill -9 in the middle of a run: no reply is paid for twice, and the rows are the same."""
 
 import json
 import os
@@ -49,7 +49,7 @@ def answered(home):
 
 
 @pytest.mark.slow
-def test_killed_runs_end_as_one_that_was_not(tmp_path):
+def test_killed_runs_end_with_the_rows_of_an_uninterrupted_one(tmp_path):
     with ChatServer(latency_s=0.02, keep=False) as server:
         assert start(tmp_path / "whole", server.url).wait(60) == 0
         ideal, killed = server.counts["calls"], tmp_path / "killed"
@@ -73,6 +73,6 @@ def test_killed_runs_end_as_one_that_was_not(tmp_path):
 
 
 def test_one_writer_at_a_time(tmp_path):
-    with Ledger(tmp_path / "l.sqlite"), pytest.raises(LedgerError, match="being written by another"):
+    with Ledger(tmp_path / "l.sqlite"), pytest.raises(LedgerError, match="in use by another"):
         Ledger(tmp_path / "l.sqlite")
     Ledger(tmp_path / "l.sqlite").close()

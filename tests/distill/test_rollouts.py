@@ -1,4 +1,4 @@
-"""Episodes as rows: none is lost, whatever breaks; and a stored row plays again to the same row."""
+"""Every episode becomes a row, even when it fails, and a stored row replays to the same episode."""
 
 import asyncio
 import gc
@@ -52,7 +52,7 @@ def play(jobs, player, store, reader=frames_at, **kw):
     return EpisodeRunner(player, reader, store, PROTOCOL, PROMPTS, **kw).play_all(jobs)
 
 
-def test_a_row_holds_the_episode(store):
+def test_a_row_describes_the_episode(store):
     done = []
     (row,) = play(
         exemplar_jobs(make_items(store, 1), DistillSettings(samples=1)),
@@ -86,7 +86,7 @@ def test_a_frame_that_cannot_be_read_fails_its_episode_alone(store):
     assert CATALOG["trajectories"].conform(rows).height == 4
 
 
-def test_an_error_without_a_name_is_a_row_too(store):
+def test_an_unexpected_error_becomes_a_failed_row(store):
     def reader(uri, times):
         raise ZeroDivisionError
 
@@ -106,7 +106,7 @@ def test_frames_of_a_read_are_decoded_once(store):
     assert len(reads) == 1 and len({tuple(row["turns"][0]["frame_ids"]) for row in rows}) == 1
 
 
-def test_frames_are_made_ready_whether_read_now_or_before(store):
+def test_players_prepare_frames_whether_read_now_or_before(store):
     class Warmed(Scripted):
         def warm(self, frame_ids):
             self.warmed = list(frame_ids)
@@ -118,7 +118,7 @@ def test_frames_are_made_ready_whether_read_now_or_before(store):
         assert player.warmed == row["turns"][0]["frame_ids"]
 
 
-def test_probes_are_blind_and_differ_in_id_from_other_plays(store):
+def test_probes_are_blind_and_have_ids_of_their_own(store):
     item = make_items(store, 1)[0]
     player = Scripted(ANSWER)
     rows = play(probe_jobs([item], FilterSettings(probe_samples=2)), player, store)
@@ -131,7 +131,7 @@ def test_probes_are_blind_and_differ_in_id_from_other_plays(store):
     assert len({row["trajectory_id"] for row in play(jobs, Scripted(ANSWER), store)}) == 2
 
 
-def test_reflections_take_up_the_failure_without_its_answer(store):
+def test_reflections_continue_the_failure_without_its_answer(store):
     items, settings = make_items(store, 2), DistillSettings(samples=1, reflections=2)
     failed = play(exemplar_jobs(items, settings), Scripted(ZOOM, ANSWER), store)
     player = Scripted(ZOOM, ELSEWHERE, "<think>now I see</think><answer>B</answer>")
@@ -156,7 +156,7 @@ def test_reflections_take_up_the_failure_without_its_answer(store):
     )
 
 
-def test_reflections_pass_over_what_did_not_zoom_and_keep_to_the_cap(store):
+def test_reflections_skip_episodes_without_a_zoom_and_respect_the_limit(store):
     items = make_items(store, 1)
     plain = play(exemplar_jobs(items, DistillSettings(samples=4)), Scripted(ANSWER), store)
     zoomed = play(exemplar_jobs(items, DistillSettings(samples=4)), Scripted(ZOOM, ANSWER), store)
@@ -165,7 +165,7 @@ def test_reflections_pass_over_what_did_not_zoom_and_keep_to_the_cap(store):
     assert [job.parent_row["sample"] for job in reflection_jobs(items, zoomed[::-1], settings, PROMPTS)] == [0, 1]
 
 
-def test_a_parent_without_a_round_left_is_a_row_with_its_reason(store):
+def test_a_parent_without_a_round_left_becomes_a_failed_row(store):
     items = make_items(store, 1)
     protocol = Protocol(max_zooms=1)
     first = EpisodeRunner(Scripted(ZOOM, ANSWER), frames_at, store, protocol, PROMPTS)
@@ -185,7 +185,7 @@ def test_openings_are_the_same_in_every_run_and_vary():
     )
 
 
-def test_a_stored_row_plays_again(store):
+def test_a_stored_row_can_be_replayed(store):
     item = make_items(store, 1)[0]
     (row,) = play([EpisodeJob(item, "student")], Scripted(ZOOM, "no call here", ANSWER), store)
     episode = to_episode(row, item.task, PROTOCOL, PROMPTS)
@@ -194,7 +194,7 @@ def test_a_stored_row_plays_again(store):
         to_episode(row | {"prompt_version": "v0"}, item.task, PROTOCOL, PROMPTS)
 
 
-def test_jobs_are_taken_as_places_come_free(store):
+def test_jobs_are_taken_only_when_they_can_start(store):
     items, taken, done = make_items(store, 30), [], []
 
     def lazily():
@@ -206,7 +206,7 @@ def test_jobs_are_taken_as_places_come_free(store):
     assert all(number - finished <= 5 for number, finished in enumerate(taken))
 
 
-def test_overviews_of_jobs_to_come_are_made_ready_while_others_are_played(store):
+def test_overviews_of_coming_jobs_are_prepared_while_others_play(store):
     items, taken, done, told, ready = make_items(store, 100, videos=50), [], [], [], threading.Event()
 
     class Warmed(Scripted):

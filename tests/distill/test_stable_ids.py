@@ -1,4 +1,5 @@
-"""Ids that finished runs hold. A change here makes every call of an old home be paid again, so it needs a raised version."""
+"""Ids that finished runs hold. A change here makes every call of an old home be paid again, so it needs a raised
+version."""
 
 from distill.episodes import begin
 from distill.items import EpisodeJob, QuestionItem

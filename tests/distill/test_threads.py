@@ -1,4 +1,4 @@
-"""Helper threads stand back, and the thread that made them does not; a flusher passes on all that waits."""
+"""Helper threads yield to others; a flusher passes on everything that waits."""
 
 import asyncio
 import os
@@ -11,7 +11,7 @@ from distill.storage.threads import Flusher, helpers
 
 
 @pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="only Linux has it")
-def test_helpers_yield_to_others_and_nobody_else():
+def test_only_helper_threads_yield_to_others():
     before = os.sched_getscheduler(0)
     with helpers(1, "aside") as pool:
         standing, forbidden = pool.submit(os.sched_getscheduler, 0).result(), pool.submit(_forbidden).result()
@@ -26,7 +26,7 @@ def _forbidden():
         return True
 
 
-def test_what_comes_during_a_flush_goes_with_the_next():
+def test_items_that_arrive_during_a_flush_go_with_the_next():
     flushed, begun, go_on = [], threading.Event(), threading.Event()
 
     def flush(items):
@@ -46,7 +46,7 @@ def test_what_comes_during_a_flush_goes_with_the_next():
     assert flushed == [[0], [1, 2, 3], [4, 5]] and all(done.result() is None for done in waiting)
 
 
-def test_a_flush_that_fails_is_told_to_those_who_wait_and_to_nobody_else():
+def test_a_failed_flush_fails_its_own_callers_only():
     def flush(items):
         if "bad" in items:
             raise ValueError("no room")
@@ -69,7 +69,7 @@ def test_a_flush_that_fails_is_told_to_those_who_wait_and_to_nobody_else():
         outside.result(0)
 
 
-def test_a_flusher_lets_more_come():
+def test_a_flusher_waits_for_more_items():
     flushed = []
     flusher = Flusher(flushed.append, "test", gather_s=0.2)
     for number in range(5):

@@ -32,8 +32,8 @@ from transformers.models.qwen2_5_vl import Qwen2_5_VLProcessor
 
 class FrameProcessor(Qwen2_5_VLProcessor):
     def __init__(self, image_processor=None, tokenizer=None, chat_template=None, **kwargs):
-        names = {"image_token": "<|image_pad|>", "video_token": "<|video_pad|>", "vision_start_token": "<|vision_start|>",
-                 "vision_end_token": "<|vision_end|>"}
+        names = {"image_token": "<|image_pad|>", "video_token": "<|video_pad|>",
+                 "vision_start_token": "<|vision_start|>", "vision_end_token": "<|vision_end|>"}
         for name, token in names.items():
             setattr(self, name, token)
             setattr(self, name + "_id", tokenizer.convert_tokens_to_ids(token))
@@ -101,7 +101,7 @@ def served(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_whole_episodes_are_played_against_it(served, tmp_path):
+def test_episodes_play_end_to_end(served, tmp_path):
     url, model = served
     chosen = Endpoint(
         base_url=url, model=model, identity="transformers serve", max_tokens=16, concurrency=2, timeout_s=120
@@ -130,7 +130,7 @@ def test_whole_episodes_are_played_against_it(served, tmp_path):
 
 
 @pytest.mark.slow
-def test_what_it_can_do_is_found(served, tmp_path):
+def test_its_capabilities_are_found(served, tmp_path):
     url, model = served
     with Ledger(tmp_path / "l.sqlite") as ledger:
         can = find_capabilities(Endpoint(base_url=url, model=model, timeout_s=120), ledger, frames=4)

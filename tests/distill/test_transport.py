@@ -1,4 +1,5 @@
-"""A request body reaches the server whole and in order, however little the socket accepts at once, over TCP and over TLS."""
+"""A request body reaches the server whole and in order, however little the socket accepts at once, over TCP and over
+TLS."""
 
 import asyncio
 import hashlib
@@ -49,7 +50,7 @@ async def a_slow_server(connections):
 
 
 @pytest.mark.parametrize("count", [1, 40, 2500])
-def test_a_body_arrives_as_it_is_however_little_the_socket_takes(count):
+def test_a_body_arrives_unchanged_however_little_the_socket_accepts(count):
     async def post_all():
         connections = []
         server, url = await a_slow_server(connections)
@@ -66,11 +67,12 @@ def test_a_body_arrives_as_it_is_however_little_the_socket_takes(count):
     assert told == [hashlib.sha256(b"".join(pieces)).hexdigest() for pieces in sent] and connections == 1
 
 
-def test_a_body_goes_over_tls_to_a_server_whose_certificate_is_known():
+def test_a_body_goes_over_tls_to_a_server_with_a_trusted_certificate():
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(CERTIFICATE)
     code = (
-        "import asyncio, sys; from distill.client.connection import open_transport; from distill.client.transport import ask\n"
+        "import asyncio, sys; from distill.client.connection import open_transport\n"
+        "from distill.client.transport import ask\n"
         "from test_transport import pieces_of; from videozoomer.settings.model import Endpoint\n"
         "async def main():\n"
         "    transport = open_transport(Endpoint(base_url=sys.argv[1]))\n"
@@ -94,7 +96,7 @@ def test_a_body_goes_over_tls_to_a_server_whose_certificate_is_known():
         assert asked().stdout.strip() == "connection" and len(server.calls) == 1
 
 
-def test_the_proxy_is_the_environments_but_not_for_who_is_excepted(monkeypatch):
+def test_the_environment_sets_the_proxy_and_its_exceptions(monkeypatch):
     monkeypatch.setenv("https_proxy", "http://user:word@proxy:3128")
     monkeypatch.setenv("no_proxy", "inside.example")
     monkeypatch.delenv("http_proxy", raising=False)
