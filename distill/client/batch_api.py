@@ -280,10 +280,10 @@ class BatchApiRun:
         return [_Line(**(row | {"parameters": tuple(row["parameters"])})) for row in rows]
 
     async def _note(self, name: str, value: dict) -> None:
-        await asyncio.to_thread(self._ledger.learn, self._remote.identity, _FACT + name, json.dumps(value))
+        await asyncio.to_thread(self._ledger.set_fact, self._remote.identity, _FACT + name, json.dumps(value))
 
     async def _drop(self, name: str) -> None:
-        await asyncio.to_thread(self._ledger.unlearn, self._remote.identity, _FACT + name)
+        await asyncio.to_thread(self._ledger.drop_fact, self._remote.identity, _FACT + name)
         (self._folder / f"{name}.json").unlink(missing_ok=True)
 
 

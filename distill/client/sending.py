@@ -126,8 +126,8 @@ class Sender:
         if (images := sum(len(message.frame_ids) for message in messages)) > self._max_images:
             raise CallFailed(
                 "too_large",
-                f"{images} frames are more than the {self._max_images} images that {self.remote.model} takes in a request, "
-                "so nothing was sent; lower protocol.overview_frames or zoom_frames, or name another model",
+                f"{images} frames are more than the {self._max_images} images that {self.remote.model} accepts in a "
+                "request, so nothing was sent; lower protocol.overview_frames or zoom_frames, or name another model",
                 retryable=False,
             )
         parameters = self.remote.parameters(sampling)

@@ -70,7 +70,7 @@ def test_grep_looks_at_replies_errors_and_questions(home):
     assert [found.key for _, found in grep(paths, "REPLY of b2")] == ["b2-one"]
     assert [found.outcome for _, found in grep(paths, "^late$")] == ["timeout", "timeout"]
     assert len(list(grep(paths, "what is", outcome="cut_off"))) == 2
-    with pytest.raises(LedgerError, match="no regular expression"):
+    with pytest.raises(LedgerError, match="not a regular expression"):
         list(grep(paths, "("))
 
 
@@ -93,7 +93,7 @@ def test_pruning_keeps_replies(home):
         assert ledger.replay("b1-one").reply == "reply of b1-one" and ledger.replay("b1-two") is None
         with pytest.raises(LedgerError, match="in use by another"):
             prune(paths)
-    with pytest.raises(LedgerError, match="paid again"):
+    with pytest.raises(LedgerError, match="paid for again"):
         prune(paths, outcomes=["ok"])
 
 

@@ -132,7 +132,7 @@ def test_a_pace_spreads_calls_evenly(monkeypatch):
 
 def test_a_deadline_stops_the_step(store, tmp_path):
     jobs = list(exemplar_jobs(make_items(store, 200), DistillSettings(samples=1)))
-    with ChatServer(latency_s=0.05) as server, pytest.raises(EndpointDown, match="deadline_s allows; run again"):
+    with ChatServer(latency_s=0.05) as server, pytest.raises(EndpointDown, match="the limit of deadline_s; run again"):
         run(server, store, tmp_path / "l.sqlite", jobs, concurrency=2, deadline_s=1.5)
     assert 0 < sum(entry.final for entry in read_entries(tmp_path / "l.sqlite")) < 400
 
