@@ -180,7 +180,10 @@ def test_a_dead_endpoint_stops_the_step_with_a_remedy(store, tmp_path):
     jobs = list(exemplar_jobs(make_items(store, 20), DistillSettings(samples=1)))
     with ChatServer() as server:
         gone = endpoint(server, model="rule-player", dead_after_s=0.5)
-    with Ledger(tmp_path / "l.sqlite") as ledger, pytest.raises(EndpointDown, match=r"has not answered for .* start it"):
+    with (
+        Ledger(tmp_path / "l.sqlite") as ledger,
+        pytest.raises(EndpointDown, match=r"has not answered for .* start it"),
+    ):
         EpisodeRunner(ChatPlayer(gone, ledger, store), frames_at, store, PROTOCOL, PROMPTS, concurrency=8).play_all(
             jobs
         )
