@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 
+import pytest
 from doc_pages import ROOT
 
 from docs.generate import __main__ as generate
@@ -31,6 +32,7 @@ def test_a_stale_page_is_named_and_fails_the_check(tmp_path, capsys, monkeypatch
     assert page.read_text() == (ROOT / "docs/reference/settings.md").read_text()
 
 
+@pytest.mark.slow
 def test_the_check_runs_as_a_command():
     done = subprocess.run(
         [sys.executable, "-m", "docs.generate", "--check"], cwd=ROOT, capture_output=True, text=True, check=False

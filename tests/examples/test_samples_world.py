@@ -63,6 +63,7 @@ def _decoded(path: Path) -> list[tuple[float, np.ndarray]]:
         ]
 
 
+@pytest.mark.slow
 def test_events_are_on_the_screen_exactly_when_said(small: World) -> None:
     checked = 0
     for name, video in small.truth()["videos"].items():
@@ -88,6 +89,7 @@ def test_events_are_on_the_screen_exactly_when_said(small: World) -> None:
     assert checked >= 6
 
 
+@pytest.mark.slow
 def test_the_variable_rate_video_varies_and_the_others_do_not(small: World) -> None:
     for name, video in small.truth()["videos"].items():
         times = [time for time, _ in _decoded(small.root / video["split"] / "videos" / name)]

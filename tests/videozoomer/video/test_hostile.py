@@ -22,6 +22,8 @@ from videozoomer.video.processes import ReadingProcess
 from videozoomer.video.reader import ReaderPool
 from videozoomer.video.types import FrameError
 
+pytestmark = pytest.mark.slow
+
 MEMORY_MB = 1500
 PEAK_KB: list[int] = []
 
