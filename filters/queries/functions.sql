@@ -1,7 +1,7 @@
 -- Functions of videozoomer/protocol/evidence.py and options.py for queries. filters/sql_functions.py defines edge_s()
 -- and letters() from their constants, and tests compare both sides.
 
--- Whether a frame's time lies in a window.
+-- Whether a frame's time is inside a window.
 create temp macro window_covers(w, time_s) as time_s between w.start_s - edge_s() and w.end_s + edge_s();
 
 -- Whether every window contains at least one frame.

@@ -58,7 +58,7 @@ def looks_of(turns: Iterable[TurnRow]) -> tuple[Look, ...]:
 
 
 def hits(times_s: Iterable[float], windows: Sequence[Window]) -> bool | None:
-    """Whether at least one frame lies in at least one window; None where there is no window."""
+    """Whether at least one frame is inside at least one window; None where there is no window."""
     if not windows:
         return None
     return any(window.covers(time_s) for time_s in times_s for window in windows)
@@ -72,7 +72,7 @@ def hits_every_window(times_s: Sequence[float], windows: Sequence[Window]) -> bo
 
 
 def looks_hit(looks: Iterable[Look], windows: Sequence[Window]) -> bool | None:
-    """Whether a frame of at least one zoom lies in at least one window; None where there is no window."""
+    """Whether a frame of at least one zoom is inside at least one window; None where there is no window."""
     return hits((time_s for look in looks for time_s in look.times_s), windows)
 
 

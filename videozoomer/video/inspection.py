@@ -78,7 +78,7 @@ def inspect_one(uri: str) -> VideoInfo:
     except Quarantine as error:
         return VideoInfo(uri, "quarantined", error.reason, error.detail)
     except FrameError as error:
-        return VideoInfo(uri, "quarantined", "damaged", f"at {error.time_s:.1f} s: {error.reason}; re-encode the video")
+        return VideoInfo(uri, "quarantined", "damaged", f"at {error.time_s:.1f} s: {error.reason}")
     except FileNotFoundError:
         return VideoInfo(uri, "quarantined", "missing", "the file does not exist; check the path or URL")
     except OSError as error:

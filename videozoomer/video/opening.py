@@ -23,7 +23,7 @@ REMOTE_READ_BYTES = 1 << 18
 
 
 def is_url(uri: str) -> bool:
-    """Whether a URI is an fsspec URL; everything else is a local path, whatever characters it contains."""
+    """Whether a URI is an fsspec URL; everything else is a local path, even one with unusual characters."""
     return _URL.match(uri) is not None
 
 

@@ -27,7 +27,7 @@ REASONS: dict[str, str] = {
     "not_a_file": "a directory, named pipe, socket or device",
     "empty": "a file of zero bytes",
     "playlist": "a text file that names other files; those are never opened",
-    "not_a_video": "not a supported container, whatever the file is called",
+    "not_a_video": "not a supported container, despite its name",
     "no_video_stream": "a container without moving pictures (audio only, or a cover picture)",
     "unsupported_codec": "no decoder for the video stream",
     "too_large": "the declared picture size exceeds the limit",
@@ -38,7 +38,7 @@ REASONS: dict[str, str] = {
     "no_frames": "the video stream has no frame that can be shown",
     "timeout": "reading took longer than the limit",
     "out_of_memory": "reading took more memory than the limit",
-    "decoder_crashed": "the process that read the file died",
+    "decoder_crashed": "the process that read the file crashed",
 }
 """Reason -> what it means. Every quarantined video has one of these."""
 

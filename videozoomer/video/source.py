@@ -57,7 +57,7 @@ class VideoSource:
             first = next(self._decoded(self._reader.from_here()), None)
         except (OSError, ValueError, av.error.FFmpegError) as error:
             self.close()
-            raise FrameError(uri, 0.0, f"its first frame cannot be decoded: {error}") from error
+            raise FrameError(uri, 0.0, f"its first frame cannot be decoded: {error}; re-encode the video") from error
         if first is None or first.pts is None:
             self.close()
             raise FrameError(uri, 0.0, "the video shows no frame with a time; remux it, for example to MP4")
@@ -213,7 +213,7 @@ class VideoSource:
     def _check_end(self, target: int, last_pts: int, last_duration: int | None) -> None:
         end = last_pts + (last_duration or 0)
         if (target - end) * self.clock.time_base > END_TOLERANCE_S:
-            raise self._error(target, f"the video ends at {self.clock.seconds(end):.3f} s")
+            raise self._error(target, f"the video ends at {self.clock.seconds(end):.3f} s; ask for an earlier time")
 
     def _error(self, target: int, reason: str) -> FrameError:
         return FrameError(self.uri, self.clock.seconds(target), reason)

@@ -1,4 +1,4 @@
-"""Whatever a player says, the episode keeps to the protocol."""
+"""Any reply, valid or not, leaves the episode within the protocol."""
 
 import dataclasses
 import math
@@ -44,12 +44,12 @@ def test_no_more_rounds_zooms_or_frames_than_allowed(some_replies, max_zooms):
 
 
 @given(replies)
-def test_messages_alternate_and_hold_every_reply(some_replies):
+def test_messages_alternate_and_contain_every_reply(some_replies):
     episode, _ = play(some_replies)
     roles = [message.role for message in episode.transcript]
     assert roles == ["system", "user", *(["assistant", "user"] * len(episode.turns))[:-1]]
-    said = [message.text for message in episode.transcript if message.role == "assistant"]
-    assert said == [turn.reply for turn in episode.turns]
+    written = [message.text for message in episode.transcript if message.role == "assistant"]
+    assert written == [turn.reply for turn in episode.turns]
     assert episode.messages == episode.transcript
 
 
@@ -123,11 +123,15 @@ def test_a_player_that_only_faults_is_exhausted(max_zooms):
 
 @pytest.mark.parametrize(
     ("start_s", "end_s", "fps", "kind"),
-    [(5, 4, 1, "reversed"), (5, 5, 1, "empty_segment"), (5, 6, 0, "bad_rate"), (5, 6, -2, "bad_rate"), (-1, 6, 1, "outside"),
-     (100, 101, 1, "outside"), (95, 100.6, 1, "outside"), (-1e308, 1e308, 1e308, "outside"), (0, 10, 0.7001, "over_budget"),
-     (0, 100, 1e308, "over_budget"), (0, 1e-300, 5e300, None), (0, 10, 0.69, None), (10, 10.001, 1, None), (99.9, 100.4, 2, None), (0, 100, 5e-324, None)],
+    [
+        (5, 4, 1, "reversed"), (5, 5, 1, "empty_segment"), (5, 6, 0, "bad_rate"), (5, 6, -2, "bad_rate"),
+        (-1, 6, 1, "outside"), (100, 101, 1, "outside"), (95, 100.6, 1, "outside"), (-1e308, 1e308, 1e308, "outside"),
+        (0, 10, 0.7001, "over_budget"), (0, 100, 1e308, "over_budget"),
+        (0, 1e-300, 5e300, None), (0, 10, 0.69, None), (10, 10.001, 1, None), (99.9, 100.4, 2, None),
+        (0, 100, 5e-324, None),
+    ],
 )  # fmt: skip
-def test_what_can_be_served_and_what_is_a_fault(start_s, end_s, fps, kind):
+def test_a_zoom_is_served_or_is_a_fault_of_its_kind(start_s, end_s, fps, kind):
     episode, (times,) = play([zoom_reply(start_s, end_s, fps)])
     (turn,) = episode.turns
     assert turn.fault == kind
@@ -157,13 +161,13 @@ def test_a_zoom_in_the_last_round_is_a_fault_and_ends_the_episode():
     assert (episode.status, episode.zooms) == ("exhausted", 3)
 
 
-def test_without_zooms_nothing_tells_of_them():
+def test_without_zooms_no_message_mentions_them():
     episode, _ = play([zoom_reply(1, 2, 1)], max_zooms=0)
     assert episode.turns[0].fault == "no_zoom_left" and episode.status == "exhausted"
     assert "video_zoom" not in "".join(message.text for message in episode.transcript if message.role != "assistant")
 
 
-def test_a_task_holds_no_truth():
+def test_a_task_has_no_field_for_the_answer():
     assert {field.name for field in dataclasses.fields(Task)} == {"question", "options", "answer_type", "duration_s"}
 
 
@@ -174,7 +178,7 @@ def test_braces_and_tags_in_a_question_are_text():
     assert episode.messages[1].frame_ids == ()
 
 
-def test_frames_come_only_when_asked_for_and_all_of_them():
+def test_frames_are_shown_only_after_a_zoom_and_all_at_once():
     episode, _ = play([])
     with pytest.raises(RuntimeError, match="does not wait for frames"):
         episode.show([])
@@ -183,7 +187,7 @@ def test_frames_come_only_when_asked_for_and_all_of_them():
         episode.step(answer_reply("A"))
     with pytest.raises(ValueError, match="needs 4 frames, not 3"):
         episode.show([FrameRef("f", 1.0)] * 3)
-    assert episode.zooms == 0, "a zoom counts when its frames came"
+    assert episode.zooms == 0, "a zoom counts once its frames are shown"
     episode.show([FrameRef("f", time_s) for time_s in times])
     episode.step(answer_reply("A"))
     assert (episode.zooms, episode.answer) == (1, "A")
@@ -199,7 +203,7 @@ def test_too_much_for_the_protocol_is_refused():
 
 
 @given(replies, replies)
-def test_a_reflection_holds_the_failure_but_not_its_answer(before, after):
+def test_a_reflection_shows_the_failure_without_its_answer(before, after):
     failed, _ = play([*before[:3], answer_reply(WRONG)], author="student")
     try:
         episode = Episode.reflecting_on(failed, PROMPTS.openings[0])
@@ -220,11 +224,11 @@ def test_a_reflection_holds_the_failure_but_not_its_answer(before, after):
     assert [turn.author for turn in episode.turns] == ["student"] * inherited + ["teacher"] * (
         len(episode.turns) - inherited
     )
-    said = [message for message in episode.transcript if message.role == "assistant"]
-    assert [message.train for message in said] == [False] * inherited + [True] * (len(said) - inherited)
+    replies_made = [message for message in episode.transcript if message.role == "assistant"]
+    assert [message.train for message in replies_made] == [False] * inherited + [True] * (len(replies_made) - inherited)
     everything = "".join(message.text for message in episode.transcript)
     assert PROMPTS.openings[0] not in everything and "reconsider" not in everything
-    assert episode.messages == episode.transcript, "the request is made once"
+    assert episode.messages == episode.transcript, "the request appears once"
 
 
 @pytest.mark.parametrize("author", ["student", "teacher"])
@@ -235,7 +239,7 @@ def test_a_reflection_is_well_formed_by_its_own_turns(author):
     assert episode.well_formed and episode.zooms == 2 and not failed.well_formed
 
 
-def test_what_cannot_be_reflected_on():
+def test_some_episodes_cannot_be_reflected_on():
     with pytest.raises(ValueError, match="zoomed"):
         Episode.reflecting_on(play([answer_reply(WRONG)])[0], "x")
     with pytest.raises(ValueError, match="no round is left"):
@@ -246,7 +250,7 @@ def test_what_cannot_be_reflected_on():
         Episode.reflecting_on(waiting, "x")
 
 
-def test_a_reflection_that_used_every_round_gives_up_the_last_failures():
+def test_a_reflection_on_a_full_episode_drops_the_last_failures():
     failed, _ = play([zoom_reply(1, 2, 1), zoom_reply(3, 4, 1), zoom_reply(5, 6, 1), answer_reply(WRONG)])
     episode = Episode.reflecting_on(failed, "x")
     assert [turn.start_s for turn in episode.turns] == [1, 3]

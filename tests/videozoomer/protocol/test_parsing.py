@@ -33,25 +33,25 @@ def test_any_reply_is_one_of_three(reply):
 
 
 @given(any_number, any_number, any_number, thought)
-def test_a_call_is_a_zoom_or_a_fault_about_its_numbers(start_s, end_s, fps, said):
-    read = parse_reply(zoom_reply(start_s, end_s, fps, said))
+def test_a_call_is_a_zoom_or_a_fault_about_its_numbers(start_s, end_s, fps, reasoning):
+    read = parse_reply(zoom_reply(start_s, end_s, fps, reasoning))
     if isinstance(read, Zoom):
         assert (read.start_s, read.end_s, read.fps) == (float(start_s), float(end_s), float(fps))
-        assert read.well_formed and read.thought == said.strip()
+        assert read.well_formed and read.thought == reasoning.strip()
     else:
         assert read.kind in {"bad_fields", "bad_json"}
 
 
 @given(st.one_of(broken, st.text()), st.sampled_from(["B", "two words"]))
-def test_what_is_thought_is_neither_call_nor_answer(said, answer):
-    said = said.replace("</think>", "").replace(STOP, "")
-    assert parse_reply(f"<think>{said}</think><answer>{answer}</answer>").text == answer
-    assert parse_reply(f"<think>{said}").kind == "unclosed"
+def test_text_inside_think_is_neither_call_nor_answer(reasoning, answer):
+    reasoning = reasoning.replace("</think>", "").replace(STOP, "")
+    assert parse_reply(f"<think>{reasoning}</think><answer>{answer}</answer>").text == answer
+    assert parse_reply(f"<think>{reasoning}").kind == "unclosed"
 
 
 @given(thought, st.sampled_from(["", " ", "\n\n"]), st.sampled_from(["text", *TAGS]))
-def test_well_formed_is_one_thought_then_one_answer_and_nothing_else(said, gap, stray):
-    whole = f"{gap}<think>{said}</think>{gap}<answer>B</answer>{gap}"
+def test_well_formed_is_one_thought_then_one_answer_and_nothing_else(reasoning, gap, stray):
+    whole = f"{gap}<think>{reasoning}</think>{gap}<answer>B</answer>{gap}"
     assert parse_reply(whole).well_formed
     for place in [*range(len(gap) + 1), *(match.end() for match in re.finditer("</think>|</answer>", whole))]:
         read = parse_reply(whole[:place] + stray + whole[place:])
@@ -119,8 +119,8 @@ def test_generation_stops_at_the_first_call():
     [*TAGS, "<", "\\boxed{", "<answer>\\boxed{", "<think></think>", "<answer></answer>", "<think>{}</answer> "],
 )
 @pytest.mark.parametrize("frame", ["{}", "<answer>{}</answer>", "<think>{}</think>"])
-def test_the_work_grows_with_the_length_of_a_reply_not_with_its_square(pattern, frame):
-    """Counted in lines of Python executed; each line reads its own stretch of the reply, and none twice."""
+def test_the_work_grows_linearly_with_the_length_of_a_reply(pattern, frame):
+    """Counts executed lines of Python; each line reads its own part of the reply, and no part is read twice."""
 
     def work(times):
         reply, count = frame.replace("{}", pattern * times), 0
@@ -142,8 +142,8 @@ def test_the_work_grows_with_the_length_of_a_reply_not_with_its_square(pattern, 
     assert work(800) - base <= 4.2 * (work(200) - base) + 50
 
 
-def test_a_long_broken_reply_is_read():
-    """100 KB each of what once took minutes: openings without an end."""
+def test_a_long_malformed_reply_is_parsed():
+    """100 KB each of unclosed openings, which once took minutes."""
     for pattern in ("<think>", "<answer>", "<video_zoom>", "<think><answer>", "\\boxed{"):
         assert parse_reply(pattern * (100_000 // len(pattern))).kind in {"unclosed", "nothing"}
     assert parse_reply("<answer>" + "\\boxed{" * 14_000 + "</answer>").well_formed is False

@@ -1,4 +1,4 @@
-"""The arithmetic of times: what is asked for is what is shown."""
+"""The protocol's numbers, and the arithmetic of zoom times."""
 
 import json
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""Replies of every kind, and a player that gives them."""
+"""Replies of every kind, and a player that sends them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ DURATION_S = 100.0
 
 TAGS = [f"<{slash}{name}>" for name in (THINK, ZOOM, ANSWER) for slash in ("", "/")]
 PIECES = [
-    *TAGS, *TAGS, "", " ", "\n", "B", "\\boxed{", "}", "{", '{"segment": [1, 3], "fps": 2}', '{"segment": [3, 1], "fps": 2}',
-    '{"segment": [1, NaN], "fps": Infinity}', '{"segment": [1e999, 2], "fps": -1}', '{"segment": "x"}', "[]", "null", "<tool_response>",
+    *TAGS, *TAGS, "", " ", "\n", "B", "\\boxed{", "}", "{", "[]", "null", "<tool_response>",
+    '{"segment": [1, 3], "fps": 2}', '{"segment": [3, 1], "fps": 2}', '{"segment": "x"}',
+    '{"segment": [1, NaN], "fps": Infinity}', '{"segment": [1e999, 2], "fps": -1}',
 ]  # fmt: skip
 broken = st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=6)), max_size=14).map("".join)
 any_number = st.one_of(
@@ -48,12 +49,12 @@ def overview(count=4):
 
 
 def frame_at(time_s, turn):
-    """The last frame shown by then, of 25 a second."""
+    """The frame on the screen then, at 25 frames per second."""
     return FrameRef(f"z{turn}@{time_s:.6f}", int(time_s * 25) / 25)
 
 
 def play(some_replies, *, max_zooms=None, protocol=SMALL, author="policy"):
-    """An episode played until it or the replies end, and the times that were asked for at each step."""
+    """An episode played until it or the replies end, and the times that each step requested."""
     episode = Episode(task(), overview(), protocol, PROMPTS, max_zooms=max_zooms, author=author)
     return episode, go_on(episode, some_replies)
 

@@ -1,4 +1,4 @@
-"""The kinds of file that the exactness tests go through. Each is written by the tests; each frame shows its number."""
+"""The kinds of file for the exactness tests. The tests write each file; each frame shows its number."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ class Kind:
     more: dict = field(default_factory=dict)
     """Further arguments of `write_video`."""
     after: Callable[[Path, Path], None] | None = None
-    """Rewrites the file that was encoded."""
+    """Rewrites the encoded file."""
     first_shown: int = 0
     """Number of the first frame that is presented."""
     end_shown: int | None = None
-    """Number of the first frame that is no longer presented."""
+    """Number of the first frame that is not presented any more."""
 
     def pts(self) -> list[int]:
         if not self.variable:
             return even_pts(int(SECONDS * self.fps), self.fps, self.time_base, self.start)
-        # Between 10 and 90 ms a frame, with now and then a still of a second.
+        # Between 10 and 90 ms per frame, and sometimes a still of a second.
         rng, times = random.Random(self.name), [self.start]
         while times[-1] - self.start < SECONDS * 90_000:
             times.append(times[-1] + (90_000 if rng.random() < 0.02 else 90 * rng.randint(10, 90)))

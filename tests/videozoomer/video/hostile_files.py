@@ -1,4 +1,4 @@
-"""Files that wish a reader ill, and what ingest has to make of each: read it right, or leave it out for that reason."""
+"""Hostile files, and what ingest must do with each: read it correctly, or quarantine it for a given reason."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ H264 = {"preset": "veryfast", "crf": "20", "g": "50", "bf": "2", "sc_threshold":
 @dataclass(frozen=True)
 class Hostile:
     name: str
-    """File name, as a stranger would give it."""
+    """File name, as a stranger might choose it."""
     make: Callable[[Path, Base], None]
     verdicts: frozenset[str]
-    """`ok` (every overview frame then reads its own number), or reasons; any of them is right."""
+    """`ok` (then every overview frame shows its own number) or reasons; any of them is correct."""
 
 
 class Base:
-    """Good files to spoil: 10 s at 25 fps, with a tone beside the picture."""
+    """Good files to damage: 10 s at 25 fps, with a tone."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -75,7 +75,7 @@ def _flipped(of: str, where: Callable[[bytes], int], count: int = 64) -> Callabl
 
 
 def _declaring(seconds: float) -> Callable[[Path, Base], None]:
-    """An MP4 with another length written into the headers of the movie and of its tracks."""
+    """An MP4 whose movie and track headers declare another length."""
 
     def make(path: Path, base: Base) -> None:
         data = bytearray(base.mp4.read_bytes())
@@ -91,7 +91,7 @@ def _declaring(seconds: float) -> Callable[[Path, Base], None]:
 
 
 def _declaring_mkv(seconds: float) -> Callable[[Path, Base], None]:
-    """A Matroska file whose duration element (0x4489, eight bytes of milliseconds) says something else."""
+    """A Matroska file whose duration element (0x4489, eight bytes of milliseconds) declares another length."""
 
     def make(path: Path, base: Base) -> None:
         data = bytearray(base.mkv.read_bytes())
@@ -102,7 +102,7 @@ def _declaring_mkv(seconds: float) -> Callable[[Path, Base], None]:
 
 
 def _huge(path: Path, base: Base) -> None:
-    """An MP4 whose sample description declares 65535 x 65535; the stream itself knows better."""
+    """An MP4 whose sample description declares 65535 x 65535, unlike the stream itself."""
     data = bytearray(base.mp4.read_bytes())
     at = data.find(b"avc1", data.find(b"stsd"))
     struct.pack_into(">HH", data, at + 28, 65535, 65535)
@@ -110,7 +110,7 @@ def _huge(path: Path, base: Base) -> None:
 
 
 def _huge_raw(path: Path, base: Base) -> None:
-    """Uncompressed pictures, whose size is known from the header alone: 12000 x 12000."""
+    """Uncompressed pictures, whose size only the header declares: 12000 x 12000."""
     ffmpeg("-f", "lavfi", "-i", "testsrc=size=64x64:duration=1", "-c:v", "rawvideo", "-f", "avi", str(path))
     data = bytearray(path.read_bytes())
     struct.pack_into("<ii", data, data.find(b"strf") + 12, 12_000, 12_000)
@@ -174,7 +174,7 @@ def _cover(path: Path, base: Base) -> None:
 
 
 def _live(path: Path, base: Base) -> None:
-    """Matroska as a live recorder writes it: no length, no index."""
+    """Matroska as a live recorder writes it, without length and index."""
     ffmpeg("-i", str(base.silent), "-c", "copy", "-f", "matroska", "-live", "1", str(path))
 
 

@@ -1,4 +1,4 @@
-"""The command line for one file: what it prints, what it writes, how it exits."""
+"""The commands for one video: output, files and exit codes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _run(*arguments: object, code: int = 0) -> str:
     return result.output
 
 
-def test_probe_tells_what_a_file_is(tmp_path: Path) -> None:
+def test_probe_describes_a_file(tmp_path: Path) -> None:
     path = write_video(
         tmp_path / "phone.mp4",
         pts=even_pts(60, 30, start=90_000),
@@ -34,11 +34,11 @@ def test_probe_tells_what_a_file_is(tmp_path: Path) -> None:
         options={"g": "15", "sc_threshold": "0"},
     )
     facts = json.loads(_run("probe", path, "--json"))
-    told = {
+    shown = {
         key: facts[key]
         for key in ("status", "codec", "bit_depth", "width", "height", "frames", "variable_rate", "has_audio")
     }
-    assert told == {
+    assert shown == {
         "status": "ok",
         "codec": "h264",
         "bit_depth": 10,
@@ -55,7 +55,7 @@ def test_probe_tells_what_a_file_is(tmp_path: Path) -> None:
     assert "phone.mp4" in _run("probe", path)
 
 
-def test_probe_tells_why_a_file_cannot_be_read(tmp_path: Path, coded_video: Path) -> None:
+def test_probe_gives_the_reason_why_a_file_cannot_be_read(tmp_path: Path, coded_video: Path) -> None:
     (tmp_path / "text.mp4").write_text("no video")
     lines = _run("probe", tmp_path / "text.mp4", coded_video, "--json", code=1).splitlines()
     assert {json.loads(line)["reason"] for line in lines} == {"not_a_video", None}
@@ -109,8 +109,8 @@ def test_shots(coded_video: Path, tmp_path: Path) -> None:
 
 def test_clip(coded_video: Path, tmp_path: Path) -> None:
     target = tmp_path / "new" / "clip.mp4"
-    told = json.loads(_run("clip", coded_video, 2, 4, "-o", target, "--width", 160, "--json"))
-    assert told == [{"file": str(target), "start_s": 2, "end_s": 4, "bytes": target.stat().st_size}]
+    written = json.loads(_run("clip", coded_video, 2, 4, "-o", target, "--width", 160, "--json"))
+    assert written == [{"file": str(target), "start_s": 2, "end_s": 4, "bytes": target.stat().st_size}]
     with av.open(str(target)) as container:
         stream = container.streams.video[0]
         assert (stream.codec_context.name, stream.width, stream.height) == ("h264", 160, 90)

@@ -1,4 +1,4 @@
-"""Colours come out as they went in, whatever matrix and range the file was encoded with."""
+"""Colours survive encoding with every colour matrix and range."""
 
 from __future__ import annotations
 

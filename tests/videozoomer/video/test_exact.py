@@ -1,4 +1,4 @@
-"""At any time the frame returned is the one on the screen then: overview, zoom store and direct zoom agree."""
+"""Overview, zoom store and direct zoom return exactly the frame on the screen at any time."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_the_frame_on_the_screen(kind: Kind, tmp_path: Path) -> None:
     assert record.duration_s == pytest.approx(starts_s[-1], abs=1.1)
 
     rng = random.Random(kind.name)
-    # Containers round times (Matroska to 1 ms), so a time is kept clear of the frames' own.
+    # Containers round times (Matroska to 1 ms), so the test avoids times close to those of frames.
     times: list[float] = []
     while len(times) < TIMES:
         start, fps = rng.uniform(0, starts_s[-1]), rng.choice((0.5, 1, 2, 4, 8, 30))

@@ -1,4 +1,4 @@
-"""Whatever a file does, it costs that file and no other: right verdict, in time, within memory, nothing left behind."""
+"""A hostile file affects no other file: right verdict, in time, within memory, and nothing left behind."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ PEAK_KB: list[int] = []
 
 @contextmanager
 def watched_memory() -> Iterator[list[int]]:
-    """The most memory that any reading process held, in kB, sampled while they run."""
+    """Peak memory of any reading process in kB, sampled while they run."""
     peak, over = [0], threading.Event()
 
     def watch() -> None:
         while not over.wait(0.02):
             for pid in _children():
                 try:
-                    told = Path(f"/proc/{pid}/status").read_text()
+                    status = Path(f"/proc/{pid}/status").read_text()
                 except (FileNotFoundError, ProcessLookupError):
                     continue
                 peak[0] = max(
-                    [peak[0], *(int(line.split()[1]) for line in told.splitlines() if line.startswith("VmHWM:"))]
+                    [peak[0], *(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:"))]
                 )
 
     thread = threading.Thread(target=watch)
@@ -71,20 +71,22 @@ def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ingested]:
     }
 
 
-def test_there_are_enough_of_them() -> None:
+def test_there_are_at_least_forty_hostile_files() -> None:
     assert len({hostile.name for hostile in HOSTILE}) == len(HOSTILE) >= 40
     assert all(hostile.verdicts - {"ok"} <= REASONS.keys() for hostile in HOSTILE)
 
 
 @pytest.mark.parametrize("hostile", HOSTILE, ids=lambda hostile: hostile.name.encode("unicode_escape").decode())
-def test_read_right_or_left_out_for_the_right_reason(hostile, verdicts: dict[str, Ingested]) -> None:
+def test_a_hostile_file_is_read_correctly_or_quarantined_for_the_right_reason(
+    hostile, verdicts: dict[str, Ingested]
+) -> None:
     result = verdicts[hostile.name]
     record = result.record
     assert (record.reason or record.status) in hostile.verdicts, record.detail
     if record.status == "quarantined":
         assert record.detail and not result.overview and not result.shots
         with ReaderPool(25_088, 100_352) as pool, suppress(FrameError):
-            # It may have frames that can be read; any other error, or waiting on a pipe, would be a fault.
+            # Some of its frames may be readable; any other error, or blocking on a pipe, is a bug.
             pool.frames_at(record.uri, [0.0])
         return
     for frame in result.overview:
@@ -99,7 +101,7 @@ def test_nothing_is_left_behind_and_memory_stays_under_the_limit(verdicts: dict[
     assert 0 < PEAK_KB[0] < MEMORY_MB * 1024
 
 
-def test_a_decoder_that_crashes_costs_its_file_only(
+def test_a_decoder_crash_affects_only_its_file(
     coded_video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     victim = tmp_path / "victim.mp4"
@@ -117,7 +119,7 @@ def test_a_decoder_that_crashes_costs_its_file_only(
     assert [result.record.reason for result in results] == [None, "decoder_crashed", None]
 
 
-def test_a_file_that_takes_too_much_memory_is_left_out(coded_video: Path, tmp_path: Path) -> None:
+def test_a_file_that_needs_too_much_memory_is_quarantined(coded_video: Path, tmp_path: Path) -> None:
     large = write_video(
         tmp_path / "large.mp4", pts=even_pts(20, 25), size=(1920, 1080), options={"preset": "ultrafast"}
     )
@@ -125,7 +127,7 @@ def test_a_file_that_takes_too_much_memory_is_left_out(coded_video: Path, tmp_pa
     assert [result.record.reason for result in results] == ["out_of_memory", None]
 
 
-def test_readers_end_when_their_parent_is_killed(coded_video: Path, tmp_path: Path) -> None:
+def test_reading_processes_die_with_their_parent(coded_video: Path, tmp_path: Path) -> None:
     script = (
         "import sys, os\n"
         "from videozoomer.video.processes import ReadingProcess\n"
@@ -148,7 +150,7 @@ def test_readers_end_when_their_parent_is_killed(coded_video: Path, tmp_path: Pa
     pytest.fail("the reading process outlived its parent")
 
 
-def test_leaving_early_ends_the_processes(coded_video: Path) -> None:
+def test_leaving_the_iteration_early_ends_the_processes(coded_video: Path) -> None:
     results = ingest_many([str(coded_video)] * 4, IngestSettings(), workers=2)
     next(results)
     results.close()
@@ -156,7 +158,7 @@ def test_leaving_early_ends_the_processes(coded_video: Path) -> None:
 
 
 def _children() -> list[str]:
-    """Reading processes of this one; a suite may have other children."""
+    """Reading processes of this process; the suite may have other children."""
     children = [pid for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()]
     return [pid for pid in children if _is_reader(pid)]
 

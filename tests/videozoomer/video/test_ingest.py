@@ -47,7 +47,7 @@ def test_shots_begin_at_the_cuts(tmp_path: Path) -> None:
     assert [shot.end_s for shot in shots] == pytest.approx([2, 4, 6, 8])
 
 
-def test_what_cannot_be_read_is_told_and_the_batch_goes_on(tmp_path: Path, coded_video: Path) -> None:
+def test_unreadable_files_are_quarantined_and_the_batch_continues(tmp_path: Path, coded_video: Path) -> None:
     (tmp_path / "empty.mp4").touch()
     (tmp_path / "text.mp4").write_text("no video\n" * 99)
     (tmp_path / "list.mp4").write_text(f"#EXTM3U\n{coded_video}\n")
@@ -69,7 +69,7 @@ def test_what_cannot_be_read_is_told_and_the_batch_goes_on(tmp_path: Path, coded
     assert all(record.detail for record in results.values() if record.status == "quarantined")
 
 
-def test_a_file_that_takes_too_long_is_left_out(coded_video: Path, tmp_path: Path) -> None:
+def test_a_file_that_takes_too_long_is_quarantined(coded_video: Path, tmp_path: Path) -> None:
     (tmp_path / "empty.mp4").touch()
     uris = [str(coded_video), str(tmp_path / "empty.mp4")]
     results = list(ingest_many(uris, IngestSettings(), workers=1, timeout_s=0.05))

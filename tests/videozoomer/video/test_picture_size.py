@@ -14,7 +14,7 @@ from videozoomer.video.picture import UPRIGHT, FrameEncoder, Orientation, orient
 def test_pixels_stay_within_the_limits_and_the_shape_is_kept(width: int, height: int) -> None:
     wide, high = protocol_size(width, height, 25_088, 100_352)
     assert 25_088 <= wide * high <= 100_352
-    # A whole pixel of rounding on either side is all that the shape may lose; of a very thin picture that is much.
+    # Rounding may change each side by one pixel, which is a lot for a very thin picture.
     assert abs(wide / high * height / width - 1) <= 1 / max(1, min(wide, high) - 1) + 2 / max(wide, high)
 
 
@@ -27,7 +27,7 @@ def test_known_sizes() -> None:
 def test_display_matrices() -> None:
     one = 65536
     assert orientation_of_matrix((one, 0, 0, 0, one, 0, 0, 0, 1 << 30)) == UPRIGHT
-    # The matrix of a telephone held upright: shown a quarter turn to the right.
+    # The matrix of an upright phone: rotated a quarter turn to the right.
     assert orientation_of_matrix((0, one, 0, -one, 0, 0, 0, 0, 1 << 30)) == Orientation(3)
     assert orientation_of_matrix((-one, 0, 0, 0, -one, 0, 0, 0, 1 << 30)) == Orientation(2)
     assert orientation_of_matrix((-one, 0, 0, 0, one, 0, 0, 0, 1 << 30)) == Orientation(0, mirrored=True)
@@ -44,7 +44,7 @@ WHITE = {
 
 @pytest.mark.parametrize("pixel_format", WHITE)
 @pytest.mark.parametrize("scaled", [False, True])
-def test_every_pixel_is_painted_whatever_the_width(pixel_format: str, scaled: bool) -> None:
+def test_every_pixel_is_written_at_every_width(pixel_format: str, scaled: bool) -> None:
     luma, chroma, number = WHITE[pixel_format]
     for width in range(150, 200):
         area = width * 176
@@ -52,7 +52,7 @@ def test_every_pixel_is_painted_whatever_the_width(pixel_format: str, scaled: bo
         for index, plane in enumerate(frame.planes):
             np.frombuffer(memoryview(plane).cast("B"), number)[:] = chroma if index else luma
         encoder = FrameEncoder(2 * area if scaled else 1, 2 * area + 400 if scaled else area)
-        # Memory that was used before, so that a pixel left out shows.
+        # Fill memory with junk first, so that a missing pixel shows.
         junk = [np.full((2 * area + 400) * 4, 77, np.uint8) for _ in range(3)]
         del junk
         picture = np.asarray(Image.open(io.BytesIO(encoder.encode(frame, 1.0).jpeg)))

@@ -47,7 +47,7 @@ def test_before_the_start_and_past_the_end(coded_video: Path) -> None:
         assert read_code(pool.frames_at(str(coded_video), [1.0])[0].jpeg) == 25
 
 
-def test_no_time_and_no_file_are_errors(tmp_path: Path, coded_video: Path) -> None:
+def test_a_bad_time_and_a_missing_file_are_errors(tmp_path: Path, coded_video: Path) -> None:
     with ReaderPool(*LIMITS) as pool:
         assert pool.frames_at(str(coded_video), []) == []
         with pytest.raises(FrameError, match="not a time"):
@@ -67,7 +67,7 @@ def test_many_threads_get_the_same_frames(coded_video: Path) -> None:
     assert together == alone
 
 
-def test_idle_files_are_closed_beyond_the_limits(coded_video: Path, tmp_path: Path) -> None:
+def test_idle_files_beyond_the_limits_are_closed(coded_video: Path, tmp_path: Path) -> None:
     copies = [shutil.copy(coded_video, tmp_path / f"{index}.mp4") for index in range(4)]
 
     def open_files() -> int:
@@ -84,7 +84,9 @@ def test_idle_files_are_closed_beyond_the_limits(coded_video: Path, tmp_path: Pa
         assert open_files() == 1
 
 
-def test_requests_that_wait_for_one_file_share_a_decode(coded_video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_requests_that_wait_for_the_same_file_share_a_decode(
+    coded_video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     read = VideoSource.frames_at
     calls: list[int] = []
     first_is_reading, others_wait = threading.Event(), threading.Event()
@@ -106,7 +108,7 @@ def test_requests_that_wait_for_one_file_share_a_decode(coded_video: Path, monke
             time.sleep(0.01)
         others_wait.set()
         assert read_code(first.result()[0].jpeg) == 0
-        # One asks for a time past the end: it fails, and the others do not.
+        # One time is past the end: that request fails and the others succeed.
         assert [read_code(other.result()[0].jpeg) for other in others] == list(range(10, 16))
         with pytest.raises(FrameError, match="ends at"):
             too_late.result()

@@ -1,4 +1,4 @@
-"""Videos behind URLs: the same frames as from disk, over a real HTTP server, without fetching the whole file."""
+"""Videos behind URLs: the same frames as from disk, from a real HTTP server, without fetching the whole file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LIMITS = (25_088, 100_352)
 
 
 class RangeServer(ThreadingHTTPServer):
-    """Serves a folder by ranges and counts the bytes of bodies."""
+    """Serves a folder by ranges and counts the bytes it sends."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -89,7 +89,7 @@ def _noisy(number: int, width: int, height: int) -> np.ndarray:
     ("name", "codec", "pix_fmt", "size"),
     [("big.mov", "mjpeg", "yuvj420p", (640, 360)), ("big.mkv", "rawvideo", "yuv420p", (320, 180))],
 )
-def test_a_zoom_fetches_what_it_needs(
+def test_a_zoom_fetches_only_what_it_needs(
     server: RangeServer, tmp_path: Path, name: str, codec: str, pix_fmt: str, size: tuple[int, int]
 ) -> None:
     path = write_video(
@@ -110,7 +110,7 @@ def test_a_zoom_fetches_what_it_needs(
     assert [read_code(frame.jpeg) for frame in frames] == [int(time_s * 25) for time_s in times]
 
 
-def test_ingest_by_url_is_ingest_of_the_file(server: RangeServer, coded_video: Path) -> None:
+def test_ingest_by_url_gives_the_same_as_the_file(server: RangeServer, coded_video: Path) -> None:
     (server.folder / "coded.mp4").write_bytes(coded_video.read_bytes())
     here, there, lost = str(coded_video), server.url("coded.mp4"), server.url("none.mp4")
     results = {result.record.uri: result for result in ingest_many([here, there, lost], IngestSettings(), workers=1)}
@@ -124,7 +124,7 @@ def test_file_urls_are_local_paths(coded_video: Path) -> None:
         assert pool.frames_at(coded_video.as_uri(), [3.0]) == pool.frames_at(str(coded_video), [3.0])
 
 
-def test_what_cannot_be_fetched_is_an_error(server: RangeServer, coded_video: Path) -> None:
+def test_a_url_that_cannot_be_fetched_is_an_error(server: RangeServer, coded_video: Path) -> None:
     (server.folder / "coded.mp4").write_bytes(coded_video.read_bytes())
     with ReaderPool(*LIMITS) as pool:
         for uri in (server.url("none.mp4"), "nosuchscheme://host/a.mp4", "http://127.0.0.1:9/a.mp4"):

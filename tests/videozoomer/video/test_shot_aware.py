@@ -16,7 +16,7 @@ def _shots(lengths: list[float]) -> list[Shot]:
 
 
 @given(st.lists(st.integers(2, 120), min_size=1, max_size=40), st.integers(1, 64), st.integers(1, 64))
-def test_every_shot_is_seen_while_there_are_frames(halves: list[int], frames: int, most: int) -> None:
+def test_every_shot_is_shown_while_there_are_frames(halves: list[int], frames: int, most: int) -> None:
     shots = _shots([half / 2 for half in halves])
     grid = [index / 2 for index in range(sum(halves))]
     times = shot_aware_times(shots, grid, frames=frames, max_frames=most)
@@ -27,7 +27,7 @@ def test_every_shot_is_seen_while_there_are_frames(halves: list[int], frames: in
     assert len(times) == min(most, max(frames, len(shots)), len(grid))
 
 
-def test_a_short_shot_that_a_uniform_overview_misses() -> None:
+def test_a_short_shot_that_a_uniform_overview_would_miss_is_shown() -> None:
     shots = _shots([10.5, 0.5, 19])
     times = shot_aware_times(shots, [index / 2 for index in range(60)], frames=4, max_frames=64)
     assert 10.5 in times and len(times) == 4

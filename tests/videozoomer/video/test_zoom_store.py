@@ -33,7 +33,7 @@ def test_stored_frames_are_the_bytes_of_a_direct_read(stored: tuple[str, Path]) 
             assert pool.counts == Counts(stored=len(times), decoded=0)
 
 
-def test_off_the_grid_the_source_is_read_and_never_a_frame_nearby(stored: tuple[str, Path]) -> None:
+def test_off_the_grid_the_source_is_decoded_and_no_nearby_frame_is_returned(stored: tuple[str, Path]) -> None:
     uri, stores = stored
     times = [index / 25 for index in range(50)]
     with ReaderPool(*LIMITS, zoom_store_dir=stores) as pool:
@@ -42,7 +42,7 @@ def test_off_the_grid_the_source_is_read_and_never_a_frame_nearby(stored: tuple[
         assert pool.counts == Counts(stored=len(on_grid), decoded=50 - len(on_grid))
 
 
-def test_a_store_that_no_longer_fits_is_not_used(stored: tuple[str, Path]) -> None:
+def test_a_stale_store_is_not_used(stored: tuple[str, Path]) -> None:
     uri, stores = stored
     with ReaderPool(10_000, 20_000, zoom_store_dir=stores) as other_size:
         assert other_size.frames_at(uri, [1.0])[0].width < 320
@@ -66,11 +66,11 @@ def test_a_quarantined_video_leaves_no_store(coded_video: Path, tmp_path: Path) 
     assert list((tmp_path / "stores").iterdir()) == []
 
 
-def test_stores_are_told_apart_by_uri(tmp_path: Path) -> None:
+def test_each_uri_has_its_own_store(tmp_path: Path) -> None:
     assert store_path(tmp_path, "a.mp4") != store_path(tmp_path, "b.mp4")
 
 
-def test_a_store_that_cannot_be_written_is_no_fault_of_the_video(coded_video: Path, tmp_path: Path) -> None:
+def test_a_store_that_cannot_be_written_does_not_quarantine_the_video(coded_video: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     settings = IngestSettings(zoom_store_fps=8, zoom_store_dir=str(tmp_path / "file" / "stores"))
     with pytest.raises(StoreError, match="check the disk"):

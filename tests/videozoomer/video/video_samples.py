@@ -1,4 +1,4 @@
-"""Videos that carry their own truth: every frame shows its number as black and white cells a machine can read."""
+"""Videos with known content: every frame shows its number as black and white cells that a test can read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 BITS = 16
-"""Cells of the number; a second row holds its complement, so that a misread is noticed."""
+"""Cells of the number; a second row shows its complement, which exposes a misread."""
 
 
 def code_picture(number: int, width: int = 320, height: int = 180) -> np.ndarray:
@@ -31,7 +31,7 @@ def code_picture(number: int, width: int = 320, height: int = 180) -> np.ndarray
 
 
 def turned(quarters: int, mirrored: bool = False) -> Callable[[int, int, int], np.ndarray]:
-    """A picture that stands upright only after so many quarter turns to the right (and then mirroring)."""
+    """A picture that is upright only after this many quarter turns to the right (and then mirroring)."""
 
     def picture(number: int, width: int, height: int) -> np.ndarray:
         upright = code_picture(number, *((height, width) if quarters % 2 else (width, height)))
@@ -46,7 +46,7 @@ def read_code(jpeg: bytes) -> int:
     """The number in a frame.
 
     Raises:
-        AssertionError: the cells contradict each other: the picture is damaged, or not upright.
+        AssertionError: the cells contradict each other, because the picture is damaged or not upright.
     """
     grey = np.asarray(Image.open(io.BytesIO(jpeg)).convert("L")).astype(int)
     height, width = grey.shape
@@ -74,7 +74,7 @@ def write_video(
     aspect: Fraction | None = None,
     rotation: int | None = None,
 ) -> Path:
-    """Write frame number i (its picture says so) at presentation time `pts[i]`."""
+    """Write frame number i, whose picture shows i, at presentation time `pts[i]`."""
     width, height = size
     step = int(np.median(np.diff(pts))) if len(pts) > 1 else 3000
     rate = (1 / (step * time_base)).limit_denominator(1001)
