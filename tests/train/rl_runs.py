@@ -1,7 +1,7 @@
-"""A tiny recipe for reinforcement learning, and a script in which what the policy writes is prescribed.
+"""A tiny recipe for reinforcement learning, and a script that forces the policy's replies.
 
-A random policy writes nothing that could be told apart, so its tokens are chosen for it: every episode zooms to the
-evidence, and every other one answers right. Their log-probabilities are the policy's own.
+A random policy writes only noise, so the script chooses its tokens: every episode zooms to the evidence, and every other
+one answers right. Their log-probabilities are the policy's own.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ rollout.choose, rollout_groups.play_groups, learning.policy_loss = choose, play,
 if os.environ["SEVERAL"] == "no":
     main(sys.argv[1:])
 else:
-    # Several runs by one process, which spends most of its time on imports.
+    # Several runs in one process, because imports take most of its time.
     from pathlib import Path
     from videozoomer.settings.model import Recipe
     from videozoomer.shards.read import ShardSet

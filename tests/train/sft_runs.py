@@ -1,4 +1,4 @@
-"""Tiny recipes, and the training script run as a user runs it."""
+"""Tiny recipes, and fine-tuning started as a user starts it."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ def a_recipe(**sft) -> Recipe:
 def run_sft(
     shards: ShardSet, out, recipe: Recipe, *, launcher: tuple[str, ...] = ("-m", "train.sft")
 ) -> subprocess.CompletedProcess:
-    """The script as a user runs it, on a machine where nothing can be compiled."""
+    """Run fine-tuning in its own process, in an environment without a compiler."""
     command, bare = _started(shards, out, recipe, launcher)
     return subprocess.run(command, env=bare, capture_output=True, text=True, timeout=200, cwd=out)
 
 
 def kill_sft(shards: ShardSet, out: Path, recipe: Recipe, *, after_steps: int) -> int:
-    """Start the script and send it SIGKILL once so many steps are in its metrics.jsonl; the steps it got to."""
+    """Start fine-tuning and SIGKILL it after `after_steps` lines in metrics.jsonl; returns the lines it wrote."""
     command, bare = _started(shards, out, recipe, ("-m", "train.sft"))
     metrics = out / "metrics.jsonl"
 

@@ -84,7 +84,7 @@ def test_a_small_cache_gives_the_same_pixels(policy, shards, samples):
     for _ in range(2):
         expected, got = roomy.load(frames), cramped.load(frames)
         assert torch.equal(expected[0], got[0]) and torch.equal(expected[1], got[1])
-    assert cramped._bytes <= 50_000
+    assert cramped.cached_bytes <= 50_000
 
 
 def test_each_kind_of_row_has_its_own_weight(policy, pixels, shards):

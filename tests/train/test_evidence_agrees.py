@@ -67,8 +67,8 @@ def test_grading_reward_and_harvest_agree(groups, tmp_path):
         played.append(RolloutGroup(0, question, 1, [rollout], ["correct"], rewards, None))
     grades = grade_rows(rows, [question.to_row("films") for question, _ in groups])
     by_question = {row["question_id"]: row for row in rows}
-    arena = SimpleNamespace(rows=lambda group, player: [by_question[group.question.question_id]])
-    write_rows(tmp_path / "round.parquet", arena, played, "policy")
+    sampler = SimpleNamespace(rows=lambda group, player: [by_question[group.question.question_id]])
+    write_rows(tmp_path / "round.parquet", sampler, played, "policy")
     overlaps = pl.read_parquet(tmp_path / "round.parquet")["overlap"].to_list()
 
     assert overlaps == [grade["best_iou"] for grade in grades]

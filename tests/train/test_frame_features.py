@@ -67,7 +67,7 @@ def test_a_small_cache_stays_within_its_limit_and_stays_right(policy, pixels, sa
             for kept in (whole, cramped)
         )
         torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-6)
-    assert cramped._bytes <= 4000 < whole._bytes and cramped.computed > whole.computed
+    assert cramped.cached_bytes <= 4000 < whole.cached_bytes and cramped.computed > whole.computed
 
 
 def test_a_folder_serves_the_next_run_but_no_other_tower(policy, pixels, samples, tmp_path, any_checkpoint):

@@ -1,4 +1,4 @@
-"""The training script, run as a user runs it."""
+"""Fine-tuning, started as a user starts it."""
 
 import json
 import re

@@ -62,6 +62,11 @@ class FrameFeatures:
         self._kept.clear()
         self._bytes = 0
 
+    @property
+    def cached_bytes(self) -> int:
+        """Size of what the cache holds in memory."""
+        return self._bytes
+
     def tokens(self, frame_id: str) -> int:
         """Visual tokens of a frame."""
         return self.pixels.tokens(frame_id)

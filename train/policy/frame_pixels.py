@@ -37,6 +37,11 @@ class FramePixels:
         rows, columns = smart_resize(height, width, self.factor, size["shortest_edge"], size["longest_edge"])
         return (rows // self.factor) * (columns // self.factor)
 
+    @property
+    def cached_bytes(self) -> int:
+        """Size of what the cache holds in memory."""
+        return self._bytes
+
     def tokens(self, frame_id: str) -> int:
         """Visual tokens of a frame, counted on the frame itself."""
         return int(self.load([frame_id])[1].prod()) // self.processor.merge_size**2
