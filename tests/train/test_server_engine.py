@@ -120,6 +120,6 @@ def test_a_server_that_does_not_return_tokens_and_log_probabilities_is_refused(
         server.shutdown()
 
 
-def test_a_recipe_with_a_server_names_it():
-    with pytest.raises(ValueError, match=r"rl\.server must name one"):
+def test_a_recipe_with_the_server_engine_needs_a_server():
+    with pytest.raises(ValueError, match=r"rl\.server must give"):
         RlSettings(engine="server")
