@@ -1,1 +1,1 @@
-"""Dagster assets, one file a stage, thin: read inputs, call a room, write a table, return metadata worth looking at."""
+"""Dagster assets, one file per stage. They read inputs, call another room, write a table and return its metadata."""

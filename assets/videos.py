@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 GROUP = "videos"
 KINDS = {"parquet", "pyav"}
 PARTITION = "overviews.{batch}"
-"""Partition of the table `frames` that holds a batch's overview frames."""
+"""Partition of the table `frames` with a batch's overview frames."""
 
 
 @dataclass

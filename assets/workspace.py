@@ -149,7 +149,7 @@ def content_of(workspace: Workspace, written: Iterable[tuple[str, str]]) -> str:
 
 
 def is_current(workspace: Workspace, assets_def: dg.AssetsDefinition, key: dg.AssetKey, partition: str) -> bool:
-    """Whether a result exists, was made from the present inputs, and contains no failure worth another try."""
+    """Whether a result exists, was made from the present inputs, and contains no failure that may be retried."""
     stamp = workspace.stamps.read(key.to_user_string(), partition)
     return (
         stamp is not None

@@ -6,9 +6,9 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from distill.client.calls import Call
 from distill.client.errors import CallFailed
@@ -78,7 +78,7 @@ class Judge:
         return run_blocking(collect)
 
     def decide_unknown(
-        self, grade_rows: Sequence[dict], trajectory_rows: Iterable[dict], question_rows: Iterable[dict]
+        self, grade_rows: Sequence[dict], trajectory_rows: Iterable[dict], question_rows: Iterable[Mapping[str, Any]]
     ) -> list[dict]:
         """The rows of table `grades`; answers that the rules left `unknown` get the judge's verdict."""
         trajectories = {row["trajectory_id"]: row for row in trajectory_rows}
@@ -100,7 +100,7 @@ class Judge:
         self,
         grade_rows: Iterable[dict],
         trajectory_rows: Iterable[dict],
-        question_rows: Iterable[dict],
+        question_rows: Iterable[Mapping[str, Any]],
         *,
         limit: int = 200,
     ) -> list[tuple[str, str]]:
@@ -154,7 +154,7 @@ def judge_calls(cases: Iterable[Case], prompts: Prompts) -> Iterator[Call]:
         yield Call(judge_messages(case, prompts), 0, 0.0)
 
 
-def case_of(trajectory: dict, question: dict) -> Case:
+def case_of(trajectory: dict, question: Mapping[str, Any]) -> Case:
     options = "".join(f"\n{line}" for line in lettered_lines(question["options"]))
     return Case(trajectory["trajectory_id"], question["question"] + options, question["answer"], trajectory["answer"])
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from pipelines.cli.output import open_console, print_error, print_step
 from pipelines.progress import RichProgress
 from videozoomer.settings import Recipe, load_recipe
 
@@ -31,7 +32,7 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=PORT, help="port of the local teacher (default: %(default)s)")
     parser.add_argument("--ui-port", type=int, default=3000, help="port of the Dagster UI (default: %(default)s)")
     chosen = parser.parse_args()
-    console = Console()
+    console = open_console()
     recipe = load_recipe(chosen.recipe)
     started_s = time.monotonic()
     make_sample_world(recipe, console)
@@ -60,13 +61,13 @@ def _run(recipe: Recipe, chosen: argparse.Namespace, console: Console, started_s
         outcome = run(
             recipe,
             progress=RichProgress(console),
-            say=lambda text: console.print(f"[bold]>[/] {text}", highlight=False),
+            say=print_step,
         )
     except RunFailed as error:
-        console.print(f"[bold red]error:[/] {error}", highlight=False)
+        print_error(error)
         return 1
     print_summary(recipe, outcome, console, chosen.recipe)
-    console.print(f"\n{time.monotonic() - started_s:.0f} s in total.", highlight=False)
+    console.print(f"\n{time.monotonic() - started_s:.0f} s in total.")
     return 0
 
 
@@ -80,7 +81,7 @@ def make_sample_world(recipe: Recipe, console: Console) -> None:
 
         def show_progress(name: str, finished: int, total: int) -> None:
             if not bar:
-                console.print(f"[bold]>[/] generating the sample world in {target}", highlight=False)
+                print_step(f"generating the sample world in {target}")
                 bar.append(stack.enter_context(RichProgress(console).task("generate videos", total)))
             bar[0](1)
 
@@ -109,7 +110,7 @@ def local_teacher(port: int, console: Console) -> Iterator[None]:
                     "Choose another with --port and set it in the recipe's teacher.base_url"
                 )
             time.sleep(0.1)
-        console.print(f"[bold]>[/] the local teacher answers as {_model_at(port)} on port {port}", highlight=False)
+        print_step(f"the local teacher answers as {_model_at(port)} on port {port}")
         yield
     finally:
         server.terminate()

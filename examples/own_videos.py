@@ -14,11 +14,10 @@ import argparse
 from contextlib import ExitStack
 from pathlib import Path
 
-from rich.console import Console
-
 from eval.viewer.page import write_viewer
 from examples.teacher import serve
 from examples.world import make_world
+from pipelines.cli.output import open_console, print_step
 from pipelines.progress import RichProgress
 from pipelines.run import run
 from videozoomer.lake import Lake
@@ -40,7 +39,7 @@ def main() -> None:
     parser.add_argument("--model", help="model name; default: the server's only model")
     parser.add_argument("--home", type=Path, default=Path("runs/own-videos"), help="output folder")
     given = parser.parse_args()
-    console = Console()
+    console = open_console()
     with ExitStack() as stack:
         if not given.videos:
             world = make_world(given.home / "world", size="small")
@@ -56,12 +55,12 @@ def main() -> None:
                 "distill": {"samples": 2},
             }
         )
-        run(recipe, only=CURATION, progress=RichProgress(console), say=console.print)
+        run(recipe, only=CURATION, progress=RichProgress(console), say=print_step)
     lake = Lake(given.home / "tables")
     page = write_viewer(lake, given.home / "trajectories.html")
     for stage, kind, reason, rows in lake.read("funnel").iter_rows():
-        console.print(f"{stage:9} {kind:11} {rows:5}  {reason}", highlight=False)
-    console.print(f"open {page}", highlight=False)
+        console.print(f"{stage:9} {kind:11} {rows:5}  {reason}")
+    console.print(f"open {page}")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from assets.workspace import Workspace
 
 BATCH_ASSETS = dg.AssetSelection.groups("videos", "distillation")
 """Materialised batch by batch."""
-WHOLE_ASSETS = dg.AssetSelection.groups("curation", "datasets", "training", "evaluation", "report")
+RUN_ASSETS = dg.AssetSelection.groups("curation", "datasets", "training", "evaluation", "report")
 """Materialised over all batches."""
 
 LIST_JOB = dg.define_asset_job(
@@ -23,7 +23,7 @@ BATCH_JOB = dg.define_asset_job(
 )
 CURATE_JOB = dg.define_asset_job(
     "curate_and_train",
-    WHOLE_ASSETS,
+    RUN_ASSETS,
     description="From graded trajectories of all batches to data sets, policy and report.",
 )
 JOBS = [LIST_JOB, BATCH_JOB, CURATE_JOB]

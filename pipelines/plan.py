@@ -1,4 +1,4 @@
-"""What to do next: assets in levels that alternate between whole tables and batches, and which of them are stale."""
+"""The run plan: assets in levels that alternate between unpartitioned and batched, and which of them are stale."""
 
 from __future__ import annotations
 

@@ -131,14 +131,14 @@ class _Materializer:
         return not self.only or key.to_user_string() in self.only
 
     def _todo(self, level: Level, partition: str, done: Collection[dg.AssetKey]) -> list[dg.AssetKey]:
-        """What to make next, with the sisters that the same function makes."""
+        """The assets to make next, with the others that the same function makes."""
         stale = self.plan.stale(level, partition)
         chosen = {
             key
             for key in level.keys
             if self._wanted(key) and key not in done and (key in stale or key.to_user_string() in self.force)
         }
-        made_together = {sister for key in chosen for sister in self.plan.definition_of[key].keys}
+        made_together = {made for key in chosen for made in self.plan.definition_of[key].keys}
         return [key for key in level.keys if key in made_together]
 
     def _materialize(self, level: Level, partition: str, todo: Sequence[dg.AssetKey]) -> None:

@@ -31,6 +31,11 @@ def print_error(error: Exception | str) -> None:
     open_console(stderr=True).print(Text.assemble(("error: ", "bold red"), str(error)), soft_wrap=True)
 
 
+def print_step(text: str) -> None:
+    """Announce what a run does next."""
+    console.print(Text.assemble((">", "bold"), " ", text))
+
+
 @contextmanager
 def reported(*errors: type[Exception], advice: str = "") -> Iterator[None]:
     """End the command with exit code 1 and the sentence of any of these errors, followed by `advice`."""

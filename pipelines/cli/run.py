@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.text import Text
 
-from pipelines.cli.output import console, reported, stop
+from pipelines.cli.output import console, print_step, reported, stop
 from pipelines.cli.recipe import RECIPE, load
 
 
@@ -71,7 +70,7 @@ def run(
             only=only or (),
             batches=batch or (),
             force=force or (),
-            say=lambda text: console.print(Text.assemble((">", "bold"), " ", text)),
+            say=print_step,
         )
     print_summary(loaded, result, console, recipe)
 

@@ -1,4 +1,4 @@
-"""The whole graph on a small world: its results, that they are current, and that frames arrive unchanged."""
+"""The full graph on a small world: its results, that they are current, and that frames arrive unchanged."""
 
 import dataclasses
 
