@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from distill.client.calls import Call
 from distill.client.errors import CallFailed, StepStopped
@@ -19,6 +20,9 @@ from distill.storage.frames import FrameMissing, FrameStore, read_key
 from distill.storage.ledger import LedgerError
 from videozoomer.protocol import Episode, FrameRef, Prompts, Protocol
 from videozoomer.video.types import Frame, FrameError
+
+if TYPE_CHECKING:
+    from videozoomer.lake.rows import TrajectoryRow
 
 FramesAt = Callable[[str, Sequence[float]], list[Frame]]
 """(video_uri, times in seconds) -> one frame for each time; blocking, called from threads."""
@@ -48,7 +52,7 @@ class FrameSource:
 
 async def play_episode(
     job: EpisodeJob, player: Player, source: FrameSource, prompts: Prompts, readers: ThreadPoolExecutor
-) -> dict:
+) -> TrajectoryRow:
     """One episode as a row of table `trajectories`; an episode that cannot be played is a row with status `failed`.
 
     Raises:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from distill.items import EpisodeJob
 from distill.rollouts import Chain, EpisodeRunner, PlayJob
 from distill.storage.threads import run_blocking
 from videozoomer.protocol.question import QuestionItem
 from videozoomer.settings.model import DistillSettings
+
+if TYPE_CHECKING:
+    from videozoomer.lake.rows import TrajectoryRow
 
 
 def exemplar_jobs(
@@ -33,9 +37,9 @@ def play_exemplars(
     settings: DistillSettings,
     runner: EpisodeRunner,
     *,
-    is_correct: Callable[[dict], bool | None],
+    is_correct: Callable[[TrajectoryRow], bool | None],
     temperature: float = 1.0,
-) -> list[dict]:
+) -> list[TrajectoryRow]:
     """Exemplar rows, in the order of `exemplar_jobs`. A question is played until `settings.enough_correct` are correct.
 
     Its samples then run one after another, so which are played does not depend on which reply came first, and a rerun
@@ -55,7 +59,7 @@ def play_exemplars(
     )
 
     def until_enough(item: QuestionItem) -> Chain:
-        async def rows(play_job: PlayJob) -> AsyncIterator[dict]:
+        async def rows(play_job: PlayJob) -> AsyncIterator[TrajectoryRow]:
             correct = 0
             for sample in range(settings.samples):
                 row = await play_job(exemplar_job(item, sample, settings, temperature))
@@ -66,7 +70,7 @@ def play_exemplars(
 
         return Chain(exemplar_job(item, 0, settings, temperature), rows)
 
-    async def collect() -> list[dict]:
+    async def collect() -> list[TrajectoryRow]:
         chains = (until_enough(item) for item in items)
         rows = [(row["sample"], index, row) async for index, row in runner.play_chains(chains)]
         return [row for _, _, row in sorted(rows, key=lambda found: found[:2])]

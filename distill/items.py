@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from videozoomer.protocol.question import QuestionItem
 
@@ -28,7 +29,7 @@ class EpisodeJob:
     temperature: float = 1.0
     max_zooms: int | None = None
     """Fewer zooms than the protocol allows; 0 plays from the overview alone; null means the protocol's limit."""
-    parent_row: dict | None = None
+    parent_row: Mapping[str, Any] | None = None
     """For a reflection: the failed row of table `trajectories`."""
     opening: str | None = None
     """For a reflection: how the teacher is asked to begin."""

@@ -78,7 +78,10 @@ class Judge:
         return run_blocking(collect)
 
     def decide_unknown(
-        self, grade_rows: Sequence[dict], trajectory_rows: Iterable[dict], question_rows: Iterable[Mapping[str, Any]]
+        self,
+        grade_rows: Sequence[dict],
+        trajectory_rows: Iterable[Mapping[str, Any]],
+        question_rows: Iterable[Mapping[str, Any]],
     ) -> list[dict]:
         """The rows of table `grades`; answers that the rules left `unknown` get the judge's verdict."""
         trajectories = {row["trajectory_id"]: row for row in trajectory_rows}
@@ -98,8 +101,8 @@ class Judge:
 
     def compare_with_rules(
         self,
-        grade_rows: Iterable[dict],
-        trajectory_rows: Iterable[dict],
+        grade_rows: Iterable[Mapping[str, Any]],
+        trajectory_rows: Iterable[Mapping[str, Any]],
         question_rows: Iterable[Mapping[str, Any]],
         *,
         limit: int = 200,
@@ -154,7 +157,7 @@ def judge_calls(cases: Iterable[Case], prompts: Prompts) -> Iterator[Call]:
         yield Call(judge_messages(case, prompts), 0, 0.0)
 
 
-def case_of(trajectory: dict, question: Mapping[str, Any]) -> Case:
+def case_of(trajectory: Mapping[str, Any], question: Mapping[str, Any]) -> Case:
     options = "".join(f"\n{line}" for line in lettered_lines(question["options"]))
     return Case(trajectory["trajectory_id"], question["question"] + options, question["answer"], trajectory["answer"])
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from distill.client.calls import Reply
 from distill.items import AUTHORS, EpisodeJob
 from videozoomer.protocol import Episode, FrameRef, Prompts, Protocol, Task, Text, Turn
 from videozoomer.protocol.message_rows import from_rows, to_rows
 from videozoomer.protocol.protocol import VERSION
+
+if TYPE_CHECKING:
+    from videozoomer.lake.rows import TrajectoryRow, TurnRow
 
 
 class RecordError(ValueError):
@@ -58,7 +63,7 @@ def to_row(
     failure: str | None,
     protocol: Protocol,
     prompts: Prompts,
-) -> dict:
+) -> TrajectoryRow:
     """The row of an episode that ended, or that broke off with a `failure`; `episode` is None if it could not begin."""
     status = "failed" if failure or episode is None else episode.status
     return {
@@ -88,7 +93,7 @@ def to_row(
     }
 
 
-def to_episode(row: dict, task: Task, protocol: Protocol, prompts: Prompts) -> Episode:
+def to_episode(row: Mapping[str, Any], task: Task, protocol: Protocol, prompts: Prompts) -> Episode:
     """Replay a stored exemplar, student rollout, probe or evaluation, reply by reply, without a player.
 
     Raises:
@@ -121,7 +126,7 @@ def to_episode(row: dict, task: Task, protocol: Protocol, prompts: Prompts) -> E
     return episode
 
 
-def overview_of(row: dict) -> tuple[FrameRef, ...]:
+def overview_of(row: Mapping[str, Any]) -> tuple[FrameRef, ...]:
     """The frames of the first user message."""
     messages = from_rows(row["messages"])
     return (
@@ -131,7 +136,7 @@ def overview_of(row: dict) -> tuple[FrameRef, ...]:
     )
 
 
-def _turn_row(turn: Turn) -> dict:
+def _turn_row(turn: Turn) -> TurnRow:
     return {
         "reply": turn.reply,
         "author": turn.author,
@@ -150,5 +155,5 @@ def _turn_row(turn: Turn) -> dict:
     }
 
 
-def _frames(turn: dict) -> list[FrameRef]:
+def _frames(turn: Mapping[str, Any]) -> list[FrameRef]:
     return [FrameRef(i, t) for i, t in zip(turn["frame_ids"], turn["frame_times_s"], strict=True)]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from distill.items import EpisodeJob
 from videozoomer.protocol import Prompts
@@ -13,7 +14,7 @@ from videozoomer.settings.model import DistillSettings
 
 def reflection_jobs(
     items: Iterable[QuestionItem],
-    failed_rows: Iterable[dict],
+    failed_rows: Iterable[Mapping[str, Any]],
     settings: DistillSettings,
     prompts: Prompts,
     *,
@@ -24,7 +25,7 @@ def reflection_jobs(
     `failed_rows` are rows of `trajectories` that were graded wrong; those without a zoom, or whose question is not in
     `items`, are skipped. A row without a round left becomes a failed row (`parent_unusable`).
     """
-    by_question: dict[str, list[dict]] = {}
+    by_question: dict[str, list[Mapping[str, Any]]] = {}
     for row in failed_rows:
         if row["zooms"] and row["status"] in ("answered", "exhausted"):
             by_question.setdefault(row["question_id"], []).append(row)

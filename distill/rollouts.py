@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from distill.episodes import FramesAt, FrameSource, first_turns, play_episode
 from distill.items import EpisodeJob
@@ -16,7 +17,10 @@ from distill.storage.frames import FrameStore
 from distill.storage.threads import helpers, run_blocking
 from videozoomer.protocol import FrameRef, Prompts, Protocol
 
-PlayJob = Callable[[EpisodeJob], Awaitable[dict]]
+if TYPE_CHECKING:
+    from videozoomer.lake.rows import TrajectoryRow
+
+PlayJob = Callable[[EpisodeJob], "Awaitable[TrajectoryRow]"]
 START_INTERVAL_S = 0.0005
 """Between the starts of the first episodes. Calls sent together are answered together and then wait for one another."""
 LOOKAHEAD = 16
@@ -28,7 +32,7 @@ class Chain:
     """Episodes that depend on one another, such as the samples of a question until enough are correct."""
 
     first: EpisodeJob
-    rows: Callable[[PlayJob], AsyncIterator[dict]]
+    rows: Callable[[PlayJob], AsyncIterator[TrajectoryRow]]
     """Takes a function that plays one job and yields the rows, one episode at a time."""
 
 
@@ -43,12 +47,12 @@ class EpisodeRunner:
     prompts: Prompts
     concurrency: int = 16
     """Maximum concurrent episodes."""
-    on_done: Callable[[dict], object] | None = None
+    on_done: Callable[[TrajectoryRow], object] | None = None
     """Called with each row when its episode ends, on the event loop's thread: keep it short."""
     readers: int = 4
     """Maximum concurrent frame reads."""
 
-    def play_all(self, jobs: Iterable[EpisodeJob]) -> list[dict]:
+    def play_all(self, jobs: Iterable[EpisodeJob]) -> list[TrajectoryRow]:
         """Play every job and return the rows in the order of the jobs. Blocks; runs its own event loop.
 
         Raises:
@@ -57,36 +61,36 @@ class EpisodeRunner:
         """
         jobs = self.ask_ahead(jobs)
 
-        async def collect() -> list[dict]:
+        async def collect() -> list[TrajectoryRow]:
             rows = {index: row async for index, row in self.play_each(jobs)}
             return [rows[index] for index in sorted(rows)]
 
         return run_blocking(collect)
 
-    async def play_each(self, jobs: Iterable[EpisodeJob]) -> AsyncIterator[tuple[int, dict]]:
+    async def play_each(self, jobs: Iterable[EpisodeJob]) -> AsyncIterator[tuple[int, TrajectoryRow]]:
         """The number and the row of each job as it ends. Takes jobs only slightly before they can start, so memory does
         not grow with their number. Raises like `play_all`."""
         async for index, row in self.play_chains(_single(job) for job in jobs):
             yield index, row
 
-    async def play_chains(self, chains: Iterable[Chain]) -> AsyncIterator[tuple[int, dict]]:
+    async def play_chains(self, chains: Iterable[Chain]) -> AsyncIterator[tuple[int, TrajectoryRow]]:
         """Like `play_each` for chains; `concurrency` of them run at once."""
         ahead, readers = helpers(1, "ahead"), helpers(self.readers, "frames")
         source = FrameSource(self.frames_at, self.store, self.protocol)
         numbered = enumerate(self._looking_ahead(chains, ahead))
         sessions = [one for one in self._pool.players if isinstance(one, Session)]
-        running: dict[asyncio.Task[list[dict]], int] = {}
+        running: dict[asyncio.Task[list[TrajectoryRow]], int] = {}
         # `asyncio.wait` would add a callback to every running task, and remove it again for each that ends.
-        ended: asyncio.Queue[asyncio.Task[list[dict]]] = asyncio.Queue()
+        ended: asyncio.Queue[asyncio.Task[list[TrajectoryRow]]] = asyncio.Queue()
         stopped: BaseException | None = None
 
-        async def play_job(job: EpisodeJob) -> dict:
+        async def play_job(job: EpisodeJob) -> TrajectoryRow:
             row = await play_episode(job, self._pool.for_job(job), source, self.prompts, readers)
             if self.on_done is not None:
                 self.on_done(row)
             return row
 
-        async def finished(chain: Chain) -> list[dict]:
+        async def finished(chain: Chain) -> list[TrajectoryRow]:
             return [row async for row in chain.rows(play_job)]
 
         try:
@@ -158,7 +162,7 @@ class EpisodeRunner:
 
 
 def _single(job: EpisodeJob) -> Chain:
-    async def rows(play_job: PlayJob) -> AsyncIterator[dict]:
+    async def rows(play_job: PlayJob) -> AsyncIterator[TrajectoryRow]:
         yield await play_job(job)
 
     return Chain(job, rows)

@@ -3,6 +3,7 @@
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from builders import frames_at
 
 from distill.storage.frames import FrameMissing, FrameStore
 from videozoomer.protocol import FrameRef
+from videozoomer.sqlite import connect_shared
 
 FRAMES = frames_at("video", [1.0, 1.5, 2.0])
 REFS = [FrameRef(frame.frame_id, frame.time_s) for frame in FRAMES]
@@ -18,21 +20,25 @@ PICTURES = {frame.frame_id: (frame.jpeg, frame.width, frame.height) for frame in
 
 
 def test_kept_frames_are_available_before_they_are_written(tmp_path):
-    with FrameStore(tmp_path / "f.sqlite") as store:
-        with store._writing:  # Nothing can be written in the meantime.
+    path = tmp_path / "f.sqlite"
+    with FrameStore(path) as store, closing(connect_shared(path, synchronous="normal")) as other:
+        other.execute("begin immediate")  # Nobody else can write in the meantime.
+        try:
             store.keep(FRAMES, "v", "read")
             assert (
                 store.recall("read") == REFS
                 and store.pictures(IDS) == PICTURES
                 and store.jpeg(IDS[1]) == FRAMES[1].jpeg
             )
-            assert store._reader.execute("select count(*) from frames").fetchone() == (0,)
+            assert other.execute("select count(*) from frames").fetchone() == (0,)
+        finally:
+            other.execute("rollback")
         # Rows are those of the file, so they wait for it.
         assert [(row["frame_id"], row["video_id"], row["jpeg"]) for row in store.rows(IDS)] == [
             (f.frame_id, "v", f.jpeg) for f in FRAMES
         ]
         assert store.recall("read") == REFS and store.pictures(IDS) == PICTURES
-        assert not store._unwritten and not store._unwritten_reads
+        assert other.execute("select count(*) from frames").fetchone() == (len(FRAMES),)
 
 
 def test_kept_frames_survive_reopening_the_store(tmp_path):
@@ -69,7 +75,8 @@ def test_a_killed_process_leaves_no_read_without_its_frames(tmp_path):
 
 def test_a_failed_write_is_reported_and_leaves_no_read_without_its_frames(tmp_path):
     with FrameStore(tmp_path / "f.sqlite") as store:
-        store._writer.execute("create trigger full before insert on frames begin select raise(abort, 'no room'); end")
+        with closing(connect_shared(store.path, synchronous="normal")) as other:
+            other.execute("create trigger full before insert on frames begin select raise(abort, 'no room'); end")
         store.keep(FRAMES, "v", "read")
         with pytest.raises(sqlite3.IntegrityError, match="no room"):
             list(store.rows(IDS))

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from contextlib import closing
 
 import polars as pl
 import pytest
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 from distill.storage.ledger import Entry, Ledger, LedgerError, read_entries
 from distill.storage.ledger_queries import export, find_ledgers, grep, prune, summarise
 from pipelines.cli.ledger import app
+from videozoomer.sqlite import connect_shared
 
 
 def entry(key, attempt=0, outcome="ok", final=True, **fields):
@@ -160,9 +162,10 @@ def test_a_failed_flush_fails_every_waiting_caller(tmp_path):
         return await asyncio.gather(*(ledger.write(entry(f"k{index}")) for index in range(5)), return_exceptions=True)
 
     with Ledger(tmp_path / "l.sqlite") as ledger:
-        ledger._writer.execute("pragma query_only = on")
-        failures = asyncio.run(write(ledger))
+        with closing(connect_shared(ledger.path, synchronous="normal")) as other:
+            other.execute("create trigger full before insert on calls begin select raise(abort, 'no room'); end")
+            failures = asyncio.run(write(ledger))
+            other.execute("drop trigger full")
         assert [type(failure) for failure in failures] == [LedgerError] * 5 and "then run again" in str(failures[0])
-        ledger._writer.execute("pragma query_only = off")
         ledger.append(entry("k0"))
         assert [found.key for found in ledger.entries()] == ["k0"]
