@@ -8,7 +8,7 @@ from assets.grading import grade_stage
 from assets.playing import play_stage, stage_partition
 from assets.workspace import BATCHES, Workspace, partition_of
 from videozoomer.lake.reading import rows_as
-from videozoomer.lake.rows import QuestionRow
+from videozoomer.lake.rows import QuestionRow, TrajectoryRow
 from videozoomer.protocol.question import Question
 
 GROUP = "distillation"
@@ -160,7 +160,7 @@ def reflect(context: dg.AssetExecutionContext, workspace: Workspace, rollouts: s
     )
 
 
-def correctness(workspace: Workspace, batch: str) -> Callable[[dict], bool | None]:
+def correctness(workspace: Workspace, batch: str) -> Callable[[TrajectoryRow], bool | None]:
     """Whether an episode's answer is correct, None where the rules cannot decide; for `distill.enough_correct`."""
     from filters.grading import grade
 

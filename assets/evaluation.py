@@ -121,6 +121,8 @@ def _evaluate(
 ) -> dg.MaterializeResult:
     from distill.rollouts import EpisodeRunner
     from eval.harness import evaluate
+    from videozoomer.lake.reading import rows_as
+    from videozoomer.lake.rows import QuestionRow
     from videozoomer.protocol.prompts import load_prompts
     from videozoomer.video.reader import ReaderPool
 
@@ -132,7 +134,7 @@ def _evaluate(
     ):
         result = evaluate(
             items,
-            lake.read("questions").to_dicts(),
+            rows_as(QuestionRow, lake.read("questions")),
             EpisodeRunner(
                 player,
                 readers.frames_at,

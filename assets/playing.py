@@ -6,7 +6,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import dagster as dg
 import polars as pl
@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from distill.rollouts import EpisodeRunner
     from distill.storage.budget import Budget
     from distill.storage.frames import FrameStore
+    from videozoomer.lake.rows import TrajectoryRow
     from videozoomer.protocol.question import QuestionItem
     from videozoomer.settings.model import AdditionalTeacher, Endpoint
 
-Play = Callable[[Sequence["QuestionItem"], "EpisodeRunner"], list[dict]]
+Play = Callable[[Sequence["QuestionItem"], "EpisodeRunner"], "list[TrajectoryRow]"]
 """From the questions of a batch to rows of the table `trajectories`."""
 
 
@@ -116,7 +117,7 @@ def stopped(work: str, error: Exception) -> dg.Failure:
 
 
 def write_trajectories(
-    workspace: Workspace, stage: str, batch: str, rows: Sequence[dict[str, Any]], store: FrameStore
+    workspace: Workspace, stage: str, batch: str, rows: Sequence[TrajectoryRow], store: FrameStore
 ) -> None:
     """Write a stage's rows and the frames that their zooms returned (overview frames are in the lake already)."""
     partition = stage_partition(stage, batch)
@@ -130,7 +131,7 @@ def finish_stage(
     workspace: Workspace,
     stage: str,
     batch: str,
-    rows: Sequence[dict[str, Any]],
+    rows: Sequence[TrajectoryRow],
     calls: Mapping[str, int],
 ) -> dg.MaterializeResult:
     """Record a played stage; fail the step if more than `distill.failed_share` of its episodes failed."""

@@ -19,13 +19,14 @@ from filters.grading import grade_rows
 if TYPE_CHECKING:
     from distill.items import EpisodeJob
     from distill.rollouts import EpisodeRunner
+    from videozoomer.lake.rows import QuestionRow, TrajectoryRow
     from videozoomer.protocol.question import QuestionItem
     from videozoomer.settings.model import EvalSettings
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    trajectories: list[dict]
+    trajectories: list[TrajectoryRow]
     """Rows of table `trajectories`, kind `evaluation`."""
     grades: list[dict]
     """Rows of table `grades`; none for an episode that could not be played."""
@@ -72,16 +73,15 @@ def evaluation_jobs(
 
 def evaluate(
     items: Sequence[QuestionItem],
-    question_rows: Sequence[dict],
+    question_rows: Sequence[QuestionRow],
     runner: EpisodeRunner,
     *,
     settings: EvalSettings,
-    grade: Callable[[Iterable[dict], Iterable[dict]], list[dict]] = grade_rows,
+    grade: Callable[[Iterable[TrajectoryRow], Iterable[QuestionRow]], list[dict]] = grade_rows,
 ) -> Evaluated:
     """Play every question in every condition that the recipe lists, grade the answers and compute the metrics.
 
     The items carry no right answer. `question_rows` (rows of table `questions`) do, and only grading reads them.
-    `on_done` receives each finished trajectory row.
     """
     max_zooms = runner.protocol.max_zooms
     rows = runner.play_all(

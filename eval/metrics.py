@@ -9,11 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from eval.conditions import Condition, condition_of
 from eval.statistics import estimate
 
 ALL = "all"
+Row = Mapping[str, Any]
+"""A row of a table, which is only read here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +34,16 @@ class QuestionScores:
 class Metric:
     name: str
     meaning: str
-    score: Callable[[dict, dict | None], float | None]
+    score: Callable[[Row, Row | None], float | None]
     """(trajectory row, its grade row or None if ungraded) -> the value, or None if unknown."""
     conditions: tuple[Condition, ...] = ("zoom", "overview", "blind")
     within: tuple[float, float] = (0.0, 1.0)
     """Range of possible values."""
-    applies: Callable[[dict], bool] = lambda question: True
+    applies: Callable[[Row], bool] = lambda question: True
     """Whether the metric is defined for a question row; if not, the question does not count as unknown either."""
 
 
-def _accuracy(trajectory: dict, grade: dict | None) -> float | None:
+def _accuracy(trajectory: Row, grade: Row | None) -> float | None:
     if trajectory["status"] == "failed":
         return None
     if trajectory["status"] == "exhausted":
@@ -50,13 +53,13 @@ def _accuracy(trajectory: dict, grade: dict | None) -> float | None:
     return float(grade["verdict"] == "correct")
 
 
-def _hit(trajectory: dict, grade: dict | None) -> float | None:
+def _hit(trajectory: Row, grade: Row | None) -> float | None:
     if trajectory["status"] == "failed" or grade is None or grade["hit"] is None:
         return None
     return float(grade["hit"])
 
 
-def _if_played(value: Callable[[dict], float]) -> Callable[[dict, dict | None], float | None]:
+def _if_played(value: Callable[[Row], float]) -> Callable[[Row, Row | None], float | None]:
     return lambda trajectory, grade: None if trajectory["status"] == "failed" else float(value(trajectory))
 
 
@@ -110,9 +113,9 @@ BY_TOPIC = ("accuracy", "hit_rate", GAIN)
 
 
 def summarise(
-    trajectories: Iterable[dict],
-    grades: Iterable[dict],
-    questions: Iterable[dict],
+    trajectories: Iterable[Row],
+    grades: Iterable[Row],
+    questions: Iterable[Row],
     *,
     resamples: int = 2000,
     seed: int = 0,
@@ -124,7 +127,7 @@ def summarise(
     """
     by_question = {row["question_id"]: row for row in questions}
     by_trajectory = {row["trajectory_id"]: row for row in grades}
-    groups: dict[tuple[str, str], list[dict]] = {}
+    groups: dict[tuple[str, str], list[Row]] = {}
     for row in trajectories:
         if row["kind"] != "evaluation":
             continue
@@ -148,8 +151,8 @@ def summarise(
     return out
 
 
-def _scores(rows: Sequence[dict], grades: Mapping[str, dict], questions: Mapping[str, dict]) -> list[QuestionScores]:
-    by_question: dict[str, list[dict]] = {}
+def _scores(rows: Sequence[Row], grades: Mapping[str, Row], questions: Mapping[str, Row]) -> list[QuestionScores]:
+    by_question: dict[str, list[Row]] = {}
     for row in rows:
         by_question.setdefault(row["question_id"], []).append(row)
     return [

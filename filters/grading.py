@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from filters.graders import choice, number, order, text, timestamp, yes_no
@@ -43,7 +43,7 @@ def grade(question: Question, answer: str | None) -> Grade:
 
 
 def grade_rows(
-    trajectory_rows: Iterable[dict[str, Any]], question_rows: Iterable[QuestionColumns]
+    trajectory_rows: Iterable[Mapping[str, Any]], question_rows: Iterable[QuestionColumns]
 ) -> list[dict[str, Any]]:
     """Rows of table `grades`, one per trajectory; failed trajectories get none.
 
