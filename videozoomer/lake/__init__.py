@@ -1,7 +1,8 @@
-"""The lake: every table declared once, written atomically as Parquet, asked with DuckDB.
+"""The lake: tables declared once, written atomically as Parquet, queried with DuckDB.
 
-Belongs here: declarations (name, columns, types, meaning), the writer, the reader, the stamps that say
-whether a result is current. Does not belong here: what the rows mean to any one stage.
+Belongs here: declarations (name, columns, types, meaning), typed rows, the writer, the reader, atomic
+replacement of files, and the stamps that show whether a result is current. Does not belong here: what rows mean to a
+stage.
 """
 
 from videozoomer.lake.catalog import CATALOG

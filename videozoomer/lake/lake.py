@@ -1,7 +1,7 @@
-"""Where tables lie on disk, and the one way to write and read them.
+"""Where tables are stored, and the only code that writes and reads them.
 
-A table is a folder of Parquet files, one for each partition (an ingest batch, or `all`). Parquet is the truth;
-DuckDB runs in memory over it, so that no process ever holds a database lock that another one waits for.
+A table is a folder of Parquet files, one for each partition (an ingest batch, or `all`). DuckDB
+runs in memory over these files, so no process waits for another one's database lock.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from videozoomer.lake.catalog import CATALOG
 from videozoomer.lake.schema import Table
 
 ALL = "all"
-"""The partition of a table that is not written by batch."""
+"""Partition of a table that is not divided into batches."""
 
 
 @dataclass(frozen=True)
 class Lake:
     root: Path
-    """Folder that holds one folder for each table."""
+    """Folder with one folder for each table."""
 
     def file(self, table: str, partition: str = ALL) -> Path:
         return self.root / CATALOG[table].name / f"{partition}.parquet"
 
     def write(self, table: str, rows: pl.DataFrame | Sequence[Mapping[str, object]], partition: str = ALL) -> Path:
-        """Check rows against the declaration, sort them by key and replace the partition in one rename.
+        """Check rows against the declaration, sort them by key, and replace the partition in one rename.
 
         Raises:
-            SchemaError: the rows do not fit the declaration.
+            SchemaError: the rows do not match the declaration.
         """
         declared = CATALOG[table]
         frame = declared.conform(rows).sort(declared.key)
@@ -61,18 +61,18 @@ class Lake:
     def read(
         self, table: str, partitions: Iterable[str] | None = None, columns: Sequence[str] | None = None
     ) -> pl.DataFrame:
-        """All rows of the named partitions (every partition by default); an unwritten table is empty, not an error."""
+        """All rows of the named partitions (default: all); a table without files is empty, not an error."""
         return self.scan(table, partitions, columns).collect()
 
     def connect(self) -> duckdb.DuckDBPyConnection:
-        """An in-memory DuckDB in which every declared table is a view over its Parquet files."""
+        """An in-memory DuckDB database with a view over the Parquet files of every table."""
         connection = duckdb.connect(":memory:")
         for name, declared in CATALOG.items():
             connection.execute(view_sql(self, declared, name))
         return connection
 
     def write_views(self, target: Path) -> Path:
-        """A DuckDB file of views over the Parquet files, for browsing; nothing in the pipeline reads it.
+        """Write a DuckDB file with the same views, for browsing; the pipeline does not read it.
 
         Raises:
             duckdb.IOException: another process has the file open.
@@ -84,7 +84,7 @@ class Lake:
         return target
 
     def content_hash(self, table: str, partition: str = ALL) -> str:
-        """Hash of the rows (not of the file's bytes, which vary with the Parquet writer's version)."""
+        """Hash of the rows, not of the file, whose bytes vary with the version of the Parquet writer."""
         frame = self.read(table, [partition])
         digest = hashlib.sha256(str(frame.schema).encode())
         digest.update(frame.hash_rows(seed=0).to_numpy().tobytes())
@@ -98,7 +98,7 @@ def _replace(target: Path, frame: pl.DataFrame) -> Path:
 
 
 def view_sql(lake: Lake, table: Table, name: str) -> str:
-    """`create view` over a table's files; an empty relation of the declared types where none is written yet."""
+    """`create view` over a table's files, or over an empty file of the declared types if there are none."""
     files = [str(lake.file(table.name, partition)).replace("'", "''") for partition in lake.partitions(table.name)]
     if files:
         listed = ", ".join(f"'{file}'" for file in files)

@@ -52,7 +52,7 @@ class WindowRow(TypedDict):
 
 
 class FileRow(TypedDict):
-    """One file that a source offers, unopened."""
+    """One file that a source lists, not opened yet."""
 
     uri: str
     source: str
@@ -62,7 +62,7 @@ class FileRow(TypedDict):
 
 
 class VideoRow(TypedDict):
-    """One file that was offered, readable or not."""
+    """One listed file after it was read, readable or not."""
 
     uri: str
     video_id: str | None
@@ -108,7 +108,7 @@ class OverviewRow(TypedDict):
 
 
 class FrameRow(TypedDict):
-    """One encoded frame, stored once however often it is shown."""
+    """One encoded frame, stored once no matter how often it is shown."""
 
     frame_id: str
     video_id: str
@@ -136,7 +136,7 @@ class QuestionRow(TypedDict):
 
 
 class TrajectoryRow(TypedDict):
-    """One episode: a question played to its end by one player."""
+    """One episode: a question played to the end by one player."""
 
     trajectory_id: str
     question_id: str
@@ -164,7 +164,7 @@ class TrajectoryRow(TypedDict):
 
 
 class GradeRow(TypedDict):
-    """One trajectory's answer held against the truth."""
+    """The grade of one trajectory's answer."""
 
     trajectory_id: str
     question_id: str
@@ -177,7 +177,7 @@ class GradeRow(TypedDict):
 
 
 class VerdictRow(TypedDict):
-    """One trajectory kept or not, with every reason."""
+    """The decision about one trajectory, with every reason."""
 
     trajectory_id: str
     question_id: str
@@ -188,7 +188,7 @@ class VerdictRow(TypedDict):
 
 
 class QuestionStatsRow(TypedDict):
-    """What is known of a question after its exemplars were graded."""
+    """What the graded exemplars and probes say about a question."""
 
     question_id: str
     video_id: str | None
@@ -203,7 +203,7 @@ class QuestionStatsRow(TypedDict):
 
 
 class FunnelRow(TypedDict):
-    """One step of the way from all that was asked to what is kept."""
+    """A number of items with one outcome and reason, from everything requested to what is kept."""
 
     stage: str
     kind: str
@@ -212,7 +212,7 @@ class FunnelRow(TypedDict):
 
 
 class LeakRow(TypedDict):
-    """One training item found in an evaluation set."""
+    """One training item that an evaluation set contains too."""
 
     kind: str
     train_id: str
@@ -221,7 +221,7 @@ class LeakRow(TypedDict):
 
 
 class EvaluationRow(TypedDict):
-    """One player's score on one setting."""
+    """One metric of one player in one condition."""
 
     player: str
     setting: str

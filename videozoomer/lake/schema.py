@@ -1,4 +1,4 @@
-"""What a table is: a name, a meaning, a key, and typed columns with a sentence each."""
+"""What declares a table: a name, a meaning, a key, and typed columns with one sentence each."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import polars as pl
 
 
 class SchemaError(ValueError):
-    """Rows do not fit the table's declaration; the message names the table, the column and the remedy."""
+    """Rows do not match the table's declaration; the message names the table, the column and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,16 +17,16 @@ class Column:
     name: str
     dtype: pl.DataType | type[pl.DataType]
     meaning: str
-    """One sentence, with the unit where there is one."""
+    """One sentence, with the unit if there is one."""
     required: bool = True
-    """Whether null is refused."""
+    """Whether the column must not be null."""
     values: tuple[str, ...] = ()
-    """The only values a text may have, for the typed rows; empty where any text will do."""
+    """All values that a text may have, for the typed rows; empty if any text is allowed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Struct:
-    """A nested value: what several columns contain, alone or in lists."""
+    """A nested value: the contents of columns, alone or in lists."""
 
     name: str
     """Singular: `window`."""
@@ -42,11 +42,11 @@ class Struct:
 class Table:
     name: str
     meaning: str
-    """What one row is."""
+    """What one row is, as in 'a row is ...'."""
     key: tuple[str, ...]
     columns: tuple[Column, ...]
     row: str = ""
-    """Singular of the name, where that is not the name without its last `s`."""
+    """Singular of the name, if it is not the name without its last `s`."""
 
     @property
     def schema(self) -> pl.Schema:
@@ -56,10 +56,10 @@ class Table:
         return pl.DataFrame(schema=self.schema)
 
     def conform(self, rows: pl.DataFrame | Sequence[Mapping[str, object]]) -> pl.DataFrame:
-        """Rows with exactly the declared columns, in order and cast to the declared types.
+        """Rows with exactly the declared columns, in order, cast to the declared types.
 
         Raises:
-            SchemaError: a column is missing or unknown, a value does not cast, a required value is null,
+            SchemaError: a column is missing or unknown, a value has another type, a required value is null,
                 or two rows share a key.
         """
         frame = rows if isinstance(rows, pl.DataFrame) else self._from_dicts(rows)
@@ -73,16 +73,16 @@ class Table:
         frame = pl.DataFrame([self._cast(frame[column.name], column) for column in self.columns])
         for column in self.columns:
             if column.required and (nulls := frame[column.name].null_count()):
-                raise SchemaError(f"table {self.name}: {nulls} rows have no {column.name}, which is required")
+                raise SchemaError(f"table {self.name}: {nulls} rows have no value of {column.name}, which is required")
         if frame.height and (repeated := frame.height - frame.select(self.key).n_unique()):
-            raise SchemaError(f"table {self.name}: {repeated} rows repeat a key {self.key}")
+            raise SchemaError(f"table {self.name}: {repeated} rows repeat the key {self.key} of another row")
         return frame
 
     def _cast(self, values: pl.Series, column: Column) -> pl.Series:
         try:
             return values.cast(column.dtype, strict=True)
         except pl.exceptions.PolarsError as error:
-            raise SchemaError(f"table {self.name}: a value of {column.name} is no {column.dtype}: {error}") from error
+            raise SchemaError(f"table {self.name}: a value of {column.name} is not {column.dtype}: {error}") from error
 
     def _from_dicts(self, rows: Sequence[Mapping[str, object]]) -> pl.DataFrame:
         declared = {column.name for column in self.columns}
@@ -91,7 +91,8 @@ class Table:
                 continue
             if missing := sorted(declared - row.keys()):
                 raise SchemaError(
-                    f"table {self.name}: row {index} lacks columns {missing}; write every declared column, null where unknown"
+                    f"table {self.name}: row {index} lacks the columns {missing}; write every declared column, null if "
+                    "unknown"
                 )
             raise SchemaError(
                 f"table {self.name}: columns {sorted(row.keys() - declared)} of row {index} are not declared; "
@@ -100,7 +101,7 @@ class Table:
         return pl.DataFrame([self._series(rows, column) for column in self.columns])
 
     def _series(self, rows: Sequence[Mapping[str, object]], column: Column) -> pl.Series:
-        """Polars refuses lists in lists that mix 1 and 1.5, so nested values are built by Arrow."""
+        """Arrow builds nested values, because Polars rejects nested lists that mix 1 and 1.5."""
         import pyarrow as pa
 
         values = [row[column.name] for row in rows]
@@ -111,4 +112,4 @@ class Table:
             built = pa.array(values, type=empty.to_arrow(compat_level=pl.CompatLevel.oldest()).type)
             return pl.Series(column.name, built).cast(column.dtype, strict=True)
         except (pl.exceptions.PolarsError, pa.ArrowException, TypeError, ValueError, OverflowError) as error:
-            raise SchemaError(f"table {self.name}: a value of {column.name} is no {column.dtype}: {error}") from error
+            raise SchemaError(f"table {self.name}: a value of {column.name} is not {column.dtype}: {error}") from error

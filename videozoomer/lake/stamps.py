@@ -1,8 +1,8 @@
-"""Whether a result is current: a small JSON beside the tables says from what each one was made.
+"""Stamps: a small JSON file for each result records what it was made from, and so whether it is current.
 
-A stamp holds two hashes. `inputs` is taken over the code version, the settings and the contents of all that went in;
-`content` over what came out. A result is current while its inputs hash to the same, so that a changed recipe, file or
-upstream result is noticed, and one that comes out the same again stops there.
+A stamp has two hashes: `inputs` covers the code version, the settings and the contents of everything that the result
+was made from; `content` covers the result. A result is current while its inputs have the same hash. A changed recipe,
+file or upstream result makes it stale, and an upstream result that comes out the same again does not.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Stamp:
     inputs: str
     content: str
     facts: dict[str, Any] = field(default_factory=dict)
-    """Counts worth showing later without reading the result again; `retryable` > 0 makes the result stale."""
+    """Counts to show without reading the result; `retryable` > 0 makes the result stale."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,9 @@ class Stamps:
         return sorted(path.stem for path in (self.root / asset).glob("*.json") if path.stem != ALL)
 
     def inputs(self, code_version: str, parents: Iterable[str], partition: str = ALL) -> str:
-        """Hash of all that a result would be made from now.
+        """Hash of everything that a result would be made from now.
 
-        Of a parent that has a stamp for this very partition only that one counts; otherwise all its stamps do.
+        If a parent has a stamp for the same partition, only that stamp counts; otherwise all its stamps do.
         """
         digest = hashlib.sha256(code_version.encode())
         for parent in sorted(parents):

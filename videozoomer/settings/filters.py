@@ -22,10 +22,11 @@ class FilterSettings(Settings):
     probe_without_video: bool = True
     """Ask each question without any frame; one that is answered correctly teaches nothing about video."""
     probe_overview: bool = False
-    """Ask each question with the overview alone too; one that is answered correctly needs no zoom. Costs more calls and
-    tells guesses apart."""
+    """Ask each question with the overview alone too, which shows where no zoom is needed and tells guesses apart; costs
+    more calls."""
     probe_samples: Positive = 2
-    """Probes of each kind for a question; all must be correct to reject it, because one may be right by chance."""
+    """Probes of each kind for a question; it is rejected if all those without video are correct, because one may be by
+    chance."""
     duplicate_ratio: Likeness = 92
     """Likeness, from 0 to 100, from which the second of two questions on the same video is a duplicate."""
     signature_distance: Annotated[int, Field(ge=0, le=64)] = 18

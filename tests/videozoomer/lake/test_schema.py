@@ -59,7 +59,7 @@ def test_what_does_not_fit_is_named(rows, says):
     ],
 )
 def test_a_value_of_another_type_is_named_with_its_column(changes, column):
-    with pytest.raises(SchemaError, match=f"table sample: a value of {column} is no "):
+    with pytest.raises(SchemaError, match=f"table sample: a value of {column} is not "):
         SAMPLE.conform([row(**changes)])
 
 
