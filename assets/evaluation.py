@@ -9,6 +9,8 @@ import dagster as dg
 from assets.items import playable, put_overview_frames
 from assets.playing import spending, stopped, write_trajectories
 from assets.workspace import Workspace, content_of, finish, preview
+from videozoomer.lake.reading import rows_as
+from videozoomer.lake.rows import QuestionRow
 
 if TYPE_CHECKING:
     from distill.player import Player
@@ -121,8 +123,6 @@ def _evaluate(
 ) -> dg.MaterializeResult:
     from distill.rollouts import EpisodeRunner
     from eval.harness import evaluate
-    from videozoomer.lake.reading import rows_as
-    from videozoomer.lake.rows import QuestionRow
     from videozoomer.protocol.prompts import load_prompts
     from videozoomer.video.reader import ReaderPool
 

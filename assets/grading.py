@@ -10,7 +10,7 @@ import dagster as dg
 from assets.playing import spending, stage_partition, stopped
 from assets.workspace import Workspace, content_of, finish, partition_of, preview
 from videozoomer.lake.reading import rows_as
-from videozoomer.lake.rows import QuestionRow
+from videozoomer.lake.rows import GradeRow, QuestionRow
 
 
 def grade_stage(context: dg.AssetExecutionContext, workspace: Workspace, stage: str) -> dg.MaterializeResult:
@@ -45,10 +45,10 @@ def _judged(
     workspace: Workspace,
     stage: str,
     batch: str,
-    grades: list[dict[str, Any]],
+    grades: list[GradeRow],
     rows: list[dict[str, Any]],
     questions: list[QuestionRow],
-) -> list[dict[str, Any]]:
+) -> list[GradeRow]:
     """The grades, with those that the rules left `unknown` decided by the recipe's judge, if it has one."""
     endpoint = workspace.recipe.filters.judge
     if endpoint is None:

@@ -14,8 +14,10 @@ from distill.client.calls import Call
 from distill.client.errors import CallFailed
 from distill.player import AsksAhead, Player, Session
 from distill.storage.threads import run_blocking
+from videozoomer.lake.rows import GradeRow
 from videozoomer.protocol import Message, Prompts, Text
 from videozoomer.protocol.options import lettered_lines
+from videozoomer.protocol.question import QuestionColumns
 
 Verdict = Literal["correct", "wrong", "unknown"]
 _GRADER = "judge:"
@@ -79,10 +81,10 @@ class Judge:
 
     def decide_unknown(
         self,
-        grade_rows: Sequence[dict],
+        grade_rows: Sequence[GradeRow],
         trajectory_rows: Iterable[Mapping[str, Any]],
-        question_rows: Iterable[Mapping[str, Any]],
-    ) -> list[dict]:
+        question_rows: Iterable[QuestionColumns],
+    ) -> list[GradeRow]:
         """The rows of table `grades`; answers that the rules left `unknown` get the judge's verdict."""
         trajectories = {row["trajectory_id"]: row for row in trajectory_rows}
         questions = {row["question_id"]: row for row in question_rows}
@@ -101,9 +103,9 @@ class Judge:
 
     def compare_with_rules(
         self,
-        grade_rows: Iterable[Mapping[str, Any]],
+        grade_rows: Iterable[GradeRow],
         trajectory_rows: Iterable[Mapping[str, Any]],
-        question_rows: Iterable[Mapping[str, Any]],
+        question_rows: Iterable[QuestionColumns],
         *,
         limit: int = 200,
     ) -> list[tuple[str, str]]:
@@ -157,7 +159,7 @@ def judge_calls(cases: Iterable[Case], prompts: Prompts) -> Iterator[Call]:
         yield Call(judge_messages(case, prompts), 0, 0.0)
 
 
-def case_of(trajectory: Mapping[str, Any], question: Mapping[str, Any]) -> Case:
+def case_of(trajectory: Mapping[str, Any], question: QuestionColumns) -> Case:
     options = "".join(f"\n{line}" for line in lettered_lines(question["options"]))
     return Case(trajectory["trajectory_id"], question["question"] + options, question["answer"], trajectory["answer"])
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,8 +19,8 @@ from filters.grading import grade_rows
 if TYPE_CHECKING:
     from distill.items import EpisodeJob
     from distill.rollouts import EpisodeRunner
-    from videozoomer.lake.rows import QuestionRow, TrajectoryRow
-    from videozoomer.protocol.question import QuestionItem
+    from videozoomer.lake.rows import EvaluationRow, GradeRow, TrajectoryRow
+    from videozoomer.protocol.question import QuestionColumns, QuestionItem
     from videozoomer.settings.model import EvalSettings
 
 
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 class Evaluated:
     trajectories: list[TrajectoryRow]
     """Rows of table `trajectories`, kind `evaluation`."""
-    grades: list[dict]
+    grades: list[GradeRow]
     """Rows of table `grades`; none for an episode that could not be played."""
-    evaluations: list[dict]
+    evaluations: list[EvaluationRow]
     """Rows of table `evaluations`."""
 
 
@@ -73,11 +73,10 @@ def evaluation_jobs(
 
 def evaluate(
     items: Sequence[QuestionItem],
-    question_rows: Sequence[QuestionRow],
+    question_rows: Sequence[QuestionColumns],
     runner: EpisodeRunner,
     *,
     settings: EvalSettings,
-    grade: Callable[[Iterable[TrajectoryRow], Iterable[QuestionRow]], list[dict]] = grade_rows,
 ) -> Evaluated:
     """Play every question in every condition that the recipe lists, grade the answers and compute the metrics.
 
@@ -87,7 +86,6 @@ def evaluate(
     rows = runner.play_all(
         evaluation_jobs(items, settings.settings, max_zooms=max_zooms, temperature=settings.temperature)
     )
-    grades = grade(rows, question_rows)
-    return Evaluated(
-        rows, grades, summarise(rows, grades, question_rows, resamples=settings.bootstrap, seed=settings.seed)
-    )
+    grades = grade_rows(rows, question_rows)
+    metrics = summarise(rows, grades, question_rows, resamples=settings.bootstrap, seed=settings.seed)
+    return Evaluated(rows, grades, metrics)

@@ -9,14 +9,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from eval.conditions import Condition, condition_of
 from eval.statistics import estimate
 
+if TYPE_CHECKING:
+    from videozoomer.lake.rows import EvaluationRow, GradeRow, TrajectoryRow
+    from videozoomer.protocol.question import QuestionColumns
+
 ALL = "all"
-Row = Mapping[str, Any]
-"""A row of a table, which is only read here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +36,16 @@ class QuestionScores:
 class Metric:
     name: str
     meaning: str
-    score: Callable[[Row, Row | None], float | None]
+    score: Callable[[TrajectoryRow, GradeRow | None], float | None]
     """(trajectory row, its grade row or None if ungraded) -> the value, or None if unknown."""
     conditions: tuple[Condition, ...] = ("zoom", "overview", "blind")
     within: tuple[float, float] = (0.0, 1.0)
     """Range of possible values."""
-    applies: Callable[[Row], bool] = lambda question: True
+    applies: Callable[[QuestionColumns], bool] = lambda question: True
     """Whether the metric is defined for a question row; if not, the question does not count as unknown either."""
 
 
-def _accuracy(trajectory: Row, grade: Row | None) -> float | None:
+def _accuracy(trajectory: TrajectoryRow, grade: GradeRow | None) -> float | None:
     if trajectory["status"] == "failed":
         return None
     if trajectory["status"] == "exhausted":
@@ -53,13 +55,13 @@ def _accuracy(trajectory: Row, grade: Row | None) -> float | None:
     return float(grade["verdict"] == "correct")
 
 
-def _hit(trajectory: Row, grade: Row | None) -> float | None:
+def _hit(trajectory: TrajectoryRow, grade: GradeRow | None) -> float | None:
     if trajectory["status"] == "failed" or grade is None or grade["hit"] is None:
         return None
     return float(grade["hit"])
 
 
-def _if_played(value: Callable[[Row], float]) -> Callable[[Row, Row | None], float | None]:
+def _if_played(value: Callable[[TrajectoryRow], float]) -> Callable[[TrajectoryRow, GradeRow | None], float | None]:
     return lambda trajectory, grade: None if trajectory["status"] == "failed" else float(value(trajectory))
 
 
@@ -113,13 +115,13 @@ BY_TOPIC = ("accuracy", "hit_rate", GAIN)
 
 
 def summarise(
-    trajectories: Iterable[Row],
-    grades: Iterable[Row],
-    questions: Iterable[Row],
+    trajectories: Iterable[TrajectoryRow],
+    grades: Iterable[GradeRow],
+    questions: Iterable[QuestionColumns],
     *,
     resamples: int = 2000,
     seed: int = 0,
-) -> list[dict]:
+) -> list[EvaluationRow]:
     """Rows of table `evaluations` for every player and condition among the rows of kind `evaluation`.
 
     Raises:
@@ -127,7 +129,7 @@ def summarise(
     """
     by_question = {row["question_id"]: row for row in questions}
     by_trajectory = {row["trajectory_id"]: row for row in grades}
-    groups: dict[tuple[str, str], list[Row]] = {}
+    groups: dict[tuple[str, str], list[TrajectoryRow]] = {}
     for row in trajectories:
         if row["kind"] != "evaluation":
             continue
@@ -138,7 +140,7 @@ def summarise(
             )
         groups.setdefault((row["player"], condition_of(row)), []).append(row)
     played = {key: _scores(rows, by_trajectory, by_question) for key, rows in groups.items()}
-    out: list[dict] = []
+    out: list[EvaluationRow] = []
     for (player, condition), items in sorted(played.items()):
         for metric in METRICS:
             if condition in metric.conditions:
@@ -151,8 +153,10 @@ def summarise(
     return out
 
 
-def _scores(rows: Sequence[Row], grades: Mapping[str, Row], questions: Mapping[str, Row]) -> list[QuestionScores]:
-    by_question: dict[str, list[Row]] = {}
+def _scores(
+    rows: Sequence[TrajectoryRow], grades: Mapping[str, GradeRow], questions: Mapping[str, QuestionColumns]
+) -> list[QuestionScores]:
+    by_question: dict[str, list[TrajectoryRow]] = {}
     for row in rows:
         by_question.setdefault(row["question_id"], []).append(row)
     return [
@@ -189,13 +193,13 @@ def _rows(
     within: tuple[float, float],
     resamples: int,
     seed: int,
-) -> list[dict]:
+) -> list[EvaluationRow]:
     slices: dict[str, list[QuestionScores]] = {ALL: list(items)} if items else {}
     if metric in BY_TOPIC:
         for item in items:
             if item.topic:
                 slices.setdefault(f"topic {ALL}" if item.topic == ALL else item.topic, []).append(item)
-    rows = []
+    rows: list[EvaluationRow] = []
     for name, members in slices.items():
         found = estimate(
             {item.question_id: item.scores[metric] for item in members},

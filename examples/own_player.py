@@ -79,7 +79,7 @@ def main() -> None:
         rows = runner.play_all([EpisodeJob(item, "evaluation", temperature=0.0) for item in items])
     questions = rows_as(QuestionRow, lake.read("questions"))
     grades = grade_rows(rows, questions)
-    for figure in summarise(rows, grades, lake.read("questions").to_dicts()):
+    for figure in summarise(rows, grades, questions):
         if figure["metric"] in ("accuracy", "hit_rate") and figure["slice"] == "all" and figure["value"] is not None:
             print(
                 f"{figure['metric']:9} {figure['value']:.0%} [{figure['low']:.0%}, {figure['high']:.0%}] "

@@ -7,6 +7,7 @@ from typing import Any
 
 from filters.graders import choice, number, order, text, timestamp, yes_no
 from filters.graders.grade import Grade, graded
+from videozoomer.lake.rows import GradeRow
 from videozoomer.protocol.evidence import best_iou, looks_hit, looks_of
 from videozoomer.protocol.question import Question, QuestionColumns
 
@@ -44,14 +45,14 @@ def grade(question: Question, answer: str | None) -> Grade:
 
 def grade_rows(
     trajectory_rows: Iterable[Mapping[str, Any]], question_rows: Iterable[QuestionColumns]
-) -> list[dict[str, Any]]:
+) -> list[GradeRow]:
     """Rows of table `grades`, one per trajectory; failed trajectories get none.
 
     Raises:
         GradingError: a trajectory's question is missing or has an answer type without a grader.
     """
     questions = {row["question_id"]: Question.from_row(row) for row in question_rows}
-    rows = []
+    rows: list[GradeRow] = []
     for trajectory in trajectory_rows:
         if trajectory["status"] == "failed":
             continue

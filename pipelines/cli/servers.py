@@ -92,13 +92,16 @@ def agreement(
     from distill.judge import agreement as count
     from distill.storage.frames import FrameStore
     from distill.storage.ledger import LedgerError
+    from videozoomer.lake.reading import rows_as
+    from videozoomer.lake.rows import GradeRow, QuestionRow, TrajectoryRow
     from videozoomer.protocol import load_prompts
 
     workspace = Workspace(load(recipe))
     endpoint, lake = workspace.recipe.filters.judge, workspace.lake
     if endpoint is None:
         raise stop(f"{recipe} names no judge; set filters.judge")
-    grades, trajectories, questions = (lake.read(name).to_dicts() for name in ("grades", "trajectories", "questions"))
+    grades, questions = rows_as(GradeRow, lake.read("grades")), rows_as(QuestionRow, lake.read("questions"))
+    trajectories = rows_as(TrajectoryRow, lake.read("trajectories"))
     with (
         reported(StepStopped, LedgerError),
         tempfile.TemporaryDirectory() as folder,
