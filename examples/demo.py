@@ -38,7 +38,7 @@ def main() -> int:
     make_sample_world(recipe, console)
     if not _asks_the_local_teacher(recipe, chosen.port):
         return _run(recipe, chosen, console, started_s)
-    with local_teacher(chosen.port, console):
+    with local_teacher(chosen.port):
         return _run(recipe, chosen, console, started_s)
 
 
@@ -93,7 +93,7 @@ def _asks_the_local_teacher(recipe: Recipe, port: int) -> bool:
 
 
 @contextmanager
-def local_teacher(port: int, console: Console) -> Iterator[None]:
+def local_teacher(port: int) -> Iterator[None]:
     """The local teacher in a separate process, unless one is already listening."""
     if _model_at(port) is not None:
         yield
