@@ -146,3 +146,12 @@ def test_any_text_is_printed_as_it_is(text):
     with console.capture() as capture:
         console.print(text, soft_wrap=True)
     assert printed(capture.get()) == printed(text)
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    name=st.text(st.characters(exclude_categories=("C", "Z", "M"), exclude_characters="/\\"), min_size=1, max_size=40)
+)
+def test_any_path_in_an_error_is_printed_as_it_is(name, tmp_path):
+    result = run("status", "-r", tmp_path / f"{name}.yaml")
+    assert result.exit_code == 1 and printed(f"{name}.yaml") in printed(result.output)
