@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -89,13 +88,11 @@ def orientation_of(frame: av.VideoFrame) -> Orientation:
     Read it from a video's first frame only: a frame whose side data was read stays in memory until the next run of
     Python's garbage collector.
     """
-    from av.sidedata.sidedata import SideData
+    from av.sidedata.sidedata import Type
 
-    side_data: Iterable[object] = frame.side_data
-    for data in side_data:
-        if isinstance(data, SideData) and data.type.name == "DISPLAYMATRIX":
-            return orientation_of_matrix(struct.unpack("<9i", bytes(data)[:36]))
-    return UPRIGHT
+    # By key: iterating gives the values up to PyAV 18, and the keys from 19 on.
+    matrix = frame.side_data.get(Type.DISPLAYMATRIX)
+    return UPRIGHT if matrix is None else orientation_of_matrix(struct.unpack("<9i", bytes(matrix)[:36]))
 
 
 def orientation_of_matrix(matrix: tuple[int, ...]) -> Orientation:

@@ -18,8 +18,8 @@ from videozoomer.video.tasks import ingest_one
 
 TIMES = int(os.environ.get("EXACT_TIMES", "200"))
 LIMITS = (25_088, 100_352)
-ALSO_FAST = {"h264-gop30", "h264-variable", "h264-start-offset", "hevc", "vp9-webm", "mpeg4-avi"}
-"""One kind of each family of codecs and clocks runs in `make test-fast` as well."""
+ALSO_FAST = {"h264-gop30", "h264-variable", "h264-rotated-90", "hevc", "vp9-webm", "mpeg4-avi"}
+"""One kind of each family of codecs, and one variable and one rotated film, run in `make test-fast` as well."""
 
 
 @pytest.mark.parametrize(
