@@ -23,7 +23,9 @@ from unittest import mock
 
 import typer
 
-from benchmarks.distill import LEAN_SERVER, PROMPTS, PROTOCOL, World, _ours, local_server, say
+from benchmarks.distill.servers import LEAN_SERVER, local_server, say
+from benchmarks.distill.throughput import measured_calls
+from benchmarks.distill.world import PROMPTS, PROTOCOL, World
 from distill.client.encoding import Body, encode_plainly
 from distill.client.image_cache import ImageCache
 from distill.episodes import begin
@@ -105,7 +107,7 @@ def _cpu_ms(
         plain(store) if plain is not None else nullcontext(),
     ):
         world = World(store, videos=max(1, episodes // 8))
-        played = _ours(world, store, folder / f"{name}.ledger", url, episodes, at_once)
+        played = measured_calls(world, store, folder / f"{name}.ledger", url, episodes, at_once)
     return played.cpu_s / played.calls * 1e3
 
 
@@ -116,7 +118,7 @@ def _us(function: Callable[[tuple[Message, ...]], object], conversations: list) 
     return (time.process_time() - began_s) / len(conversations) * 1e6
 
 
-def _kb(function: Callable[[tuple[Message, ...]], list[dict]], conversations: list) -> float:
+def _kb(function: Callable[[tuple[Message, ...]], object], conversations: list) -> float:
     tracemalloc.start()
     kept = [function(messages) for messages in conversations]
     size = tracemalloc.get_traced_memory()[0] / len(kept) / 1e3

@@ -9,6 +9,8 @@ python -m benchmarks.distill cap          # a budget of 60% of the need
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import typer
 
 from benchmarks.distill.cap import cap
@@ -18,9 +20,11 @@ from benchmarks.distill.storm import storm
 from benchmarks.distill.throughput import throughput
 
 app = typer.Typer(no_args_is_help=True, help=__doc__, add_completion=False, pretty_exceptions_enable=False)
-for command in (throughput, memory, kill, storm, cap):
+SHOWN: tuple[Callable[..., None], ...] = (throughput, memory, kill, storm, cap)
+HIDDEN: tuple[Callable[..., None], ...] = (memory_run, kill_run)
+for command in SHOWN:
     app.command()(command)
-for command in (memory_run, kill_run):
+for command in HIDDEN:
     app.command(hidden=True)(command)
 
 if __name__ == "__main__":

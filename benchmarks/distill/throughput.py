@@ -62,7 +62,7 @@ def throughput(
                     local_server("--latency", str(latency), "--zooms", str(times), server=LEAN_SERVER) as url,
                     FrameStore(f"{path}.frames") as fresh,
                 ):
-                    ours.append(_ours(World(fresh, videos=videos), fresh, path, url, episodes, at_once))
+                    ours.append(measured_calls(World(fresh, videos=videos), fresh, path, url, episodes, at_once))
                 say(f"  round {number}: {ours[-1]}, {ours[-1].calls / ours[-1].wall_s / ideal:.0%} of the ideal")
             quiet = [played for played in ours if played.others_cpu_s < 0.1] or ours
             medians[times] = median = sorted(quiet, key=lambda played: played.wall_s)[len(quiet) // 2]
@@ -86,7 +86,9 @@ def throughput(
         with local_server(*lean, "--storm") as url:
             theirs = _plain(world, store, url, storm_episodes, png=False, at_once=at_once, timeout_s=4)
         with local_server(*lean, "--storm") as url:
-            stormy = _ours(world, store, Path(folder, "storm.sqlite"), url, storm_episodes, at_once, timeout_s=4)
+            stormy = measured_calls(
+                world, store, Path(folder, "storm.sqlite"), url, storm_episodes, at_once, timeout_s=4
+            )
         say(f"a server that fails as in `storm`, {storm_episodes} episodes, JPEGs as they are:")
         for name, played in (("plain loop", theirs), ("ours", stormy)):
             say(
@@ -131,7 +133,7 @@ def _machine_cpu_s() -> float:
     return (user + nice + system + hard + soft + stolen) / os.sysconf("SC_CLK_TCK")
 
 
-def _ours(
+def measured_calls(
     world: World, store: FrameStore, path: Path, url: str, episodes: int, at_once: int, timeout_s: float = 600
 ) -> Measured:
     with Ledger(path) as ledger:

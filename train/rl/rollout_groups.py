@@ -27,6 +27,7 @@ from videozoomer.video.types import Frame
 
 if TYPE_CHECKING:
     from train.policy.frame_features import FrameFeatures
+    from videozoomer.lake.rows import TrajectoryRow
 
 
 class RoundFrames:
@@ -143,7 +144,7 @@ class RolloutSampler:
         advantages = group_advantages(totals, self.settings.min_deviation) if len(totals) > 1 else None
         return RolloutGroup(position, question, budget, rollouts, verdicts, rewards, advantages)
 
-    def rows(self, group: RolloutGroup, player: str) -> list[dict]:
+    def rows(self, group: RolloutGroup, player: str) -> list[TrajectoryRow]:
         """The group as rows of table `trajectories`."""
         item = group.question.item
         rows = []
