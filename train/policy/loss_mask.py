@@ -1,7 +1,7 @@
 """The loss mask: which tokens of a conversation are trained, and with what weight.
 
 Only the policy's own turns count, each from its first character to the token that closes it. Everything that the policy
-did not write (instructions, frames, tool answers) has weight zero. `chat_tokens` lays the weights out token by token.
+did not write (instructions, frames, tool answers) has weight zero. `chat_tokens` assigns the weights token by token.
 """
 
 from __future__ import annotations
