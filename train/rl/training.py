@@ -29,6 +29,7 @@ from train.run.process_group import ProcessInfo, barrier, gathered_on_main, summ
 from train.run.saved_state import Progress, SavedState, stamp_of
 from videozoomer.lake.atomic import write_text
 from videozoomer.protocol import load_prompts
+from videozoomer.protocol.question import PlayableQuestion
 from videozoomer.settings.model import Recipe
 from videozoomer.shards.read import ShardSet
 from videozoomer.video.reader import ReaderPool
@@ -112,26 +113,27 @@ class RlRun:
         )
         self.timer = PhaseTimer(process.device, PHASES)
         self.timer.watch(self.policy.model.model.visual, TowerFlops.of(self.policy.model))
-        protocol = recipe.protocol.to_protocol()
         self._open = ExitStack()
+        self.sampler = self._rollout_sampler(shards, questions, recipe)
+        self.learner = Learner(self.engine, reference, self.policy, self.sampler.pixels, settings, process, self.timer)
+        self.last_metrics: dict[str, Any] = {}
+
+    def _rollout_sampler(self, shards: ShardSet, questions: list[PlayableQuestion], recipe: Recipe) -> RolloutSampler:
+        protocol = recipe.protocol.to_protocol()
         readers = self._open.enter_context(ReaderPool(protocol.min_pixels, protocol.max_pixels))
-        self.frames = RoundFrames(shards, readers.frames_at)
-        jpegs = FramePixels(self.policy.image_processor, self.frames.jpeg)
-        pixels = _frame_source(self.policy, jpegs, frozen=recipe.policy.freeze_vision)
-        server = settings.server if settings.engine == "server" else None
-        self.server = ServerEngine(server, self.policy, jpegs) if server else None
-        self.sampler = RolloutSampler(
+        frames = RoundFrames(shards, readers.frames_at)
+        jpegs = FramePixels(self.policy.image_processor, frames.jpeg)
+        server = self.settings.server if self.settings.engine == "server" else None
+        return RolloutSampler(
             self.policy,
-            pixels,
-            self.frames,
+            _frame_source(self.policy, jpegs, frozen=recipe.policy.freeze_vision),
+            frames,
             questions,
-            settings,
+            self.settings,
             protocol,
             load_prompts(recipe.protocol.prompts),
-            self.server,
+            ServerEngine(server, self.policy, jpegs) if server else None,
         )
-        self.learner = Learner(self.engine, reference, self.policy, pixels, settings, process, self.timer)
-        self.last_metrics: dict[str, Any] = {}
 
     def __enter__(self) -> RlRun:
         return self
@@ -164,13 +166,14 @@ class RlRun:
 
     def _send_weights(self) -> None:
         """Send the current weights to the server, if one plays."""
-        if self.server is None:
+        server = self.sampler.server
+        if server is None:
             return
         with self.timer.phase("sync"):
             folder = self.out / "engine"
             save_weights(self.engine, self.policy, folder, zero_stage=self.settings.zero_stage, process=self.process)
             if self.process.is_main:
-                self.server.load_weights(folder)
+                server.load_weights(folder)
             barrier()
 
     def _record(self, step: int, own: list[RolloutGroup]) -> list[RolloutGroup]:
@@ -180,7 +183,7 @@ class RlRun:
             if self.process.is_main:
                 path = self.out / "trajectories" / f"round-{step + 1:05d}.parquet"
                 write_rows(path, self.sampler, groups, f"rl_round_{step + 1}")
-            self.frames.clear()
+            self.sampler.frames.clear()
         return groups
 
     def _metrics(

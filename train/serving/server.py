@@ -17,6 +17,10 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from distill.chat_server import ChatServer
 
 __all__ = ["ServeError", "ServerProcess", "serve"]
 
@@ -141,23 +145,26 @@ def run(
         except OSError as error:
             print(f"cannot listen on {host}:{port}: {error.strerror}; choose another --port", file=sys.stderr)
             return 1
-        # shutdown() waits for the serving loop to end, which it cannot while a signal handler blocks the same thread.
-        signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
-        if until_stdin_closes:
-
-            def wait_for_stdin() -> None:
-                sys.stdin.read()
-                server.shutdown()
-
-            threading.Thread(target=wait_for_stdin, daemon=True).start()
-        print(server.base_url, flush=True)
-        try:
-            server.serve_forever(poll_interval=0.1)
-        except KeyboardInterrupt:
-            pass
-        finally:
-            server.server_close()
+        _serve_until_stopped(server, until_stdin_closes=until_stdin_closes)
     return 0
+
+
+def _serve_until_stopped(server: ChatServer, *, until_stdin_closes: bool) -> None:
+    def wait_for_stdin() -> None:
+        sys.stdin.read()
+        server.shutdown()
+
+    # shutdown() waits for the serving loop to end, which it cannot while a signal handler blocks the same thread.
+    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
+    if until_stdin_closes:
+        threading.Thread(target=wait_for_stdin, daemon=True).start()
+    print(server.base_url, flush=True)
+    try:
+        server.serve_forever(poll_interval=0.1)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        server.server_close()
 
 
 def main() -> int:
