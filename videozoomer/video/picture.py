@@ -88,11 +88,13 @@ def orientation_of(frame: av.VideoFrame) -> Orientation:
     Read it from a video's first frame only: a frame whose side data was read stays in memory until the next run of
     Python's garbage collector.
     """
-    from av.sidedata.sidedata import Type
+    from av.sidedata.sidedata import SideData
 
     # By key: iterating gives the values up to PyAV 18, and the keys from 19 on.
-    matrix = frame.side_data.get(Type.DISPLAYMATRIX)
-    return UPRIGHT if matrix is None else orientation_of_matrix(struct.unpack("<9i", bytes(matrix)[:36]))
+    matrix = frame.side_data.get("DISPLAYMATRIX")
+    if not isinstance(matrix, SideData):
+        return UPRIGHT
+    return orientation_of_matrix(struct.unpack("<9i", bytes(matrix)[:36]))
 
 
 def orientation_of_matrix(matrix: tuple[int, ...]) -> Orientation:
