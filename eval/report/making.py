@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import polars as pl
 
 from eval.charts import bars, dots, histogram, horizontal_steps
@@ -9,6 +12,8 @@ from eval.report.facts import ReportFacts
 from eval.report.html import Section, count, figure, interval, note, number, share, table, words
 from eval.statistics import estimate
 from videozoomer.lake.lake import Lake
+from videozoomer.lake.reading import rows_as
+from videozoomer.lake.rows import FunnelRow
 
 RATES = ((0, 1), (1, 2), (2, 4), (4, 8), (8, float("inf")))
 """Bins of zoom rates in frames per second: those of the paper and one for higher rates. Each excludes its lower bound
@@ -24,7 +29,7 @@ FAULTS = {
 
 
 def funnel(lake: Lake, facts: ReportFacts) -> Section:
-    rows = lake.read("funnel").to_dicts()
+    rows = rows_as(FunnelRow, lake.read("funnel"))
     if not rows:
         return Section(
             "funnel", "Funnel", note("No rule was run."), ["The rules did not run, so nothing was kept or rejected."]
@@ -60,7 +65,7 @@ def _rules_table(reasons: set[str]) -> str:
     return "<h3>What each rule drops and why</h3>" + table(["reason", "drops", "why"], listed) if listed else ""
 
 
-def funnel_steps(rows: list[dict]) -> tuple[list[dict], bool]:
+def funnel_steps(rows: Sequence[FunnelRow]) -> tuple[list[dict[str, Any]], bool]:
     """The waterfall steps of one kind, and whether they add up (every dropped item counted under one reason).
 
     If they do not add up, every reason's bar starts from the number asked, so that its length is still right.

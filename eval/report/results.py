@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import polars as pl
 
@@ -13,6 +14,8 @@ from eval.metrics import ALL, GAIN, MEANINGS
 from eval.report.facts import ReportFacts, read_json, read_json_lines
 from eval.report.html import Raw, Section, escape, facts_list, figure, interval, note, number, share, size, table, words
 from videozoomer.lake.lake import Lake
+from videozoomer.lake.reading import rows_as
+from videozoomer.lake.rows import EvaluationRow
 
 SHARES = ("accuracy", "hit_rate", "zoomed", "well_formed", "unanswered", GAIN)
 """Metrics shown in percent."""
@@ -90,7 +93,7 @@ def reinforcement(lake: Lake, facts: ReportFacts) -> Section:
     return Section("reinforcement", title, body + figure(curves(metrics, RL_CURVES), "rl-curves", caption))
 
 
-def _first_and_last(first: dict, last: dict) -> str:
+def _first_and_last(first: dict[str, Any], last: dict[str, Any]) -> str:
     """The plots in words, for readers who cannot see them."""
     changes = [
         f"{words(name)} from {first[name]:.3g} to {last[name]:.3g}"
@@ -101,10 +104,10 @@ def _first_and_last(first: dict, last: dict) -> str:
 
 
 def evaluations(lake: Lake, facts: ReportFacts) -> Section:
-    rows = lake.read("evaluations").to_dicts()
+    rows = rows_as(EvaluationRow, lake.read("evaluations"))
     if not rows:
         return Section("evaluations", "Evaluations", note("No player was evaluated."), ["No player was evaluated."])
-    order = {name: n for n, name in enumerate(CONDITIONS)}
+    order: dict[str, int] = {name: n for n, name in enumerate(CONDITIONS)}
     rows.sort(key=lambda row: (row["player"], order.get(row["setting"], len(order)), row["slice"] != ALL, row["slice"]))
     overall = [row for row in rows if row["slice"] == ALL]
     body = "<p>" + "; ".join(f"<em>{escape(name)}</em>: {escape(what)}" for name, what in CONDITIONS.items()) + ".</p>"
@@ -141,7 +144,7 @@ def evaluations(lake: Lake, facts: ReportFacts) -> Section:
     return Section("evaluations", "Evaluations", body, absent)
 
 
-def _by_condition(rows: Sequence[dict]) -> str:
+def _by_condition(rows: Sequence[EvaluationRow]) -> str:
     """One row per player and condition, one column per metric."""
     values = {(row["player"], row["setting"], row["metric"]): row["value"] for row in rows if row["metric"] != GAIN}
     metrics = [name for name in MEANINGS if any(key[2] == name for key in values)]
@@ -156,14 +159,14 @@ def _by_condition(rows: Sequence[dict]) -> str:
     )
 
 
-def _by_topic(rows: Sequence[dict]) -> str:
+def _by_topic(rows: Sequence[EvaluationRow]) -> str:
     """One row per player and topic, one column per condition and one for the gain from zooming."""
     found = {(row["player"], row["slice"], row["metric"], row["setting"]): row for row in rows}
     measured = {(metric, condition) for _, _, metric, condition in found}
     columns = [("accuracy", str(name), str(name)) for name in CONDITIONS if ("accuracy", name) in measured]
     columns += [(GAIN, "zoom", "gain from zooming")] if (GAIN, "zoom") in measured else []
 
-    def cell(row: dict | None) -> str | None:
+    def cell(row: EvaluationRow | None) -> str | None:
         if row is None:
             return None
         write = _signed if row["metric"] == GAIN else share
@@ -187,7 +190,7 @@ def _by_topic(rows: Sequence[dict]) -> str:
     )
 
 
-def _row(row: dict, name: str) -> tuple:
+def _row(row: EvaluationRow, name: str) -> tuple:
     write = share if row["metric"] in SHARES else number
     return (
         row["player"], row["setting"], name, write(row["value"]), interval(row["low"], row["high"], write),
