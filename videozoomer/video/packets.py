@@ -9,7 +9,7 @@ GOP earlier.
 from __future__ import annotations
 
 import itertools
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 STEPS_BACK_S = (0.0, 1.0, 5.0, 20.0)
 """How much earlier to look for a keyframe when the container's seek lands too late."""
+
+MOST_REORDERED = 16
+"""Most frames that precede another one in the file and are shown after it: the limit of H.264, HEVC and VVC."""
 
 
 class FastReadFailed(Exception):
@@ -122,27 +125,37 @@ def from_keyframe(packets: Iterable[av.Packet]) -> Iterator[av.Packet]:
 def with_successors(packets: Iterable[av.Packet]) -> Iterator[tuple[av.Packet, int, int | None]]:
     """Each packet as (packet, its pts, the pts of the frame shown after it); the latter is None for the last frame.
 
-    A packet's decoding time is never later than its presentation time. So once a decoding time has reached some
-    presentation time, every frame that is shown earlier has already come.
+    Decoding times alone do not determine the next frame: in some files a packet's decoding time is past its
+    presentation time, so a frame comes later than the decoding times promise. So the next frame counts as known once a
+    decoding time has reached it *and* as many frames from there on have come as a decoder may have to hold back.
 
     Raises:
-        FastReadFailed: a packet has no times.
+        FastReadFailed: a packet has no times, or comes although the frame shown before it already has a successor.
     """
     queue: deque[tuple[av.Packet, int]] = deque()
     shown: list[int] = []
+    decided: set[int] = set()
+    latest_dts: int | None = None
     for packet in packets:
         if packet.pts is None or packet.dts is None:
             raise FastReadFailed
+        latest_dts = packet.dts if latest_dts is None else max(latest_dts, packet.dts)
         queue.append((packet, packet.pts))
         if not packet.is_discard:
-            insort(shown, packet.pts)
+            place = bisect_right(shown, packet.pts)
+            if place and shown[place - 1] in decided:
+                raise FastReadFailed
+            shown.insert(place, packet.pts)
         while queue:
-            after = bisect_right(shown, queue[0][1])
-            if after == len(shown) or packet.dts < shown[after]:
+            pts = queue[0][1]
+            after = bisect_right(shown, pts)
+            if len(shown) - after <= MOST_REORDERED or latest_dts < shown[after]:
                 break
+            decided.add(pts)
             yield *queue.popleft(), shown[after]
         # Times before all queued packets are never compared again.
         if len(shown) > 4096 and queue:
+            decided.intersection_update(shown)
             del shown[: bisect_left(shown, min(pts for _, pts in queue))]
     while queue:
         after = bisect_right(shown, queue[0][1])
