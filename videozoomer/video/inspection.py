@@ -12,6 +12,7 @@ from videozoomer.video.preflight import (
     Timeline,
     check_file,
     check_timeline,
+    counts_from_zero,
     has_variable_rate,
     open_checked,
     read_timeline,
@@ -185,6 +186,9 @@ def _kind_and_codec(stream: av.stream.Stream) -> str:
 def _declared_s(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> float | None:
     import av
 
+    from_zero = counts_from_zero(container)
     if stream.duration is not None and stream.time_base is not None:
-        return float(stream.duration * stream.time_base)
-    return None if container.duration is None else container.duration / av.time_base
+        return float((stream.duration - (stream.start_time or 0 if from_zero else 0)) * stream.time_base)
+    if container.duration is None:
+        return None
+    return (container.duration - (container.start_time or 0 if from_zero else 0)) / av.time_base

@@ -224,11 +224,12 @@ def check_timeline(
     """
     import av
 
+    from_zero = counts_from_zero(container)
     if container.duration is not None and timeline.container_end_s is not None:
-        declared_s = (container.duration + (container.start_time or 0)) / av.time_base
+        declared_s = (container.duration + (0 if from_zero else container.start_time or 0)) / av.time_base
         _check_end("it", declared_s, timeline.container_end_s)
     if stream.duration is not None:
-        declared_s = float((stream.duration + (stream.start_time or 0)) * timeline.time_base)
+        declared_s = float((stream.duration + (0 if from_zero else stream.start_time or 0)) * timeline.time_base)
         found_s = float((int(timeline.pts[-1]) + timeline.last_duration) * timeline.time_base)
         _check_end("its video", declared_s, found_s)
     if timeline.packets < timeline.packets_promised:
@@ -241,6 +242,15 @@ def check_timeline(
         raise Quarantine(
             "damaged", f"reading the container stopped early ({timeline.broken}); download it again or re-encode it"
         )
+
+
+def counts_from_zero(container: av.container.InputContainer) -> bool:
+    """Whether the length that a container declares is where it ends on its own clock, even if it starts later than 0.
+
+    Matroska and ASF do so; others count from the start. Some writers of Matroska count from the start as well: their
+    files then seem to declare less than they have, which is not taken for damage.
+    """
+    return container.format.name.startswith(("matroska", "asf"))
 
 
 def _check_end(what: str, declared_s: float, found_s: float) -> None:

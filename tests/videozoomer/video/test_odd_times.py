@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import random
+import subprocess
 from bisect import bisect_right
 from itertools import accumulate
 from pathlib import Path
 
 import av
+import fsspec
+import imageio_ffmpeg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from video_samples import even_pts, read_code, write_video
 
+from videozoomer.video.inspection import inspect_one
 from videozoomer.video.packets import FastReadFailed, with_successors
 from videozoomer.video.picture import FrameEncoder
 from videozoomer.video.reader import ReaderPool
@@ -55,6 +59,10 @@ def assert_exact(path: Path, tmp_path: Path) -> None:
         assert stored.frames_at(str(path), times_s) == together
 
 
+def ffmpeg(*arguments: str) -> None:
+    subprocess.run([imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", *arguments], check=True)
+
+
 def _written(tmp_path: Path, name: str, **arguments: object) -> Path:
     return write_video(tmp_path / name, pts=even_pts(150, 25), options=PYRAMID, **arguments)  # type: ignore[arg-type]
 
@@ -78,6 +86,30 @@ def test_flv_with_negative_composition_offsets(by_ms: int, tmp_path: Path) -> No
     _earlier_in_flv(data, by_ms)
     path.write_bytes(data)
     assert_exact(path, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec"),
+    [("mkv", ["copy"]), ("webm", ["libvpx", "-deadline", "realtime", "-b:v", "1M"]), ("wmv", ["msmpeg4", "-q:v", "2"])],
+)
+def test_a_file_that_does_not_start_at_zero_is_whole(suffix: str, codec: list[str], tmp_path: Path) -> None:
+    source = write_video(tmp_path / "source.mp4", pts=even_pts(150, 25), options={"g": "25", "preset": "veryfast"})
+    path = tmp_path / f"late.{suffix}"
+    ffmpeg("-ss", "3", "-copyts", "-i", str(source), "-c:v", *codec, str(path))
+    assert_exact(path, tmp_path)
+    fsspec.filesystem("memory").pipe(f"/{path.name}", path.read_bytes())
+    here, there = inspect_one(str(path)), inspect_one(f"memory://{path.name}")
+    assert here.status == there.status == "ok", there.detail
+    assert there.duration_s == pytest.approx(here.duration_s, abs=0.1)
+
+
+def test_a_file_that_starts_late_and_is_cut_off_is_truncated(tmp_path: Path) -> None:
+    source = write_video(tmp_path / "source.mp4", pts=even_pts(250, 25), options={"g": "25", "preset": "veryfast"})
+    path = tmp_path / "late.mkv"
+    ffmpeg("-ss", "2", "-copyts", "-i", str(source), "-c:v", "copy", str(path))
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    assert ingest_one(str(path), IngestSettings()).reason == "truncated"
 
 
 @st.composite
