@@ -65,6 +65,8 @@ def measure(
     at_once: int = 64,
 ) -> None:
     """Print one line for each trick."""
+    import aiohttp  # noqa: F401  Loaded before the first round, which would otherwise pay for it.
+
     chosen = which or [*CALLS, "keys", "rows"]
     for name in chosen:
         if name in CALLS:

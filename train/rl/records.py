@@ -45,7 +45,7 @@ def write_rows(path: Path, sampler: RolloutSampler, groups: Sequence[RolloutGrou
 
     from videozoomer.lake.catalog import CATALOG
 
-    rows: list[dict] = []
+    rows: list[TrajectoryRow] = []
     more: list[RewardColumns] = []
     for group in groups:
         rows += sampler.rows(group, player)
