@@ -43,7 +43,7 @@ class ShardSet:
         """Rows of an SFT data set, typed.
 
         Raises:
-            SchemaError: the data set holds questions (kind `rl` or `evaluation`).
+            SchemaError: the data set has questions (kind `rl` or `evaluation`).
         """
         return rows_as(SftShardRow, self.table(split))
 
@@ -51,7 +51,7 @@ class ShardSet:
         """Rows of an RL or evaluation data set as questions.
 
         Raises:
-            SchemaError: the data set holds conversations (kind `sft`).
+            SchemaError: the data set has conversations (kind `sft`).
         """
         return [PlayableQuestion.from_shard_row(row) for row in rows_as(EvaluationShardRow, self.table(split))]
 

@@ -1,4 +1,4 @@
-"""Writing and reading: whole or not at all, and the same rows give the same hash."""
+"""Writes are complete or leave the old rows, and the same rows give the same hash."""
 
 import threading
 
@@ -6,6 +6,8 @@ import polars as pl
 import pytest
 
 from videozoomer.lake import CATALOG, Lake, SchemaError
+from videozoomer.protocol.evidence import Window
+from videozoomer.protocol.question import Question
 
 
 def leak(train_id="t1", score=1.0):
@@ -41,14 +43,14 @@ def test_views_see_every_partition(lake):
     assert lake.connect().execute("select sum(score) from leaks").fetchone() == (0.75,)
 
 
-def test_refused_rows_leave_what_was_there(lake):
+def test_refused_rows_leave_the_old_rows(lake):
     lake.write("leaks", [leak()])
     with pytest.raises(SchemaError, match=r"leaks.*score"):
         lake.write("leaks", [leak() | {"score": "much"}])
     assert lake.read("leaks").height == 1
 
 
-def test_a_write_that_breaks_off_leaves_the_old_rows_and_nothing_else(lake, monkeypatch):
+def test_a_failed_write_leaves_the_old_rows_and_nothing_else(lake, monkeypatch):
     lake.write("leaks", [leak()])
 
     def breaks(frame, path, **options):
@@ -63,7 +65,7 @@ def test_a_write_that_breaks_off_leaves_the_old_rows_and_nothing_else(lake, monk
     assert [path.name for path in lake.file("leaks").parent.iterdir()] == ["all.parquet"]
 
 
-def test_a_reader_sees_one_write_or_another_never_a_mixture(lake):
+def test_a_reader_sees_one_write_or_another_never_both(lake):
     lake.write("leaks", [leak(f"t{i}", 0.0) for i in range(2000)])
     stop, seen, errors = threading.Event(), set(), []
 
@@ -92,7 +94,7 @@ def test_a_reader_sees_one_write_or_another_never_a_mixture(lake):
     assert seen and all(len(scores) == 1 for scores in seen)
 
 
-def test_content_hash_follows_the_rows_and_nothing_else(lake):
+def test_content_hash_depends_on_the_rows_alone(lake):
     rows = [leak(f"t{i}", i / 7) for i in range(50)]
     lake.write("leaks", rows)
     before = lake.content_hash("leaks")
@@ -108,10 +110,17 @@ def test_content_hash_follows_the_rows_and_nothing_else(lake):
 
 
 def test_content_hash_sees_inside_nested_columns(lake):
-    question = {
-        "question_id": "q", "source": "s", "video_uri": "v", "split": "train", "question": "?", "options": ["a", "b"], "answer": "A",
-        "answer_type": "choice", "topic": None, "evidence": [{"start_s": 1.0, "end_s": 2.0}], "status": "ok", "reason": None,
-    }  # fmt: skip
+    windows = (Window(1.0, 2.0),)
+    question = Question(
+        question_id="q",
+        video_uri="v",
+        split="train",
+        question="?",
+        options=("a", "b"),
+        answer="A",
+        answer_type="choice",
+        evidence=windows,
+    ).to_row("s")
     hashes = set()
     for changes in ({}, {"options": ["b", "a"]}, {"evidence": [{"start_s": 1.0, "end_s": 2.5}]}, {"evidence": []}):
         lake.write("questions", [question | changes])

@@ -1,4 +1,4 @@
-"""Rows that do not fit are refused with the table and the column in the sentence."""
+"""Rows that do not match are refused, and the message names the table and the column."""
 
 import polars as pl
 import pytest
@@ -27,23 +27,23 @@ def without(name):
     return {key: value for key, value in row().items() if key != name}
 
 
-UNFIT = [
+MISMATCHES = [
     ([without("note")], ["sample", "note"]),
     ([row(colour="red")], ["sample", "colour", "videozoomer/lake/catalog.py"]),
     ([row(count="many")], ["sample", "count"]),
     ([row(name=None)], ["sample", "name", "required"]),
     ([row(count=1), row(count=2)], ["sample", "repeat", "name"]),
 ]
-UNFIT_LATER = [
+MISMATCHES_LATER = [
     ([row(), without("count")], ["sample", "row 1", "count"]),
     ([row(), row(name="b", colour="red")], ["sample", "row 1", "colour", "videozoomer/lake/catalog.py"]),
 ]
 
 
 @pytest.mark.parametrize(
-    ("rows", "says"), [*UNFIT, *UNFIT_LATER, *((pl.DataFrame(rows), says) for rows, says in UNFIT)]
+    ("rows", "says"), [*MISMATCHES, *MISMATCHES_LATER, *((pl.DataFrame(rows), says) for rows, says in MISMATCHES)]
 )
-def test_what_does_not_fit_is_named(rows, says):
+def test_a_mismatch_is_named(rows, says):
     with pytest.raises(SchemaError) as error:
         SAMPLE.conform(rows)
     assert all(word in str(error.value) for word in says), str(error.value)
@@ -78,7 +78,7 @@ def test_no_rows_have_the_declared_types():
 
 
 @pytest.mark.parametrize("table", CATALOG.values(), ids=CATALOG.keys())
-def test_declarations_hold_together(table):
+def test_declarations_are_consistent(table):
     names = [column.name for column in table.columns]
     assert len(set(names)) == len(names)
     assert set(table.key) <= set(names)

@@ -72,7 +72,7 @@ def test_the_smallest_recipe_has_the_numbers_of_the_paper(write):
         ({"name": "Bad Name"}, "name:"),
     ],
 )
-def test_a_field_that_does_not_fit_is_named(write, changes, says):
+def test_an_invalid_field_is_named(write, changes, says):
     path = write(changes)
     message = refused(path)
     assert says in message and str(path) in message
@@ -97,7 +97,7 @@ def test_a_recipe_that_is_missing_or_not_text(tmp_path):
     assert "UTF-8" in refused(tmp_path / "binary.yaml")
 
 
-def test_the_environment_is_read_at_loading(write, monkeypatch):
+def test_environment_variables_are_replaced_at_loading(write, monkeypatch):
     path = write(
         {
             "home": "${PLACE}/${RUN:-first}",
@@ -184,13 +184,14 @@ def test_an_empty_section_has_its_defaults(write):
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "recipes").glob("*.yaml")), ids=lambda path: path.name)
-def test_recipes_that_come_with_the_project_are_valid(path):
+def test_shipped_recipes_are_valid(path):
     assert load_recipe(path).sources
 
 
 def test_adding_a_source_keeps_the_rest_of_the_file(write, tmp_path, monkeypatch):
     text = (
-        "# mine\nname: trial\nhome: out\nsources:  # where from\n  - name: films\n    videos: videos\n    questions: q.jsonl\n\n"
+        "# mine\nname: trial\nhome: out\nsources:  # where from\n"
+        "  - name: films\n    videos: videos\n    questions: q.jsonl\n\n"
         "# who plays\nteacher: {base_url: 'http://t/v1'}\n"
     )
     path = write(text=text)

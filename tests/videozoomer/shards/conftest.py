@@ -1,4 +1,4 @@
-"""A small lake: four training videos, one evaluation video, kept and rejected trajectories, real JPEG bytes."""
+"""A small lake: four training videos, one evaluation video, kept and rejected trajectories, and real JPEGs."""
 
 from __future__ import annotations
 

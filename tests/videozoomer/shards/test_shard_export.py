@@ -45,7 +45,7 @@ def text_of(row: dict) -> list[str]:
     ]
 
 
-def test_llama_factory_leaves_failed_turns_out(sft, tmp_path):
+def test_llama_factory_leaves_out_rows_with_failed_turns(sft, tmp_path):
     counts = export(sft, "llama_factory", tmp_path / "out")
     rows = [row for row in sft.rows("train") if all(message["train"] for message in row["messages"])]
     records = json.loads((tmp_path / "out" / "train.json").read_text())
@@ -61,7 +61,7 @@ def test_llama_factory_leaves_failed_turns_out(sft, tmp_path):
     assert export(sft, "llama_factory", tmp_path / "all", failed_turns=True)["left_out"] == 0
 
 
-def test_ms_swift_marks_every_turn(sft, tmp_path):
+def test_ms_swift_marks_which_turns_are_trained(sft, tmp_path):
     counts = export(sft, "ms_swift", tmp_path / "out")
     records = [json.loads(line) for line in (tmp_path / "out" / "train.jsonl").read_text().splitlines()]
     assert counts["left_out"] == 0 and len(records) == len(sft.rows("train"))
@@ -72,7 +72,7 @@ def test_ms_swift_marks_every_turn(sft, tmp_path):
     assert marks == stored and False in marks
 
 
-def test_trl_reads_typed_parts_and_pictures(sft, tmp_path):
+def test_trl_gets_typed_parts_and_pictures(sft, tmp_path):
     export(sft, "trl", tmp_path / "out")
     loaded = load_dataset(
         "parquet", data_files=str(tmp_path / "out" / "train.parquet"), cache_dir=str(tmp_path / "cache")
