@@ -237,7 +237,7 @@ def _played_by(shards: ShardSet) -> tuple[Protocol, Prompts]:
     if protocol is None or version is None:
         raise ShardError(
             f"the manifest of {shards.path} does not record the protocol's numbers or the prompt version, so its "
-            "prompts cannot be written; build the data set again (`videozoomer run --only <its asset> --force`)"
+            f"prompts cannot be written; build it again (`videozoomer run --force {shards.manifest.kind}_shards`)"
         )
     try:
         return protocol, load_prompts(version)
