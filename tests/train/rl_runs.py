@@ -1,7 +1,7 @@
 """A tiny recipe for reinforcement learning, and a script that forces the policy's replies.
 
-A random policy writes only noise, so the script chooses its tokens: every episode zooms to the evidence, and every other
-one answers right. Their log-probabilities are the policy's own.
+A random policy writes only noise, so the script chooses its tokens: every episode zooms to the evidence, and every
+other one answers right. Their log-probabilities are the policy's own.
 """
 
 from __future__ import annotations
