@@ -38,8 +38,8 @@ class StageEstimate:
     input_tokens: float
     output_tokens: float
     cost_usd: float
-    most_calls: int
-    most_cost_usd: float
+    max_calls: int
+    max_cost_usd: float
 
 
 def estimate_run(
@@ -74,7 +74,7 @@ def estimate_run(
     reflected = min(train_questions * distill.reflect_per_question, exemplars) * distill.reflections
     expected = min(reflected, exemplars * guess.wrong_share * distill.reflections)
     stages.append(
-        size.stage("reflections", recipe.teacher, expected, zooms=1, already=guess.zooms, most_episodes=reflected)
+        size.stage("reflections", recipe.teacher, expected, zooms=1, already=guess.zooms, max_episodes=reflected)
     )
     for setting in recipe.evaluation.settings:
         stages.append(
@@ -105,7 +105,7 @@ class _Sizes:
         zooms: float,
         overview: float | None = None,
         already: float = 0,
-        most_episodes: float | None = None,
+        max_episodes: float | None = None,
     ) -> StageEstimate:
         """An episode of z zooms makes z + 1 calls, and each sends the whole conversation again. `already` counts zooms
         that are in the conversation before the first call."""
@@ -122,17 +122,17 @@ class _Sizes:
             endpoint.prices, round(episodes * (first + already * turn)), 0, round(episodes * self.guess.reply_tokens)
         )
         cost -= _batch_discount(endpoint) * asked
-        most_zooms = 0 if zooms == 0 else self.protocol.max_zooms
-        most_calls = (most_episodes if most_episodes is not None else episodes) * (most_zooms + 1)
-        most_turn = self.protocol.zoom_frames * (frame + 24) + endpoint.max_tokens + 400
-        most_sent = (
+        max_zooms = 0 if zooms == 0 else self.protocol.max_zooms
+        max_calls = (max_episodes if max_episodes is not None else episodes) * (max_zooms + 1)
+        max_turn = self.protocol.zoom_frames * (frame + 24) + endpoint.max_tokens + 400
+        max_sent = (
             len(self.prompts.system)
             + len(self.prompts.question)
             + 1000
             + overview * (frame + 24)
-            + most_turn * most_zooms
+            + max_turn * max_zooms
         )
-        most = most_calls * cost_usd(endpoint.prices, round(most_sent), 0, endpoint.max_tokens)
+        most = max_calls * cost_usd(endpoint.prices, round(max_sent), 0, endpoint.max_tokens)
         return StageEstimate(
             name,
             endpoint.model or endpoint.base_url,
@@ -141,16 +141,16 @@ class _Sizes:
             episodes * sent,
             episodes * calls * self.guess.reply_tokens,
             cost,
-            round(most_calls),
+            round(max_calls),
             most,
         )
 
-    def judge(self, endpoint: Endpoint, calls: float, most_calls: float) -> StageEstimate:
+    def judge(self, endpoint: Endpoint, calls: float, max_calls: float) -> StageEstimate:
         sent, written = (len(self.prompts.judge) + 300) / _BYTES_A_TOKEN, 5
         cost = (1 - _batch_discount(endpoint)) * cost_usd(
             endpoint.prices, round(calls * sent), 0, round(calls * written)
         )
-        most = most_calls * cost_usd(endpoint.prices, len(self.prompts.judge) + 2000, 0, endpoint.max_tokens)
+        most = max_calls * cost_usd(endpoint.prices, len(self.prompts.judge) + 2000, 0, endpoint.max_tokens)
         return StageEstimate(
             "judge",
             endpoint.model or endpoint.base_url,
@@ -159,7 +159,7 @@ class _Sizes:
             calls * sent,
             calls * written,
             cost,
-            round(most_calls),
+            round(max_calls),
             most,
         )
 

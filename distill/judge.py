@@ -8,16 +8,18 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from distill.client.calls import Call
 from distill.client.errors import CallFailed
 from distill.player import AsksAhead, Player, Session
 from distill.storage.threads import run_blocking
-from videozoomer.lake.rows import GradeRow
 from videozoomer.protocol import Message, Prompts, Text
 from videozoomer.protocol.options import lettered_lines
 from videozoomer.protocol.question import QuestionColumns
+
+if TYPE_CHECKING:
+    from videozoomer.lake.rows import GradeRow
 
 Verdict = Literal["correct", "wrong", "unknown"]
 _GRADER = "judge:"

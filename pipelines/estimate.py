@@ -43,10 +43,10 @@ def print_estimate(recipe: Recipe, console: Console) -> None:
             f"{stage.input_tokens:,.0f}",
             f"{stage.output_tokens:,.0f}",
             f"{stage.cost_usd:,.2f}",
-            f"{stage.most_cost_usd:,.2f}",
+            f"{stage.max_cost_usd:,.2f}",
         )
     table.add_section()
-    total, most = sum(stage.cost_usd for stage in stages), sum(stage.most_cost_usd for stage in stages)
+    total, most = sum(stage.cost_usd for stage in stages), sum(stage.max_cost_usd for stage in stages)
     table.add_row(
         "total", "", "", f"{sum(stage.calls for stage in stages):,.0f}", "", "", f"{total:,.2f}", f"{most:,.2f}"
     )

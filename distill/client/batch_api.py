@@ -267,8 +267,8 @@ class BatchApiRun:
             return True
         endpoint = self._remote.endpoint
         bound = upper_bound(endpoint, line.text_bytes, line.image_tokens)
-        most_usd = bound.cost_usd * endpoint.prices.batch_share
-        return self._budget.reserve(self._ledger, line.key, line.attempt, most_usd)
+        max_usd = bound.cost_usd * endpoint.prices.batch_share
+        return self._budget.reserve(self._ledger, line.key, line.attempt, max_usd)
 
     def _keep(self, name: str, lines: list[_Line]) -> None:
         from videozoomer.lake.atomic import write_text

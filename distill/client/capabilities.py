@@ -33,7 +33,7 @@ class Capabilities:
 
     model: str
     images: bool
-    most_images: int
+    max_images: int
     """Frames that one request accepts: the exact limit, or the number tried if all were accepted."""
     stop: bool | None
     """Whether generation ends at a stop sequence; otherwise replies are cut afterwards."""
@@ -68,7 +68,7 @@ def find_capabilities(endpoint: Endpoint, ledger: Ledger, *, frames: int = 128) 
         known = [name for name in (ledger.fact(identity_of(endpoint), f"refuses:{model}") or "").split(",") if name]
         if refused:
             ledger.set_fact(identity_of(endpoint), f"refuses:{model}", ",".join(dict.fromkeys([*known, *refused])))
-        limit = "" if found.most_images == frames else str(found.most_images)
+        limit = "" if found.max_images == frames else str(found.max_images)
         ledger.set_fact(identity_of(endpoint), f"images:{model}", limit)
         return found
 
@@ -110,7 +110,7 @@ async def _ask_all(asker: _Asker, frames: int) -> Capabilities:
     return Capabilities(
         model=asker.model,
         images=most > 0,
-        most_images=most,
+        max_images=most,
         stop=False if stopped is None else not ignored,
         stop_included=None if stopped is None else text.rstrip().endswith("3") and not ignored,
         seed=await asker.ask("Say yes.", parameters={"seed": 1}) is not None,

@@ -57,7 +57,7 @@ def test_a_server_with_all_capabilities(tmp_path):
     can = found(tmp_path, server_with())
     assert (
         can.images,
-        can.most_images,
+        can.max_images,
         can.stop,
         can.stop_included,
         can.seed,
@@ -80,9 +80,9 @@ def test_a_server_with_all_capabilities(tmp_path):
     ("server", "field", "value"),
     [
         ({"images": 0}, "images", False),
-        ({"images": 20}, "most_images", 20),
-        ({"images": 127}, "most_images", 127),
-        ({"images": 1}, "most_images", 1),
+        ({"images": 20}, "max_images", 20),
+        ({"images": 127}, "max_images", 127),
+        ({"images": 1}, "max_images", 1),
         ({"honours_stop": False}, "stop", False),
         ({"includes": True}, "stop_included", True),
         ({"refuses": ("n",)}, "several", False),

@@ -33,14 +33,14 @@ def test_a_run_spends_at_most_its_estimate(tmp_path):
         )
     }
     assert list(stages) == ["probes", "exemplars", "reflections", "evaluation (zoom)", "evaluation (overview)"]
-    assert stages["probes"].calls == 20 and stages["exemplars"].calls == 40 and stages["exemplars"].most_calls == 100
-    assert all(0 < stage.cost_usd <= stage.most_cost_usd for stage in stages.values())
+    assert stages["probes"].calls == 20 and stages["exemplars"].calls == 40 and stages["exemplars"].max_calls == 100
+    assert all(0 < stage.cost_usd <= stage.max_cost_usd for stage in stages.values())
     with ChatServer() as server, FrameStore(tmp_path / "f.sqlite") as store, Ledger(tmp_path / "l.sqlite") as ledger:
         player = ChatPlayer(chosen.teacher.model_copy(update={"base_url": server.url}), ledger, store)
         jobs = exemplar_jobs(make_items(store, 10), chosen.distill)
         EpisodeRunner(player, frames_at, store, Protocol(), prompts).play_all(jobs)
         assert player.statistics()["made"] == stages["exemplars"].calls
-        assert player.statistics()["paid_usd"] <= stages["exemplars"].most_cost_usd
+        assert player.statistics()["paid_usd"] <= stages["exemplars"].max_cost_usd
 
 
 def test_each_teacher_gets_its_share_of_the_exemplars():

@@ -134,5 +134,5 @@ def test_its_capabilities_are_found(served, tmp_path):
     url, model = served
     with Ledger(tmp_path / "l.sqlite") as ledger:
         can = find_capabilities(Endpoint(base_url=url, model=model, timeout_s=120), ledger, frames=4)
-    assert can.images and can.most_images == 4 and can.seed and can.usage
+    assert can.images and can.max_images == 4 and can.seed and can.usage
     assert can.several is False and can.logprobs is False
