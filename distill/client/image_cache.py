@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
 import pybase64
+from cachetools import LRUCache
 
 from distill.storage.frames import FrameStore
 
@@ -49,16 +49,16 @@ class ImageCache:
         """`tokens_of(width, height)` is the provider's rule."""
         self._store = store
         self._tokens_of = tokens_of
-        self._max_bytes = max_bytes
-        self._bytes = 0
-        self._kept: OrderedDict[tuple[str, ...], EncodedFrames] = OrderedDict()
+        self._kept: LRUCache[tuple[str, ...], EncodedFrames] = LRUCache(
+            max_bytes, getsizeof=lambda frames: frames.size_bytes
+        )
         self._frames: WeakValueDictionary[str, EncodedFrame] = WeakValueDictionary()
         self._lock = threading.Lock()
         self._making: dict[tuple[str, ...], Future[EncodedFrames]] = {}
 
     @property
     def size_bytes(self) -> int:
-        return self._bytes
+        return int(self._kept.currsize)
 
     def holds(self, frame_ids: tuple[str, ...]) -> bool:
         """Whether these frames are encoded, so that `get` takes no time."""
@@ -72,7 +72,6 @@ class ImageCache:
         """
         with self._lock:
             if (kept := self._kept.get(frame_ids)) is not None:
-                self._kept.move_to_end(frame_ids)
                 return kept
             # Questions of one video come together, and would all encode the same frames.
             others, mine = self._making.get(frame_ids), Future[EncodedFrames]()
@@ -89,11 +88,8 @@ class ImageCache:
             raise
         with self._lock:
             del self._making[frame_ids]
-            self._kept[frame_ids] = made
-            self._bytes += made.size_bytes
-            while self._bytes > self._max_bytes:
-                _, oldest = self._kept.popitem(last=False)
-                self._bytes -= oldest.size_bytes
+            if made.size_bytes <= self._kept.maxsize:
+                self._kept[frame_ids] = made
         mine.set_result(made)
         return made
 

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from train.policy.frame_pixels import FramePixels
+from train.policy.frame_pixels import FramePixels, FrameTensors, frame_cache, remember
 from videozoomer.lake.atomic import replaced_file
 
 if TYPE_CHECKING:
@@ -35,23 +34,21 @@ class FrameFeatures:
         self.tower = tower
         self.pixels = pixels
         self.processor = pixels.processor
-        self.memory_bytes = memory_bytes
         self.folder = folder / _identity(tower, pixels) if folder else None
         self.shown = self.computed = 0
         """Frames requested, and how many of them went through the tower."""
-        self._kept: OrderedDict[str, tuple[torch.Tensor, torch.Tensor]] = OrderedDict()
-        self._bytes = 0
+        self._cache = frame_cache(memory_bytes)
 
     def inputs(self, frame_ids: Sequence[str]) -> tuple[dict[str, Any], torch.Tensor]:
         """The model's inputs in place of pixels, and the frames' grids, (frames, 3)."""
         import torch
 
         names = list(dict.fromkeys(frame_ids))
-        found = {name: kept for name in names if (kept := self._kept.get(name) or self._on_disk(name))}
+        found = {name: kept for name in names if (kept := self._cache.get(name) or self._on_disk(name))}
         missing = [name for name in names if name not in found]
         found |= dict(self._compute(missing)) if missing else {}
         self.shown, self.computed = self.shown + len(frame_ids), self.computed + len(missing)
-        self._keep(found)
+        remember(self._cache, found)
         pooled, *deep = torch.cat([found[name][0] for name in frame_ids], dim=1)
         return {"mm_encoder_outputs": {"image": _tower_output(pooled, deep)}}, torch.stack(
             [found[name][1] for name in frame_ids]
@@ -59,13 +56,12 @@ class FrameFeatures:
 
     def clear(self) -> None:
         """Empty the cache in memory."""
-        self._kept.clear()
-        self._bytes = 0
+        self._cache.clear()
 
     @property
     def cached_bytes(self) -> int:
         """Size of what the cache holds in memory."""
-        return self._bytes
+        return int(self._cache.currsize)
 
     def tokens(self, frame_id: str) -> int:
         """Visual tokens of a frame."""
@@ -88,20 +84,10 @@ class FrameFeatures:
             self._to_disk(name, *kept)
             yield name, kept
 
-    def _keep(self, used: dict[str, tuple[torch.Tensor, torch.Tensor]]) -> None:
-        for name, kept in used.items():
-            if name not in self._kept:
-                self._kept[name] = kept
-                self._bytes += kept[0].nbytes
-            self._kept.move_to_end(name)
-        while self._bytes > self.memory_bytes:
-            _, (features, _) = self._kept.popitem(last=False)
-            self._bytes -= features.nbytes
-
     def _path(self, frame_id: str) -> Path | None:
         return self.folder / frame_id[:2] / f"{frame_id}.safetensors" if self.folder else None
 
-    def _on_disk(self, frame_id: str) -> tuple[torch.Tensor, torch.Tensor] | None:
+    def _on_disk(self, frame_id: str) -> FrameTensors | None:
         path = self._path(frame_id)
         if path is None or not path.exists():
             return None

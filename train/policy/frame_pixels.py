@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 import io
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeAlias
+
+from cachetools import LRUCache
 
 if TYPE_CHECKING:
     import torch
     from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+
+
+FrameTensors: TypeAlias = "tuple[torch.Tensor, torch.Tensor]"
+"""What is cached of a frame, and its grid."""
+
+
+def frame_cache(max_bytes: int) -> LRUCache[str, FrameTensors]:
+    """Frame id -> tensors; drops the least recently used frames once they exceed `max_bytes`."""
+    return LRUCache(max_bytes, getsizeof=lambda tensors: tensors[0].nbytes)
+
+
+def remember(cache: LRUCache[str, FrameTensors], tensors: Mapping[str, FrameTensors]) -> None:
+    """Add frames, or mark them as just used; a frame larger than the cache is skipped."""
+    for frame_id, own in tensors.items():
+        if own[0].nbytes <= cache.maxsize:
+            cache[frame_id] = own
 
 
 class FramePixels:
@@ -20,9 +37,7 @@ class FramePixels:
     ) -> None:
         self.processor = processor
         self.jpeg = jpeg
-        self.cache_bytes = cache_bytes
-        self._kept: OrderedDict[str, tuple[torch.Tensor, torch.Tensor]] = OrderedDict()
-        self._bytes = 0
+        self._cache = frame_cache(cache_bytes)
 
     @property
     def factor(self) -> int:
@@ -40,7 +55,11 @@ class FramePixels:
     @property
     def cached_bytes(self) -> int:
         """Size of what the cache holds in memory."""
-        return self._bytes
+        return int(self._cache.currsize)
+
+    def disable_cache(self) -> None:
+        """Cache nothing: for a caller that caches what it makes of the pixels."""
+        self._cache = frame_cache(0)
 
     def tokens(self, frame_id: str) -> int:
         """Visual tokens of a frame, counted on the frame itself."""
@@ -56,8 +75,8 @@ class FramePixels:
         import torch
         from PIL import Image
 
-        missing = [frame_id for frame_id in dict.fromkeys(frame_ids) if frame_id not in self._kept]
-        fresh: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
+        missing = [frame_id for frame_id in dict.fromkeys(frame_ids) if frame_id not in self._cache]
+        fresh: dict[str, FrameTensors] = {}
         if missing:
             images = [Image.open(io.BytesIO(self.jpeg(frame_id))).convert("RGB") for frame_id in missing]
             batch = self.processor(images=images, return_tensors="pt")
@@ -66,16 +85,6 @@ class FramePixels:
                 name: (piece.clone(), grid)
                 for name, piece, grid in zip(missing, pieces, batch["image_grid_thw"], strict=True)
             }
-        found = [self._kept.get(frame_id) or fresh[frame_id] for frame_id in frame_ids]
-        self._keep(frame_ids, fresh)
+        found = [fresh[frame_id] if frame_id in fresh else self._cache[frame_id] for frame_id in frame_ids]
+        remember(self._cache, fresh)
         return torch.cat([patches for patches, _ in found]), torch.stack([grid for _, grid in found])
-
-    def _keep(self, used: Sequence[str], fresh: dict[str, tuple[torch.Tensor, torch.Tensor]]) -> None:
-        for frame_id in dict.fromkeys(used):
-            if frame_id in fresh:
-                self._kept[frame_id] = fresh[frame_id]
-                self._bytes += fresh[frame_id][0].nbytes
-            self._kept.move_to_end(frame_id)
-        while self._bytes > self.cache_bytes:
-            _, (patches, _) = self._kept.popitem(last=False)
-            self._bytes -= patches.nbytes

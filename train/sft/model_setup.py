@@ -102,7 +102,7 @@ def frame_source(
         return pixels
     tower = tower_for_features(policy.model, settings.zero_stage)
     timer.watch(tower, cost)
-    pixels.cache_bytes = 0
+    pixels.disable_cache()
     return FrameFeatures(tower, pixels, memory_bytes=int(settings.vision_cache_gb * 2**30), folder=folder)
 
 
