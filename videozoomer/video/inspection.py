@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from videozoomer.video.leading import leading_of
 from videozoomer.video.opening import local_path, open_container, video_stream
+from videozoomer.video.packets import from_keyframe
 from videozoomer.video.picture import display_size, orientation_of
 from videozoomer.video.preflight import (
     Timeline,
@@ -93,12 +96,15 @@ def _inspected(uri: str) -> VideoInfo:
     info = VideoInfo(uri, "ok", bytes=check_file(path) if path is not None else None)
     timeline = None
     with _opened(uri) as (container, stream):
+        leading = leading_of(container, stream)
+    with _opened(uri) as (container, stream):
         if path is not None:
-            timeline = read_timeline(container, stream)
+            timeline = read_timeline(container, stream, leading)
             check_timeline(timeline, container, stream)
         info = _with_declarations(info, container, stream)
     with _opened(uri) as (container, stream):
-        frame = next((frame for packet in container.demux(stream) for frame in packet.decode()), None)
+        packets = itertools.chain(from_keyframe(container.demux(stream), leading), [None])
+        frame = next((frame for packet in packets for frame in stream.codec_context.decode(packet)), None)
         if frame is None or frame.pts is None or stream.time_base is None:
             raise Quarantine("no_frames", "its video stream has no frame that can be shown; remove it from the source")
         orientation = orientation_of(frame)

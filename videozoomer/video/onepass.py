@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from videozoomer.video.leading import Leading, leading_of
 from videozoomer.video.opening import prepare_decoder
 from videozoomer.video.overview import overview_times, shot_aware_times
 from videozoomer.video.packets import from_keyframe
@@ -54,11 +55,14 @@ def ingest_file(path: Path, uri: str, settings: IngestSettings) -> Ingested:
     video_id = content_hash(path)
     container, stream = open_checked(path)
     with container:
-        timeline = read_timeline(container, stream)
+        leading = leading_of(container, stream)
+    container, stream = open_checked(path)
+    with container:
+        timeline = read_timeline(container, stream, leading)
         check_timeline(timeline, container, stream)
     container, stream = open_checked(path)
     with container, ExitStack() as cleanup:
-        decoded = _Pass(container, stream, timeline, settings, uri, cleanup)
+        decoded = _Pass(container, stream, timeline, leading, settings, uri, cleanup)
         decoded.run()
         check_decoded(decoded.clock, timeline, decoded.duration_s)
         found = decoded.result(path, video_id)
@@ -73,6 +77,7 @@ class _Pass:
         container: av.container.InputContainer,
         stream: av.video.stream.VideoStream,
         timeline: Timeline,
+        leading: Leading,
         settings: IngestSettings,
         uri: str,
         cleanup: ExitStack,
@@ -80,7 +85,7 @@ class _Pass:
         self._container, self._stream, self._timeline = container, stream, timeline
         self._settings, self._uri = settings, uri
         prepare_decoder(stream, settings.threads)
-        self._frames = _decoded(container, stream, timeline)
+        self._frames = _decoded(container, stream, timeline, leading)
         first = next(self._frames, None)
         if first is None:
             raise Quarantine("no_frames", "its video stream has no frame that can be shown; remove it from the source")
@@ -202,7 +207,10 @@ class _Pass:
 
 
 def _decoded(
-    container: av.container.InputContainer, stream: av.video.stream.VideoStream, timeline: Timeline
+    container: av.container.InputContainer,
+    stream: av.video.stream.VideoStream,
+    timeline: Timeline,
+    leading: Leading,
 ) -> Iterator[TimedFrame]:
     """Every frame in order, with its presentation time in ticks.
 
@@ -217,7 +225,7 @@ def _decoded(
         return f"near {float((seen - first) * timeline.time_base):.1f} s"
 
     try:
-        for packet in itertools.chain(from_keyframe(container.demux(stream)), [None]):
+        for packet in itertools.chain(from_keyframe(container.demux(stream), leading), [None]):
             if packet is not None and packet.is_corrupt:
                 raise Quarantine("damaged", f"its data is corrupt {near()}; repair or re-encode it")
             for frame in stream.codec_context.decode(packet):

@@ -1,7 +1,8 @@
 """Packets of one stream, from a point where decoding can begin.
 
 Decoding cannot begin at every keyframe. A keyframe of an *open* group of pictures (GOP) is followed by leading
-pictures, which are shown before it and refer to the previous GOP; `from_keyframe` drops them. An H.264 decoder that is
+pictures, which are shown before it and refer to the previous GOP; `from_keyframe` drops them, except those at the
+beginning of the file that `videozoomer.video.leading` found to be decodable. An H.264 decoder that is
 set to report damage also rejects references to them later in the GOP; `PacketReader.with_run_in` therefore starts one
 GOP earlier.
 """
@@ -15,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from videozoomer.video.leading import MOST_REORDERED, Leading, find_leading, head_of, is_before, leads
 from videozoomer.video.opening import open_container, prepare_decoder, video_stream
 
 if TYPE_CHECKING:
@@ -22,9 +24,6 @@ if TYPE_CHECKING:
 
 STEPS_BACK_S = (0.0, 1.0, 5.0, 20.0)
 """How much earlier to look for a keyframe when the container's seek lands too late."""
-
-MOST_REORDERED = 16
-"""Most frames that precede another one in the file and are shown after it: the limit of H.264, HEVC and VVC."""
 
 
 class FastReadFailed(Exception):
@@ -41,11 +40,25 @@ class PacketReader:
             OSError, ValueError: the file cannot be opened, or has no video that can be decoded.
         """
         self._uri, self._threads = uri, threads
+        import av
+
         self._container, self.stream, self.time_base = self._opened()
+        self._leading = Leading()
+        self._head: list[av.Packet] = []
+        """Packets that were read ahead and come next."""
+        try:
+            self._head = head_of(self._container.demux(self.stream))
+        except av.error.FFmpegError:
+            self.reopen()
+            return
+        if leads(self._head):
+            self._leading = find_leading(self.stream.codec_context, self._head)
+            self.reopen()
 
     def reopen(self) -> None:
         """Close the file and open it again: the one way back to the first packet that works for every container."""
         self.close()
+        self._head = []
         self._container, self.stream, self.time_base = self._opened()
 
     def close(self) -> None:
@@ -64,6 +77,7 @@ class PacketReader:
         """Packets from where the container seeks to for a time: often, but not always, the keyframe before it."""
         import av
 
+        self._head = []
         try:
             self._container.seek(pts, stream=self.stream)
         except av.error.FFmpegError:
@@ -72,7 +86,8 @@ class PacketReader:
         return self.from_here()
 
     def from_here(self) -> Iterator[av.Packet]:
-        return from_keyframe(self._container.demux(self.stream))
+        head, self._head = self._head, []
+        return from_keyframe(itertools.chain(head, self._container.demux(self.stream)), self._leading)
 
     def at_keyframe(self, target: int) -> Iterator[av.Packet]:
         """Packets from a keyframe that is shown no later than the target; from the beginning if there is none."""
@@ -107,8 +122,8 @@ class PacketReader:
         raise FastReadFailed
 
 
-def from_keyframe(packets: Iterable[av.Packet]) -> Iterator[av.Packet]:
-    """Packets from the first keyframe on, without the leading pictures that follow it but are shown before it."""
+def from_keyframe(packets: Iterable[av.Packet], leading: Leading) -> Iterator[av.Packet]:
+    """Packets from the first keyframe on, without the leading pictures of it that cannot be decoded."""
     keyframe: av.Packet | None = None
     for packet in packets:
         if packet.size == 0:
@@ -117,7 +132,7 @@ def from_keyframe(packets: Iterable[av.Packet]) -> Iterator[av.Packet]:
             if not packet.is_keyframe:
                 continue
             keyframe = packet
-        elif packet.pts is not None and keyframe.pts is not None and packet.pts < keyframe.pts:
+        elif is_before(packet, keyframe) and not leading.has(keyframe, packet):
             continue
         yield packet
 

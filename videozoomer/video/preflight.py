@@ -13,6 +13,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from videozoomer.video.leading import Leading, is_before
 from videozoomer.video.opening import open_container, video_stream
 from videozoomer.video.stream_clock import StreamClock
 from videozoomer.video.types import Quarantine
@@ -145,7 +146,9 @@ def open_checked(source: Path) -> tuple[av.container.InputContainer, av.video.st
     return container, stream
 
 
-def read_timeline(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> Timeline:
+def read_timeline(
+    container: av.container.InputContainer, stream: av.video.stream.VideoStream, leading: Leading
+) -> Timeline:
     """Read all packets once, without decoding.
 
     Raises:
@@ -161,7 +164,8 @@ def read_timeline(container: av.container.InputContainer, stream: av.video.strea
     keyframes: list[int] = []
     hidden = timeless = 0
     last, last_duration, end_s, broken = None, 0, None, None
-    entry, entered, packets = None, False, 0
+    entry: av.Packet | None = None
+    packets = 0
     # An MP4's index is complete before its data is read. A fragmented MP4's lists too few packets, never too many.
     promised = len(stream.index_entries) if container.format.name.startswith("mov") else 0
     try:
@@ -176,10 +180,9 @@ def read_timeline(container: av.container.InputContainer, stream: av.video.strea
                 continue
             packets += 1
             if entry is None and packet.is_keyframe:
-                entry = packet.pts
-                entered = True
-            if not entered or (entry is not None and packet.pts is not None and packet.pts < entry):
-                continue  # It cannot be decoded, see `videozoomer.video.packets`.
+                entry = packet
+            if entry is None or (is_before(packet, entry) and not leading.has(entry, packet)):
+                continue  # It cannot be decoded, see `videozoomer.video.leading`.
             if packet.is_discard:
                 hidden += 1
             elif packet.pts is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import subprocess
 from bisect import bisect_right
+from fractions import Fraction
 from itertools import accumulate
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from video_samples import even_pts, read_code, write_video
 
 from videozoomer.video.inspection import inspect_one
+from videozoomer.video.leading import head_of, leading_of, leads
 from videozoomer.video.packets import FastReadFailed, with_successors
 from videozoomer.video.picture import FrameEncoder
 from videozoomer.video.reader import ReaderPool
@@ -110,6 +112,47 @@ def test_a_file_that_starts_late_and_is_cut_off_is_truncated(tmp_path: Path) -> 
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
     assert ingest_one(str(path), IngestSettings()).reason == "truncated"
+
+
+def _cut_off_front(path: Path, before_keyframe: int) -> None:
+    """Remove everything before a keyframe of an MPEG-TS, as a recording that begins in the middle."""
+    with av.open(str(path)) as container:
+        keyframes = [packet.pos for packet in container.demux(video=0) if packet.is_keyframe]
+    data = path.read_bytes()
+    # The first packets hold the tables of programs.
+    path.write_bytes(data[: 3 * 188] + data[keyframes[before_keyframe] :])
+
+
+MPEG2_OPEN = {"g": "12", "bf": "2", "b": "3000000", "b_strategy": "0"}
+X265_RADL = "log-level=none:keyint=40:min-keyint=40:scenecut=0:bframes=4:open-gop=0:radl=2:b-adapt=0"
+X265_OPEN = "log-level=none:keyint=40:scenecut=0:bframes=4:open-gop=1:b-adapt=0"
+
+
+@pytest.mark.parametrize(
+    ("codec", "options", "leading"),
+    [
+        pytest.param("libx265", {"preset": "ultrafast", "crf": "18", "x265-params": X265_RADL}, True, id="hevc-radl"),
+        pytest.param("libx265", {"preset": "ultrafast", "crf": "18", "x265-params": X265_OPEN}, False, id="hevc-open"),
+        pytest.param("mpeg2video", MPEG2_OPEN, False, id="mpeg2-open"),
+    ],
+)
+def test_leading_pictures_at_the_beginning(codec: str, options: dict[str, str], leading: bool, tmp_path: Path) -> None:
+    """Those that decode are shown, and time zero is the first of them; the others are left out."""
+    path = write_video(
+        tmp_path / "recording.ts",
+        pts=even_pts(150, 25, Fraction(1, 25)),
+        codec=codec,
+        options=options,
+        time_base=Fraction(1, 25),
+    )
+    _cut_off_front(path, 1)
+    with av.open(str(path)) as container:
+        head = head_of(container.demux(video=0))
+    with av.open(str(path)) as container:
+        found = leading_of(container, container.streams.video[0])
+    assert leads(head)
+    assert bool(found.shown) == leading
+    assert_exact(path, tmp_path)
 
 
 @st.composite
