@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import struct
 from dataclasses import dataclass
+from enum import Enum
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -88,13 +89,23 @@ def orientation_of(frame: av.VideoFrame) -> Orientation:
     Read it from a video's first frame only: a frame whose side data was read stays in memory until the next run of
     Python's garbage collector.
     """
-    from av.sidedata.sidedata import SideData
+    from av.sidedata.sidedata import SideData, Type
 
+    # FFmpeg knows more kinds of side data (EXIF, views of a spatial film) than PyAV has names for. Without this, PyAV
+    # raises ValueError for all side data of a frame that carries one of them.
+    setattr(Type, "_missing_", classmethod(_unnamed))  # noqa: B010  Its type allows no assignment.
     # By key: iterating gives the values up to PyAV 18, and the keys from 19 on.
     matrix = frame.side_data.get("DISPLAYMATRIX")
     if not isinstance(matrix, SideData):
         return UPRIGHT
     return orientation_of_matrix(struct.unpack("<9i", bytes(matrix)[:36]))
+
+
+def _unnamed(kinds: type[Enum], value: object) -> Enum:
+    """A member for a value that an enumeration does not list; see `Enum._missing_`."""
+    member = object.__new__(kinds)
+    member._name_, member._value_ = f"UNNAMED_{value}", value
+    return member
 
 
 def orientation_of_matrix(matrix: tuple[int, ...]) -> Orientation:

@@ -65,7 +65,11 @@ class VideoSource:
         context = self._reader.stream.codec_context
         self.memory_bytes = context.width * context.height * 2 * HELD_PICTURES
         """Estimated memory of the open decoder: pictures it may still refer to, at two bytes a pixel."""
-        self._orientation = orientation_of(first)
+        try:
+            self._orientation = orientation_of(first)
+        except ValueError as error:
+            self.close()
+            raise FrameError(uri, 0.0, f"its orientation cannot be read: {error}; re-encode the video") from error
         self._aspect = float(self._reader.stream.sample_aspect_ratio or 1) or 1.0
 
     def close(self) -> None:
@@ -111,20 +115,21 @@ class VideoSource:
         if not self._open_groups:
             try:
                 return self._read_wanted(run, self._reader.at_keyframe(run[0]), None)
-            except (FastReadFailed, OSError, av.error.FFmpegError):
+            except (FastReadFailed, OSError, ValueError, av.error.FFmpegError):
                 pass
         try:
             shown = self._read_wanted(run, *self._reader.with_run_in(run[0]))
             self._open_groups = True
             return shown
-        except (FastReadFailed, OSError, av.error.FFmpegError):
+        except (FastReadFailed, OSError, ValueError, av.error.FFmpegError):
             pass
         shown = {}
         try:
             self._read_all(run, shown)
-        except (av.error.FFmpegError, OSError) as error:
+        except (av.error.FFmpegError, OSError, ValueError) as error:
             missing = next(target for target in run if target not in shown)
-            raise self._error(missing, f"it cannot be read ({error.strerror or error}); re-encode the video") from error
+            reason = (None if isinstance(error, ValueError) else error.strerror) or error
+            raise self._error(missing, f"it cannot be read ({reason}); re-encode the video") from error
         return shown
 
     def _read_wanted(self, run: list[int], packets: Iterator[av.Packet], trusted_pts: int | None) -> Shown:
