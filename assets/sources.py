@@ -2,15 +2,17 @@
 
 import hashlib
 import json
+from collections.abc import Callable, Mapping, Sequence
 
 import dagster as dg
+import fsspec
 
 from assets.workspace import BATCHES, Workspace, content_of, finish, preview
 from videozoomer.lake.reading import rows_as
 from videozoomer.lake.rows import FileRow, QuestionRow
 from videozoomer.lake.stamps import Stamp
 from videozoomer.settings import Recipe
-from videozoomer.sources.files import assign_batches, list_videos
+from videozoomer.sources.files import Offered, SourceError, assign_batches, list_videos
 from videozoomer.sources.questions import question_rows, read_questions
 
 GROUP = "sources"
@@ -19,23 +21,38 @@ UNMATCHED = "unmatched"
 
 
 def listing_digest(recipe: Recipe) -> str:
-    """Hash of what the sources offer now: names, sizes and change times of videos and question files; opens no file.
+    """Hash of what the sources offer now: names, sizes and change times of videos; opens no file.
 
     Raises:
         SourceError: a source has nothing to list.
     """
-    listed = [
-        (
-            source.name,
-            [
-                (item.uri, item.bytes, item.modified)
-                for place in (source.videos, source.questions)
-                for item in list_videos(place)
-            ],
-        )
-        for source in recipe.sources
-    ]
+    return _listing({source.name: list_videos(source.videos) for source in recipe.sources})
+
+
+def question_digest(recipe: Recipe) -> str:
+    """Hash of the question files' content, byte for byte.
+
+    Raises:
+        SourceError: a question file does not exist.
+    """
+    digest = hashlib.sha256()
+    for source in recipe.sources:
+        try:
+            with fsspec.open(source.questions, "rb") as file:
+                content = hashlib.file_digest(file, "sha256").hexdigest()
+        except FileNotFoundError as error:
+            raise SourceError(f"question file {source.questions} does not exist") from error
+        digest.update(json.dumps([source.name, source.questions, content]).encode())
+    return digest.hexdigest()[:16]
+
+
+def _listing(offered: Mapping[str, Sequence[Offered]]) -> str:
+    listed = [(name, [(item.uri, item.bytes, item.modified) for item in items]) for name, items in offered.items()]
     return hashlib.sha256(json.dumps(listed).encode()).hexdigest()[:16]
+
+
+LISTINGS: dict[str, Callable[[Recipe], str]] = {"sources": listing_digest, "questions": question_digest}
+"""Assets made from files outside the home, and the hash of these files; a stamp keeps it as the fact `listing`."""
 
 
 @dg.asset(
@@ -48,11 +65,12 @@ def listing_digest(recipe: Recipe) -> str:
 def sources(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
     lake = workspace.lake
     known = rows_as(FileRow, lake.read("files"))
+    offered = {source.name: list_videos(source.videos) for source in workspace.recipe.sources}
     rows: list[FileRow] = []
-    for source in workspace.recipe.sources:
+    for name, items in offered.items():
         rows += assign_batches(
-            source.name,
-            list_videos(source.videos),
+            name,
+            items,
             known,
             workspace.recipe.video.batch_size,
             lake.partitions("files"),
@@ -70,7 +88,7 @@ def sources(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Works
         workspace,
         content_of(workspace, [("files", batch) for batch in lake.partitions("files")]),
         facts={
-            "listing": listing_digest(workspace.recipe),
+            "listing": _listing(offered),
             "files": files.height,
             "batches": len(by_batch),
             "bytes": int(files["bytes"].sum()),
@@ -89,6 +107,8 @@ def sources(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Works
 )
 def questions(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
     lake = workspace.lake
+    # Before reading: a file that changes meanwhile has another hash at the next run, which reads it again.
+    listing = question_digest(workspace.recipe)
     files = lake.read("files")
     batch_of = dict(zip(files["uri"], files["batch"], strict=True))
     by_batch: dict[str, list[QuestionRow]] = {batch: [] for batch in [*lake.partitions("files"), UNMATCHED]}
@@ -101,6 +121,7 @@ def questions(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Wor
         workspace.stamps.write("questions", Stamp("", content_of(workspace, [("questions", batch)])), batch)
     table = lake.read("questions")
     facts = {
+        "listing": listing,
         "questions": table.height,
         "train": table.filter(table["split"] == "train").height,
         "evaluation": table.filter(table["split"] == "evaluation").height,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-from assets.sources import listing_digest
+from assets.sources import LISTINGS
 from assets.workspace import Workspace, is_current
 from videozoomer.lake.lake import ALL
 
@@ -46,15 +46,16 @@ class Plan:
         return [key for key in level.keys if key in chosen]
 
     def is_current(self, key: dg.AssetKey, partition: str) -> bool:
-        """Whether the result exists and was made from the present inputs and, for `sources`, the present files."""
+        """Whether the result exists and was made from the present inputs, also those outside the home."""
         return not self._listing_changed(key) and is_current(self.workspace, self.definition_of[key], key, partition)
 
     def _listing_changed(self, key: dg.AssetKey) -> bool:
-        """Whether the sources, which no other asset feeds, offer other files than at the last listing."""
-        if key.to_user_string() != "sources":
+        """Whether an asset that reads the user's files would find others than when it was made."""
+        name = key.to_user_string()
+        if name not in LISTINGS:
             return False
-        stamp = self.workspace.stamps.read("sources")
-        return stamp is None or stamp.facts.get("listing") != listing_digest(self.workspace.recipe)
+        stamp = self.workspace.stamps.read(name)
+        return stamp is None or stamp.facts.get("listing") != LISTINGS[name](self.workspace.recipe)
 
     def _parents_in(self, key: dg.AssetKey, level: Level) -> set[dg.AssetKey]:
         """Parents within the level of the asset and of the other assets of its function; none of these themselves."""
