@@ -78,10 +78,6 @@ format: $(READY) ## fix style and format where ruff can
 types: $(READY) ## check types (mypy)
 	@$(BIN)/mypy
 
-bench: $(READY) ## speed, as ratios against named alternatives (a quarter of an hour; each file's head says how to measure more)
-	@$(BIN)/pip install --quiet --disable-pip-version-check -e ".[bench]"
-	@for what in $(BENCHES); do echo "== $$what"; $(BIN)/python -m benchmarks.$$(echo $$what | tr , ' ') || exit 1; done
-
 docs: $(READY) ## write the reference pages from the code and build the site (site/index.html)
 	@$(BIN)/python -m docs.generate
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict

@@ -105,8 +105,8 @@ class Measured:
     server_cpu_s: float
     answered: int
     others_cpu_s: float
-    """CPU time of all other work on this machine or, if it is virtual, taken by its host. Ignore a round in which this is
-    not near 0."""
+    """CPU time of all other work on this machine or, if it is virtual, taken by its host. Ignore a round in which this
+    is not near 0."""
 
     def __str__(self) -> str:
         client_ms, server_ms = self.cpu_s / self.calls * 1e3, self.server_cpu_s / self.calls * 1e3

@@ -1,4 +1,4 @@
-"""Files whose packets carry unusual times: what a zoom and the zoom store return equals a straight decode of the file."""
+"""Files whose packets carry unusual times: a zoom and the zoom store return what a straight decode of the file does."""
 
 from __future__ import annotations
 
