@@ -138,7 +138,7 @@ def test_an_entry_comes_back_as_it_was_written(tmp_path, field):
 def test_a_server_is_probed_from_the_command_line():
     with ChatServer() as server:
         result = CliRunner().invoke(app, ["probe", server.url])
-    assert result.exit_code == 0 and "rule-player" in result.output and "most images" in result.output
+    assert result.exit_code == 0 and "rule-player" in result.output and "max images" in result.output
 
 
 def test_entries_written_together_are_found_again(tmp_path):
