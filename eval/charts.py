@@ -21,6 +21,9 @@ SERIES = (BLUE, ORANGE, GREEN, "#7a5ba6", GREY, RED)
 FONT = "system-ui, sans-serif"
 ROLES = {"asked": GREY, "failed": RED, "rejected": ORANGE, "kept": GREEN}
 """Colours of the stages of the funnel."""
+SHORT = 9
+"""Characters of a shortened label: as many emoji as the narrowest labels have room for."""
+_UNDRAWABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 WIDTH = 640
 """Width of a plot in pixels; in the report it shrinks with the page."""
 
@@ -189,7 +192,7 @@ def to_svg(chart: altair.Chart, name: str, description: str) -> str:
     read `description`."""
     import vl_convert
 
-    drawn = vl_convert.vegalite_to_svg(_styled(chart).to_dict())
+    drawn = vl_convert.vegalite_to_svg(drawable(_styled(chart).to_dict()))
     drawn = re.sub(r'id="([^"]+)"', rf'id="{name}-\1"', drawn)
     drawn = re.sub(r"url\(#([^)]+)\)", rf"url(#{name}-\1)", drawn)
     label = html.escape(description, quote=True)
@@ -205,7 +208,40 @@ def to_png(chart: altair.Chart, scale: float = 1.5) -> bytes:
     """A PNG on a white background, for places without the report's style sheet."""
     import vl_convert
 
-    return vl_convert.vegalite_to_png(_styled(chart).properties(background="white").to_dict(), scale=scale)
+    return vl_convert.vegalite_to_png(drawable(_styled(chart).properties(background="white").to_dict()), scale=scale)
+
+
+def drawable(spec: Any) -> Any:
+    """A specification whose texts the renderer can measure; other texts are unchanged.
+
+    A control character or a lone surrogate ends its process, and so does a label that it shortens in the middle of a
+    character outside the basic plane, such as an emoji. So those become `?`, and such labels are shortened here.
+    """
+    shown: dict[str, str] = {}
+
+    def text(value: str) -> str:
+        if value not in shown:
+            clean = _UNDRAWABLE.sub("?", value)
+            if len(clean) > SHORT and max(clean) > "\uffff":
+                clean = clean[: SHORT - 1] + "…"
+            if clean != value:
+                taken = set(shown.values())
+                twins = (f"{clean[: SHORT - 4]}…{n}" for n in range(2, len(taken) + 3))
+                clean = next(name for name in (clean, *twins) if name not in taken)
+            shown[value] = clean
+        return shown[value]
+
+    def walk(part: Any) -> Any:
+        match part:
+            case str():
+                return text(part)
+            case list():
+                return [walk(item) for item in part]
+            case dict():
+                return {key: walk(item) for key, item in part.items()}
+        return part
+
+    return walk(spec)
 
 
 def _series(field: str, rows: Sequence[Mapping[str, Any]]) -> altair.Color:
