@@ -113,9 +113,10 @@ def test_pytables_beside_the_wheel_reads_hdf5(call, tmp_path):
     call("python", "-c", HDF5, tmp_path / "rows.h5")
 
 
-def test_command_line_works_without_torch(call, tmp_path):
+def test_command_line_works_without_torch(wheel, call, tmp_path):
     call("python", "-c", "import importlib.util; assert importlib.util.find_spec('torch') is None")
     assert "init" in call("videozoomer", "--help")
+    assert wheel.name.split("-")[1] in call("videozoomer", "--version")
     call("videozoomer", "init", "mine.yaml")
     assert yaml.safe_load((tmp_path / "mine.yaml").read_text())["sources"]
 
