@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from videozoomer.lake.atomic import replaced_file
-from videozoomer.video.opening import DEMUXERS, local_path
+from videozoomer.video.opening import DEMUXERS, local_path, open_container
+from videozoomer.video.streams import video_stream
 
 
 class ClipError(Exception):
@@ -20,6 +21,7 @@ def write_clip(uri: str, start_s: float, end_s: float, target: str | Path, max_w
     Raises:
         ClipError: the segment is empty or reversed, the file is on another machine, or FFmpeg fails.
     """
+    import av
     import ffmpeg
     import imageio_ffmpeg
 
@@ -31,6 +33,14 @@ def write_clip(uri: str, start_s: float, end_s: float, target: str | Path, max_w
     if source is None:
         raise ClipError(f"{uri} is not on this machine; copy it here first")
     target = Path(target)
+    try:
+        with open_container(uri) as container:
+            film = video_stream(container)
+            index = None if film is None else film.index
+    except (OSError, ValueError, av.error.FFmpegError) as error:
+        raise ClipError(f"no clip of {uri}: it cannot be opened ({error}); try `videozoomer video probe`") from error
+    if index is None:
+        raise ClipError(f"no clip of {uri}: it has no moving pictures; try `videozoomer video probe`")
     stream = ffmpeg.input(
         f"file:{source}",
         ss=f"{start_s:.6f}",
@@ -55,7 +65,7 @@ def write_clip(uri: str, start_s: float, end_s: float, target: str | Path, max_w
     }
     try:
         with replaced_file(target) as partial:
-            output = ffmpeg.output(stream, f"file:{partial}", **arguments).global_args(
+            output = ffmpeg.output(stream[str(index)], stream["a:0?"], f"file:{partial}", **arguments).global_args(
                 "-nostdin", "-hide_banner", "-loglevel", "error"
             )
             ffmpeg.run(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from videozoomer.video.leading import leading_of
-from videozoomer.video.opening import local_path, open_container, video_stream
+from videozoomer.video.opening import local_path, open_container
 from videozoomer.video.packets import from_keyframe
 from videozoomer.video.picture import display_size, orientation_of
 from videozoomer.video.preflight import (
@@ -20,6 +20,7 @@ from videozoomer.video.preflight import (
     open_checked,
     read_timeline,
 )
+from videozoomer.video.streams import video_stream
 from videozoomer.video.types import FrameError, Quarantine
 
 if TYPE_CHECKING:
@@ -71,6 +72,8 @@ class VideoInfo:
     has_audio: bool | None = None
     streams: tuple[str, ...] = ()
     """Kind and codec of each stream, in the container's order."""
+    stream_index: int | None = None
+    """Which of them is read; there may be other films beside it."""
     decoded_at_s: tuple[float, ...] = ()
     """Times at which the decode test succeeded."""
 
@@ -143,6 +146,7 @@ def _with_declarations(
         bit_depth=max((part.bits for part in components), default=None),
         pixel_aspect=float(stream.sample_aspect_ratio or 1) or 1.0,
         has_audio=len(container.streams.audio) > 0,
+        stream_index=stream.index,
         streams=tuple(_kind_and_codec(one) for one in container.streams),
         average_fps=float(stream.average_rate) if stream.average_rate else None,
         duration_s=_declared_s(container, stream),

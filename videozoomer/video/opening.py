@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 DEMUXERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,mpeg,avi,flv,ogg,asf,mxf"
 """Containers that are read. Each has its own data and times, unlike playlists and raw streams."""
 _URL = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*(::|://)")
-_ATTACHED_PICTURE = 0x0400
-"""FFmpeg's AV_DISPOSITION_ATTACHED_PIC: a cover picture stored as a video stream."""
 REMOTE_BLOCK_BYTES = 1 << 20
 REMOTE_READ_BYTES = 1 << 18
 
@@ -102,14 +100,6 @@ class RemoteFile:
             raise
         except Exception as error:
             raise OSError(f"{type(error).__name__}: {error}") from error
-
-
-def video_stream(container: av.container.InputContainer) -> av.video.stream.VideoStream | None:
-    """The first stream of moving pictures; a cover picture does not count."""
-    for stream in container.streams.video:
-        if not int(stream.disposition) & _ATTACHED_PICTURE:
-            return stream
-    return None
 
 
 def prepare_decoder(stream: av.video.stream.VideoStream, threads: int = 1) -> None:

@@ -17,7 +17,8 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from videozoomer.video.leading import MOST_REORDERED, Leading, find_leading, head_of, is_before, leads
-from videozoomer.video.opening import open_container, prepare_decoder, video_stream
+from videozoomer.video.opening import open_container, prepare_decoder
+from videozoomer.video.streams import video_stream
 
 if TYPE_CHECKING:
     import av

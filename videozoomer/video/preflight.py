@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from videozoomer.video.leading import Leading, is_before
-from videozoomer.video.opening import open_container, video_stream
+from videozoomer.video.opening import open_container
 from videozoomer.video.stream_clock import StreamClock
+from videozoomer.video.streams import is_still_picture, video_stream
 from videozoomer.video.types import Quarantine
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ REASONS: dict[str, str] = {
     "playlist": "a text file that names other files; those are never opened",
     "not_a_video": "not a supported container, despite its name",
     "no_video_stream": "a container without moving pictures (audio only, or a cover picture)",
+    "still_picture": "a picture that stands still (AVIF, HEIF, or a single JPEG or PNG), not a film",
     "unsupported_codec": "no decoder for the video stream",
     "too_large": "the declared picture size exceeds the limit",
     "no_times": "frames without presentation times, so no frame can be found by its time",
@@ -223,10 +225,12 @@ def check_timeline(
     """Compare the packets that were found with what the container declares.
 
     Raises:
-        Quarantine: truncated, damaged.
+        Quarantine: still_picture, truncated, damaged.
     """
     import av
 
+    if is_still_picture(container, stream, timeline.packets):
+        raise Quarantine("still_picture", "it is a picture, not a film; remove it from the source")
     from_zero = counts_from_zero(container)
     if container.duration is not None and timeline.container_end_s is not None:
         declared_s = (container.duration + (0 if from_zero else container.start_time or 0)) / av.time_base

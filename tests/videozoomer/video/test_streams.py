@@ -1,0 +1,97 @@
+"""Of several video streams the film is read; a file that holds only a picture is not a film."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import pytest
+from PIL import Image
+from video_samples import code_picture, even_pts, read_code, write_video
+
+from videozoomer.video.clip import write_clip
+from videozoomer.video.inspection import inspect_one
+from videozoomer.video.reader import ReaderPool
+from videozoomer.video.settings import IngestSettings
+from videozoomer.video.tasks import ingest_one
+
+DEFAULT = av.stream.Disposition.default
+NONE = av.stream.Disposition(0)
+Made = tuple[str, tuple[int, int], int]
+"""Codec, size and frames of a stream."""
+
+
+def several_streams(path: Path, *streams: tuple[Made, av.stream.Disposition]) -> Path:
+    """A container with these streams in this order; each frame shows its number, plus 1000 for each earlier stream."""
+    with av.open(str(path), "w") as out:
+        made = []
+        for (codec, (width, height), _), disposition in streams:
+            stream = out.add_stream(codec, rate=25)
+            stream.width, stream.height = width, height
+            stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+            stream.disposition = disposition
+            made.append(stream)
+        for index, (((_, (width, height), frames), _), stream) in enumerate(zip(streams, made, strict=True)):
+            for number in range(frames):
+                frame = av.VideoFrame.from_ndarray(code_picture(1000 * index + number, width, height), format="rgb24")
+                frame.pts, frame.time_base = number, Fraction(1, 25)
+                out.mux(stream.encode(frame))
+            out.mux(stream.encode(None))
+    return path
+
+
+FILM: Made = ("libx264", (320, 180), 50)
+LARGE: Made = ("libx264", (480, 270), 50)
+COVER: Made = ("mjpeg", (640, 360), 1)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "mov"])
+@pytest.mark.parametrize(
+    ("streams", "film"),
+    [
+        pytest.param([(FILM, NONE), (LARGE, DEFAULT)], 1, id="the default"),
+        pytest.param([(LARGE, DEFAULT), (FILM, NONE)], 0, id="the default comes first"),
+        pytest.param([(COVER, DEFAULT), (FILM, DEFAULT)], 1, id="cover before the film"),
+        pytest.param([(COVER, DEFAULT), (FILM, NONE)], 1, id="cover as the default"),
+        pytest.param([(FILM, DEFAULT), (COVER, DEFAULT)], 0, id="cover after the film"),
+    ],
+)
+def test_the_film_is_read(
+    suffix: str, streams: list[tuple[Made, av.stream.Disposition]], film: int, tmp_path: Path
+) -> None:
+    path = several_streams(tmp_path / f"several.{suffix}", *streams)
+    (_, size, frames), _ = streams[film]
+    result = ingest_one(str(path), IngestSettings())
+    record = result.record
+    assert (record.status, record.frames) == ("ok", frames), record.detail
+    assert (record.width, record.height) == size
+    with ReaderPool(25_088, 100_352) as pool:
+        (frame,) = pool.frames_at(str(path), [1.01])
+    assert read_code(frame.jpeg) == 1000 * film + 25
+    info = inspect_one(str(path))
+    assert info.stream_index == film and len(info.streams) == 2
+    clip = write_clip(str(path), 0.5, 1.5, tmp_path / "clip.mp4")
+    with av.open(str(clip)) as container:
+        (stream,) = container.streams.video
+        assert (stream.width, stream.height) == size
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Iterator[list[Path]]:
+    picture = Image.fromarray(code_picture(7))
+    picture.save(tmp_path / "still.avif")
+    several_streams(tmp_path / "still.mov", (COVER, DEFAULT))
+    yield [tmp_path / "still.avif", tmp_path / "still.mov"]
+
+
+def test_a_still_picture_is_not_a_film(pictures: list[Path]) -> None:
+    for path in pictures:
+        assert ingest_one(str(path), IngestSettings()).reason == "still_picture", path
+        assert inspect_one(str(path)).reason == "still_picture", path
+
+
+def test_a_film_of_one_frame_stays_a_film(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "one.mp4", pts=even_pts(1, 25), options={"preset": "veryfast"})
+    assert ingest_one(str(path), IngestSettings()).record.status == "ok"
