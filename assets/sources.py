@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 import dagster as dg
@@ -18,6 +19,8 @@ from videozoomer.sources.questions import question_rows, read_questions
 GROUP = "sources"
 UNMATCHED = "unmatched"
 """Partition of the table `questions` for rows that name no video of their source."""
+EXAMPLES = 3
+"""Unusable questions that an error shows."""
 
 
 def listing_digest(recipe: Recipe) -> str:
@@ -116,6 +119,7 @@ def questions(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Wor
         uris = files.filter(files["source"] == source.name)["uri"].to_list()
         for row in question_rows(read_questions(source.questions), source.name, source.split, uris):
             by_batch[batch_of.get(row["video_uri"], UNMATCHED)].append(row)
+    _require_usable(workspace.recipe, [row for rows in by_batch.values() for row in rows])
     for batch, rows in by_batch.items():
         lake.write("questions", rows, batch)
         workspace.stamps.write("questions", Stamp("", content_of(workspace, [("questions", batch)])), batch)
@@ -138,6 +142,27 @@ def questions(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Wor
             )
         },
     )
+
+
+def _require_usable(recipe: Recipe, rows: Sequence[QuestionRow]) -> None:
+    """Without a usable question nothing can be made.
+
+    Raises:
+        dagster.Failure: there is none; the message counts the reasons and shows the first rows.
+    """
+    if any(row["status"] == "ok" for row in rows):
+        return
+    places = ", ".join(str(source.questions) for source in recipe.sources)
+    if not rows:
+        raise dg.Failure(f"there is no question in {places}; a question file has one question a row")
+    counts = Counter(row["reason"] for row in rows)
+    reasons = ", ".join(f"{reason} ({count})" for reason, count in counts.most_common())
+    shown = "".join(
+        f"\n  {row['question_id']}: {row['reason']} (video {row['video_uri']!r}, question {row['question'][:80]!r}, "
+        f"answer {row['answer'][:40]!r})"
+        for row in rows[:EXAMPLES]
+    )
+    raise dg.Failure(f"none of the {len(rows)} questions in {places} can be used: {reasons}. The first:{shown}")
 
 
 ASSETS = [sources, questions]

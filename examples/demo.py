@@ -45,6 +45,7 @@ def main() -> int:
 def _run(recipe: Recipe, chosen: argparse.Namespace, console: Console, started_s: float) -> int:
     from pipelines.run import RunFailed, run
     from pipelines.summary import print_summary
+    from videozoomer.lake.lock import HomeInUse
 
     if chosen.ui:
         return subprocess.call(
@@ -63,7 +64,7 @@ def _run(recipe: Recipe, chosen: argparse.Namespace, console: Console, started_s
             progress=RichProgress(console),
             say=print_step,
         )
-    except RunFailed as error:
+    except (RunFailed, HomeInUse) as error:
         print_error(error)
         return 1
     print_summary(recipe, outcome, console, chosen.recipe)

@@ -49,6 +49,22 @@ class Plan:
         """Whether the result exists and was made from the present inputs, also those outside the home."""
         return not self._listing_changed(key) and is_current(self.workspace, self.definition_of[key], key, partition)
 
+    def is_made(self, key: dg.AssetKey, partition: str) -> bool:
+        """Whether there is a finished result, current or not."""
+        stamp = self.workspace.stamps.read(key.to_user_string(), partition)
+        return stamp is not None and not stamp.unfinished
+
+    def ancestors(self, keys: Iterable[dg.AssetKey]) -> set[dg.AssetKey]:
+        """All assets that these are made from, directly or not."""
+        found: set[dg.AssetKey] = set()
+        waiting = list(keys)
+        while waiting:
+            definition = self.definition_of[waiting.pop()]
+            parents = {parent for made in definition.keys for parent in definition.asset_deps[made]} - found
+            found |= parents
+            waiting += parents
+        return found
+
     def _listing_changed(self, key: dg.AssetKey) -> bool:
         """Whether an asset that reads the user's files would find others than when it was made."""
         name = key.to_user_string()

@@ -6,7 +6,7 @@ import logging
 import os
 import shutil
 import warnings
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +18,7 @@ from assets.checks import CHECKS
 from assets.workspace import BATCHES, Progress, Workspace
 from pipelines.build import build_assets
 from pipelines.plan import Level, Plan
+from videozoomer.lake.lock import hold
 from videozoomer.settings import Recipe
 
 INSTANCE_FILE = "dagster.yaml"
@@ -70,10 +71,12 @@ def run(
 ) -> RunResult:
     """Materialise what is stale.
 
-    `only` limits the run to these assets (and to assets made by the same function), `batches` to these partitions;
-    `force` remakes assets that are current. `say` receives a line before each step.
+    `only` limits the run to these assets (and to assets made by the same function) and to what they are made from where
+    that is missing; `batches` limits it to these partitions. `force` remakes assets that are current. `say` receives a
+    line before each step.
 
     Raises:
+        HomeInUse: another run holds the home.
         RunFailed: a step or a blocking check failed. Results finished before it are kept and not made again.
         SourceError: a source of the recipe has nothing to list.
     """
@@ -83,7 +86,7 @@ def run(
     names = [key.to_user_string() for key in plan.definition_of]
     if unknown := sorted({*only, *force} - set(names)):
         raise RunFailed(f"there is no asset {unknown[0]!r}; choose from {', '.join(names)}")
-    with open_instance(recipe) as instance, _quiet():
+    with hold(workspace.home, "a run from the command line"), open_instance(recipe) as instance, _quiet():
         materializer = _Materializer(
             plan,
             only=set(only),
@@ -95,12 +98,19 @@ def run(
         )
         for level in plan.levels:
             if level.partitioned:
+                _require_batches(batches, workspace.batches())
                 # The tables may know batches that this instance does not: its event log may be younger than they are.
                 instance.add_dynamic_partitions(str(BATCHES.name), workspace.batches())
             for partition in plan.partitions(level):
                 if not (level.partitioned and batches and partition not in batches):
                     materializer.update(level, partition)
     return materializer.result
+
+
+def _require_batches(asked: Iterable[str], known: Sequence[str]) -> None:
+    if unknown := sorted(set(asked) - set(known)):
+        choice = f"choose from {', '.join(known)}" if known else "no batch is listed yet; run without --batch first"
+        raise RunFailed(f"there is no batch {unknown[0]!r}; {choice}")
 
 
 @dataclass
@@ -115,6 +125,11 @@ class _Materializer:
     instance: dg.DagsterInstance
     say: Callable[[str], None]
     result: RunResult = field(default_factory=RunResult)
+    _needed: set[dg.AssetKey] = field(init=False)
+    """Everything that a wanted asset is made from."""
+
+    def __post_init__(self) -> None:
+        self._needed = self.plan.ancestors(key for key in self.plan.definition_of if self._wanted(key))
 
     def update(self, level: Level, partition: str) -> None:
         """Repeat until nothing is stale: an asset behind a stale one is judged once that one is made."""
@@ -130,13 +145,21 @@ class _Materializer:
     def _wanted(self, key: dg.AssetKey) -> bool:
         return not self.only or key.to_user_string() in self.only
 
+    def _lacking(self, key: dg.AssetKey, partition: str) -> bool:
+        """Whether a wanted asset is made from this one, which was never made or not finished."""
+        return key in self._needed and not self.plan.is_made(key, partition)
+
     def _todo(self, level: Level, partition: str, done: Collection[dg.AssetKey]) -> list[dg.AssetKey]:
         """The assets to make next, with the others that the same function makes."""
         stale = self.plan.stale(level, partition)
         chosen = {
             key
             for key in level.keys
-            if self._wanted(key) and key not in done and (key in stale or key.to_user_string() in self.force)
+            if key not in done
+            and (
+                (self._wanted(key) and (key in stale or key.to_user_string() in self.force))
+                or self._lacking(key, partition)
+            )
         }
         made_together = {made for key in chosen for made in self.plan.definition_of[key].keys}
         return [key for key in level.keys if key in made_together]

@@ -37,9 +37,9 @@ def print_step(text: str) -> None:
 
 
 @contextmanager
-def reported(*errors: type[Exception], advice: str = "") -> Iterator[None]:
-    """End the command with exit code 1 and the sentence of any of these errors, followed by `advice`."""
+def reported(*errors: type[Exception], advice: str = "", code: int = 1) -> Iterator[None]:
+    """End the command with this exit code and the sentence of any of these errors, followed by `advice`."""
     try:
         yield
     except errors as error:
-        raise stop(f"{error}{advice}") from error
+        raise stop(f"{error}{advice}", code) from error

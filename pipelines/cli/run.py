@@ -10,6 +10,9 @@ import typer
 from pipelines.cli.output import console, print_step, reported, stop
 from pipelines.cli.recipe import RECIPE, load
 
+HOME_IN_USE = 75
+"""Exit code of a run whose home another run holds: sysexits' EX_TEMPFAIL, the same command may work later."""
+
 
 def init(path: Annotated[Path, typer.Argument(help="File to write the recipe to.")] = Path("recipe.yaml")) -> None:
     """Write a recipe to fill in, with a comment on every field.
@@ -47,11 +50,15 @@ def run(
     - `videozoomer run -r my.yaml --only exemplars --batch films-0002` - one asset of one batch
     - `videozoomer run -r my.yaml --force report` - the report again
     - `videozoomer run -r my.yaml --dry-run` - calls, tokens and dollars, before anything is sent
+
+    `--only` also makes what the asset is made from where that is missing. One run at a time works on a home: a second one
+    ends with exit code 75 and says which process holds it.
     """
     from pipelines.progress import RichProgress
     from pipelines.run import RunFailed
     from pipelines.run import run as bring_up_to_date
     from pipelines.summary import print_summary
+    from videozoomer.lake.lock import HomeInUse
     from videozoomer.sources.files import SourceError
 
     loaded = load(recipe)
@@ -61,8 +68,11 @@ def run(
         with reported(SourceError):
             print_estimate(loaded, console)
         return
-    with reported(
-        RunFailed, SourceError, advice="\nFinished results are kept. Fix this and run the same command again."
+    with (
+        reported(
+            RunFailed, SourceError, advice="\nFinished results are kept. Fix this and run the same command again."
+        ),
+        reported(HomeInUse, code=HOME_IN_USE),
     ):
         result = bring_up_to_date(
             loaded,

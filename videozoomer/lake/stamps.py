@@ -17,6 +17,10 @@ from typing import Any
 from videozoomer.lake.atomic import write_text
 from videozoomer.lake.lake import ALL
 
+UNFINISHED = "unfinished-"
+"""Start of the content of a stamp whose result is being replaced. What follows is unique, so nothing made meanwhile
+counts as current later."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
@@ -24,6 +28,11 @@ class Stamp:
     content: str
     facts: dict[str, Any] = field(default_factory=dict)
     """Counts to show without reading the result; `retryable` > 0 makes the result stale."""
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether the step that writes the result has not ended, or was killed: the result may be half old, half new."""
+        return self.content.startswith(UNFINISHED)
 
 
 @dataclass(frozen=True)
