@@ -51,8 +51,8 @@ def run(
     - `videozoomer run -r my.yaml --force report` - the report again
     - `videozoomer run -r my.yaml --dry-run` - calls, tokens and dollars, before anything is sent
 
-    `--only` also makes what the asset is made from where that is missing. One run at a time works on a home: a second one
-    ends with exit code 75 and says which process holds it.
+    `--only` also makes what the asset is made from where that is missing. One run at a time works on a home: a second
+    one ends with exit code 75 and says which process holds it.
     """
     from pipelines.progress import RichProgress
     from pipelines.run import RunFailed

@@ -31,7 +31,7 @@ class Stamp:
 
     @property
     def unfinished(self) -> bool:
-        """Whether the step that writes the result has not ended, or was killed: the result may be half old, half new."""
+        """Whether the step that writes the result has not ended or was killed: it may be half old, half new."""
         return self.content.startswith(UNFINISHED)
 
 
