@@ -28,7 +28,7 @@ def main() -> int:
     parser.add_argument(
         "--ui", action="store_true", help="open the Dagster UI on the demo's assets instead of running it"
     )
-    parser.add_argument("--recipe", type=Path, default=RECIPE, help="recipe to run (default: %(default)s)")
+    parser.add_argument("--recipe", "-r", type=Path, default=RECIPE, help="recipe to run (default: %(default)s)")
     parser.add_argument("--port", type=int, default=PORT, help="port of the local teacher (default: %(default)s)")
     parser.add_argument("--ui-port", type=int, default=3000, help="port of the Dagster UI (default: %(default)s)")
     chosen = parser.parse_args()
@@ -67,7 +67,7 @@ def _run(recipe: Recipe, chosen: argparse.Namespace, console: Console, started_s
     except (RunFailed, HomeInUse) as error:
         print_error(error)
         return 1
-    print_summary(recipe, outcome, console, chosen.recipe)
+    print_summary(recipe, outcome, console, chosen.recipe, demo=chosen.recipe == RECIPE)
     console.print(f"\n{time.monotonic() - started_s:.0f} s in total.")
     return 0
 

@@ -22,6 +22,8 @@ from videozoomer.lake.lock import hold
 from videozoomer.settings import Recipe
 
 INSTANCE_FILE = "dagster.yaml"
+INTERRUPTS = ("KeyboardInterrupt", "DagsterExecutionInterruptedError")
+"""Names of the exceptions by which Ctrl-C ends a step."""
 
 
 class RunFailed(RuntimeError):
@@ -78,6 +80,7 @@ def run(
     Raises:
         HomeInUse: another run holds the home.
         RunFailed: a step or a blocking check failed. Results finished before it are kept and not made again.
+        KeyboardInterrupt: the run was stopped by Ctrl-C; the same holds.
         SourceError: a source of the recipe has nothing to list.
     """
     workspace = Workspace(recipe, progress or Progress())
@@ -176,8 +179,16 @@ class _Materializer:
             raise_on_error=False,
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         )
+        if _interrupted(result):
+            raise KeyboardInterrupt
         if not result.success:
             raise RunFailed(_why(result, where))
+
+
+def _interrupted(result: dg.ExecuteInProcessResult) -> bool:
+    """Whether a step ended by Ctrl-C, which Dagster records as a failure like any other."""
+    errors = [event.step_failure_data.error for event in result.all_events if event.is_step_failure]
+    return any(error.cls_name in INTERRUPTS for error in errors if error)
 
 
 def _why(result: dg.ExecuteInProcessResult, where: str) -> str:

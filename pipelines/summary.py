@@ -24,7 +24,10 @@ Line = tuple[str, str]
 """A name and the text beside it."""
 
 
-def print_summary(recipe: Recipe, result: RunResult, console: Console, recipe_path: Path) -> None:
+def print_summary(
+    recipe: Recipe, result: RunResult, console: Console, recipe_path: Path, *, demo: bool = False
+) -> None:
+    """Print the counts and what to do next. After the demo that is a recipe of one's own."""
     made, kept = len(result.materialized), len(result.current)
     if not made:
         console.print(f"\nEverything is up to date: all {kept} results were current, nothing was remade.")
@@ -36,14 +39,20 @@ def print_summary(recipe: Recipe, result: RunResult, console: Console, recipe_pa
     for name, text in _lines(Workspace(recipe)):
         table.add_row(Text(name), Text(text))
     console.print(table)
-    shown, command = _short(recipe_path), _command()
-    console.print(
-        f"\nNext:\n  {command} trajectories list --kind reflection -r {shown}\n  {command} ui -r {shown}\n"
-        f"  {command} init my.yaml    (then fill in your videos and server)",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
-    )
+    steps = "".join(f"\n  {line}" for line in _next(Workspace(recipe).lake, _short(recipe_path), demo))
+    console.print(f"\nNext:{steps}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _next(lake: Lake, recipe_path: str, demo: bool) -> Iterator[str]:
+    """Commands that fit what there is: no list of reflections where none was played."""
+    command = _command()
+    kinds = set(lake.read("trajectories", columns=["kind"])["kind"].to_list())
+    if kinds:
+        kind = next((f"--kind {kind} " for kind in ("reflection", "exemplar") if kind in kinds), "")
+        yield f"{command} trajectories list {kind}-r {recipe_path}"
+    yield f"{command} ui -r {recipe_path}"
+    if demo:
+        yield f"{command} init my.yaml    (then fill in your videos and server)"
 
 
 def _lines(workspace: Workspace) -> Iterator[Line]:

@@ -25,6 +25,11 @@ def api_key_of(endpoint: Endpoint) -> str | None:
     if name is None:
         return None
     if not (key := os.environ.get(name, "")):
+        if not name.isupper():  # It may be a key that was pasted here: do not print it.
+            raise StepStopped(
+                "the environment variable that api_key_env names is not set; api_key_env needs the NAME of a variable "
+                f"that contains the API key for {identity_of(endpoint)}, not the key itself"
+            )
         raise StepStopped(
             f"the environment variable {name} is not set; set {name} to the API key for {identity_of(endpoint)}"
         )

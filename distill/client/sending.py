@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -31,6 +32,9 @@ from videozoomer.protocol import Message
 from videozoomer.settings.model import Endpoint
 
 T = TypeVar("T")
+GRACE_S = 10.0
+"""How long requests in flight are awaited when their episodes are cancelled."""
+_log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -72,6 +76,7 @@ class Sender:
         self._gate = Gate(endpoint.concurrency)
         self._requests = Pace(endpoint.requests_per_minute)
         self._tokens = Pace(endpoint.tokens_per_minute)
+        self._attempts: set[asyncio.Task[tuple[CallResult, Entry]]] = set()
         self._encoding: dict[tuple[str, ...], asyncio.Future[EncodedFrames]] = {}
         self._proven = False
         """Whether the server accepted a request with the present parameters."""
@@ -113,6 +118,16 @@ class Sender:
             raise
 
     async def close(self) -> None:
+        """Await the requests whose episodes were cancelled (Ctrl-C) for a moment: their replies are paid for."""
+        if self._attempts:
+            self._breaker.stop("interrupted")  # What was not sent yet is not sent any more.
+            _log.warning(
+                "awaiting %d calls in flight for up to %.0f s, to keep their replies", len(self._attempts), GRACE_S
+            )
+            _, late = await asyncio.wait(self._attempts, timeout=GRACE_S)
+            for attempt in late:
+                attempt.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
         self._threads.shutdown(wait=False)
         await self._transport.close()
 
@@ -135,7 +150,13 @@ class Sender:
         tries, self.sending = 0, True
         while True:
             sent = frozenset(parameters)
-            result, entry = await self._attempt(key, attempt, sampling, messages, sent, body, retried=tries > 0)
+            # A task of its own: a cancelled episode does not cancel a request that is paid for.
+            asked = asyncio.ensure_future(
+                self._attempt(key, attempt, sampling, messages, sent, body, retried=tries > 0)
+            )
+            self._attempts.add(asked)
+            asked.add_done_callback(self._attempt_ended)
+            result, entry = await asyncio.shield(asked)
             attempt += 1
             if result.final:
                 return entry
@@ -182,6 +203,11 @@ class Sender:
         finally:
             await self._reservations.settle(key, attempt, paid_usd)
         return result, entry
+
+    def _attempt_ended(self, asked: asyncio.Task[tuple[CallResult, Entry]]) -> None:
+        self._attempts.discard(asked)
+        if not asked.cancelled():
+            asked.exception()  # Whoever waited has it; after a cancellation nobody waits.
 
     async def _post(
         self, body: Body, sent: frozenset[str], bound: Bound, idempotency_key: str

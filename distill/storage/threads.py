@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import threading
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
@@ -29,13 +30,33 @@ def yield_to_others() -> None:
 
 
 def run_blocking(collect: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Run a coroutine function to its end, also when the caller's thread has a running event loop (a notebook)."""
+    """Run a coroutine function to its end, also when the caller's thread has a running event loop (a notebook).
+
+    Ctrl-C cancels the coroutine, which may still tidy up, and then raises KeyboardInterrupt; a second one does not wait.
+    """
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(collect())
+        with _cancelled_by_ctrl_c():
+            return asyncio.run(collect())
     with ThreadPoolExecutor(1, thread_name_prefix="episodes") as aside:
         return aside.submit(lambda: asyncio.run(collect())).result()
+
+
+@contextlib.contextmanager
+def _cancelled_by_ctrl_c() -> Iterator[None]:
+    """Python's own handler of SIGINT, which `asyncio.run` turns into a cancellation.
+
+    Another one (Dagster's raises wherever the program is) would stop the loop and drop what its tasks wait for.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class Flusher(Generic[T]):

@@ -9,8 +9,15 @@ import typer
 from pipelines.cli import ledger, run, serve, shards, sources, trajectories, ui, video
 from pipelines.cli.output import console, stop
 
+EXIT_CODES = (
+    "Exit codes: 0 done; 1 it could not be done, and the error says why; 2 the command line is wrong; 75 another run "
+    "works on the same home; 130 stopped by Ctrl-C, with everything finished kept."
+)
+
 app = typer.Typer(
     help="From long videos and questions to verified zoom trajectories, and from those to a trained, measured policy.",
+    epilog=EXIT_CODES,
+    context_settings={"help_option_names": ["--help", "-h"]},
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,

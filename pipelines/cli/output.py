@@ -21,6 +21,10 @@ def open_console(*, stderr: bool = False) -> Console:
 console = open_console()
 
 
+STOPPED_BY_USER = 130
+"""Exit code after Ctrl-C, as shells count it: 128 and the number of SIGINT."""
+
+
 def stop(error: Exception | str, code: int = 1) -> typer.Exit:
     """Print an error to stderr; raise what this returns to end the command."""
     print_error(error)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli.output import console, print_step, reported, stop
+from pipelines.cli.output import STOPPED_BY_USER, console, print_step, reported, stop
 from pipelines.cli.recipe import RECIPE, load
 
 HOME_IN_USE = 75
@@ -26,6 +26,8 @@ def init(path: Annotated[Path, typer.Argument(help="File to write the recipe to.
 
     if path.exists():
         raise stop(f"{path} exists already; name another file")
+    if not path.parent.is_dir():
+        raise stop(f"there is no folder {path.parent}; create it (mkdir -p {path.parent}), or name another file")
     with reported(OSError):
         path.write_text(template())
     console.print(f"wrote {path}. Fill in sources and teacher, then: videozoomer run --recipe {path}", soft_wrap=True)
@@ -54,6 +56,8 @@ def run(
     `--only` also makes what the asset is made from where that is missing. One run at a time works on a home: a second
     one ends with exit code 75 and says which process holds it.
     """
+    from dagster import DagsterExecutionInterruptedError
+
     from pipelines.progress import RichProgress
     from pipelines.run import RunFailed
     from pipelines.run import run as bring_up_to_date
@@ -68,20 +72,23 @@ def run(
         with reported(SourceError):
             print_estimate(loaded, console)
         return
-    with (
-        reported(
-            RunFailed, SourceError, advice="\nFinished results are kept. Fix this and run the same command again."
-        ),
-        reported(HomeInUse, code=HOME_IN_USE),
-    ):
-        result = bring_up_to_date(
-            loaded,
-            progress=RichProgress(console),
-            only=only or (),
-            batches=batch or (),
-            force=force or (),
-            say=print_step,
-        )
+    advice = "\nFinished results are kept. Fix this and run the same command again."
+    try:
+        with reported(RunFailed, SourceError, advice=advice), reported(HomeInUse, code=HOME_IN_USE):
+            result = bring_up_to_date(
+                loaded,
+                progress=RichProgress(console),
+                only=only or (),
+                batches=batch or (),
+                force=force or (),
+                say=print_step,
+            )
+    except (KeyboardInterrupt, DagsterExecutionInterruptedError) as interrupt:
+        raise stop(
+            f"stopped by Ctrl-C. Finished results are kept in {loaded.home}, and so is every reply that came: none is "
+            "paid again. Run the same command to resume.",
+            STOPPED_BY_USER,
+        ) from interrupt
     print_summary(loaded, result, console, recipe)
 
 

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from pipelines.cli.output import stop
+
 
 def serve(
     checkpoint: Annotated[str, typer.Argument(help="Folder or hub name of a Qwen2.5-VL or Qwen3-VL checkpoint.")],
@@ -27,6 +29,10 @@ def serve(
     - `videozoomer serve runs/demo/training/sft/checkpoint --port 8000 --name student`
     - `videozoomer ledger probe http://127.0.0.1:8000/v1` - in another terminal: see what it can do
     """
+    from importlib.util import find_spec
+
+    if missing := [name for name in ("torch", "transformers") if find_spec(name) is None]:
+        raise stop(f"serving a checkpoint needs {' and '.join(missing)}; run `pip install 'videozoomer[train]'`")
     from train.serving.server import run
 
     raise typer.Exit(run(checkpoint, host=host, port=port, name=name, max_batch=max_batch, take_weights=take_weights))

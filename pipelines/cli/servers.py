@@ -38,6 +38,8 @@ def probe(
     - `videozoomer ledger probe http://127.0.0.1:8000/v1`
     - `videozoomer ledger probe --recipe my.yaml`
     """
+    from pydantic import ValidationError
+
     from assets.workspace import Workspace
     from distill.client.capabilities import find_capabilities
     from distill.client.endpoints import servers_of
@@ -51,7 +53,10 @@ def probe(
     with tempfile.TemporaryDirectory() as folder, reported(LedgerError):
         target, servers = Path(folder) / "probe.sqlite", list[Endpoint]()
         if base_url is not None:
-            servers = [Endpoint(base_url=base_url, model=model, api_key_env=key_env)]
+            try:
+                servers = [Endpoint(base_url=base_url, model=model, api_key_env=key_env)]
+            except ValidationError as error:
+                raise stop(f"--key-env: {error.errors()[0]['msg']}") from None
         if recipe is not None:
             loaded = load(recipe)
             target, servers = Workspace(loaded).servers, list(servers_of(loaded))

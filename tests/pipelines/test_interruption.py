@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from chat_server import ChatServer
 from graph_fixture import Recorder, write_recipe
 
 from assets.workspace import Workspace
@@ -128,3 +129,27 @@ def test_a_new_video_makes_a_new_batch_and_leaves_the_old_one_unchanged(finished
 def test_an_unknown_asset_is_named(finished):
     with pytest.raises(RunFailed, match="there is no asset 'exemplar'"):
         run(finished.recipe, only=["exemplar"])
+
+
+def test_ctrl_c_keeps_the_replies_of_calls_in_flight_and_says_so(tmp_path, world):
+    with ChatServer(latency_s=1.0) as server:
+        recipe_path = write_recipe(
+            tmp_path / "recipe.yaml", world, server.url.removesuffix("/v1"), distill={"samples": 8}
+        )
+        command = [sys.executable, "-m", "pipelines.cli", "run", "-r", str(recipe_path)]
+        process = subprocess.Popen(
+            [*command, *(f"--only={name}" for name in PLAYED)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        while server.at_once < CONCURRENCY:
+            assert process.poll() is None, "the run ended before it could be interrupted"
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == 130, errors
+        assert "Traceback" not in errors
+        assert "stopped by Ctrl-C. Finished results are kept" in errors
+        assert "awaiting 4 calls in flight" in errors
+        assert answered(tmp_path / "run") == server.counts["calls"] >= CONCURRENCY

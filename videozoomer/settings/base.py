@@ -24,7 +24,7 @@ OPERATIONAL = Operational()
 
 
 class Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, hide_input_in_errors=True)
 
     @classmethod
     def operational_fields(cls) -> frozenset[str]:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from videozoomer.settings.base import OPERATIONAL, Amount, Count, Positive, PositiveNumber, Settings, Share
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_SECRET = re.compile(r"(?i:sk|gsk|hf|pk|xai)[-_]\w|AIza|(?=\w*[a-z])(?=\w*[A-Z])(?=\w*\d)\w{20,}")
+"""How API keys begin, or a long mix of lower case, upper case and digits."""
 
 
 class Prices(Settings):
@@ -65,6 +70,17 @@ class Endpoint(Settings):
     """Maximum images of one request; `videozoomer ledger probe` finds it out. null assumes no limit."""
     prices: Annotated[Prices, OPERATIONAL] = Prices()
     """What calls cost, for budget_usd, estimates and the report."""
+
+    @field_validator("api_key_env")
+    @classmethod
+    def _names_a_variable(cls, value: str | None) -> str | None:
+        # The message must not repeat the value: it may be the key.
+        if value is not None and (_SECRET.match(value) or not _NAME.fullmatch(value)):
+            raise ValueError(
+                "needs the NAME of an environment variable, such as TEACHER_KEY, not the key itself and not ${...}; "
+                "put the key into that variable (export TEACHER_KEY=...)"
+            )
+        return value
 
     def _left_out(self) -> frozenset[str]:
         """An endpoint with an identity is the same at any address."""

@@ -10,7 +10,9 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from videozoomer.settings.mistakes import sentences
 from videozoomer.settings.model import Recipe
+from videozoomer.settings.unique_keys import DuplicateKey, parse
 
 
 class RecipeError(ValueError):
@@ -53,7 +55,9 @@ def load_recipe(path: str | Path, overrides: dict[str, Any] | None = None) -> Re
     if not path.is_file():
         raise RecipeError(f"recipe {path} does not exist; write one with `videozoomer init {path}`")
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = parse(path.read_text(encoding="utf-8"))
+    except DuplicateKey as error:
+        raise RecipeError(f"{path}, {error}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path} is not valid YAML in UTF-8: {error}") from error
     if not isinstance(raw, dict):
@@ -72,9 +76,18 @@ def load_recipe(path: str | Path, overrides: dict[str, Any] | None = None) -> Re
     try:
         recipe = Recipe.model_validate(raw)
     except ValidationError as error:
-        lines = [f"  {'.'.join(map(str, e['loc'])) or 'recipe'}: {e['msg']}" for e in error.errors()]
-        raise RecipeError(f"{path} is not a valid recipe:\n" + "\n".join(lines)) from error
-    return _resolved(recipe, path.resolve().parent)
+        lines = "".join(f"\n  {sentence}" for sentence in sentences(error))
+        raise RecipeError(f"{path} is not a valid recipe:{lines}") from None
+    resolved = _resolved(recipe, path.resolve().parent)
+    _check_home(path, resolved.home_path)
+    return resolved
+
+
+def _check_home(path: Path, home: Path) -> None:
+    """Refuse a home that no folder can be made at."""
+    existing = next((place for place in (home, *home.parents) if place.exists()), home)
+    if existing.exists() and not existing.is_dir():
+        raise RecipeError(f"{path}: home is {home}, but {existing} is a file; set home to a folder")
 
 
 def _resolved(recipe: Recipe, folder: Path) -> Recipe:
