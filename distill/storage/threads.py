@@ -32,7 +32,7 @@ def yield_to_others() -> None:
 def run_blocking(collect: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run a coroutine function to its end, also when the caller's thread has a running event loop (a notebook).
 
-    Ctrl-C cancels the coroutine, which may still tidy up, and then raises KeyboardInterrupt; a second one does not wait.
+    Ctrl-C cancels the coroutine, which may still tidy up, and then raises KeyboardInterrupt; a second does not wait.
     """
     try:
         asyncio.get_running_loop()
