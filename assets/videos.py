@@ -201,6 +201,7 @@ def _ingest_settings(recipe: Recipe, zoom_store: str | None) -> "IngestSettings"
 
     return IngestSettings(
         recipe.protocol.to_protocol(),
+        shots=recipe.video.shots,
         detectors=recipe.video.detectors,
         overview=recipe.video.overview,
         zoom_store_fps=recipe.video.zoom_store_fps,

@@ -38,7 +38,7 @@ from videozoomer.video.worker import load_libraries
 LIMITS = (25_088, 100_352)
 BATCH = 12
 """Two-minute files in the batch for the `processes` comparison."""
-SECTIONS = ("memory", "zoom", "onepass", "rivals", "overview", "processes", "six-hours")
+SECTIONS = ("memory", "zoom", "onepass", "rivals", "overview", "no-shots", "processes", "six-hours")
 
 
 def cpu_s() -> float:
@@ -139,6 +139,20 @@ def overview(hour: Path, rounds: int) -> dict[str, float]:
     return result | {"overview_over_their_groups": result["overview"] / result["their_groups"]}
 
 
+def no_shots(hour: Path, rounds: int) -> dict[str, float]:
+    """Ingest of the hour that decodes only the overview, against one that decodes every picture."""
+    load_libraries()
+    works = {name: IngestSettings(shots=name == "one_pass") for name in ("one_pass", "overview_only")}
+    records = []
+
+    def ingest(name: str, _: int) -> None:
+        records.append(ingest_one(str(hour), works[name]))
+
+    result = medians(rounds, **{name: partial(ingest, name) for name in works})
+    assert all(found.overview == records[0].overview for found in records)
+    return result | {"one_pass_over_overview_only": result["one_pass"] / result["overview_only"]}
+
+
 def processes(video: Path, folder: Path, rounds: int) -> dict[str, float]:
     """Ingest a batch of copies with one process and with two, in wall-clock seconds including start-up.
 
@@ -218,6 +232,7 @@ def main() -> None:
         "onepass": lambda: onepass(make_video(folder, minutes=arguments.pass_minutes), folder, arguments.rounds),
         "rivals": lambda: rivals(short, folder, arguments.rounds),
         "overview": lambda: overview(hour, max(1, arguments.rounds // 2)),
+        "no-shots": lambda: no_shots(hour, max(1, arguments.rounds // 4)),
         "processes": lambda: processes(short, folder, arguments.rounds),
         "memory": lambda: peak_mb(hour, folder),
         "six-hours": lambda: peak_mb(make_video(folder, minutes=360, size="160x90", fps=10), folder),

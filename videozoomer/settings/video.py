@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+from pydantic import model_validator
+
 from videozoomer.settings.base import OPERATIONAL, Amount, Positive, PositiveNumber, Settings, Share
 
 Detector = Literal["adaptive", "content", "hash", "histogram", "threshold", "transnet"]
@@ -18,6 +20,12 @@ class VideoSettings(Settings):
     """Seconds that reading one video may take before it is quarantined; raise it for films of many hours."""
     memory_mb: Annotated[Positive, OPERATIONAL] = 2048
     """Megabytes of memory that reading one video may take before it is quarantined."""
+    shots: bool = True
+    """Whether to find shots. `false` decodes only what the overview shows: an hour of film takes seconds instead of
+    minutes. It gives up shots, the signature (so a re-encoded copy of an evaluation video is no longer found as a
+    leak; the same file still is), and the check that every picture decodes (damage between the overview's frames shows
+    only when a zoom meets it). It allows neither `zoom_store_fps` nor `overview: shot_aware`, which need every
+    picture."""
     detectors: tuple[Detector, ...] = ("adaptive", "threshold")
     """Shot detectors, run together in one pass. `transnet` is a neural network: it takes about 20 ms of CPU a frame and
     needs `pip install videozoomer[transnet]`."""
@@ -30,3 +38,16 @@ class VideoSettings(Settings):
     failed_share: Annotated[Share, OPERATIONAL] = 0.5
     """Share of a batch's videos that may be unreadable; above it the batch fails, because then the source is at
     fault."""
+
+    def _left_out(self) -> frozenset[str]:
+        """Finding shots was the only choice once: results of then stay current."""
+        return super()._left_out() | ({"shots"} if self.shots else frozenset())
+
+    @model_validator(mode="after")
+    def _without_shots(self) -> VideoSettings:
+        if not self.shots and (self.zoom_store_fps > 0 or self.overview == "shot_aware"):
+            raise ValueError(
+                "shots: false decodes only the overview, so it allows neither zoom_store_fps nor overview: shot_aware; "
+                "set zoom_store_fps: 0 and overview: uniform, or shots: true"
+            )
+        return self

@@ -1,4 +1,7 @@
-"""One decode of a file gives everything that ingest needs: shots, overview, signature and the zoom store."""
+"""One decode of a file gives everything that ingest needs: shots, overview, signature and the zoom store.
+
+Without shots, `videozoomer.video.seekpass` reads the overview alone.
+"""
 
 from __future__ import annotations
 
@@ -33,6 +36,7 @@ from videozoomer.video.sampling import (
     TimedFrame,
     grid_times,
 )
+from videozoomer.video.seekpass import overview_only
 from videozoomer.video.settings import Ingested, IngestSettings
 from videozoomer.video.shots import ShotFinder
 from videozoomer.video.signature import SPACING_S, SignatureMaker
@@ -60,6 +64,9 @@ def ingest_file(path: Path, uri: str, settings: IngestSettings) -> Ingested:
     with container:
         timeline = read_timeline(container, stream, leading)
         check_timeline(timeline, container, stream)
+    if not settings.shots:
+        found = overview_only(path, uri, timeline, settings)
+        return replace(found, record=replace(found.record, bytes=size, video_id=video_id))
     container, stream = open_checked(path)
     with container, ExitStack() as cleanup:
         decoded = _Pass(container, stream, timeline, leading, settings, uri, cleanup)

@@ -13,6 +13,7 @@ import itertools
 from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,15 @@ STEPS_BACK_S = (0.0, 1.0, 5.0, 20.0)
 
 class FastReadFailed(Exception):
     """The packets' times do not determine which frame is shown, or the decoder did not return that frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerFacts:
+    """FFmpeg's names of container and codec, and whether there is sound."""
+
+    container: str
+    codec: str
+    has_audio: bool
 
 
 class PacketReader:
@@ -73,6 +83,11 @@ class PacketReader:
             raise ValueError("it has no video stream that can be decoded; check it with `videozoomer video probe`")
         prepare_decoder(stream, self._threads)
         return container, stream, stream.time_base
+
+    def about(self) -> ContainerFacts:
+        streams = self._container.streams
+        codec = self.stream.codec_context.codec.canonical_name
+        return ContainerFacts(self._container.format.name, codec, len(streams.audio) > 0)
 
     def after_seek(self, pts: int) -> Iterator[av.Packet]:
         """Packets from where the container seeks to for a time: often, but not always, the keyframe before it."""

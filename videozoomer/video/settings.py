@@ -15,6 +15,8 @@ DETECTORS = ("adaptive", "content", "hash", "histogram", "threshold", "transnet"
 class IngestSettings:
     protocol: Protocol = field(default_factory=Protocol)
     """Sets rate and frames of the overview, and the pixels of a frame."""
+    shots: bool = True
+    """Whether to decode every picture, for shots and the signature; otherwise only the overview is decoded."""
     detectors: tuple[str, ...] = ("adaptive", "threshold")
     """Shot detectors, by the names in DETECTORS. Where several find the same cut, the first one's time counts."""
     overview: str = "uniform"
@@ -36,6 +38,11 @@ class IngestSettings:
             )
         if self.overview not in ("uniform", "shot_aware"):
             raise ValueError(f"overview must be uniform or shot_aware, not {self.overview!r}")
+        if not self.shots and (self.zoom_store_fps > 0 or self.overview == "shot_aware"):
+            raise ValueError(
+                "without shots only the overview is decoded: set zoom_store_fps to 0 and overview to uniform, or set "
+                "shots to True"
+            )
         if self.zoom_store_fps > 0 and not self.zoom_store_dir:
             raise ValueError("zoom_store_fps is set but zoom_store_dir is not; set zoom_store_dir to a folder")
 

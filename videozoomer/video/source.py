@@ -12,8 +12,8 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from videozoomer.video.packets import STEPS_BACK_S, FastReadFailed, PacketReader, with_successors
-from videozoomer.video.picture import EncodedFrame, FrameEncoder, orientation_of
+from videozoomer.video.packets import STEPS_BACK_S, ContainerFacts, FastReadFailed, PacketReader, with_successors
+from videozoomer.video.picture import EncodedFrame, FrameEncoder, display_size, orientation_of
 from videozoomer.video.stream_clock import StreamClock
 from videozoomer.video.types import Frame, FrameError
 
@@ -71,9 +71,14 @@ class VideoSource:
             self.close()
             raise FrameError(uri, 0.0, f"its orientation cannot be read: {error}; re-encode the video") from error
         self._aspect = float(self._reader.stream.sample_aspect_ratio or 1) or 1.0
+        self.display_size = display_size(first, self._aspect, self._orientation)
+        """Width and height on a screen with square pixels."""
 
     def close(self) -> None:
         self._reader.close()
+
+    def about(self) -> ContainerFacts:
+        return self._reader.about()
 
     def frames_at(self, times_s: Sequence[float]) -> list[Frame]:
         """The frame on the screen at each time, in the order of the times.
