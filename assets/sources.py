@@ -14,7 +14,7 @@ from videozoomer.lake.rows import FileRow, QuestionRow
 from videozoomer.lake.stamps import Stamp
 from videozoomer.settings import Recipe
 from videozoomer.sources.files import Offered, SourceError, assign_batches, list_videos
-from videozoomer.sources.questions import question_rows, read_questions
+from videozoomer.sources.questions import read_source
 
 GROUP = "sources"
 UNMATCHED = "unmatched"
@@ -102,7 +102,7 @@ def sources(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Works
 
 @dg.asset(
     group_name=GROUP,
-    code_version="1",
+    code_version="2",
     deps=[sources],
     kinds={"parquet"},
     description="Every question of the recipe's question files in one common form, with its split. Rows that cannot "
@@ -117,7 +117,7 @@ def questions(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Wor
     by_batch: dict[str, list[QuestionRow]] = {batch: [] for batch in [*lake.partitions("files"), UNMATCHED]}
     for source in workspace.recipe.sources:
         uris = files.filter(files["source"] == source.name)["uri"].to_list()
-        for row in question_rows(read_questions(source.questions), source.name, source.split, uris):
+        for row in read_source(source, uris).rows:
             by_batch[batch_of.get(row["video_uri"], UNMATCHED)].append(row)
     _require_usable(workspace.recipe, [row for rows in by_batch.values() for row in rows])
     for batch, rows in by_batch.items():

@@ -122,8 +122,11 @@ def _mlvu(entry: dict[str, Any], where: str) -> dict[str, Any]:
             f"{entry['question_type']} asks for free text, which MLVU grades with a model and leaves out of its "
             "multiple-choice average"
         )
+    # Videos of one name lie in folders named after the annotation files, such as 1_plotQA.
+    task = where.rsplit("-", 1)[0]
+    video = f"{task}/{entry['video']}" if re.match(r"\d+_", task) else entry["video"]
     return {
-        "id": entry.get("question_id") or where, "video": entry["video"], "question": entry["question"],
+        "id": entry.get("question_id") or where, "video": video, "question": entry["question"],
         "options": entry["candidates"], "answer": _letter(entry["answer"], entry["candidates"]),
         "topic": entry["question_type"],
     }  # fmt: skip

@@ -9,7 +9,7 @@ from rich.text import Text
 from assets.workspace import Workspace
 from videozoomer.settings import Recipe
 from videozoomer.sources.files import list_videos
-from videozoomer.sources.questions import question_rows, read_questions
+from videozoomer.sources.questions import read_source
 
 NUMBERS = ("episodes", "calls", "tokens in", "tokens out", "USD", "USD at most")
 
@@ -66,6 +66,5 @@ def usable_questions(recipe: Recipe) -> dict[str, int]:
     counts = {"train": 0, "evaluation": 0}
     for source in recipe.sources:
         uris = [item.uri for item in list_videos(source.videos)]
-        rows = question_rows(read_questions(source.questions), source.name, source.split, uris)
-        counts[source.split] += sum(row["status"] == "ok" for row in rows)
+        counts[source.split] += sum(row["status"] == "ok" for row in read_source(source, uris).rows)
     return counts

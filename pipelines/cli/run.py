@@ -58,6 +58,7 @@ def run(
     """
     from dagster import DagsterExecutionInterruptedError
 
+    from pipelines.cli.sources import print_understood
     from pipelines.progress import RichProgress
     from pipelines.run import RunFailed
     from pipelines.run import run as bring_up_to_date
@@ -70,11 +71,14 @@ def run(
         from pipelines.estimate import print_estimate
 
         with reported(SourceError):
+            print_understood(loaded)
             print_estimate(loaded, console)
         return
     advice = "\nFinished results are kept. Fix this and run the same command again."
     try:
         with reported(RunFailed, SourceError, advice=advice), reported(HomeInUse, code=HOME_IN_USE):
+            if not only:
+                print_understood(loaded)
             result = bring_up_to_date(
                 loaded,
                 progress=RichProgress(console),

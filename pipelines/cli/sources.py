@@ -1,14 +1,17 @@
-"""`videozoomer sources`: add videos and questions to a recipe, and list them."""
+"""`videozoomer sources`: add videos and questions to a recipe, list them, and check how question files are read."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipelines.cli.output import console, reported
 from pipelines.cli.recipe import RECIPE, load
-from videozoomer.settings import RecipeError
+from videozoomer.settings import Recipe, RecipeError
+
+if TYPE_CHECKING:
+    from videozoomer.sources.questions import Reading
 
 app = typer.Typer(help="The videos and questions of a recipe.", no_args_is_help=True, rich_markup_mode="markdown")
 
@@ -29,17 +32,53 @@ def add(
     - `videozoomer sources add bench --videos "s3://b/*.mp4" --questions q.csv --split evaluation -r my.yaml`
     """
     from videozoomer.settings.edit import add_source
+    from videozoomer.settings.sources import Source
     from videozoomer.sources.files import SourceError, list_videos
-    from videozoomer.sources.questions import question_rows, read_questions
+    from videozoomer.sources.questions import read_source
 
     with reported(SourceError, RecipeError):
         offered = list_videos(videos)
-        rows = question_rows(read_questions(questions), name, split, [item.uri for item in offered])
+        source = Source(name="new", videos=videos, questions=questions)
+        reading = read_source(source, [item.uri for item in offered])
         add_source(recipe, name=name, videos=videos, questions=questions, split=split)
-    lost = [row for row in rows if row["status"] != "ok"]
-    console.print(f"added {name}: {len(offered)} videos, {len(rows)} questions, {len(lost)} of them unusable")
-    for row in lost[:5]:
-        console.print(f"  {row['question_id']}: {row['reason']}")
+    lost = sum(row["status"] != "ok" for row in reading.rows)
+    console.print(f"added {name}: {len(offered)} videos, {len(reading.rows)} questions, {lost} of them unusable")
+    print_reading(reading)
+
+
+@app.command()
+def check(recipe: RECIPE) -> None:
+    """Say what was understood of every question file, with the first rows that cannot be used. Changes nothing.
+
+    Example: `videozoomer sources check -r my.yaml`
+    """
+    from videozoomer.sources.files import SourceError
+
+    loaded = load(recipe)
+    with reported(SourceError):
+        print_understood(loaded)
+
+
+def print_understood(recipe: Recipe) -> None:
+    """Print what was understood of each source's question file.
+
+    Raises:
+        SourceError: a source cannot be read, or the columns of its question file are not understood.
+    """
+    from videozoomer.sources.files import list_videos
+    from videozoomer.sources.questions import read_source
+
+    for source in recipe.sources:
+        reading = read_source(source, [item.uri for item in list_videos(source.videos)])
+        console.print(f"{source.name}: {source.questions}", soft_wrap=True)
+        print_reading(reading)
+
+
+def print_reading(reading: Reading) -> None:
+    from videozoomer.sources.understood import understood
+
+    for line in understood(reading):
+        console.print(f"  {line}", soft_wrap=True)
 
 
 @app.command("list")

@@ -70,7 +70,7 @@ def write(root, name: str) -> None:
 
 FIRST = {
     "videomme": ("xYz", ["One.", "Two.", "Three.", "Four."], "C", "long: Counting"),
-    "mlvu": ("movie_1.mp4", ["Red", "Blue"], "B", "plotQA"),
+    "mlvu": ("1_plotQA/movie_1.mp4", ["Red", "Blue"], "B", "plotQA"),
     "longvideobench": ("abc.mp4", ["a cup", "a lamp", "a cat"], "B", "600 s: S2O"),
     "lvbench": ("kE-y", ["A cook", "A boy", "Nobody", "A dog"], "B", "entity recognition, key information retrieval"),
     "longvideo_reason": ("longvila_videos/q1.webm", ["To win", "To flee", "For fun", "To eat"], "B", "goal"),
@@ -86,7 +86,11 @@ def test_published_files_become_usable_questions(name, tmp_path):
     assert (first["video"], first["options"], first["answer"], first["topic"]) == FIRST[name]
     assert "\n" not in first["question"] and not first["question"].endswith("(A)")
     rows = question_rows(
-        read_questions(str(write_questions(found.questions, tmp_path / "out" / "q.jsonl"))), name, "evaluation", VIDEOS
+        read_questions(str(write_questions(found.questions, tmp_path / "out" / "q.jsonl"))),
+        name,
+        "evaluation",
+        VIDEOS,
+        "v",
     )
     assert [row["status"] for row in rows] == ["ok"] * len(found.questions), [row["reason"] for row in rows]
     assert rows[0]["answer"] == FIRST[name][2] and rows[0]["answer_type"] == "choice"
@@ -105,6 +109,18 @@ def test_unusable_questions_are_listed_with_the_reason(tmp_path):
         assert len(skipped) == len(reasons) and all(
             line.startswith(start) for line, start in zip(skipped, reasons, strict=True)
         )
+
+
+def test_mlvu_films_of_one_name_are_told_apart_by_their_folders(tmp_path):
+    folder = tmp_path / "json"
+    folder.mkdir()
+    asked = {"video": "movie.mp4", "question": "What?", "candidates": ["x", "y"], "answer": "y"}
+    for task in ("1_plotQA", "4_count"):
+        (folder / f"{task}.json").write_text(json.dumps([asked | {"question_type": task[2:]}]))
+    found = read_benchmark("mlvu", tmp_path).questions
+    uris = ["/mlvu/video/1_plotQA/movie.mp4", "/mlvu/video/4_count/movie.mp4"]
+    rows = question_rows(found, "mlvu", "evaluation", uris, "/mlvu/video")
+    assert [row["video_uri"] for row in rows] == uris and {row["status"] for row in rows} == {"ok"}
 
 
 def test_lvbench_time_references_are_evidence_in_seconds(tmp_path):

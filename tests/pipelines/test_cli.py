@@ -95,6 +95,26 @@ def test_sources_add_keeps_comments_and_lists_unusable_questions(tmp_path):
     assert COMMENT in path.read_text()
 
 
+def test_sources_check_says_what_was_understood_of_each_file(tmp_path):
+    path = tmp_path / "mine.yaml"
+    call("init", path)
+    (tmp_path / "videos").mkdir()
+    (tmp_path / "videos" / "a.mp4").write_bytes(b"x")
+    rows = [{"clip": "a.mp4", "question": f"{n}?", "candidates": ["x", "y"], "answer": n} for n in (0, 1, 2)]
+    (tmp_path / "questions.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    refused = call("sources", "check", "-r", path)
+    assert refused.exit_code == 1 and "no column for the video" in plain(refused.output)
+    given = yaml.safe_load(path.read_text())
+    given["sources"][0]["columns"] = {"video": "clip"}
+    path.write_text(yaml.safe_dump(given))
+    result = call("sources", "check", "-r", path)
+    said = plain(result.output)
+    assert result.exit_code == 0
+    assert "video from `clip`, options from `candidates`" in said and "answer is a 0-based index (a row has 0)" in said
+    assert "3 rows, 1 quarantined: 1 answer_not_in_options" in said
+    assert "line 3: answer_not_in_options: answer '2' is none of its 2 options" in said
+
+
 def test_a_wrong_recipe_is_reported_with_field_and_remedy(tmp_path):
     path = tmp_path / "mine.yaml"
     call("init", path)

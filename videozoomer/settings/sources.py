@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from videozoomer.settings.base import Settings
+
+Role = Literal["video", "question", "answer", "options", "id", "type", "topic", "evidence"]
+
+Split = Literal["train", "evaluation"]
+UNSET: dict[str, Any] = {"columns": {}, "index_base": None}
 
 
 class Source(Settings):
@@ -19,5 +24,16 @@ class Source(Settings):
     questions: str
     """Question file (.jsonl, .json, .csv or .parquet) with the columns video, question and answer, and optionally id,
     options, type (choice, number, time, yes_no, order, text), topic and evidence ([[start_s, end_s], ...])."""
-    split: Literal["train", "evaluation"] = "train"
+    columns: dict[Role, str | None] = Field(default={})
+    """Columns of the question file that have other names: `{question: problem, answer: solution}`; null where the file
+    has none, such as `{options: null}` for open questions. The published layouts and usual names are known without."""
+    index_base: Literal[0, 1] | None = None
+    """What the index of the first option is, where answers are indices; null settles it from the file: one with a 0
+    counts from 0, one with the number of options from 1."""
+    split: Split = "train"
     """Use of the source: `train` or `evaluation`. A video must not be in both; data sets refuse one that is."""
+
+    def _left_out(self) -> frozenset[str]:
+        """Fields that change nothing where they are not set, so that older recipes keep their digest."""
+        unset = {name for name, empty in UNSET.items() if getattr(self, name) == empty}
+        return super()._left_out() | unset

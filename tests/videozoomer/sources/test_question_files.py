@@ -28,7 +28,7 @@ PLAIN = [
 
 def rows(*items, **defaults):
     raw = [{"video": "a", "question": "What?", "answer": "red"} | defaults | item for item in items]
-    return question_rows(raw, "films", "train", URIS)
+    return question_rows(raw, "films", "train", URIS, "/films")
 
 
 def only(**item):
@@ -69,7 +69,7 @@ def test_every_format_gives_the_same_rows(tmp_path, suffix):
     ("name", "text", "says"),
     [
         ("q.txt", "?", "must end in .jsonl"),
-        ("q.jsonl", '{"video": "a"}\n[1]', "entry 2 is not an object"),
+        ("q.jsonl", '{"video": "a"}\n[1]', "line 2 is not an object"),
         ("q.jsonl", "not json", "cannot be read"),
         ("q.json", '{"items": []}', "list of questions"),
         ("q.json", "[1]", "entry 1 is not an object"),
@@ -102,10 +102,10 @@ def test_a_missing_file(tmp_path):
         ({"type": "sound"}, "unknown_type"),
         ({"options": ["red", "blue"], "answer": "green"}, "answer_not_in_options"),
         ({"options": ["red", "blue"], "answer": "C"}, "answer_not_in_options"),
-        ({"options": ["red", "blue"], "answer": "2"}, "answer_not_in_options"),
+        ({"options": ["red", "blue"], "answer": "3"}, "unknown_index_base"),
         ({"type": "choice"}, "answer_not_in_options"),
         ({"options": "red, blue"}, "bad_options"),
-        ({"options": {"A": "red"}}, "bad_options"),
+        ({"options": {"B": "red"}}, "bad_options"),
         ({"options": [str(n) for n in range(27)], "answer": "26"}, "bad_options"),
         ({"evidence": [[3, 1]]}, "bad_evidence"),
         ({"evidence": [[-1, 1]]}, "bad_evidence"),
@@ -150,8 +150,16 @@ def test_a_video_may_be_named_by_path_name_or_stem(named):
         ("b", "B"),
         ("(B)", "B"),
         ("B.", "B"),
-        ("1", "B"),
-        (1, "B"),
+        ("2", "B"),
+        (2, "B"),
+        (2.0, "B"),
+        ("b)", "B"),
+        ("[B]", "B"),
+        ("Option B", "B"),
+        ("The answer is B.", "B"),
+        ("B. blue", "B"),
+        ("<answer>B</answer>", "B"),
+        (["B"], "B"),
         ("Blue", "B"),
         ("0", "A"),
         (0, "A"),

@@ -1,0 +1,181 @@
+"""Options and right answers in any usual form become a list of texts and a letter."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from videozoomer.protocol.options import LETTERS, index_of, letter_of
+
+_LETTERED = re.compile(r"\s*(?:\(([A-Za-z])\)|([A-Za-z])\s*[.):])\s*(.*?)\s*", re.S)
+_LETTER = re.compile(
+    r"(?:(?:the\s+)?(?:correct\s+)?(?:answer|option|choice)\s*(?:is\s*)?:?\s*)?[(\[]?([A-Za-z])[)\]]?\s*[.):]?", re.I
+)
+_TAGGED = re.compile(r"<answer>(.*?)</answer>", re.S | re.I)
+_INDEX = re.compile(r"\(?(\d{1,2})(?:\.0+)?[.)]?")
+_NUMPY = re.compile(r"""['"]\s+['"]""")
+_REQUEST = re.compile(r"(?:please|answer with|respond with|select|choose|provide)\b", re.I)
+INLINE = "lines of the question"
+_MISSING = ("", "nan", "n/a")
+
+
+class Unusable(ValueError):
+    """A cell cannot be used: the reason as table `questions` keeps it, and a sentence."""
+
+    def __init__(self, reason: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    texts: tuple[str, ...] = ()
+    given: tuple[str, ...] = ()
+    """As the file has them, with their letters; a question's default id depends on these."""
+    form: str = ""
+    """How the file gives them, for people."""
+
+
+def options_of(value: Any) -> Options:
+    """Options of one cell: a list, a dict from letters or numbers, or a text that holds either, lines or `x|y|z`.
+
+    Raises:
+        Unusable: `bad_options`.
+    """
+    if isinstance(value, str):
+        value, form = _from_text(value.strip())
+    else:
+        form = "a dict" if isinstance(value, dict) else "a list"
+    if isinstance(value, dict):
+        value = _from_dict(value)
+    if value is None:
+        return Options()
+    if not isinstance(value, list):
+        raise Unusable("bad_options", f"options {value!r} are no list; write a JSON list, or x|y|z")
+    return _checked(value, form)
+
+
+def options_of_series(cells: Sequence[Any]) -> Options:
+    """Options in columns of their own, of which the last ones may be empty."""
+    return _checked(list(cells), "columns of their own")
+
+
+def _checked(values: list[Any], form: str) -> Options:
+    if any(isinstance(value, list | dict) for value in values):
+        raise Unusable("bad_options", "an option is no text")
+    given = ["" if value is None or value != value else str(value).strip() for value in values]
+    while given and (not given[-1] or (given[-1].casefold() in _MISSING and form == "columns of their own")):
+        given.pop()
+    if not all(given):
+        raise Unusable("bad_options", f"option {given.index('') + 1} is empty")
+    if len(given) > len(LETTERS):
+        raise Unusable("bad_options", f"a question can have at most {len(LETTERS)} options, this one has {len(given)}")
+    return Options(tuple(without_letters(given)), tuple(given), form)
+
+
+def without_letters(options: Sequence[str]) -> list[str]:
+    """Options without the letters they start with, if each starts with its own; else unchanged."""
+    found = [_LETTERED.fullmatch(option) for option in options]
+    matches = [match for match in found if match]
+    letters = [(match[1] or match[2]).upper() for match in matches]
+    if not options or letters != list(LETTERS[: len(options)]) or not all(match[3] for match in matches):
+        return list(options)
+    return [match[3] for match in matches]
+
+
+def _from_text(text: str) -> tuple[Any, str]:
+    if not text or text.casefold() == "nan":
+        return None, ""
+    if text[0] in "[{":
+        try:
+            return json.loads(text), "JSON text"
+        except ValueError:
+            pass
+        if _NUMPY.search(text):
+            raise Unusable("bad_options", "options are a printed array without commas; write a JSON list")
+        try:
+            printed = ast.literal_eval(text)
+        except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
+            raise Unusable("bad_options", f"options {text[:60]!r} are neither JSON nor a printed list") from error
+        return printed, "a printed Python list"
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if len(lines) > 1 and without_letters(lines) != lines:
+        return lines, "lettered lines"
+    if "|" in text:
+        return [part.strip() for part in text.split("|")], "x|y|z"
+    raise Unusable("bad_options", f"options {text[:60]!r} are no list; write a JSON list, lines 'A. ...', or x|y|z")
+
+
+def _from_dict(value: dict[Any, Any]) -> list[Any] | None:
+    items = [(str(key).strip().upper().removeprefix("OPTION").strip(" _"), item) for key, item in value.items()]
+    items = [(key, item) for key, item in sorted(items) if item not in (None, "")]
+    if not items:
+        return None
+    keys = [key for key, _ in items]
+    numbers = ([str(n) for n in range(start, start + len(keys))] for start in (0, 1))
+    if keys != list(LETTERS[: len(keys)]) and all(sorted(names) != keys for names in numbers):
+        raise Unusable("bad_options", f"options are named {', '.join(keys)}, neither A, B, ... nor 0, 1, ...")
+    if keys[0].isdigit():
+        items.sort(key=lambda item: int(item[0]))
+    return [item for _, item in items]
+
+
+def split_question(text: str) -> tuple[str, Options] | None:
+    """A question and the options in its last lines, lettered from A without a gap; None if it has none.
+
+    A line after them that asks for an answer's form is left out.
+    """
+    lines = [line for line in text.splitlines() if line.strip()]
+    if lines and _REQUEST.match(lines[-1].strip()):
+        lines = lines[:-1]
+    for first in range(1, len(lines) - 1):
+        options = [line.strip() for line in lines[first:]]
+        bare = without_letters(options)
+        if bare != options and options[0].lstrip("(")[:1] in "Aa":
+            question = [line for line in lines[:first] if line.strip().rstrip(":").casefold() != "options"]
+            return "\n".join(question).strip(), Options(tuple(bare), tuple(options), INLINE)
+    return None
+
+
+def untagged(answer: str) -> str:
+    """What is inside `<answer>`."""
+    found = _TAGGED.search(answer)
+    return found[1].strip() if found else answer
+
+
+def letter_named(answer: str, options: Options) -> str | None:
+    """The letter of an answer that is an option's text, a letter in any usual form, or both; None if it is neither.
+
+    Raises:
+        Unusable: `answer_not_in_options`, where letter and text name different options.
+    """
+    for texts in (options.given, options.texts):
+        folded = [text.casefold() for text in texts]
+        if answer.casefold() in folded:
+            return letter_of(folded.index(answer.casefold()))
+    if found := _LETTER.fullmatch(answer):
+        return found[1].upper() if index_of(found[1].upper(), len(options.texts)) is not None else None
+    if found := _LETTERED.fullmatch(answer):
+        letter, text = (found[1] or found[2]).upper(), _plain(found[3])
+        place = index_of(letter, len(options.texts))
+        if place is not None and _plain(options.texts[place]) == text:
+            return letter
+        if any(_plain(option) == text for option in options.texts):
+            raise Unusable("answer_not_in_options", f"answer {answer!r} names one option and has the text of another")
+        return None
+    same = [n for n, option in enumerate(options.texts) if _plain(option) == _plain(answer)]
+    return letter_of(same[0]) if len(same) == 1 else None
+
+
+def index_given(answer: str, options: Options) -> int | None:
+    """The number that an answer gives in place of an option; None if it is something else."""
+    found = _INDEX.fullmatch(answer)
+    return int(found[1]) if found and letter_named(answer, options) is None else None
+
+
+def _plain(text: str) -> str:
+    return text.casefold().strip().rstrip(".").strip()

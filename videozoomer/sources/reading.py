@@ -1,0 +1,118 @@
+"""Entries of a question file with their line numbers, from any encoding, separator and spelling of the header."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import polars as pl
+
+from videozoomer.sources.files import SourceError
+
+LARGEST_CELL = 1 << 24
+"""Characters of a CSV cell; Python's own limit of 131,072 is too small for printed lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of a question file."""
+
+    where: str
+    """`line 12` of a text file; `entry 12` of a JSON list or a Parquet file."""
+    row: Mapping[str, Any]
+    """Columns as the file spells them; empty if the entry cannot be read."""
+    problem: str | None = None
+    """Why the entry cannot be read."""
+
+
+def read_entries(place: str) -> list[Entry]:
+    """Every entry of a question file; one that cannot be read keeps its place and its problem.
+
+    Raises:
+        SourceError: the file is missing, has another format, or has no entry that can be read.
+    """
+    suffix = Path(place).suffix.lower()
+    try:
+        with fsspec.open(place, "rb") as handle:
+            raw = handle.read()
+    except FileNotFoundError as error:
+        raise SourceError(f"question file {place} does not exist") from error
+    try:
+        if suffix == ".parquet":
+            return [Entry(f"entry {n}", row) for n, row in enumerate(pl.read_parquet(raw).to_dicts(), 1)]
+        if suffix in (".jsonl", ".json", ".csv"):
+            text = _text(raw, place)
+            entries = {".jsonl": _json_lines, ".json": _json, ".csv": _csv}[suffix](text, place)
+            problem = next((entry for entry in entries if entry.problem), None)
+            if problem and all(entry.problem for entry in entries):
+                raise SourceError(f"{place} cannot be read: {problem.where} {problem.problem}")
+            return entries
+    except (ValueError, csv.Error, pl.exceptions.PolarsError) as error:
+        raise error if isinstance(error, SourceError) else SourceError(f"{place} cannot be read: {error}") from error
+    raise SourceError(f"{place}: a question file must end in .jsonl, .json, .csv or .parquet")
+
+
+def _text(raw: bytes, place: str) -> str:
+    """UTF-8, or UTF-16 with its byte order mark."""
+    encoding = "utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    try:
+        return raw.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise SourceError(
+            f"{place}: line {line} is not {encoding.removesuffix('-sig')}; save the file as UTF-8"
+        ) from error
+
+
+def _json_lines(text: str, place: str) -> list[Entry]:
+    # Only a line feed ends a line: JSON may contain U+2028 and its like unescaped.
+    entries = []
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            try:
+                entries.append(_object(json.loads(line), f"line {number}"))
+            except (ValueError, RecursionError) as error:
+                entries.append(Entry(f"line {number}", {}, f"is not JSON ({error})"))
+    return entries
+
+
+def _json(text: str, place: str) -> list[Entry]:
+    loaded = json.loads(text)
+    listed = loaded.get("questions") if isinstance(loaded, dict) else loaded
+    if not isinstance(listed, list):
+        raise SourceError(f"{place} must be a list of questions, or an object with a list under 'questions'")
+    return [_object(item, f"entry {number}") for number, item in enumerate(listed, 1)]
+
+
+def _object(item: Any, where: str) -> Entry:
+    return Entry(where, item) if isinstance(item, dict) else Entry(where, {}, "is not an object with columns")
+
+
+def _csv(text: str, place: str) -> list[Entry]:
+    csv.field_size_limit(LARGEST_CELL)
+    head = text.lstrip("\r\n").split("\n", 1)[0]
+    separator = max(",;\t", key=head.count)
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    header: list[str] = []
+    entries: list[Entry] = []
+    start = 1
+    for cells in lines:
+        where, start = f"line {start}", lines.line_num + 1
+        if not cells:
+            continue
+        if not header:
+            header = [cell.strip() for cell in cells]
+            if repeated := {name for name in header if name and header.count(name) > 1}:
+                raise SourceError(f"{place}: the header names {', '.join(sorted(repeated))} twice; rename one of them")
+        elif len(cells) != len(header):
+            problem = f"has {len(cells)} cells, the header {len(header)}; put texts with {separator!r} in quotes"
+            entries.append(Entry(where, {}, problem))
+        else:
+            entries.append(Entry(where, {name: cell or None for name, cell in zip(header, cells, strict=True)}))
+    return entries
