@@ -20,10 +20,14 @@ def check(declared_s: float, found_s: float, *, of: str) -> None:
         hidden=0,
         container_end_s=found_s,
         broken=None,
-        packets=1,
+        packets=int(found_s),
         packets_promised=0,
     )
-    container = SimpleNamespace(duration=int(declared_s * av.time_base) if of == "container" else None, start_time=0)
+    container = SimpleNamespace(
+        duration=int(declared_s * av.time_base) if of == "container" else None,
+        start_time=0,
+        format=SimpleNamespace(name="mov,mp4"),
+    )
     stream = SimpleNamespace(duration=int(declared_s * 1000) if of == "stream" else None, start_time=0)
     check_timeline(timeline, container, stream)
 
