@@ -81,8 +81,8 @@ def main(prompts: int = 16, group: int = 8, frames: int = 24, threads: int = 1, 
     from train.run.process_group import join_process_group
 
     torch.set_num_threads(threads)
-    album = PaintedFrames()
-    questions = [_question(index, album, frames) for index in range(prompts)]
+    pictures = PaintedFrames()
+    questions = [_question(index, pictures, frames) for index in range(prompts)]
     with tempfile.TemporaryDirectory() as folder:
         texts = [
             *ZOOMS,
@@ -110,10 +110,10 @@ def main(prompts: int = 16, group: int = 8, frames: int = 24, threads: int = 1, 
         SharedPrefix(policy.model), deepspeed_config(stage=0, micro_batch_size=1, accumulation=1, bf16=False), 1e-4
     )
     pixels = FrameFeatures(
-        policy.model.model.visual, FramePixels(policy.image_processor, album.jpeg), memory_bytes=2**30
+        policy.model.model.visual, FramePixels(policy.image_processor, pictures.jpeg), memory_bytes=2**30
     )
-    arena = rollout_groups.RolloutSampler(
-        policy, pixels, album, questions, settings, Protocol(min_pixels=784, max_pixels=784), load_prompts()
+    sampler = rollout_groups.RolloutSampler(
+        policy, pixels, pictures, questions, settings, Protocol(min_pixels=784, max_pixels=784), load_prompts()
     )
     clock = PhaseTimer(process.device, PHASES)
     clock.watch(policy.model.model.visual, TowerFlops.of(policy.model))
@@ -126,7 +126,7 @@ def main(prompts: int = 16, group: int = 8, frames: int = 24, threads: int = 1, 
         policy.model.eval()
         began_s = time.process_time()
         with clock.phase("generation"):
-            played = play_round(arena, position, process)
+            played = play_round(sampler, position, process)
         played_s = time.process_time()
         facts = learner.learn(played.own, played.varied)
         position = played.next_position
@@ -149,7 +149,7 @@ def main(prompts: int = 16, group: int = 8, frames: int = 24, threads: int = 1, 
     )
 
 
-def _question(index: int, album: PaintedFrames, frames: int) -> PlayableQuestion:
+def _question(index: int, pictures: PaintedFrames, frames: int) -> PlayableQuestion:
     return PlayableQuestion(
         question_id=f"q{index}",
         video_uri=f"video{index}",
@@ -162,7 +162,7 @@ def _question(index: int, album: PaintedFrames, frames: int) -> PlayableQuestion
         video_id=f"v{index}",
         batch="b",
         duration_s=2.0 * frames,
-        overview=tuple(album.frame(f"video{index}", 2.0 * place) for place in range(frames)),
+        overview=tuple(pictures.frame(f"video{index}", 2.0 * place) for place in range(frames)),
     )
 
 

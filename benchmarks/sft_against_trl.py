@@ -48,7 +48,7 @@ def by_trl(shards: Path, out: Path, checkpoint: Path, steps: int, batch: int, mi
     from videozoomer.shards.export import export
     from videozoomer.shards.read import ShardSet
 
-    class Clock(TrainerCallback):
+    class StepTimer(TrainerCallback):
         def __init__(self) -> None:
             self.seconds: list[float] = []
 
@@ -68,7 +68,7 @@ def by_trl(shards: Path, out: Path, checkpoint: Path, steps: int, batch: int, mi
         freeze_vision(policy.model)
     policy.tokenizer.chat_template = MARKED
     processor = Processor(policy.image_processor, policy.tokenizer, chat_template=MARKED)
-    clock = Clock()
+    timer = StepTimer()
     arguments = SFTConfig(
         output_dir=str(out / "trl"),
         per_device_train_batch_size=micro,
@@ -87,14 +87,14 @@ def by_trl(shards: Path, out: Path, checkpoint: Path, steps: int, batch: int, mi
         disable_tqdm=True,
     )
     trainer = SFTTrainer(
-        model=policy.model, args=arguments, train_dataset=data, processing_class=processor, callbacks=[clock]
+        model=policy.model, args=arguments, train_dataset=data, processing_class=processor, callbacks=[timer]
     )
     trainer.train()
     seen = [entry["num_input_tokens_seen"] for entry in trainer.state.log_history if "num_input_tokens_seen" in entry][
         :steps
     ]
     tokens = [after - before for before, after in zip([0, *seen[:-1]], seen, strict=True)]
-    _report([count / seconds for count, seconds in zip(tokens, clock.seconds, strict=True)][1:], {})
+    _report([count / seconds for count, seconds in zip(tokens, timer.seconds, strict=True)][1:], {})
 
 
 def _report(rates: list[float], shares: dict[str, float]) -> None:

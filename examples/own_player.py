@@ -63,6 +63,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("home", type=Path, help="home of a finished run")
     given = parser.parse_args()
+    # The default numbers, as in own_videos.py. A recipe of yours may have others: `recipe.protocol.to_protocol()`.
     lake, protocol = Lake(given.home / "tables"), Protocol()
     batches = lake.partitions("files")
     if not batches:

@@ -28,7 +28,7 @@ CURATION = (
     *("probes", "exemplars", "probe_grades", "exemplar_grades", "reflections", "reflection_grades"),
     *("leaks", "verdicts", "question_stats", "funnel"),
 )
-"""The assets up to the verdicts. Without this selection a run goes on to shards, training and evaluation."""
+"""The assets up to the verdicts. Without this selection a run continues with shards, training and evaluation."""
 
 
 def main() -> None:

@@ -42,10 +42,10 @@ def complete(body: Any, recogniser: SightCache) -> dict:
         raise RequestError(
             str(error), code="invalid_image" if isinstance(error, NotAnImage) else None, param="messages"
         ) from error
-    said = "".join(
+    prompt = "".join(
         message.content if isinstance(message.content, str) else _texts(message.content) for message in request.messages
     )
-    prompt_tokens = count_tokens(said) + chat.picture_pixels // _PIXELS_OF_A_TOKEN + 4 * len(request.messages)
+    prompt_tokens = count_tokens(prompt) + chat.picture_pixels // _PIXELS_OF_A_TOKEN + 4 * len(request.messages)
     if prompt_tokens > _CONTEXT_TOKENS:
         raise RequestError(
             f"This model's maximum context length is {_CONTEXT_TOKENS} tokens, but the request holds {prompt_tokens}.",

@@ -163,25 +163,25 @@ def _read_parts(content: object, look: Callable[[str], tuple[bytes, Sight]]) -> 
         return content, [], []
     if not isinstance(content, list):
         raise BadContent("the content of a message must be a string or a list of parts")
-    said: list[str] = []
+    texts: list[str] = []
     looks: list[Look] = []
     keys: list[bytes] = []
     for part in content:
         kind = part.get("type") if isinstance(part, dict) else None
         if kind == "text" and isinstance(part.get("text"), str):
-            said.append(part["text"])
+            texts.append(part["text"])
         elif kind == "image_url":
             value = part.get("image_url")
             url = value.get("url") if isinstance(value, dict) else value
             if not isinstance(url, str) or not url.startswith("data:image/") or ";base64," not in url:
                 raise BadContent("images must come as data:image/...;base64, URLs; this server opens no other address")
             key, sight = look(url.split(";base64,", 1)[1])
-            tag = _TAG.search(said[-1]) if said else None
+            tag = _TAG.search(texts[-1]) if texts else None
             looks.append(Look(float(tag[2]) if tag else float(len(looks)), sight, key))
             keys.append(key)
         else:
             raise BadContent(f"message parts must be text or image_url, not {kind!r}")
-    return "".join(said), looks, keys
+    return "".join(texts), looks, keys
 
 
 def _read_question(chat: Conversation, text: str) -> None:

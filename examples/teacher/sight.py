@@ -10,11 +10,11 @@ import base64
 import binascii
 import hashlib
 import threading
-from collections import OrderedDict
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+from cachetools import LRUCache
 
 from examples.glyphs import glyph_mask
 from examples.palette import GLYPH_COLOURS, GLYPHS, HEIGHT, SCENE_COLOURS, TEXTURES, WIDTH
@@ -275,8 +275,7 @@ class SightCache:
     """Recognition results by hash of the picture, so that none is recognised twice. Thread-safe."""
 
     def __init__(self, keep: int = 50_000) -> None:
-        self._keep = keep
-        self._sights: OrderedDict[bytes, Sight] = OrderedDict()
+        self._sights: LRUCache[bytes, Sight] = LRUCache(keep)
         self._lock = threading.Lock()
 
     def look(self, encoded: str) -> tuple[bytes, Sight]:
@@ -288,9 +287,8 @@ class SightCache:
         key = hashlib.sha1(encoded.encode("ascii", "replace")).digest()
         with self._lock:
             sight = self._sights.get(key)
-            if sight is not None:
-                self._sights.move_to_end(key)
-                return key, sight
+        if sight is not None:
+            return key, sight
         try:
             jpeg = base64.b64decode(encoded, validate=True)
         except (binascii.Error, ValueError) as error:
@@ -298,6 +296,4 @@ class SightCache:
         sight = see(jpeg)
         with self._lock:
             self._sights[key] = sight
-            while len(self._sights) > self._keep:
-                self._sights.popitem(last=False)
         return key, sight

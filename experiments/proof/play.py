@@ -26,7 +26,7 @@ class PlayedQuestion:
     episode: Episode
     correct: bool
     hits: tuple[bool, ...]
-    """Per zoom that returned frames: whether one of them lies in an evidence window."""
+    """Per zoom that returned frames: whether one of them is inside an evidence window."""
 
     @property
     def recovered(self) -> bool | None:

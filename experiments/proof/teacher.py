@@ -60,7 +60,7 @@ class PixelTeacher:
         """Answer from the overview alone, frame by frame, up to the asked scene's disc or its end."""
         name = _asked_scene(episode.task.question)
         seen = [self._see(frame.frame_id) for frame in episode.overview]
-        said, found, passed = "", None, False
+        listed, found, passed = "", None, False
         for number, (frame, sight) in enumerate(zip(episode.overview, seen, strict=True)):
             # A disc hides much of its frame: the frames around it identify the scene if they agree.
             around = {other.name for other in seen[max(0, number - 1) : number + 2] if not other.disc}
@@ -71,9 +71,9 @@ class PixelTeacher:
             if place == name and sight.disc:
                 found = sight.disc
                 break
-            said += scene_and_time(place, frame.time_s)
+            listed += scene_and_time(place, frame.time_s)
         guess = found or self._rng.choice(list(COLOURS))
-        return f"<think>{said} {found or 'none'}</think><answer> {guess}</answer>"
+        return f"<think>{listed} {found or 'none'}</think><answer> {guess}</answer>"
 
     def _thought(self, episode: Episode, zooms: Sequence[Turn], name: str, start_s: int) -> str:
         """Walk through the overview up to the next zoom. After a zoom, start with what it showed; if it covered the

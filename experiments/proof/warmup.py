@@ -24,8 +24,8 @@ def glance_row(film: Film, overview: Sequence[FrameRef], rng: random.Random) -> 
     names = [scene_at(film, frame.time_s).name for frame in shown]
     talk: list[Message] = []
     for name in rng.choices(list(dict.fromkeys(names)), k=ASKED):
-        said = "".join(scene_and_time(names[place], shown[place].time_s) for place in range(names.index(name) + 1))
-        talk += _talk(() if talk else shown, f"When {name}?", said)
+        listed = "".join(scene_and_time(names[place], shown[place].time_s) for place in range(names.index(name) + 1))
+        talk += _talk(() if talk else shown, f"When {name}?", listed)
     return [_SYSTEM, *talk]
 
 
@@ -48,10 +48,10 @@ def look_times(film: Film, rng: random.Random) -> list[float]:
 def look_row(film: Film, frames: Sequence[FrameRef]) -> list[Message]:
     """Lists the time and disc of each frame, then the discs alone."""
     discs = [disc_at(film, frame.time_s) for frame in frames]
-    said = "".join(f" {frame.time_s:.2f} {disc or 'none'}" for frame, disc in zip(frames, discs, strict=True))
+    listed = "".join(f" {frame.time_s:.2f} {disc or 'none'}" for frame, disc in zip(frames, discs, strict=True))
     return [
         _SYSTEM,
-        *_talk(frames, "What?", f"{said}. {' '.join(dict.fromkeys(disc for disc in discs if disc)) or 'none'}"),
+        *_talk(frames, "What?", f"{listed}. {' '.join(dict.fromkeys(disc for disc in discs if disc)) or 'none'}"),
     ]
 
 

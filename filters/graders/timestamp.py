@@ -65,7 +65,7 @@ def _near(time_s: float, right_s: float, evidence: Sequence[Window]) -> bool:
     if abs(time_s - right_s) <= TOLERANCE_S + 1e-9:
         return True
     windows = [w for w in evidence if w.start_s - TOLERANCE_S <= right_s <= w.end_s + TOLERANCE_S]
-    return any(w.start_s <= time_s <= w.end_s for w in windows)
+    return any(window.covers(time_s) for window in windows)
 
 
 def _words_only(answer: str) -> bool:

@@ -25,7 +25,7 @@ NUMBERS = "1 2 3 4 5 6 7 8 9 10 11 12"
 
 
 def server_with(*, refuses=(), images=128, honours_stop=True, includes=False, counts=True):
-    """Counts to twelve; stops where told to, takes so many images, refuses some parameters."""
+    """Counts to twelve; stops at stop sequences, takes so many images, refuses some parameters."""
 
     def behave(number, body):
         asked = json.loads(body)
@@ -114,13 +114,15 @@ def test_rejected_parameters_are_left_out_of_the_run(tmp_path):
 def test_a_call_with_too_many_frames_is_not_sent(tmp_path):
     with ChatServer() as server, FrameStore(tmp_path / "f.sqlite") as store, Ledger(tmp_path / "l.sqlite") as ledger:
         jobs = list(exemplar_jobs(make_items(store, 2), DistillSettings(samples=1)))
-        told = []
+        outcomes = []
         for limit in (4, 8):
             player = ChatPlayer(Endpoint(base_url=server.url, identity="test", max_images=limit), ledger, store)
             rows = EpisodeRunner(player, frames_at, store, Protocol(), load_prompts("v1")).play_all(jobs)
-            told.append(([row["failure"] for row in rows], [len(row["turns"]) for row in rows], server.counts["calls"]))
+            outcomes.append(
+                ([row["failure"] for row in rows], [len(row["turns"]) for row in rows], server.counts["calls"])
+            )
         # An overview of four frames fits into four, the zoom after it does not; what was answered is not asked again.
-        assert told == [(["too_large"] * 2, [1, 1], 2), ([None] * 2, [2, 2], 4)]
+        assert outcomes == [(["too_large"] * 2, [1, 1], 2), ([None] * 2, [2, 2], 4)]
     with pytest.raises(ValueError, match="takes 20 images a request"):
         recipe(teacher=Endpoint(base_url="http://x/v1", max_images=20))
 

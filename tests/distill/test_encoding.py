@@ -69,7 +69,7 @@ def test_a_body_is_the_json_of_the_conversation(messages):
     one=MESSAGES, two=MESSAGES, sampling=st.dictionaries(st.sampled_from(["seed", "temperature"]), st.integers(0, 3))
 )
 def test_keys_are_equal_only_for_equal_calls(one, two, sampling):
-    said = [[m.role, [p.text if isinstance(p, Text) else (p.frame_id,) for p in m.parts]] for m in one]
+    first = [[m.role, [p.text if isinstance(p, Text) else (p.frame_id,) for p in m.parts]] for m in one]
     other = [[m.role, [p.text if isinstance(p, Text) else (p.frame_id,) for p in m.parts]] for m in two]
     key = keys.call_key("e", "m", sampling, one)
     assert keys.conversation_json(one) == keys.conversation_json_plainly(one)
@@ -77,7 +77,7 @@ def test_keys_are_equal_only_for_equal_calls(one, two, sampling):
     whole = {"protocol": keys.VERSION, "endpoint": "e", "model": "m", "sampling": sampling, "messages": framed}
     canonical = json.dumps(whole, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     assert key == hashlib.sha256(canonical.encode()).hexdigest()[:32]
-    assert (key == keys.call_key("e", "m", sampling, two)) == (said == other)
+    assert (key == keys.call_key("e", "m", sampling, two)) == (first == other)
     assert key != keys.call_key("e", "m", sampling | {"seed": 9}, one)
     assert key != keys.call_key("e2", "m", sampling, one) and key != keys.call_key("e", "m2", sampling, one)
 

@@ -57,7 +57,7 @@ def test_a_word_is_a_verdict(text, verdict):
     assert read_verdict(text) == verdict
 
 
-def test_cases_are_judged_and_journalled_as_the_judges(made, tmp_path):
+def test_cases_are_judged_and_recorded_as_the_judges(made, tmp_path):
     cases = [Case(f"c{index}", f"q{index}", "a red disc", f"answer {index} {{x}}") for index in range(6)]
     words = {b"answer 0": "YES", b"answer 1": "NO", b"answer 2": "perhaps", b"answer 3": "YES", b"answer 4": "NO"}
     with ChatServer(

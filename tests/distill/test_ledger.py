@@ -100,16 +100,16 @@ def test_pruning_keeps_replies(home):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "shown"),
     [
         (["summary"], "$2.0000"),
         (["grep", "late", "--outcome", "timeout"], "reply: late"),
         (["prune", "--dry-run"], "would delete 2"),
     ],
 )
-def test_the_command_line(home, arguments, said):
+def test_the_command_line(home, arguments, shown):
     result = CliRunner().invoke(app, [arguments[0], str(home), *arguments[1:]], env={"COLUMNS": "200"})
-    assert result.exit_code == 0 and said in result.output
+    assert result.exit_code == 0 and shown in result.output
 
 
 def test_a_summary_reads_in_a_narrow_terminal(home):

@@ -58,7 +58,7 @@ def test_the_cap_is_never_exceeded_and_finishing_costs_only_the_rest(store, tmp_
         assert server.counts["calls"] == 120
 
 
-def test_a_call_that_may_have_been_billed_stays_reservedd(store, tmp_path):
+def test_a_call_that_may_have_been_billed_stays_reserved(store, tmp_path):
     jobs = list(exemplar_jobs(make_items(store, 1), DistillSettings(samples=1)))
     with ChatServer(behave=lambda number, body: "hang" if number == 0 else None) as server:
         run(server, store, tmp_path, 1.0, jobs)
@@ -90,7 +90,7 @@ def test_after_a_kill_recorded_calls_are_settled_and_others_stay_reserved(store,
         first = next(iter(read_entries(tmp_path / "ledger.sqlite")))
         with Ledger(tmp_path / "ledger.sqlite") as ledger, Budget(tmp_path / "budget.sqlite", 1.0) as budget:
             assert budget.reserve(ledger, first.key, first.attempt, 0.2)  # recorded, not yet settled
-            assert budget.reserve(ledger, "lost", 0, 0.3)  # in flight when the plug was pulled
+            assert budget.reserve(ledger, "lost", 0, 0.3)  # in flight when the machine lost power
         run(server, store, tmp_path, 1.0, jobs)
     assert run.balance.reserved_usd == pytest.approx(0.3) and run.balance.paid_usd == pytest.approx(paid(tmp_path))
 

@@ -149,8 +149,8 @@ def test_reflections_continue_the_failure_without_its_answer(store):
             True,
             True,
         ]
-        said = "".join(part["text"] or "" for message in row["messages"] for part in message["parts"])
-        assert job.opening not in said and "<answer>A</answer>" not in said
+        text = "".join(part["text"] or "" for message in row["messages"] for part in message["parts"])
+        assert job.opening not in text and "<answer>A</answer>" not in text
     assert all(
         job.opening in asked[-1].text for job, asked in zip(jobs, [a for a in player.asked if len(a) == 4], strict=True)
     )
