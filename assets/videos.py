@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from assets.kept_films import KeptFilms, split_kept
 from assets.workspace import BATCHES, Workspace, content_of, finish, preview
-from videozoomer.lake.rows import FrameRow, OverviewRow, ShotRow
+from videozoomer.lake.reading import rows_as
+from videozoomer.lake.rows import FileRow, FrameRow, OverviewRow, ShotRow
 from videozoomer.settings import Recipe
 
 if TYPE_CHECKING:
@@ -117,7 +119,13 @@ class Collected:
 )
 def ingest(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> Iterator[dg.MaterializeResult]:
     batch, lake, chosen = context.partition_key, workspace.lake, workspace.recipe.video
-    rows = _collect(context, workspace)
+    versions = context.assets_def.code_versions_by_key
+    kept = KeptFilms(
+        workspace.scratch("ingest", batch),
+        " ".join(sorted(f"{key.to_user_string()}:{version}" for key, version in versions.items())),
+        workspace.zoom_store,
+    )
+    rows = _collect(context, workspace, kept)
     lost = len(rows.lost)
     if rows.videos and lost > chosen.failed_share * len(rows.videos):
         reasons = sorted({f"{row['uri']}: {row['detail']}" for row in rows.lost})
@@ -167,30 +175,45 @@ def ingest(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Worksp
         facts={"overview_frames": len(rows.overviews), "bytes": sum(len(row["jpeg"]) for row in rows.frames.values())},
         metadata=_contact_sheet(rows.sheet),
     )
+    kept.clear()
 
 
 ASSETS = [ingest]
 
 
-def _collect(context: dg.AssetExecutionContext, workspace: Workspace) -> Collected:
-    """Decode the batch's files, several at once; log each one that is quarantined."""
+def _collect(context: dg.AssetExecutionContext, workspace: Workspace, kept: KeptFilms) -> Collected:
+    """Decode the batch's files, several at once; log each one that is quarantined. Films that are kept are not read."""
     from videozoomer.video.ingest import ingest_many
 
     batch, chosen = context.partition_key, workspace.recipe.video
-    files = workspace.lake.read("files", [batch])
-    source_of = dict(zip(files["uri"], files["source"], strict=True))
+    files = rows_as(FileRow, workspace.lake.read("files", [batch]))
+    source_of = {file["uri"]: file["source"] for file in files}
+    found, unread = split_kept(kept, files)
+    if found:
+        context.log.info(f"{len(found)} of {len(files)} videos of {batch} were read by an earlier run")
     rows = Collected(policy=chosen.overview)
-    with workspace.progress.task(f"read videos of {batch}", files.height) as advance:
+    shares: dict[str, float] = {}
+    with workspace.progress.task(f"read videos of {batch}", len(files)) as advance:
+
+        def on_progress(uri: str, share: float) -> None:
+            advance(share - shares.get(uri, 0.0))
+            shares[uri] = share
+
+        for item in found:
+            rows.add(item, source_of[item.record.uri], batch)
+            advance(1)
         for item in ingest_many(
-            files["uri"].to_list(),
+            list(unread),
             _ingest_settings(workspace.recipe, workspace.zoom_store),
             workers=chosen.workers,
             timeout_s=chosen.timeout_s,
             memory_mb=chosen.memory_mb,
+            on_progress=on_progress,
         ):
             record = item.record
+            kept.keep(*unread[record.uri], item)
             rows.add(item, source_of[record.uri], batch)
-            advance(1)
+            on_progress(record.uri, 1.0)
             if record.status != "ok":
                 context.log.warning(f"quarantined {record.uri}: {record.reason}: {record.detail}")
     return rows

@@ -26,9 +26,9 @@ BATCHES = dg.DynamicPartitionsDefinition(name="batches")
 
 
 class Advance(Protocol):
-    """Reports that so many steps of a piece of work are done."""
+    """Reports that so many steps of a piece of work are done; a part of a step counts as a fraction."""
 
-    def __call__(self, steps: int = 1) -> None: ...
+    def __call__(self, steps: float = 1) -> None: ...
 
 
 class Progress:
@@ -40,7 +40,7 @@ class Progress:
         yield _silent
 
 
-def _silent(steps: int = 1) -> None:
+def _silent(steps: float = 1) -> None:
     pass
 
 

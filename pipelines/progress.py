@@ -36,7 +36,7 @@ class RichProgress(WorkProgress):
             with Progress(*columns, console=self.console, transient=True) as bars:
                 task = bars.add_task(label, total=total)
 
-                def advance(steps: int = 1) -> None:
+                def advance(steps: float = 1) -> None:
                     bars.advance(task, steps)
 
                 yield advance
@@ -45,13 +45,13 @@ class RichProgress(WorkProgress):
         self.console.print(f"  {label}: {total} in {time.monotonic() - started_s:.1f} s", markup=False)
 
     def _lines(self, label: str, total: int) -> Advance:
-        done, printed_s = 0, time.monotonic()
+        done, printed_s = 0.0, time.monotonic()
 
-        def advance(steps: int = 1) -> None:
+        def advance(steps: float = 1) -> None:
             nonlocal done, printed_s
             done += steps
             if time.monotonic() - printed_s >= LINE_EVERY_S:
                 printed_s = time.monotonic()
-                self.console.print(f"  {label}: {done} of {total}", markup=False)
+                self.console.print(f"  {label}: {round(done, 1):g} of {total}", markup=False)
 
         return advance

@@ -35,7 +35,7 @@ SHEET = Annotated[Path | None, typer.Option(help="Write a contact sheet to this 
 def probe(
     files: Annotated[list[str], typer.Argument(help="Paths or fsspec URLs of videos.")],
     as_json: JSON = False,
-    timeout_s: Annotated[float, typer.Option(help="Maximum time for one file, in seconds.")] = 120.0,
+    timeout_s: Annotated[float, typer.Option(help="Maximum CPU time for one file, in seconds.")] = 120.0,
 ) -> None:
     """Print the properties of each file and whether it can be read; exit with 1 when one cannot.
 

@@ -16,8 +16,9 @@ class VideoSettings(Settings):
     """Maximum videos of a new ingest batch, which is one Dagster partition; batches that exist keep their videos."""
     workers: Annotated[Positive, OPERATIONAL] = 2
     """Videos read at the same time, each by a process of its own; set it to the number of CPU cores."""
-    timeout_s: Annotated[PositiveNumber, OPERATIONAL] = 600
-    """Seconds that reading one video may take before it is quarantined; raise it for films of many hours."""
+    timeout_s: Annotated[PositiveNumber | None, OPERATIONAL] = None
+    """CPU seconds that reading one video may take before it is quarantined; by default the limit grows with the number
+    and size of its pictures."""
     memory_mb: Annotated[Positive, OPERATIONAL] = 2048
     """Megabytes of memory that reading one video may take before it is quarantined."""
     shots: bool = True

@@ -44,18 +44,24 @@ from videozoomer.video.source import VideoSource
 from videozoomer.video.store import ZoomStoreWriter
 from videozoomer.video.stream_clock import StreamClock
 from videozoomer.video.types import Frame, Quarantine, Shot, VideoRecord
+from videozoomer.video.watch import Watch, cpu_limit_s
 
 if TYPE_CHECKING:
     import av
 
+LARGE_PICTURE_PIXELS = 4096 * 2304
+"""Above this size each decoder thread would need too much memory, so one decodes."""
 
-def ingest_file(path: Path, uri: str, settings: IngestSettings) -> Ingested:
+
+def ingest_file(path: Path, uri: str, settings: IngestSettings, watch: Watch | None = None) -> Ingested:
     """Read one local file from its first frame to its last. `uri` is its name in the record.
 
     Raises:
         Quarantine: the file cannot be read from beginning to end.
     """
+    watch = watch or Watch()
     size = check_file(path)
+    watch.allow(cpu_limit_s(size))
     video_id = content_hash(path)
     container, stream = open_checked(path)
     with container:
@@ -64,13 +70,15 @@ def ingest_file(path: Path, uri: str, settings: IngestSettings) -> Ingested:
     with container:
         timeline = read_timeline(container, stream, leading)
         check_timeline(timeline, container, stream)
+    pixels = stream.codec_context.width * stream.codec_context.height
+    watch.allow(cpu_limit_s(size, len(timeline.pts), pixels, transnet="transnet" in settings.detectors))
     if not settings.shots:
         found = overview_only(path, uri, timeline, settings)
         return replace(found, record=replace(found.record, bytes=size, video_id=video_id))
     container, stream = open_checked(path)
     with container, ExitStack() as cleanup:
         decoded = _Pass(container, stream, timeline, leading, settings, uri, cleanup)
-        decoded.run()
+        decoded.run(watch)
         check_decoded(decoded.clock, timeline, decoded.duration_s)
         found = decoded.result(path, video_id)
         return replace(found, record=replace(found.record, bytes=size))
@@ -91,7 +99,8 @@ class _Pass:
     ) -> None:
         self._container, self._stream, self._timeline = container, stream, timeline
         self._settings, self._uri = settings, uri
-        prepare_decoder(stream, settings.threads)
+        large = stream.codec_context.width * stream.codec_context.height > LARGE_PICTURE_PIXELS
+        prepare_decoder(stream, 1 if large else max(1, settings.threads))
         self._frames = _decoded(container, stream, timeline, leading)
         first = next(self._frames, None)
         if first is None:
@@ -113,12 +122,14 @@ class _Pass:
         self._store: ZoomStoreWriter | None = None
         self._samplers = list(self._make_samplers(cleanup))
 
-    def run(self) -> None:
+    def run(self, watch: Watch) -> None:
         following: TimedFrame | None
+        pictures = len(self._timeline.pts)
         while True:
             following = next(self._frames, None)
             pts, frame = self._last
             self._pts.append(pts)
+            watch.reached(min(1.0, len(self._pts) / pictures))
             self._shots.take(frame, self.clock.seconds(pts))
             for sampler in self._samplers:
                 sampler.offer(pts, frame, None if following is None else following[0])

@@ -39,7 +39,7 @@ REASONS: dict[str, str] = {
     "truncated": "the video ends well before the length that the file declares",
     "damaged": "a header, index or picture cannot be read; frames would be missing or wrong",
     "no_frames": "the video stream has no frame that can be shown",
-    "timeout": "reading took longer than the limit",
+    "timeout": "reading took more CPU time than its limit, or reported nothing for a long time",
     "out_of_memory": "reading took more memory than the limit",
     "decoder_crashed": "the process that read the file crashed",
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ from typing import Generic
 
 from videozoomer.video.store import StoreError
 from videozoomer.video.tasks import Result, Task
+from videozoomer.video.watch import Report, cpu_limit_s
 
 READY = "ready"
 STARTUP_S = 120.0
@@ -37,8 +39,11 @@ class ReadingProcess(Generic[Result]):
     def __init__(self) -> None:
         self._child: _Child | None = _spawned()
         self._uri: str | None = None
+        self._limits = Report(0.0, 0.0)
         self.deadline_s = 0.0
-        """When its task runs out of time, on the monotonic clock."""
+        """When its next report or result is due, on the monotonic clock."""
+        self.out_of_time = False
+        """Whether its last task ended because its CPU time was used up."""
 
     @property
     def busy(self) -> bool:
@@ -60,8 +65,15 @@ class ReadingProcess(Generic[Result]):
     def pid(self) -> int:
         return self._alive().process.pid
 
-    def start(self, uri: str, task: Task[Result], *, timeout_s: float, memory_mb: int) -> None:
+    @property
+    def limits(self) -> Report:
+        """Its latest report, with the limit on its CPU time."""
+        return self._limits
+
+    def start(self, uri: str, task: Task[Result], *, timeout_s: float | None, memory_mb: int) -> None:
         """Send it a file, once it has started up.
+
+        `timeout_s` limits the CPU time of the task; None lets the limit follow from the file.
 
         Raises:
             RuntimeError: it does not start; its message is on standard error.
@@ -70,13 +82,14 @@ class ReadingProcess(Generic[Result]):
             self.kill()
             self._child = _spawned()
         self._await_ready(self._child)
-        self._uri, self.deadline_s = uri, time.monotonic() + timeout_s
+        self._uri, self.out_of_time = uri, False
+        self._note(Report(0.0, cpu_limit_s(0) if timeout_s is None else timeout_s))
         # If it has died already, `receive` notices.
         with contextlib.suppress(BrokenPipeError):
-            self._child.connection.send((uri, task, memory_mb))
+            self._child.connection.send((uri, task, timeout_s, memory_mb))
 
-    def receive(self) -> Result | None:
-        """The result of the current task; None if the process died.
+    def receive(self) -> Result | Report | None:
+        """A report about the current task, or its result; None if the process died.
 
         Raises:
             StoreError: the task raised it.
@@ -84,8 +97,13 @@ class ReadingProcess(Generic[Result]):
         try:
             result = self.connection.recv()
         except (EOFError, OSError):
+            ended = self._alive().process
             self.kill()
+            self.out_of_time = ended.returncode == -signal.SIGPROF
             result = None
+        if isinstance(result, Report):
+            self._note(result)
+            return result
         self._uri = None
         if isinstance(result, StoreError):
             raise result
@@ -104,6 +122,9 @@ class ReadingProcess(Generic[Result]):
         self._child.connection.close()
         os.close(self._child.lifeline)
         self._child = None
+
+    def _note(self, report: Report) -> None:
+        self._limits, self.deadline_s = report, time.monotonic() + report.patience_s
 
     def _alive(self) -> _Child:
         if self._child is None:
@@ -126,7 +147,8 @@ def _spawned() -> _Child:
     environment = dict(os.environ)
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [_PROJECT, environment.get("PYTHONPATH")]))
     # Each linear-algebra thread would reserve address space, which the memory limit counts.
-    environment |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    # So would each decoder thread that allocates from an arena of its own.
+    environment |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
     try:
         process = subprocess.Popen(
             [sys.executable, "-m", "videozoomer.video.worker", str(theirs.fileno()), str(read_end)],

@@ -25,8 +25,8 @@ class IngestSettings:
     """Frames per second that are stored for fast zooms; 0 stores none."""
     zoom_store_dir: str | None = None
     """Folder of the zoom stores; required if a rate is set."""
-    threads: int = 1
-    """Decoder threads per file. Reading several files at once uses the cores better."""
+    threads: int = 0
+    """Decoder threads per file; 0 shares the cores among the files that are read at once."""
 
     def __post_init__(self) -> None:
         unknown = set(self.detectors) - set(DETECTORS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -13,6 +13,7 @@ from videozoomer.video.inspection import VideoInfo, inspect_one
 from videozoomer.video.opening import RemoteFile, local_path
 from videozoomer.video.settings import Ingested, IngestSettings
 from videozoomer.video.types import Quarantine, VideoRecord
+from videozoomer.video.watch import Watch, cpu_limit_s
 
 COPY_BLOCK_BYTES = 1 << 22
 
@@ -27,7 +28,11 @@ class Task(Protocol[Result_co]):
         """Load what only this task needs, before memory is limited and time counts."""
         ...
 
-    def run(self, uri: str) -> Result_co: ...
+    def with_threads(self, threads: int) -> Task[Result_co]:
+        """The same task with this many decoder threads, unless it sets a number itself."""
+        ...
+
+    def run(self, uri: str, watch: Watch) -> Result_co: ...
 
     def quarantined(self, uri: str, reason: str, detail: str) -> Result_co:
         """The result for a file that a process could not read."""
@@ -44,8 +49,11 @@ class IngestTask:
 
             network()
 
-    def run(self, uri: str) -> Ingested:
-        return ingest_one(uri, self.settings)
+    def with_threads(self, threads: int) -> IngestTask:
+        return self if self.settings.threads else IngestTask(replace(self.settings, threads=threads))
+
+    def run(self, uri: str, watch: Watch) -> Ingested:
+        return ingest_one(uri, self.settings, watch)
 
     def quarantined(self, uri: str, reason: str, detail: str) -> Ingested:
         return quarantined(uri, reason, detail)
@@ -56,20 +64,24 @@ class InspectTask:
     def prepare(self) -> None:
         """Needs nothing."""
 
-    def run(self, uri: str) -> VideoInfo:
+    def with_threads(self, threads: int) -> InspectTask:
+        return self
+
+    def run(self, uri: str, watch: Watch) -> VideoInfo:
         return inspect_one(uri)
 
     def quarantined(self, uri: str, reason: str, detail: str) -> VideoInfo:
         return VideoInfo(uri, "quarantined", reason, detail)
 
 
-def ingest_one(uri: str, settings: IngestSettings) -> Ingested:
+def ingest_one(uri: str, settings: IngestSettings, watch: Watch | None = None) -> Ingested:
     """Ingest one file in this process. A file that cannot be read comes back quarantined, with its reason."""
     from videozoomer.video.onepass import ingest_file
 
+    watch = watch or Watch()
     try:
-        with local_copy(uri) as path:
-            return ingest_file(path, uri, settings)
+        with local_copy(uri, watch) as path:
+            return ingest_file(path, uri, settings, watch)
     except Quarantine as error:
         return quarantined(uri, error.reason, error.detail)
     except MemoryError:
@@ -85,7 +97,7 @@ def quarantined(uri: str, reason: str, detail: str) -> Ingested:
 
 
 @contextmanager
-def local_copy(uri: str) -> Iterator[Path]:
+def local_copy(uri: str, watch: Watch) -> Iterator[Path]:
     """The file itself, or for a URL a temporary copy, because ingest reads every byte anyway."""
     path = local_path(uri)
     if path is not None:
@@ -98,6 +110,8 @@ def local_copy(uri: str) -> Iterator[Path]:
         except FileNotFoundError:
             raise Quarantine("missing", "the file does not exist; check the URL") from None
         with closing(source), copy.open("wb") as target:
+            copied = 0
             while block := source.read(COPY_BLOCK_BYTES):
-                target.write(block)
+                copied += target.write(block)
+                watch.allow(cpu_limit_s(copied))
         yield copy

@@ -13,6 +13,7 @@ from videozoomer.video.limits import MemoryLimit, die_with_parent
 from videozoomer.video.processes import READY
 from videozoomer.video.store import StoreError
 from videozoomer.video.tasks import Result, Task
+from videozoomer.video.watch import ProcessWatch, Watch
 
 OUT_OF_MEMORY = "it needs more memory than the limit; raise memory_mb, or scale the video down"
 
@@ -31,27 +32,29 @@ def load_libraries() -> None:
 
 
 def main(pipe: int, lifeline: int) -> None:
-    """Send READY, then run tasks `(uri, task, memory_mb)` until the parent closes the pipe."""
+    """Send READY, then run tasks `(uri, task, timeout_s, memory_mb)` until the parent closes the pipe."""
     die_with_parent(lifeline)
     load_libraries()
     with Connection(pipe) as connection:
         connection.send(READY)
         while True:
             try:
-                uri, task, memory_mb = connection.recv()
+                uri, task, timeout_s, memory_mb = connection.recv()
             except EOFError:
                 return
             task.prepare()
             try:
-                connection.send(_run(task, uri, memory_mb))
+                with ProcessWatch(connection, timeout_s) as watch:
+                    result = _run(task, uri, memory_mb, watch)
+                connection.send(result)
             except StoreError as error:
                 connection.send(error)
 
 
-def _run(task: Task[Result], uri: str, memory_mb: int) -> Result:
+def _run(task: Task[Result], uri: str, memory_mb: int, watch: Watch) -> Result:
     with MemoryLimit(memory_mb) as limit:
         try:
-            result = task.run(uri)
+            result = task.run(uri, watch)
         except StoreError:
             raise
         except MemoryError:

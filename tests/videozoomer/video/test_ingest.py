@@ -1,4 +1,6 @@
 import os
+import signal
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -6,9 +8,13 @@ import pytest
 from video_samples import even_pts, read_code, write_video
 
 from videozoomer.protocol import Protocol
-from videozoomer.video.ingest import Ingested, IngestSettings, ingest_many
+from videozoomer.video import watch
+from videozoomer.video.ingest import Ingested, IngestSettings, ingest_many, threads_per_file
 from videozoomer.video.preflight import REASONS
+from videozoomer.video.processes import ReadingProcess
 from videozoomer.video.reader import ReaderPool
+from videozoomer.video.tasks import IngestTask
+from videozoomer.video.watch import cpu_limit_s
 
 
 def _one(path: Path, **settings: object) -> Ingested:
@@ -79,3 +85,75 @@ def test_a_file_that_takes_too_long_is_quarantined(coded_video: Path, tmp_path: 
 def test_unknown_settings_are_refused() -> None:
     with pytest.raises(ValueError, match="unknown shot detectors"):
         IngestSettings(detectors=("magic",))
+
+
+def test_only_cpu_time_counts_against_the_limit(coded_video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader that waits, on a busy machine or a slow disk, is not quarantined."""
+    start = ReadingProcess.start
+
+    def start_and_pause(self: ReadingProcess, uri: str, *more: object, **settings: object) -> None:
+        start(self, uri, *more, **settings)
+        os.kill(self.pid, signal.SIGSTOP)
+        threading.Timer(6, os.kill, (self.pid, signal.SIGCONT)).start()
+
+    monkeypatch.setattr(ReadingProcess, "start", start_and_pause)
+    (result,) = ingest_many([str(coded_video)], IngestSettings(), workers=1, timeout_s=5)
+    assert result.record.status == "ok", result.record.detail
+
+
+def test_a_reader_that_reports_nothing_for_long_is_ended(coded_video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    start = ReadingProcess.start
+
+    def start_and_stop(self: ReadingProcess, uri: str, *more: object, **settings: object) -> None:
+        start(self, uri, *more, **settings)
+        os.kill(self.pid, signal.SIGSTOP)
+
+    monkeypatch.setattr(ReadingProcess, "start", start_and_stop)
+    monkeypatch.setattr(watch, "SILENCE_S", 0.5)
+    (result,) = ingest_many([str(coded_video)], IngestSettings(), workers=1, timeout_s=0.5)
+    assert result.record.reason == "timeout" and "no progress for 1 s" in result.record.detail
+
+
+def test_the_default_limit_grows_with_the_film() -> None:
+    """Two hours of 1080p HEVC take some 1,850 CPU seconds on an ordinary core."""
+    two_hours = cpu_limit_s(4_000_000_000, 2 * 3600 * 24, 1920 * 1080)
+    assert two_hours > 5 * 1850
+    assert cpu_limit_s(4_000_000_000, 2 * 3600 * 24, 1920 * 1080, transnet=True) > two_hours + 5 * 172_800 * 0.02
+    assert cpu_limit_s(1_000_000, 250, 320 * 180) < 600
+
+
+def test_the_limit_of_a_film_is_set_in_the_process_that_reads_it(coded_video: Path) -> None:
+    process = ReadingProcess[Ingested]()
+    try:
+        process.start(str(coded_video), IngestTask(IngestSettings()), timeout_s=None, memory_mb=2000)
+        limits = []
+        while isinstance(received := process.receive(), watch.Report):
+            limits.append(received.cpu_limit_s)
+    finally:
+        process.kill()
+    assert received is not None and received.record.frames == 300
+    size = coded_video.stat().st_size
+    assert limits[0] == cpu_limit_s(0) and limits[-1] == cpu_limit_s(size, 300, 320 * 180)
+
+
+def test_progress_within_a_film_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_video(tmp_path / "long.mp4", pts=even_pts(3000, 25), size=(640, 360), options={"preset": "ultrafast"})
+    shares: list[tuple[str, float]] = []
+    list(
+        ingest_many(
+            [str(path)], IngestSettings(), workers=1, on_progress=lambda uri, share: shares.append((uri, share))
+        )
+    )
+    assert {uri for uri, _ in shares} == {str(path)}
+    only = [share for _, share in shares]
+    assert only == sorted(only) and any(0 < share < 1 for share in only)
+
+
+def test_cores_are_shared_among_the_files_that_are_read_at_once() -> None:
+    assert [threads_per_file(8, files) for files in (1, 2, 4, 8, 100)] == [4, 4, 2, 1, 1]
+    assert threads_per_file(1, 1) == 1
+
+
+def test_threads_change_no_frame(coded_video: Path) -> None:
+    one, four = _one(coded_video, threads=1), _one(coded_video, threads=4)
+    assert one == four
