@@ -18,6 +18,8 @@ __all__ = ["IngestSettings", "Ingested", "ingest_many", "inspect_many"]
 
 MAX_THREADS = 4
 """Maximum decoder threads per file: more of them need more memory and speed up little."""
+THREAD_MB = 256
+"""Memory that must be allowed for each decoder thread: its stack, and its share of the pictures in work."""
 OnProgress = Callable[[str, float], None]
 """Gets a file's URI and the share of it that has been read, about once a second."""
 
@@ -51,9 +53,9 @@ def inspect_many(
     return _read_many(uris, InspectTask(), workers, timeout_s, memory_mb, None)
 
 
-def threads_per_file(cores: int, files: int) -> int:
+def threads_per_file(cores: int, files: int, memory_mb: int) -> int:
     """Decoder threads for each of `files` that are read at once."""
-    return max(1, min(MAX_THREADS, cores // max(1, files)))
+    return max(1, min(MAX_THREADS, cores // max(1, files), memory_mb // THREAD_MB))
 
 
 def _read_many(
@@ -72,7 +74,7 @@ def _read_many(
             for process in processes:
                 if not process.busy and waiting:
                     unread = len(waiting) + sum(other.busy for other in processes)
-                    threaded = task.with_threads(threads_per_file(cores, min(len(processes), unread)))
+                    threaded = task.with_threads(threads_per_file(cores, min(len(processes), unread), memory_mb))
                     process.start(waiting.popleft(), threaded, timeout_s=timeout_s, memory_mb=memory_mb)
             yield from _finished([process for process in processes if process.busy], task, on_progress)
     finally:

@@ -150,8 +150,8 @@ def test_progress_within_a_film_is_reported(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_cores_are_shared_among_the_files_that_are_read_at_once() -> None:
-    assert [threads_per_file(8, files) for files in (1, 2, 4, 8, 100)] == [4, 4, 2, 1, 1]
-    assert threads_per_file(1, 1) == 1
+    assert [threads_per_file(8, files, 2048) for files in (1, 2, 4, 8, 100)] == [4, 4, 2, 1, 1]
+    assert threads_per_file(1, 1, 2048) == threads_per_file(8, 1, 16) == 1
 
 
 def test_threads_change_no_frame(coded_video: Path) -> None:
