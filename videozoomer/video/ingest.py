@@ -19,7 +19,7 @@ __all__ = ["IngestSettings", "Ingested", "ingest_many", "inspect_many"]
 MAX_THREADS = 4
 """Maximum decoder threads per file: more of them need more memory and speed up little."""
 THREAD_MB = 256
-"""Memory that must be allowed for each decoder thread: its stack, and its share of the pictures in work."""
+"""Memory that must be allowed for each decoder thread: its stack, its heap and its pictures."""
 OnProgress = Callable[[str, float], None]
 """Gets a file's URI and the share of it that has been read, about once a second."""
 

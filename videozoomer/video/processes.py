@@ -147,8 +147,7 @@ def _spawned() -> _Child:
     environment = dict(os.environ)
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [_PROJECT, environment.get("PYTHONPATH")]))
     # Each linear-algebra thread would reserve address space, which the memory limit counts.
-    # So would each decoder thread that allocates from an arena of its own.
-    environment |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
+    environment |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     try:
         process = subprocess.Popen(
             [sys.executable, "-m", "videozoomer.video.worker", str(theirs.fileno()), str(read_end)],
