@@ -70,7 +70,7 @@ def ingest_file(path: Path, uri: str, settings: IngestSettings, watch: Watch | N
     with container:
         timeline = read_timeline(container, stream, leading)
         check_timeline(timeline, container, stream)
-    pixels = stream.codec_context.width * stream.codec_context.height
+        pixels = stream.codec_context.width * stream.codec_context.height
     watch.allow(cpu_limit_s(size, len(timeline.pts), pixels, transnet="transnet" in settings.detectors))
     if not settings.shots:
         found = overview_only(path, uri, timeline, settings)

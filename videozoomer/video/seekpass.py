@@ -20,7 +20,7 @@ def overview_only(path: Path, uri: str, timeline: Timeline, settings: IngestSett
     """
     protocol = settings.protocol
     try:
-        source = VideoSource(str(path), protocol.min_pixels, protocol.max_pixels, threads=settings.threads)
+        source = VideoSource(str(path), protocol.min_pixels, protocol.max_pixels, threads=max(1, settings.threads))
         with closing(source):
             clock = source.clock
             shown = timeline.pts[timeline.pts >= clock.first_pts]

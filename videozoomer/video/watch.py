@@ -1,8 +1,8 @@
 """How much CPU time reading a file may take, and how the process that reads it reports its progress.
 
-A limit on the clock would punish long films and busy machines. CPU time counts the work itself, and the limit grows with
-the film: about ten times what decoding H.264 or HEVC takes. The clock only ends a reader that has reported nothing for
-a long time, because it hangs on a disk or a network.
+A limit on the clock would punish long films and busy machines. CPU time counts the work itself, and the limit grows
+with the film: about ten times what decoding H.264 or HEVC takes. The clock only ends a reader that has reported nothing
+for a long time, because it hangs on a disk or a network.
 """
 
 from __future__ import annotations
