@@ -75,11 +75,12 @@ def test_unreadable_files_are_quarantined_and_the_batch_continues(tmp_path: Path
     assert all(record.detail for record in results.values() if record.status == "quarantined")
 
 
-def test_a_file_that_takes_too_long_is_quarantined(coded_video: Path, tmp_path: Path) -> None:
+def test_a_file_that_takes_too_long_is_quarantined(tmp_path: Path) -> None:
+    long = write_video(tmp_path / "long.mp4", pts=even_pts(1500, 25), size=(640, 360), options={"preset": "ultrafast"})
     (tmp_path / "empty.mp4").touch()
-    uris = [str(coded_video), str(tmp_path / "empty.mp4")]
-    results = list(ingest_many(uris, IngestSettings(), workers=1, timeout_s=0.05))
+    results = list(ingest_many([str(long), str(tmp_path / "empty.mp4")], IngestSettings(), workers=1, timeout_s=0.1))
     assert [result.record.reason for result in results] == ["timeout", "empty"]
+    assert "0.1 s of CPU time" in str(results[0].record.detail)
 
 
 def test_unknown_settings_are_refused() -> None:
