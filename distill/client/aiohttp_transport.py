@@ -15,12 +15,14 @@ from distill.client.vectored_write import payload_of
 from videozoomer.settings.model import Endpoint
 
 
-class _Model(BaseModel):
+class ListedModel(BaseModel):
     id: str
+    max_model_len: int | None = None
+    """Tokens of the model's context, which vLLM and SGLang list."""
 
 
 class _Models(BaseModel):
-    data: list[_Model]
+    data: list[ListedModel]
 
 
 class AiohttpTransport:
@@ -62,6 +64,12 @@ class AiohttpTransport:
             raise NoReply("connection", sentence, sent=not never_sent) from error
 
     async def models(self) -> list[str] | str:
+        listed = await self.listed()
+        return listed if isinstance(listed, str) else [model.id for model in listed]
+
+    async def listed(self) -> list[ListedModel] | str:
+        """The models with their context, or a sentence why there are none; an HTTP error begins with `HTTP` and its
+        status."""
         import aiohttp
 
         try:
@@ -69,7 +77,7 @@ class AiohttpTransport:
                 text = (await response.read()).decode("utf-8", "replace")
                 if response.status != 200:
                     return f"HTTP {response.status}: {text[:200]}"
-                return [model.id for model in _Models.model_validate_json(text).data]
+                return _Models.model_validate_json(text).data
         except TimeoutError:
             return f"no answer within {self._timeout_s:g} s"
         except (aiohttp.ClientError, ValidationError) as error:

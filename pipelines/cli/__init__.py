@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli import ledger, run, serve, shards, sources, trajectories, ui, video
+from pipelines.cli import check, ledger, run, serve, shards, sources, trajectories, ui, video
 from pipelines.cli.output import console, stop
 
 EXIT_CODES = (
@@ -45,6 +45,7 @@ def main(
 
 
 app.command()(run.init)
+app.command()(check.check)
 app.command()(run.run)
 app.command()(run.status)
 app.command()(ui.ui)

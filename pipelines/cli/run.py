@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
+from pipelines.cli.check import print_findings
 from pipelines.cli.output import STOPPED_BY_USER, console, print_step, reported, stop
 from pipelines.cli.recipe import RECIPE, load
+from videozoomer.settings import Recipe
 
 HOME_IN_USE = 75
 """Exit code of a run whose home another run holds: sysexits' EX_TEMPFAIL, the same command may work later."""
@@ -41,7 +43,10 @@ def run(
         list[str] | None, typer.Option(help="Remake this asset although it is current (repeatable).")
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print the calls to make and what they would cost; send nothing.")
+        bool,
+        typer.Option(
+            "--dry-run", help="Print the calls to make, what they would cost and what would stop them; make none."
+        ),
     ] = False,
 ) -> None:
     """Bring everything up to date. Current results are left alone, and a call that was paid for is not paid again.
@@ -73,7 +78,10 @@ def run(
         with reported(SourceError):
             print_understood(loaded)
             print_estimate(loaded, console)
+        print_findings(loaded, with_calls=False)
         return
+    if not only and _played_nothing(loaded):
+        print_findings(loaded, with_calls=False)
     advice = "\nFinished results are kept. Fix this and run the same command again."
     try:
         with reported(RunFailed, SourceError, advice=advice), reported(HomeInUse, code=HOME_IN_USE):
@@ -94,6 +102,13 @@ def run(
             STOPPED_BY_USER,
         ) from interrupt
     print_summary(loaded, result, console, recipe)
+
+
+def _played_nothing(recipe: Recipe) -> bool:
+    """Whether no episode was played yet. Later the ledger may have all that is needed, also without a server."""
+    from assets.workspace import Workspace
+
+    return not Workspace(recipe).stamps.partitions("exemplars")
 
 
 def status(recipe: RECIPE) -> None:

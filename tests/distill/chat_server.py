@@ -42,11 +42,14 @@ class ChatServer:
         swallow_stop: bool = True,
         port: int = 0,
         tls: ssl.SSLContext | None = None,
+        models: tuple[int, dict, bytes] | None = None,
+        max_model_len: int | None = None,
     ) -> None:
         """`behave(number, body)` may return a misbehaviour's name, a whole (status, headers, body), or None to answer
         by rule. `keep=False` forgets bodies, for long runs."""
         self.latency_s, self.storm, self.refuses, self.behave = latency_s, storm or {}, refuses, behave
         self.zooms, self.keep, self.swallow_stop, self.port, self.tls = zooms, keep, swallow_stop, port, tls
+        self.models, self.max_model_len = models, max_model_len
         self.calls: list[bytes] = []
         self.counts: Counter[str] = Counter()
         self.most_at_once = self.at_once = 0
@@ -110,10 +113,12 @@ class ChatServer:
     async def _answer(self, method: str, path: str, body: bytes) -> tuple[int, dict, bytes] | None:
         if path.endswith("/models"):
             self.counts["models"] += 1
-            return _json(
-                200,
-                {"object": "list", "data": [{"id": "rule-player", "object": "model", "created": 0, "owned_by": "us"}]},
-            )
+            if self.models:
+                return self.models
+            served: dict = {"id": "rule-player", "object": "model", "created": 0, "owned_by": "us"}
+            if self.max_model_len:
+                served["max_model_len"] = self.max_model_len
+            return _json(200, {"object": "list", "data": [served]})
         if path.endswith("/stats"):
             return _json(
                 200,
