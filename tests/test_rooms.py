@@ -1,4 +1,4 @@
-"""The house keeps its order: no import runs up, and importing a room is light."""
+"""Imports follow the order of the rooms, and importing a room is light."""
 
 import ast
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-FLOORS: list[set[str]] = [
+LAYERS: list[set[str]] = [
     {"videozoomer"},
     {"distill", "filters"},
     {"train", "eval"},
@@ -18,7 +18,7 @@ FLOORS: list[set[str]] = [
     {"experiments"},
     {"benchmarks"},
 ]
-"""From the ground up: a room imports from its own floor or a lower one."""
+"""From bottom to top: a room imports from its own layer or a lower one."""
 
 LIBRARY: list[set[str]] = [
     {"videozoomer.settings", "videozoomer.lake", "videozoomer.protocol"},
@@ -73,13 +73,13 @@ def runs_up(room: str, order: list[str], allowed: set[str]) -> dict[str, list[st
     return wrong
 
 
-@pytest.mark.parametrize("floors", [FLOORS, LIBRARY], ids=["house", "library"])
-def test_no_import_runs_up(floors):
-    order = [room for floor in floors for room in sorted(floor)]
+@pytest.mark.parametrize("layers", [LAYERS, LIBRARY], ids=["rooms", "library"])
+def test_no_import_runs_up(layers):
+    order = [room for layer in layers for room in sorted(layer)]
     below: set[str] = set()
-    for floor in floors:
-        below |= floor
-        for room in floor:
+    for layer in layers:
+        below |= layer
+        for room in layer:
             assert not runs_up(room, order, below)
 
 
@@ -103,7 +103,7 @@ def modules_imported_by(path: Path, ours: set[str]) -> set[str]:
 
 
 def test_no_modules_import_one_another_in_a_circle():
-    paths = {module_of(path): path for floor in FLOORS for room in floor for path in files_of(room)}
+    paths = {module_of(path): path for layer in LAYERS for room in layer for path in files_of(room)}
     imports = {module: modules_imported_by(path, set(paths)) for module, path in paths.items()}
     while leaves := {module for module, others in imports.items() if not others}:
         imports = {module: others - leaves for module, others in imports.items() if module not in leaves}

@@ -28,7 +28,7 @@ class Move:
 
 
 def take_turn(chat: Conversation, errors: ErrorModel) -> str:
-    """Reply to a conversation. Never fails, whatever is asked."""
+    """Reply to a conversation. Never fails, on any input."""
     if chat.judge is not None:
         return _judge(chat.judge)
     if chat.question is None:

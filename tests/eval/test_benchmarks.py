@@ -111,7 +111,7 @@ def test_unusable_questions_are_listed_with_the_reason(tmp_path):
         )
 
 
-def test_mlvu_films_of_one_name_are_told_apart_by_their_folders(tmp_path):
+def test_mlvu_films_of_one_name_are_distinguished_by_their_folders(tmp_path):
     folder = tmp_path / "json"
     folder.mkdir()
     asked = {"video": "movie.mp4", "question": "What?", "candidates": ["x", "y"], "answer": "y"}

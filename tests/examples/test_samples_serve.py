@@ -31,7 +31,7 @@ def test_it_serves_while_open() -> None:
     teacher.close()
 
 
-def test_a_taken_port_is_said() -> None:
+def test_a_taken_port_is_reported() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -58,7 +58,7 @@ def test_every_glyph_is_read(name: str) -> None:
 
 
 @pytest.mark.parametrize("texture", TEXTURES)
-def test_every_look_is_told_apart_in_good_and_in_poor_light(texture: str) -> None:
+def test_every_look_is_distinguished_in_good_and_in_poor_light(texture: str) -> None:
     for colour in SCENE_COLOURS:
         for light in (1.0, 0.45):
             assert see(picture(colour, texture, light=light)).look == (colour, texture)

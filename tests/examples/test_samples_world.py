@@ -64,7 +64,7 @@ def _decoded(path: Path) -> list[tuple[float, np.ndarray]]:
 
 
 @pytest.mark.slow
-def test_events_are_on_the_screen_exactly_when_said(small: World) -> None:
+def test_events_are_on_the_screen_exactly_when_stated(small: World) -> None:
     checked = 0
     for name, video in small.truth()["videos"].items():
         if video["copy_of"]:

@@ -76,7 +76,7 @@ def test_the_teacher_is_as_blind_as_its_pictures(library, recipe):
     assert episode.zooms == 0 or question.question.find(seen_by_it) >= 0
 
 
-def test_a_reflection_repairs_a_failed_zoom_and_is_not_told_the_truth(library, recipe):
+def test_a_reflection_repairs_a_failed_zoom_and_does_not_get_the_truth(library, recipe):
     question = library.questions(library.films[:1])[0]
     failed = wrong_zoom(question, recipe, library)
     assert not failed.correct and failed.recovered is False

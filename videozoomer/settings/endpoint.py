@@ -55,7 +55,7 @@ class Endpoint(Settings):
     retries: Annotated[Count, OPERATIONAL] = 5
     """Retries of a call that failed for a passing reason, such as a busy server."""
     dead_after_s: Annotated[PositiveNumber, OPERATIONAL] = 90
-    """Seconds without any answer, while calls keep failing, after which the step stops instead of trying on."""
+    """Seconds without any answer, while calls keep failing, after which the step stops."""
     deadline_s: Annotated[PositiveNumber | None, OPERATIONAL] = None
     """Seconds that one step may call this server; it then stops cleanly and the next run resumes. null sets no
     limit."""

@@ -47,7 +47,7 @@ def test_folders_that_tell_films_apart_are_not_dropped():
     assert collisions((name, videos.find(name)) for name in named) == {"season2/ep01.mp4"}
 
 
-def test_films_of_one_name_are_told_apart_by_the_name_of_the_question_file():
+def test_films_of_one_name_are_distinguished_by_the_name_of_the_question_file():
     uris = ["/mlvu/video/1_plotQA/movie_1.mp4", "/mlvu/video/4_count/movie_1.mp4"]
     assert find("movie_1.mp4", uris, "/mlvu/video") == "ambiguous_video"
     assert find("movie_1.mp4", uris, "/mlvu/video", ["4_count"]) == uris[1]
