@@ -87,7 +87,7 @@ def list_sources(recipe: RECIPE) -> None:
 
     Example: `videozoomer sources list -r my.yaml`
     """
-    from videozoomer.sources.files import SourceError, list_videos
+    from videozoomer.sources.files import SourceError, describe_passed_over, list_videos
 
     for source in load(recipe).sources:
         try:
@@ -97,3 +97,5 @@ def list_sources(recipe: RECIPE) -> None:
         console.print(
             f"{source.name} ({source.split}): {found} in {source.videos}, questions {source.questions}", soft_wrap=True
         )
+        if not found.startswith("unreadable") and (passed_over := describe_passed_over(source.videos)):
+            console.print(f"  {passed_over}", markup=False, soft_wrap=True)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from videozoomer.lake import CATALOG
-from videozoomer.sources.files import Offered, SourceError, assign_batches, list_videos
+from videozoomer.sources.files import Offered, SourceError, assign_batches, describe_passed_over, list_videos
 
 
 def names(place):
@@ -92,3 +92,46 @@ def test_a_source_counts_its_own_batches_and_no_others():
     assert [row["batch"] for row in talks] == ["talks-0003", "talks-0004"]
     more = assign_batches("films", offered("a", "d"), [*films, *talks], 2, [*taken, "talks-0009"])
     assert [row["batch"] for row in more] == ["films-0001", "films-0008"]
+
+
+def test_a_name_with_glob_marks_that_exists_is_that_file_or_folder(tmp_path):
+    """`[`, `?` and `*` are common in the names of downloaded films."""
+    folder = tmp_path / "Season [1]"
+    folder.mkdir()
+    for name in ("what?.mp4", "a [x264].mkv", "a x.mkv"):
+        (folder / name).write_bytes(b"x")
+    assert names(folder) == ["a [x264].mkv", "a x.mkv", "what?.mp4"]
+    assert names(folder / "a [x264].mkv") == ["a [x264].mkv"]
+    (tmp_path / "plain").mkdir()
+    (tmp_path / "plain/a x.mkv").write_bytes(b"x")
+    assert names(tmp_path / "plain" / "a [x].mkv") == names(tmp_path / "plain" / "a ?.mkv") == ["a x.mkv"]
+
+
+@pytest.mark.parametrize("ending", ["asf", "3g2", "f4v", "qt", "ogg", "m2t", "mpe", "divx", "mk3d", "mj2"])
+def test_every_ending_whose_container_is_read_is_found(tmp_path, ending):
+    (tmp_path / f"film.{ending}").write_bytes(b"x")
+    assert names(tmp_path) == [f"film.{ending}"]
+
+
+def test_files_passed_over_are_counted_and_named(folder):
+    for name in ("one.rmvb", "two.RMVB", "README"):
+        (folder / name).write_bytes(b"x")
+    assert describe_passed_over(str(folder)) == "Passed over: 2 .rmvb, 1 .txt, 1 without an ending"
+    assert describe_passed_over(str(folder / "b.mp4")) == describe_passed_over(str(folder / "*.mp4")) == ""
+    only = folder / "only"
+    only.mkdir()
+    (only / "film.rmvb").write_bytes(b"x")
+    with pytest.raises(SourceError, match=r"has no videos; .*Passed over: 1 \.rmvb"):
+        list_videos(str(only))
+
+
+@pytest.mark.parametrize(
+    "link", ["https://www.youtube.com/watch?v=dQw4w9WgXcQ", "https://youtu.be/dQw4w9WgXcQ", "youtube.com/shorts/abc"]
+)
+def test_links_to_youtube_get_a_sentence_that_says_what_to_do(tmp_path, link):
+    manifest = tmp_path / "list.txt"
+    manifest.write_text(f"a.mp4\n{link}\n")
+    with pytest.raises(SourceError, match=r"1 of 2 lines link to YouTube pages.*Download the videos first"):
+        list_videos(str(manifest))
+    with pytest.raises(SourceError, match="it is a link to a YouTube page"):
+        list_videos(link)
