@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from assets.workspace import Workspace, content_of, finish, preview
+from assets.workspace import Workspace, content_of, finish, preview, step
 
 GROUP = "curation"
 KINDS = {"duckdb", "parquet"}
@@ -18,6 +18,7 @@ KINDS = {"duckdb", "parquet"}
     description="Training videos and questions that occur in an evaluation set: same content, same pictures "
     "(perceptual signatures also find a re-encoded copy), or same words.",
 )
+@step
 def leaks(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
     from filters.contamination import find_leaks
 
@@ -65,6 +66,7 @@ CURATED_FROM = ["leaks", "probe_grades", "exemplar_grades", "reflection_grades",
         ),
     ],
 )
+@step
 def curate(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> Iterator[dg.MaterializeResult]:
     from filters.funnel import as_markdown
     from filters.rules import run_rules

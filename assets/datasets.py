@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from assets.workspace import Workspace, finish
+from assets.workspace import Workspace, finish, step
 
 GROUP = "datasets"
 KINDS = {"parquet", "huggingface"}
@@ -16,6 +16,7 @@ KINDS = {"parquet", "huggingface"}
     description="Verified exemplars and reflections as conversations with their frames, byte for byte as the teacher "
     "received them. The failed turns of a reflection are marked so that training skips them.",
 )
+@step
 def sft_shards(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
     return export(context, workspace, "sft")
 
@@ -27,6 +28,7 @@ def sft_shards(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Wo
     deps=["verdicts", "question_stats", "funnel", "leaks"],
     description="Training questions with truth, evidence windows, pass rate and overview, for multi-turn RL.",
 )
+@step
 def rl_shards(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
     return export(context, workspace, "rl")
 
@@ -38,6 +40,7 @@ def rl_shards(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Wor
     deps=["questions", "videos", "overviews", "leaks"],
     description="Evaluation questions with truth, evidence windows and overview.",
 )
+@step
 def evaluation_shards(
     context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
 ) -> dg.MaterializeResult:
@@ -52,6 +55,7 @@ def export(context: dg.AssetExecutionContext, workspace: Workspace, kind: str) -
     from videozoomer.shards.build import write_shards
 
     folder = workspace.shards(kind)
+    workspace.begin_writing()
     manifest = write_shards(kind, workspace.lake, folder, workspace.recipe)
     return finish(
         context,

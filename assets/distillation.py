@@ -6,7 +6,7 @@ import dagster as dg
 
 from assets.grading import grade_stage
 from assets.playing import play_stage, stage_partition
-from assets.workspace import BATCHES, Workspace, partition_of
+from assets.workspace import BATCHES, Workspace, partition_of, step
 from videozoomer.lake.reading import rows_as
 from videozoomer.lake.rows import QuestionRow, TrajectoryRow
 from videozoomer.protocol.question import Question
@@ -23,6 +23,7 @@ GROUP = "distillation"
     description="Each training question asked without any frame, and with the overview alone where the recipe asks "
     "for it. A question that can be answered without looking teaches nothing about video.",
 )
+@step
 def probes(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
     from distill.probes import overview_probe_jobs, probe_jobs
 
@@ -54,6 +55,7 @@ def probes(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Worksp
     description="The teacher plays each training question several times: overview, zooms, answer. Every call is "
     "written to the ledger before the episode continues, so a rerun replays it at no cost.",
 )
+@step
 def exemplars(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
     from distill.exemplars import play_exemplars
 
@@ -84,6 +86,7 @@ def exemplars(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Wor
     deps=[probes, "questions"],
     description="The grades of the probes.",
 )
+@step
 def probe_grades(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
     return grade_stage(context, workspace, "probes")
 
@@ -97,6 +100,7 @@ def probe_grades(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[
     description="The grades of the exemplars: correct, wrong or unknown, and whether a zoom hit a known evidence "
     "window.",
 )
+@step
 def exemplar_grades(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
     return grade_stage(context, workspace, "exemplars")
 
@@ -110,6 +114,7 @@ def exemplar_grades(context: dg.AssetExecutionContext, workspace: dg.ResourcePar
     description="Failed exemplars that zoomed, shown to the teacher without their answer and without the truth. The "
     "teacher says what was wrong with the zoom, zooms elsewhere and answers.",
 )
+@step
 def reflections(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
     return reflect(context, workspace, "exemplars")
 
@@ -122,6 +127,7 @@ def reflections(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[W
     deps=[reflections, "questions"],
     description="The grades of the reflections.",
 )
+@step
 def reflection_grades(
     context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
 ) -> dg.MaterializeResult:

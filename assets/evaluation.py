@@ -8,7 +8,7 @@ import dagster as dg
 
 from assets.items import playable, put_overview_frames
 from assets.playing import spending, stopped, write_trajectories
-from assets.workspace import Workspace, content_of, finish, preview
+from assets.workspace import Workspace, content_of, finish, preview, step
 from videozoomer.lake.reading import rows_as
 from videozoomer.lake.rows import QuestionRow
 
@@ -27,6 +27,7 @@ GROUP = "evaluation"
     code_version="1",
     description="The teacher on the held-out questions, with zoom and with the overview alone.",
 )
+@step
 def teacher_evaluation(
     context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
 ) -> dg.MaterializeResult:
@@ -58,6 +59,7 @@ def teacher_evaluation(
     code_version="1",
     description="The fine-tuned policy on the held-out questions, with zoom and with the overview alone.",
 )
+@step
 def policy_evaluation(
     context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
 ) -> dg.MaterializeResult:
@@ -72,6 +74,7 @@ def policy_evaluation(
     description="The policy after reinforcement learning on the held-out questions, with zoom and with the overview "
     "alone.",
 )
+@step
 def rl_policy_evaluation(
     context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
 ) -> dg.MaterializeResult:

@@ -6,7 +6,7 @@ They are in the graph only where the recipe has `rl.harvest`.
 import dagster as dg
 
 from assets.training import GROUP, fine_tune
-from assets.workspace import Workspace, finish
+from assets.workspace import Workspace, finish, step
 
 
 @dg.asset(
@@ -17,6 +17,7 @@ from assets.workspace import Workspace, finish
     description="Rollouts of RL that are correct, well formed, looked at the evidence and differ from one another. "
     "They pass the same rules as all trajectories and have a manifest and a card like every data set.",
 )
+@step
 def rft_shards(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
     from filters.rules import run_rules
     from train.rl.harvest import harvest
@@ -34,6 +35,7 @@ def rft_shards(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Wo
     for reasons, count in verdicts.filter(kind="rollout", outcome="rejected").group_by("reasons").len().iter_rows():
         left_out["dropped by a rule: " + ", ".join(reasons)] = count
     about = about_recipe(chosen) | {"left_out": {reason: count for reason, count in left_out.items() if count}}
+    workspace.begin_writing()
     manifest = build_sft(lake, target, chosen.shards, about, verdicts=verdicts, kinds=["rollout"])
     return finish(
         context,
@@ -59,6 +61,7 @@ def rft_shards(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Wo
     code_version="1",
     description="The policy of RL, fine-tuned on its own good rollouts.",
 )
+@step
 def rft_policy(
     context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace], pipes: dg.PipesSubprocessClient
 ) -> dg.MaterializeResult:

@@ -106,7 +106,9 @@ def play_stage(
         except StepStopped as error:
             raise stopped(f"{stage} of batch {batch}", error) from error
         write_trajectories(workspace, stage, batch, rows, store)
-        calls = sum((Counter(player.statistics()) for player in players), Counter())
+        counted = sum((Counter(player.statistics()) for player in players), Counter())
+        # Of all runs, also of killed ones: a replay must not make the stage look free.
+        calls = {**counted, "made": ledger.attempts(), "paid_usd": round(ledger.paid_usd(), 6)}
     shutil.rmtree(scratch)
     return finish_stage(context, workspace, stage, batch, rows, calls)
 
@@ -132,7 +134,7 @@ def finish_stage(
     stage: str,
     batch: str,
     rows: Sequence[TrajectoryRow],
-    calls: Mapping[str, int],
+    calls: Mapping[str, float],
 ) -> dg.MaterializeResult:
     """Record a played stage; fail the step if more than `distill.failed_share` of its episodes failed."""
     from distill.errors import RETRYABLE

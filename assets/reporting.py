@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from assets.workspace import Workspace, finish
+from assets.workspace import Workspace, finish, step
 from videozoomer.lake import CATALOG
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ REPORT = (
 
 
 @dg.asset(group_name=GROUP, code_version="2", kinds={"html"}, deps=REPORTED, description=REPORT)
+@step
 def report(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
     return make_report(context, workspace)
 
@@ -43,6 +44,7 @@ def report(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Worksp
     deps=[*REPORTED, "rl_policy", "rl_policy_evaluation"],
     description=REPORT,
 )
+@step
 def report_with_rl(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
     """The same page, made once RL is done, where the recipe has RL."""
     return make_report(context, workspace)
@@ -56,9 +58,11 @@ def report_with_rl(context: dg.AssetExecutionContext, workspace: dg.ResourcePara
     description="The trajectory browser: overview, shots, every zoom with its frames and thoughts, verdict and "
     "reasons.",
 )
+@step
 def viewer(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
     from eval.viewer.page import write_viewer
 
+    workspace.begin_writing()
     page = write_viewer(workspace.lake, workspace.report / "trajectories.html")
     return finish_page(context, workspace, page)
 
@@ -70,7 +74,9 @@ def viewer(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Worksp
     deps=["report"],
     description="`lake.duckdb`: one view per table over the Parquet files, for browsing with any DuckDB client.",
 )
+@step
 def lake_views(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
+    workspace.begin_writing()
     path = workspace.lake.write_views(workspace.home / "lake.duckdb")
     return finish(
         context,
@@ -85,6 +91,7 @@ def make_report(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.M
     from eval.report import write_report
 
     facts = report_facts(workspace)
+    workspace.begin_writing()
     page = write_report(workspace.lake, facts, workspace.report / "index.html")
     return finish_page(context, workspace, page, made_at=facts.made_at)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 import dagster as dg
 import fsspec
 
-from assets.workspace import BATCHES, Workspace, content_of, finish, preview
+from assets.workspace import BATCHES, Workspace, content_of, finish, preview, step
 from videozoomer.lake.reading import rows_as
 from videozoomer.lake.rows import FileRow, QuestionRow
 from videozoomer.lake.stamps import Stamp
@@ -65,6 +65,7 @@ LISTINGS: dict[str, Callable[[Recipe], str]] = {"sources": listing_digest, "ques
     description="Every video file of the recipe's sources, with the ingest batch it belongs to for good. Files are "
     "listed, not opened. New files form new batches (dynamic partitions).",
 )
+@step
 def sources(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
     lake = workspace.lake
     known = rows_as(FileRow, lake.read("files"))
@@ -108,6 +109,7 @@ def sources(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Works
     description="Every question of the recipe's question files in one common form, with its split. Rows that cannot "
     "be used are kept with a reason (quarantined).",
 )
+@step
 def questions(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
     lake = workspace.lake
     # Before reading: a file that changes meanwhile has another hash at the next run, which reads it again.

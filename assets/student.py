@@ -15,7 +15,7 @@ from assets.grading import grade_stage
 from assets.playing import play_stage
 from assets.training import GROUP as TRAINING_GROUP
 from assets.training import fine_tune
-from assets.workspace import BATCHES, Workspace, finish
+from assets.workspace import BATCHES, Workspace, finish, step
 from videozoomer.settings.model import Endpoint, StudentSettings
 
 
@@ -26,12 +26,14 @@ from videozoomer.settings.model import Endpoint, StudentSettings
     deps=["exemplars", "exemplar_grades", "probe_grades", "leaks", "videos", "questions"],
     description="Exemplars that pass every rule, without reflections: the student's training set.",
 )
+@step
 def student_shards(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
     from filters.rules import run_rules
     from videozoomer.shards.build import about_recipe, build_sft
 
     chosen, target = workspace.recipe, workspace.shards("student")
     verdicts = run_rules(workspace.lake, chosen.filters).verdicts
+    workspace.begin_writing()
     manifest = build_sft(
         workspace.lake, target, chosen.shards, about_recipe(chosen), verdicts=verdicts, kinds=["exemplar"]
     )
@@ -51,6 +53,7 @@ def student_shards(context: dg.AssetExecutionContext, workspace: dg.ResourcePara
     code_version="1",
     description="The policy after fine-tuning on exemplars alone.",
 )
+@step
 def student(
     context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace], pipes: dg.PipesSubprocessClient
 ) -> dg.MaterializeResult:
@@ -66,6 +69,7 @@ def student(
     description="The student plays each training question through the same client as the teacher; the teacher "
     "reflects on its failures.",
 )
+@step
 def student_rollouts(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
     from distill.exemplars import exemplar_jobs
 
@@ -94,6 +98,7 @@ def student_rollouts(context: dg.AssetExecutionContext, workspace: dg.ResourcePa
     code_version="1",
     description="The grades of the student's rollouts.",
 )
+@step
 def student_grades(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
     return grade_stage(context, workspace, "student_rollouts")
 
@@ -107,6 +112,7 @@ def student_grades(context: dg.AssetExecutionContext, workspace: dg.ResourcePara
     description="Failed rollouts of the student that zoomed, shown to the teacher without their answer and without "
     "the truth. The teacher says what was wrong with the zoom, zooms elsewhere and answers.",
 )
+@step
 def reflections(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
     return reflect(context, workspace, "student_rollouts")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 
-from assets.workspace import Workspace, finish
+from assets.workspace import Workspace, finish, step
 from videozoomer.lake.atomic import write_text
 from videozoomer.settings import Recipe
 
@@ -24,6 +24,7 @@ GROUP = "training"
     description="The policy after supervised fine-tuning on the verified trajectories, with DeepSpeed in a process "
     "of its own. Only the policy's own turns count in the loss.",
 )
+@step
 def sft_policy(
     context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace], pipes: dg.PipesSubprocessClient
 ) -> dg.MaterializeResult:
@@ -39,6 +40,7 @@ def sft_policy(
     "times and learns from the differences in reward within such a group. Every rollout is stored in the training "
     "folder.",
 )
+@step
 def rl_policy(
     context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace], pipes: dg.PipesSubprocessClient
 ) -> dg.MaterializeResult:
@@ -91,6 +93,7 @@ def train_in_own_process(
 ) -> dg.MaterializeResult:
     """Run a training module that writes summary.json, metrics.jsonl and checkpoint/ to the stage's training folder."""
     out = workspace.training(stage)
+    workspace.begin_writing()
     resolved = write_text(out / "recipe.json", (recipe or workspace.recipe).model_dump_json(indent=1))
     command = training_command(module, processes, [*arguments, "--out", out, "--recipe", resolved])
     with workspace.progress.task(label, 1) as advance:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from assets.kept_films import KeptFilms, split_kept
-from assets.workspace import BATCHES, Workspace, content_of, finish, preview
+from assets.workspace import BATCHES, Workspace, content_of, finish, preview, step
 from videozoomer.lake.reading import rows_as
 from videozoomer.lake.rows import FileRow, FrameRow, OverviewRow, ShotRow
 from videozoomer.settings import Recipe
@@ -117,6 +117,7 @@ class Collected:
         ),
     ],
 )
+@step
 def ingest(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> Iterator[dg.MaterializeResult]:
     batch, lake, chosen = context.partition_key, workspace.lake, workspace.recipe.video
     versions = context.assets_def.code_versions_by_key

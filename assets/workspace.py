@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import inspect
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 import dagster as dg
 import polars as pl
 
 from videozoomer.lake import Lake
 from videozoomer.lake.lake import ALL
-from videozoomer.lake.stamps import Stamp, Stamps
+from videozoomer.lake.lock import HomeInUse, hold
+from videozoomer.lake.stamps import UNFINISHED, Stamp, Stamps
 from videozoomer.settings import Recipe
 
 if TYPE_CHECKING:
@@ -44,12 +48,24 @@ def _silent(steps: float = 1) -> None:
     pass
 
 
+@dataclass
+class StepState:
+    """One result that a running step makes."""
+
+    inputs: str
+    """Hash of what it is made from, taken before anything was read."""
+    writing: bool = False
+    """Whether its files are being replaced."""
+
+
 @dataclass(frozen=True)
 class Workspace:
     """The one resource of the assets."""
 
     recipe: Recipe
     progress: Progress = field(default_factory=Progress)
+    steps: dict[tuple[str, str], StepState] = field(default_factory=dict, compare=False, repr=False)
+    """The steps that run now, by asset and partition."""
 
     @property
     def home(self) -> Path:
@@ -57,7 +73,20 @@ class Workspace:
 
     @property
     def lake(self) -> Lake:
-        return Lake(self.home / "tables")
+        return Lake(self.home / "tables", before_write=self.begin_writing)
+
+    def begin_writing(self) -> None:
+        """Mark the results of the running steps as unfinished, before the first of their files is replaced.
+
+        The stamp that remains if the process is killed then fits neither the old inputs nor the new ones.
+        """
+        for (asset, partition), state in self.steps.items():
+            if state.writing:
+                continue
+            state.writing = True
+            if (old := self.stamps.read(asset, partition)) is not None:
+                unfinished = Stamp("", f"{UNFINISHED}{uuid.uuid4().hex}", old.facts)
+                self.stamps.write(asset, unfinished, partition)
 
     @property
     def stamps(self) -> Stamps:
@@ -125,6 +154,53 @@ def stamped_inputs(workspace: Workspace, assets_def: dg.AssetsDefinition, key: d
     return workspace.stamps.inputs(version, parents, partition)
 
 
+Step = TypeVar("Step", bound=Callable[..., Any])
+
+
+def step(function: Step) -> Step:
+    """Decorate the function of an asset, below Dagster's decorator: what it is made from is noted before it starts.
+
+    A result whose inputs change while it is made is stamped with the inputs that it was made from, and so is stale at
+    once. The home is held meanwhile, so that no run from the command line replaces tables that the step reads.
+
+    Raises:
+        dagster.Failure: a run from another process holds the home.
+    """
+    if inspect.isgeneratorfunction(function):
+
+        @functools.wraps(function)
+        def results(context: dg.AssetExecutionContext, workspace: Workspace, **others: Any) -> Iterator[Any]:
+            with _running(context, workspace):
+                yield from function(context, workspace=workspace, **others)
+
+        return cast(Step, results)
+
+    @functools.wraps(function)
+    def result(context: dg.AssetExecutionContext, workspace: Workspace, **others: Any) -> Any:
+        with _running(context, workspace):
+            return function(context, workspace=workspace, **others)
+
+    return cast(Step, result)
+
+
+@contextmanager
+def _running(context: dg.AssetExecutionContext, workspace: Workspace) -> Iterator[None]:
+    definition, partition = context.assets_def, partition_of(context)
+    work = f"the step {definition.op.name} of Dagster run {context.run.run_id[:8]}"
+    try:
+        with hold(workspace.home, work, shared=True):
+            for key in definition.keys:
+                inputs = stamped_inputs(workspace, definition, key, partition)
+                workspace.steps[key.to_user_string(), partition] = StepState(inputs)
+            try:
+                yield
+            finally:
+                for key in definition.keys:
+                    workspace.steps.pop((key.to_user_string(), partition), None)
+    except HomeInUse as error:
+        raise dg.Failure(str(error)) from error
+
+
 def finish(
     context: dg.AssetExecutionContext,
     workspace: Workspace,
@@ -134,11 +210,11 @@ def finish(
     facts: Mapping[str, Any] | None = None,
     metadata: Mapping[str, Any] | None = None,
 ) -> dg.MaterializeResult:
-    """Stamp a result and report it to Dagster. `facts` are counts; they go to the stamp and to the metadata."""
+    """Stamp the result of a `step` and report it to Dagster. `facts` are counts, for the stamp and the metadata."""
     key = dg.AssetKey(asset) if asset else context.asset_key
     partition = partition_of(context)
-    inputs = stamped_inputs(workspace, context.assets_def, key, partition)
-    workspace.stamps.write(key.to_user_string(), Stamp(inputs, content, dict(facts or {})), partition)
+    state = workspace.steps.pop((key.to_user_string(), partition))
+    workspace.stamps.write(key.to_user_string(), Stamp(state.inputs, content, dict(facts or {})), partition)
     return dg.MaterializeResult(
         asset_key=key, data_version=dg.DataVersion(content), metadata={**(facts or {}), **(metadata or {})}
     )

@@ -122,6 +122,10 @@ class Ledger:
         """Cost of all calls in this file."""
         return self._read("select coalesce(sum(cost_usd), 0.0) from calls", ())[0][0]
 
+    def attempts(self) -> int:
+        """Number of requests sent whose outcome is in this file."""
+        return self._read("select count(*) from calls", ())[0][0]
+
     def append(self, entry: Entry) -> None:
         """Record an attempt; returns once it is on disk."""
         self._keys.add(entry.key)

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+import filters.grading
 from assets.workspace import Workspace
 from pipelines.build import build_assets
 from pipelines.plan import Plan
-from pipelines.run import run
+from pipelines.run import RunFailed, run
+from videozoomer.lake import atomic
 from videozoomer.lake.stamps import Stamp
 from videozoomer.settings import Recipe, load_recipe
 
@@ -33,8 +35,8 @@ class Films:
             "name": "test",
             "home": "run",
             "sources": [source],
-            "teacher": {"base_url": "http://127.0.0.1:9/v1"},
-            "video": {"batch_size": 1},
+            "teacher": {"base_url": "http://127.0.0.1:9/v1", "model": "none"},
+            "video": {"batch_size": 1, "failed_share": 1.0},
         }
         path = folder / "recipe.yaml"
         path.write_text(yaml.safe_dump(recipe))
@@ -132,3 +134,49 @@ def test_a_changed_answer_in_any_of_many_batches_changes_the_content_of_question
         assert stamp
         contents.add(stamp.content)
     assert len(contents) == 7
+
+
+class Killed(BaseException):
+    """Stands for a process that ends: from now on nothing is written."""
+
+
+@pytest.mark.parametrize("written", (0, 1, 2, 3, 8, 9))
+def test_a_step_that_is_killed_after_any_file_leaves_nothing_half_new(films, monkeypatch, written):
+    """Killed while it reads changed questions; the change is undone before the next run."""
+    questions = films.workspace.lake.read("questions").sort("question_id")
+    films.ask("film0", "8")
+    films.ask("film1", "9")
+    left, commit = [written], atomic.commit
+
+    def counted(partial: Path, target: Path, **how: bool) -> None:
+        if films.workspace.home in target.parents and "dagster" not in target.parts:
+            left[0] -= 1
+            if left[0] < 0:
+                raise Killed
+        commit(partial, target, **how)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(atomic, "commit", counted)
+        with pytest.raises((RunFailed, Killed), match=r"Killed|questions"):
+            films.made()
+    films.ask("film0", "3")
+    films.ask("film1", "3")
+    films.made()
+    assert films.made() == set()
+    assert films.workspace.lake.read("questions").sort("question_id").equals(questions)
+
+
+def test_a_result_whose_inputs_change_while_it_is_made_is_stale(films, monkeypatch):
+    wanted = ["probe_grades"]
+    run(films.recipe, only=wanted)
+    grade_rows = filters.grading.grade_rows
+
+    def relisted(*given):
+        films.workspace.stamps.write("questions", Stamp("", "changed meanwhile"), "films-0001")
+        return grade_rows(*given)
+
+    monkeypatch.setattr(filters.grading, "grade_rows", relisted)
+    run(films.recipe, only=wanted, force=wanted, batches=["films-0001"])
+    plan = Plan(build_assets(films.recipe), films.workspace)
+    key = next(key for key in plan.definition_of if key.to_user_string() == "probe_grades")
+    assert not plan.is_current(key, "films-0001") and plan.is_current(key, "films-0002")

@@ -50,7 +50,8 @@ def test_the_sensor_asks_for_listed_batches_that_are_not_processed(finished, tmp
 
 def test_a_rerun_of_a_batch_from_the_ui_replays_every_call(finished, definitions):
     calls = len(finished.recorder.requests)
-    batch = "world-0001"
+    batch, stamps = "world-0001", Workspace(finished.recipe).stamps
+    before = stamps.read("exemplars", batch)
     with open_instance(finished.recipe) as instance:
         result = definitions.resolve_job_def("process_batch").execute_in_process(
             instance=instance,
@@ -59,3 +60,7 @@ def test_a_rerun_of_a_batch_from_the_ui_replays_every_call(finished, definitions
         )
     assert result.success
     assert len(finished.recorder.requests) == calls
+    after = stamps.read("exemplars", batch)
+    # What the stage cost stays on record, beside what was replayed.
+    assert before and after and after.facts["calls_made"] == before.facts["calls_made"] > 0
+    assert after.facts["calls_replayed"] >= after.facts["calls_made"]

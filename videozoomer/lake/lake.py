@@ -7,8 +7,8 @@ runs in memory over these files, so no process waits for another one's database 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
@@ -26,6 +26,8 @@ ALL = "all"
 class Lake:
     root: Path
     """Folder with one folder for each table."""
+    before_write: Callable[[], None] | None = field(default=None, compare=False, repr=False)
+    """Called before a partition is replaced."""
 
     def file(self, table: str, partition: str = ALL) -> Path:
         return self.root / CATALOG[table].name / f"{partition}.parquet"
@@ -38,8 +40,9 @@ class Lake:
         """
         declared = CATALOG[table]
         frame = declared.conform(rows).sort(declared.key)
-        target = self.file(table, partition)
-        return _replace(target, frame)
+        if self.before_write is not None:
+            self.before_write()
+        return _replace(self.file(table, partition), frame)
 
     def exists(self, table: str, partition: str = ALL) -> bool:
         return self.file(table, partition).exists()
