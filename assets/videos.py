@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from assets.kept_films import KeptFilms, split_kept
+from assets.retries import retry_facts, settled
 from assets.workspace import BATCHES, Workspace, content_of, finish, preview, step
 from videozoomer.lake.reading import rows_as
 from videozoomer.lake.rows import FileRow, FrameRow, OverviewRow, ShotRow
@@ -126,7 +127,8 @@ def ingest(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Worksp
         " ".join(sorted(f"{key.to_user_string()}:{version}" for key, version in versions.items())),
         workspace.zoom_store,
     )
-    rows = _collect(context, workspace, kept)
+    inputs = workspace.steps["videos", batch].inputs
+    rows = _collect(context, workspace, kept, settled(workspace, batch, inputs, PARTITION.format(batch=batch)))
     lost = len(rows.lost)
     if rows.videos and lost > chosen.failed_share * len(rows.videos):
         reasons = sorted({f"{row['uri']}: {row['detail']}" for row in rows.lost})
@@ -147,6 +149,7 @@ def ingest(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Worksp
             "videos": len(rows.videos),
             "ok": len(rows.videos) - lost,
             "quarantined": lost,
+            **retry_facts(rows.videos, chosen),
             "hours": round(sum(row["duration_s"] or 0 for row in rows.videos) / 3600, 3),
         },
         metadata={
@@ -182,14 +185,20 @@ def ingest(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Worksp
 ASSETS = [ingest]
 
 
-def _collect(context: dg.AssetExecutionContext, workspace: Workspace, kept: KeptFilms) -> Collected:
-    """Decode the batch's files, several at once; log each one that is quarantined. Films that are kept are not read."""
+def _collect(
+    context: dg.AssetExecutionContext, workspace: Workspace, kept: KeptFilms, before: "list[Ingested]"
+) -> Collected:
+    """Decode the batch's files, several at once; log each one that is quarantined.
+
+    Films that an unfinished run has kept are not read, nor are those in `before`, whose results stay.
+    """
     from videozoomer.video.ingest import ingest_many
 
     batch, chosen = context.partition_key, workspace.recipe.video
     files = rows_as(FileRow, workspace.lake.read("files", [batch]))
     source_of = {file["uri"]: file["source"] for file in files}
-    found, unread = split_kept(kept, files)
+    stays = {item.record.uri for item in before}
+    found, unread = split_kept(kept, [file for file in files if file["uri"] not in stays])
     if found:
         context.log.info(f"{len(found)} of {len(files)} videos of {batch} were read by an earlier run")
     rows = Collected(policy=chosen.overview)
@@ -200,7 +209,7 @@ def _collect(context: dg.AssetExecutionContext, workspace: Workspace, kept: Kept
             advance(share - shares.get(uri, 0.0))
             shares[uri] = share
 
-        for item in found:
+        for item in [*before, *found]:
             rows.add(item, source_of[item.record.uri], batch)
             advance(1)
         for item in ingest_many(

@@ -239,7 +239,14 @@ def is_current(workspace: Workspace, assets_def: dg.AssetsDefinition, key: dg.As
         stamp is not None
         and stamp.inputs == stamped_inputs(workspace, assets_def, key, partition)
         and not stamp.facts.get("retryable")
+        and not raised_limits(stamp, workspace.recipe)
     )
+
+
+def raised_limits(stamp: Stamp, recipe: Recipe) -> set[str]:
+    """Settings of `video` that stopped the reading of a file and allow more now."""
+    limits: dict[str, float] = stamp.facts.get("limits", {})
+    return {name for name, value in limits.items() if getattr(recipe.video, name) > value}
 
 
 def preview(rows: pl.DataFrame, columns: Sequence[str], limit: int = 10) -> dg.MarkdownMetadataValue:

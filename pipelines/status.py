@@ -13,7 +13,7 @@ from pipelines.plan import Plan
 from videozoomer.settings import Recipe
 
 STYLES = {"current": "green", "stale": "yellow", "missing": "dim"}
-HIDDEN = {"listing"}
+HIDDEN = {"listing", "limits"}
 """Facts of a stamp that are no counts."""
 
 
