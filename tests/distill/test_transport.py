@@ -49,8 +49,10 @@ async def a_slow_server(connections):
     return server, f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
 
 
-@pytest.mark.parametrize("count", [1, 40, 2500])
-def test_a_body_arrives_unchanged_however_little_the_socket_accepts(count):
+def hashes_of_posts(count):
+    """Post three bodies of `count` pieces. Returns the hashes of what was sent and of what arrived, and the number of
+    connections."""
+
     async def post_all():
         connections = []
         server, url = await a_slow_server(connections)
@@ -58,13 +60,35 @@ def test_a_body_arrives_unchanged_however_little_the_socket_accepts(count):
         try:
             sent = [pieces_of(count, seed) for seed in range(3)]
             answers = [await transport.post(pieces) for pieces in sent]
-            return sent, [json.loads(answer.text)["digest"] for answer in answers], len(connections)
+            arrived = [json.loads(answer.text)["digest"] for answer in answers]
+            return [hashlib.sha256(b"".join(pieces)).hexdigest() for pieces in sent], arrived, len(connections)
         finally:
             await transport.close()
             server.close()
 
-    sent, told, connections = asyncio.run(post_all())
-    assert told == [hashlib.sha256(b"".join(pieces)).hexdigest() for pieces in sent] and connections == 1
+    return asyncio.run(post_all())
+
+
+@pytest.mark.parametrize("count", [1, 40, 2500])
+def test_a_body_arrives_unchanged(count):
+    sent, arrived, connections = hashes_of_posts(count)
+    assert arrived == sent and connections == 1
+
+
+@pytest.mark.parametrize("accepted", [0, 1, 61, 5000, 70_000])
+def test_a_body_arrives_unchanged_however_little_the_socket_accepts(accepted, monkeypatch):
+    """The kernel decides how much it takes, so a socket that stops within a piece is simulated."""
+    calls = []
+
+    def writev(descriptor, pieces):
+        calls.append(descriptor)
+        if not accepted:
+            raise BlockingIOError
+        return os.write(descriptor, b"".join(pieces)[:accepted])
+
+    monkeypatch.setattr(os, "writev", writev)
+    sent, arrived, connections = hashes_of_posts(40)
+    assert arrived == sent and connections == 1 and len(calls) == 3
 
 
 def test_a_body_goes_over_tls_to_a_server_with_a_trusted_certificate():
