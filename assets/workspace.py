@@ -245,8 +245,13 @@ def is_current(workspace: Workspace, assets_def: dg.AssetsDefinition, key: dg.As
 
 def raised_limits(stamp: Stamp, recipe: Recipe) -> set[str]:
     """Settings of `video` that stopped the reading of a file and allow more now."""
-    limits: dict[str, float] = stamp.facts.get("limits", {})
-    return {name for name, value in limits.items() if getattr(recipe.video, name) > value}
+    limits: dict[str, float | None] = stamp.facts.get("limits", {})
+    return {name for name, value in limits.items() if _allows_more(getattr(recipe.video, name), value)}
+
+
+def _allows_more(now: float | None, before: float | None) -> bool:
+    """None is a limit that follows from the film; it is not known whether another one allows more, so it is tried."""
+    return now != before if now is None or before is None else now > before
 
 
 def preview(rows: pl.DataFrame, columns: Sequence[str], limit: int = 10) -> dg.MarkdownMetadataValue:
