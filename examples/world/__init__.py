@@ -30,7 +30,7 @@ Size = Literal["full", "small"]
 Progress = Callable[[str, int, int], None]
 """Called with the name of a finished file, the number finished, and the total."""
 
-_FULL = (
+FULL_PLAN = (
     Outline("tape-01.mp4", "train", 124, 24),
     Outline("tape-02.mp4", "train", 150, 24),
     Outline("tape-03.mp4", "train", 150, 25, "hevc"),
@@ -110,11 +110,11 @@ def make_world(target: Path, seed: int = 0, progress: Progress | None = None, *,
     world.train_videos.mkdir(parents=True, exist_ok=True)
     world.evaluation_videos.mkdir(parents=True, exist_ok=True)
 
-    outlines = _FULL if size == "full" else _SMALL
-    plans = _plans(outlines, seed)
+    outlines = FULL_PLAN if size == "full" else _SMALL
+    plans = plan_videos(outlines, seed)
     _write_videos(world, plans, progress)
     _write_damaged(world, plans, seed)
-    questions = _questions(plans, seed, most=10 if size == "full" else 5)
+    questions = ask_about(plans, seed, most=10 if size == "full" else 5)
     for split, path in (("train", world.train_questions), ("evaluation", world.evaluation_questions)):
         names = {plan.outline.name for plan in plans if plan.outline.split == split}
         rows = [
@@ -135,7 +135,7 @@ def _folder(world: World, outline: Outline) -> Path:
     return world.train_videos if outline.split == "train" else world.evaluation_videos
 
 
-def _plans(outlines: tuple[Outline, ...], seed: int) -> list[VideoPlan]:
+def plan_videos(outlines: tuple[Outline, ...], seed: int) -> list[VideoPlan]:
     plans: dict[str, VideoPlan] = {}
     for outline in sorted(outlines, key=lambda outline: outline.copy_of is not None):
         if outline.copy_of is None:
@@ -184,7 +184,7 @@ def _write_damaged(world: World, plans: list[VideoPlan], seed: int) -> None:
     )
 
 
-def _questions(plans: list[VideoPlan], seed: int, most: int) -> list[Question]:
+def ask_about(plans: list[VideoPlan], seed: int, most: int) -> list[Question]:
     questions: list[Question] = []
     by_video = {
         plan.outline.name: ask(

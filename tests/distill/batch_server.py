@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from chat_server import ChatServer, _json
+from chat_server import ChatServer, json_bytes
 
 
 class BatchServer(ChatServer):
@@ -29,7 +29,7 @@ class BatchServer(ChatServer):
             name = f"file-{len(self.files)}"
             self.files[name] = part.split(b"\r\n\r\n", 1)[1].removesuffix(b"\r\n")
             self.counts["files"] += 1
-            return _json(
+            return json_bytes(
                 200,
                 {
                     "id": name,
@@ -63,14 +63,14 @@ class BatchServer(ChatServer):
                 "looks": 0,
             }
             self.counts["batches"] += 1
-            return _json(200, self.batches[name])
+            return json_bytes(200, self.batches[name])
         if path.split("?")[0] == "/v1/batches":
-            return _json(200, {"object": "list", "data": list(self.batches.values()), "has_more": False})
+            return json_bytes(200, {"object": "list", "data": list(self.batches.values()), "has_more": False})
         batch = self.batches[path.rsplit("/", 1)[1]]
         batch["looks"] += 1
         if batch["looks"] >= self.polls and batch["status"] == "in_progress":
             await self._work(batch)
-        return _json(200, batch)
+        return json_bytes(200, batch)
 
     async def _work(self, batch: dict) -> None:
         lines = [json.loads(line) for line in self.files[batch["input_file_id"]].splitlines()]

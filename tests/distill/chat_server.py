@@ -118,9 +118,9 @@ class ChatServer:
             served: dict = {"id": "rule-player", "object": "model", "created": 0, "owned_by": "us"}
             if self.max_model_len:
                 served["max_model_len"] = self.max_model_len
-            return _json(200, {"object": "list", "data": [served]})
+            return json_bytes(200, {"object": "list", "data": [served]})
         if path.endswith("/stats"):
-            return _json(
+            return json_bytes(
                 200,
                 dict(self.counts)
                 | {"at_once": self.at_once, "most_at_once": self.most_at_once, "cpu_s": time.process_time()},
@@ -142,9 +142,9 @@ class ChatServer:
                 return await self._misbehave(how)
             for name in self.refuses:
                 if f'"{name}":'.encode() in body:
-                    return _json(400, {"error": {"message": f"Unsupported parameter: {name}", "param": name}})
+                    return json_bytes(400, {"error": {"message": f"Unsupported parameter: {name}", "param": name}})
             self.counts["answered"] += 1
-            return _json(200, self.completion(self._text(body)))
+            return json_bytes(200, self.completion(self._text(body)))
         finally:
             self.at_once -= 1
 
@@ -163,13 +163,13 @@ class ChatServer:
         if how == "malformed":
             return 200, {}, b'{"choices": [{"message": {"content": "<thi'
         if how == "cut":
-            return _json(200, self.completion("<think>I was going to", reason="length"))
+            return json_bytes(200, self.completion("<think>I was going to", reason="length"))
         if how == "empty":
-            return _json(200, {"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 0}})
+            return json_bytes(200, {"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 0}})
         if how == "filtered":
-            return _json(200, self.completion(None, reason="content_filter"))
+            return json_bytes(200, self.completion(None, reason="content_filter"))
         if how == "overflow":
-            return _json(
+            return json_bytes(
                 400,
                 {
                     "error": {
@@ -206,7 +206,7 @@ class ChatServer:
         }
 
 
-def _json(status: int, value: object) -> tuple[int, dict, bytes]:
+def json_bytes(status: int, value: object) -> tuple[int, dict, bytes]:
     return status, {}, json.dumps(value).encode()
 
 

@@ -49,11 +49,11 @@ ALLOWED = {"README.md", "index.html", "report.html", "trajectories.html", "my_ru
 
 @pytest.mark.parametrize("page", WRITTEN, ids=name_of)
 def test_modules_and_names_exist(page):
-    missing = [span for span in spans(page) if _MODULE.fullmatch(span) and not _exists(span.split("(")[0])]
+    missing = [span for span in spans(page) if _MODULE.fullmatch(span) and not path_exists(span.split("(")[0])]
     assert missing == [], f"{name_of(page)} names modules or attributes that do not exist"
 
 
-def _exists(dotted: str) -> bool:
+def path_exists(dotted: str) -> bool:
     """Whether a dotted name is a module, something in one, a setting of a recipe, or a file."""
     parts = dotted.split(".")
     if (ROOT / dotted).exists() or _is_setting(parts):
@@ -79,5 +79,5 @@ def _is_setting(parts: list[str]) -> bool:
 
 
 def test_a_wrong_name_is_noticed():
-    assert not _exists("distill.nothing") and not _exists("videozoomer.video.reader.Nothing")
-    assert _exists("distill.samples") and _exists("videozoomer.video.reader.ReaderPool")
+    assert not path_exists("distill.nothing") and not path_exists("videozoomer.video.reader.Nothing")
+    assert path_exists("distill.samples") and path_exists("videozoomer.video.reader.ReaderPool")

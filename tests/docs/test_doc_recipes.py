@@ -38,6 +38,6 @@ def test_settings_that_are_named_exist(page):
 
 
 def _is_module(name: str) -> bool:
-    from test_doc_paths import _exists
+    from test_doc_paths import path_exists
 
-    return _exists(name)
+    return path_exists(name)

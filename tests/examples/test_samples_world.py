@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from examples.palette import GLYPH_COLOURS, SCENE_COLOURS
-from examples.world import _FULL, World, WorldError, _plans, _questions, make_world
+from examples.world import FULL_PLAN, World, WorldError, ask_about, make_world, plan_videos
 from examples.world.plan import glance_times, stands_out
 
 
@@ -109,7 +109,7 @@ def test_one_file_is_damaged_one_is_no_video_and_one_is_missing(small: World) ->
 
 @pytest.fixture(scope="module")
 def plans() -> list:
-    return _plans(_FULL, seed=0)
+    return plan_videos(FULL_PLAN, seed=0)
 
 
 def test_brief_events_lie_mostly_between_overview_frames(plans: list) -> None:
@@ -128,7 +128,7 @@ def test_brief_events_lie_mostly_between_overview_frames(plans: list) -> None:
 
 
 def test_questions_are_many_of_many_kinds_and_well_formed(plans: list) -> None:
-    questions = _questions(plans, 0, most=10)
+    questions = ask_about(plans, 0, most=10)
     assert len({question.id for question in questions}) == len(questions) >= 100
     assert {question.topic for question in questions} >= {"what", "which", "how_many", "when", "order", "yes_no"}
     assert {question.needs for question in questions} == {"zoom", "overview", "nothing"}
@@ -147,10 +147,10 @@ def test_questions_are_many_of_many_kinds_and_well_formed(plans: list) -> None:
 
 @pytest.mark.parametrize("seed", range(1, 6))
 def test_other_seeds_make_whole_worlds_too(seed: int) -> None:
-    plans = _plans(_FULL, seed)
+    plans = plan_videos(FULL_PLAN, seed)
     for plan in plans:
         assert plan.scenes[0].start_s == 0 and plan.scenes[-1].end_s == plan.outline.duration_s
         for one, two in zip(plan.scenes, plan.scenes[1:], strict=False):
             assert one.end_s == two.start_s and one.colour != two.colour
             assert one.colour in SCENE_COLOURS
-    assert len(_questions(plans, seed, most=10)) >= 90
+    assert len(ask_about(plans, seed, most=10)) >= 90

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from examples.world import _FULL, _plans, _questions
+from examples.world import FULL_PLAN, ask_about, plan_videos
 from videozoomer.settings.sources import Source
 from videozoomer.sources.files import SourceError
 from videozoomer.sources.questions import Reading, question_rows, read_source
@@ -195,7 +195,7 @@ def test_columns_like_options_that_are_not_used_are_refused_with_the_remedy(tmp_
 
 def test_the_demos_question_files_are_read_as_ever():
     """Ids and content, with the files' own ids and without; the hash is of what version 1 of the reader made."""
-    items = [question.row() for question in _questions(_plans(_FULL, 0), 0, 10)]
+    items = [question.row() for question in ask_about(plan_videos(FULL_PLAN, 0), 0, 10)]
     uris = [f"/w/{video}" for video in sorted({item["video"] for item in items}) if video]
     bare = [{name: value for name, value in item.items() if name != "id"} for item in items]
     made = question_rows(items, "films", "train", uris) + question_rows(bare, "films", "train", uris)
