@@ -10,6 +10,7 @@ from video_samples import even_pts, read_code, write_video
 from videozoomer.protocol import Protocol
 from videozoomer.video import watch
 from videozoomer.video.ingest import Ingested, IngestSettings, ingest_many, threads_per_file
+from videozoomer.video.onepass import ingest_file
 from videozoomer.video.preflight import REASONS
 from videozoomer.video.processes import ReadingProcess
 from videozoomer.video.reader import ReaderPool
@@ -137,17 +138,18 @@ def test_the_limit_of_a_film_is_set_in_the_process_that_reads_it(coded_video: Pa
     assert limits[0] == cpu_limit_s(0) and limits[-1] == cpu_limit_s(size, 300, 320 * 180)
 
 
-def test_progress_within_a_film_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = write_video(tmp_path / "long.mp4", pts=even_pts(3000, 25), size=(640, 360), options={"preset": "ultrafast"})
-    shares: list[tuple[str, float]] = []
-    list(
-        ingest_many(
-            [str(path)], IngestSettings(), workers=1, on_progress=lambda uri, share: shares.append((uri, share))
-        )
-    )
-    assert {uri for uri, _ in shares} == {str(path)}
-    only = [share for _, share in shares]
-    assert only == sorted(only) and any(0 < share < 1 for share in only)
+def test_progress_within_a_film_is_reported(coded_video: Path) -> None:
+    shares: list[float] = []
+
+    class Noting(watch.Watch):
+        def reached(self, share: float) -> None:
+            shares.append(share)
+
+    ingest_file(coded_video, str(coded_video), IngestSettings(), Noting())
+    assert shares == pytest.approx([picture / 300 for picture in range(1, 301)])
+    seen: list[tuple[str, float]] = []
+    list(ingest_many([str(coded_video)], IngestSettings(), on_progress=lambda *report: seen.append(report)))
+    assert {uri for uri, _ in seen} == {str(coded_video)}
 
 
 def test_cores_are_shared_among_the_files_that_are_read_at_once() -> None:
