@@ -20,7 +20,7 @@ BENCHES := distill,throughput distill,storm distill,cap video video_shots,--only
 	training grpo_round grpo_against_trl,--prompts,2,--steps,3
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast test-latest proof proof-quick ui lint format types docs docs-check wheel \
+.PHONY: help install demo test test-fast test-edits test-latest proof proof-quick ui lint format types docs docs-check wheel \
 	wheel-test check lock bench clean distclean
 
 help: ## list all targets
@@ -58,6 +58,9 @@ test: $(READY) ## run the whole test suite
 
 test-fast: $(READY) ## run the tests that are not marked slow, in under two minutes
 	@$(BIN)/python -m pytest -m "not slow"
+
+test-edits: $(READY) ## run long random sequences of edits, each compared with a fresh home (an hour or more)
+	@VIDEOZOOMER_LONG_EDITS=1 $(BIN)/python -m pytest tests/pipelines/test_edits.py
 
 test-latest: ## run the suite with the newest releases that pyproject.toml allows, in an environment of its own
 	@rm -rf $(LATEST)

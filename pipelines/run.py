@@ -36,6 +36,8 @@ class RunResult:
     """(asset, partition) made in this run."""
     current: list[tuple[str, str]] = field(default_factory=list)
     """(asset, partition) that were up to date."""
+    passed_over: list[tuple[str, str]] = field(default_factory=list)
+    """(asset, partition) that are stale and that a wanted asset is made from, but that `only` left out."""
 
 
 def dagster_home(recipe: Recipe) -> Path:
@@ -141,8 +143,12 @@ class _Materializer:
             self._materialize(level, partition, todo)
             done |= set(todo)
         self.result.materialized += [(key.to_user_string(), partition) for key in done]
-        self.result.current += [
-            (key.to_user_string(), partition) for key in level.keys if self._wanted(key) and key not in done
+        left = [key for key in level.keys if key not in done]
+        self.result.current += [(key.to_user_string(), partition) for key in left if self._wanted(key)]
+        self.result.passed_over += [
+            (key.to_user_string(), partition)
+            for key in left
+            if key in self._needed and not self._wanted(key) and not self.plan.is_current(key, partition)
         ]
 
     def _wanted(self, key: dg.AssetKey) -> bool:

@@ -29,7 +29,13 @@ def print_summary(
 ) -> None:
     """Print the counts and what to do next. After the demo that is a recipe of one's own."""
     made, kept = len(result.materialized), len(result.current)
-    if not made:
+    stale = sorted({asset for asset, _ in result.passed_over})
+    if stale:
+        console.print(
+            f"\n{made} results made. Stale, but left out by --only: {', '.join(stale)}. What is made from them is "
+            "made from their last version; run without --only to remake them."
+        )
+    elif not made:
         console.print(f"\nEverything is up to date: all {kept} results were current, nothing was remade.")
     else:
         console.print(f"\n{made} results made, {kept} were current.")

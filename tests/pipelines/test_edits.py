@@ -1,9 +1,13 @@
-"""After edits, a run gives what a fresh home gives, and redoes nothing that no edit touched."""
+"""After any edits, a run gives what a fresh home gives, and redoes nothing that no edit touched.
+
+`make test-edits` runs many and long sequences.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -12,13 +16,16 @@ from pathlib import Path
 import pytest
 from chat_server import ChatServer
 from edited_home import EditedHome, contents, read_films
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from pipelines.run import RunFailed
 from videozoomer.lake import atomic
 from videozoomer.video import ingest
 
-pytestmark = pytest.mark.slow
-
+LONG = "VIDEOZOOMER_LONG_EDITS" in os.environ
+FILMS = ("a", "b", "c", "d")
 NO_SERVER = "http://127.0.0.1:9/v1"
 
 
@@ -110,3 +117,93 @@ def test_a_server_that_fails_and_works_again(edited):
         edited.run(url=NO_SERVER)
     edited.run()
     check_as_fresh(edited)
+
+
+class Edits(RuleBasedStateMachine):
+    """Any sequence of edits; after each run the home is compared with a fresh one."""
+
+    server: ChatServer
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.home = EditedHome(Path(tempfile.mkdtemp()), self.server.url)
+
+    @initialize()
+    def start(self) -> None:
+        for number, film in enumerate("ab"):
+            self.home.film(film).write_text(f"film {film}")
+            self.home.ask(number, film, "A")
+
+    @rule(film=st.sampled_from(FILMS), text=st.sampled_from(["film a", "film b", "film x", "damaged"]))
+    def add_or_replace_film(self, film: str, text: str) -> None:
+        self.home.film(film).write_text(text)
+
+    @precondition(lambda self: len(list((self.home.folder / "videos").iterdir())) > 1)
+    @rule(film=st.sampled_from(FILMS))
+    def remove_film(self, film: str) -> None:
+        self.home.film(film).unlink(missing_ok=len(list((self.home.folder / "videos").iterdir())) > 1)
+
+    @rule(old=st.sampled_from(FILMS), new=st.sampled_from(FILMS))
+    def rename_film(self, old: str, new: str) -> None:
+        if self.home.film(old).exists():
+            self.home.film(old).rename(self.home.film(new))
+
+    @rule(number=st.integers(0, 5), film=st.sampled_from(FILMS), answer=st.sampled_from("AB"))
+    def add_or_change_question(self, number: int, film: str, answer: str) -> None:
+        self.home.ask(number, film, answer)
+
+    @precondition(lambda self: len(self.home.questions) > 1)
+    @rule(data=st.data())
+    def remove_question(self, data: st.DataObject) -> None:
+        del self.home.questions[data.draw(st.sampled_from(sorted(self.home.questions)))]
+
+    @rule(samples=st.integers(1, 2))
+    def change_samples(self, samples: int) -> None:
+        self.home.settings["distill"] = {"samples": samples}
+
+    @rule(limit=st.integers(1, 3))
+    def change_filter(self, limit: int) -> None:
+        self.home.settings["filters"] = {"max_trajectories": limit}
+
+    @precondition(lambda self: usable(self.home))
+    @rule(written=st.integers(0, 40))
+    def kill(self, written: int) -> None:
+        killed_run(self.home, written)
+
+    @precondition(lambda self: usable(self.home))
+    @rule()
+    def fail(self) -> None:
+        with contextlib.suppress(RunFailed):
+            self.home.run(url=NO_SERVER)
+
+    @precondition(lambda self: usable(self.home))
+    @rule()
+    def run(self) -> None:
+        self.home.run()
+        check_as_fresh(self.home)
+
+    def teardown(self) -> None:
+        try:
+            if usable(self.home):
+                self.run()
+        finally:
+            shutil.rmtree(self.home.folder)
+
+
+def usable(home: EditedHome) -> bool:
+    """Whether a question is about a film that is there; a run without one is an error."""
+    return any((home.folder / "videos" / str(row["video"])).exists() for row in home.questions.values())
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(0 if LONG else 900)
+def test_any_sequence_of_edits(server):
+    Edits.server = server
+    how = settings(
+        max_examples=100 if LONG else 2,
+        stateful_step_count=30 if LONG else 6,
+        deadline=None,
+        derandomize=not LONG,
+        suppress_health_check=list(HealthCheck),
+    )
+    run_state_machine_as_test(Edits, settings=how)

@@ -56,6 +56,15 @@ def command(path: Path, *arguments: str):
     return CliRunner().invoke(app, ["run", "-r", str(path), *arguments], env={"COLUMNS": "4000"})
 
 
+def test_only_names_what_it_left_stale(path):
+    assert command(path, "--only", "funnel").exit_code == 0
+    assert "Everything is up to date" in command(path, "--only", "funnel").output
+    with path.with_name("questions.jsonl").open("a") as file:
+        file.write(json.dumps(GOOD | {"question": "Which?", "answer": "red"}) + "\n")
+    output = command(path, "--only", "funnel").output
+    assert "left out by --only: questions" in output and "up to date" not in output
+
+
 def test_only_makes_what_is_missing_before_it(recipe):
     made = {name for name, _ in run(recipe, only=["exemplars"]).materialized}
     assert made == {"sources", "questions", "videos", "shots", "overviews", "exemplars"}
