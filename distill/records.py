@@ -79,7 +79,7 @@ def to_row(
         "status": status,
         "failure": failure,
         "answer": episode.answer if episode else None,
-        "turns": [_turn_row(turn) for turn in episode.turns] if episode else [],
+        "turns": [turn_row(turn) for turn in episode.turns] if episode else [],
         "messages": to_rows(episode.transcript) if episode else [],
         "zooms": episode.zooms if episode else 0,
         "frames_shown": episode.frames_shown if episode else 0,
@@ -136,7 +136,8 @@ def overview_of(row: Mapping[str, Any]) -> tuple[FrameRef, ...]:
     )
 
 
-def _turn_row(turn: Turn) -> TurnRow:
+def turn_row(turn: Turn) -> TurnRow:
+    """A turn as table `trajectories` holds it."""
     return {
         "reply": turn.reply,
         "author": turn.author,

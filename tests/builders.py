@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image as Picture
 
 from videozoomer.lake import CATALOG
-from videozoomer.protocol import Episode, FrameRef, Protocol, Task, Turn, load_prompts
+from videozoomer.protocol import Episode, FrameRef, Protocol, Task, load_prompts
 from videozoomer.protocol.frame_id import frame_id_of
 from videozoomer.video.types import Frame
 
@@ -101,23 +101,3 @@ def continued(episode: Episode, *steps: str | Sequence[FrameRef]) -> Episode:
         else:
             episode.show(step)
     return episode
-
-
-def turn_row(turn: Turn) -> dict[str, Any]:
-    """A turn as table `trajectories` holds it."""
-    return {
-        "reply": turn.reply,
-        "author": turn.author,
-        "action": turn.action,
-        "start_s": turn.start_s,
-        "end_s": turn.end_s,
-        "fps": turn.fps,
-        "answer": turn.answer,
-        "fault": turn.fault,
-        "fault_text": turn.fault_text,
-        "well_formed": turn.well_formed,
-        "finish_reason": turn.finish_reason,
-        "frame_ids": [frame.frame_id for frame in turn.frames],
-        "frame_times_s": [frame.time_s for frame in turn.frames],
-        "call_key": turn.call_key,
-    }

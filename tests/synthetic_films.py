@@ -9,9 +9,10 @@ import hashlib
 import io
 import random
 
-from builders import turn_row, zoom_reply
+from builders import zoom_reply
 from PIL import Image, ImageDraw, ImageFont
 
+from distill.records import turn_row
 from videozoomer.protocol import Episode, FrameRef, Protocol, Task, load_prompts
 from videozoomer.protocol.frame_id import frame_id_of
 from videozoomer.protocol.message_rows import to_rows
