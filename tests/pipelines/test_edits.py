@@ -200,7 +200,7 @@ def usable(home: EditedHome) -> bool:
 def test_any_sequence_of_edits(server):
     Edits.server = server
     how = settings(
-        max_examples=100 if LONG else 2,
+        max_examples=100 if LONG else 1,
         stateful_step_count=30 if LONG else 6,
         deadline=None,
         derandomize=not LONG,
