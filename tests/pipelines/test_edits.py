@@ -26,6 +26,8 @@ from videozoomer.video import ingest
 
 LONG = "VIDEOZOOMER_LONG_EDITS" in os.environ
 FILMS = ("a", "b", "c", "d")
+
+pytestmark = pytest.mark.slow
 NO_SERVER = "http://127.0.0.1:9/v1"
 
 
