@@ -7,6 +7,9 @@ VENV   ?= .venv
 TORCH  ?= torch==2.13.0
 UV     := uv==0.13.9
 BIN    := $(VENV)/bin
+# Two workers by default; WORKERS=0 runs the tests in one process.
+WORKERS ?= 2
+PYTEST  := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 READY  := $(VENV)/.ready
 LATEST := .venv-latest
 LOCK   := requirements/build.txt requirements/locked.txt
@@ -54,10 +57,10 @@ proof-quick: $(READY) ## the same with one seed in a smaller world, in five minu
 	@$(BIN)/python -m experiments.proof --quick
 
 test: $(READY) ## run the whole test suite
-	@$(BIN)/python -m pytest
+	@$(PYTEST)
 
 test-fast: $(READY) ## run the tests that are not marked slow, in under two minutes
-	@$(BIN)/python -m pytest -m "not slow"
+	@$(PYTEST) -m "not slow"
 
 test-edits: $(READY) ## run long random sequences of edits, each compared with a fresh home (an hour or more)
 	@VIDEOZOOMER_LONG_EDITS=1 $(BIN)/python -m pytest tests/pipelines/test_edits.py
@@ -68,7 +71,7 @@ test-latest: ## run the suite with the newest releases that pyproject.toml allow
 	@$(LATEST)/bin/python -m pip install $(PIP_FLAGS) setuptools wheel "$(TORCH)"
 	@$(LATEST)/bin/python -m pip install $(PIP_FLAGS) -e ".[train,dev]"
 	@$(LATEST)/bin/python -m pip list --disable-pip-version-check
-	@$(LATEST)/bin/python -m pytest
+	@$(LATEST)/bin/python -m pytest -n $(WORKERS) --dist loadgroup
 
 lint: $(READY) ## check style and format (ruff)
 	@$(BIN)/ruff check .

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Workers share the cores: a torch that takes all of them in each worker is slower than one thread each.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 settings.register_profile("no_deadline", deadline=None)
 settings.load_profile("no_deadline")
@@ -22,6 +27,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
+        item.add_marker(pytest.mark.xdist_group(_group(item)))
+
+
+def _group(item: pytest.Item) -> str:
+    """One worker runs all tests of a file, so that its fixtures build once, and all tests of a folder that look at the
+    finished run of its conftest.
+    """
+    file = item.path
+    if "finished" in getattr(item, "fixturenames", ()) and not hasattr(getattr(item, "module", None), "finished"):
+        return str(file.parent)
+    return str(file)
 
 
 class _Deprecations(logging.Handler):

@@ -18,6 +18,8 @@ from videozoomer.lake import atomic
 from videozoomer.lake.stamps import Stamp
 from videozoomer.settings import Recipe, load_recipe
 
+pytestmark = pytest.mark.slow
+
 LISTED = ("sources", "questions")
 
 

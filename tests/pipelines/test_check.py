@@ -10,6 +10,8 @@ import pytest
 import yaml
 from chat_server import ChatServer
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -12,6 +12,8 @@ import psutil
 import pytest
 import yaml
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 KEY = "sk-proj-3F9sVeryS3cretKeyThatMustNotBeSeen"
 

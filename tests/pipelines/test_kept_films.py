@@ -16,6 +16,8 @@ from assets.workspace import Workspace
 from pipelines.run import run
 from videozoomer.settings import Recipe, load_recipe
 
+pytestmark = pytest.mark.slow
+
 FILMS = 4
 ONLY = ("sources", "videos", "shots", "overviews")
 

@@ -22,6 +22,8 @@ from videozoomer.video import ingest
 from videozoomer.video.settings import Ingested
 from videozoomer.video.types import Frame, Shot, VideoRecord
 
+pytestmark = pytest.mark.slow
+
 
 def picture(name: str) -> bytes:
     out = io.BytesIO()

@@ -20,6 +20,8 @@ from pipelines.run import RunFailed, run
 from videozoomer.lake.lock import HomeInUse, hold
 from videozoomer.settings import Recipe, load_recipe
 
+pytestmark = pytest.mark.slow
+
 
 def write_recipe(folder: Path, questions: list[dict[str, str]]) -> Path:
     (folder / "videos").mkdir()

@@ -76,6 +76,7 @@ def test_unreadable_files_are_quarantined_and_the_batch_continues(tmp_path: Path
     assert all(record.detail for record in results.values() if record.status == "quarantined")
 
 
+@pytest.mark.slow
 def test_a_file_that_takes_too_long_is_quarantined(tmp_path: Path) -> None:
     long = write_video(tmp_path / "long.mp4", pts=even_pts(1500, 25), size=(640, 360), options={"preset": "ultrafast"})
     (tmp_path / "empty.mp4").touch()
@@ -89,6 +90,7 @@ def test_unknown_settings_are_refused() -> None:
         IngestSettings(detectors=("magic",))
 
 
+@pytest.mark.slow
 def test_only_cpu_time_counts_against_the_limit(coded_video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A reader that waits, on a busy machine or a slow disk, is not quarantined."""
     start = ReadingProcess.start
