@@ -133,6 +133,13 @@ def _any_video(uri: str, status: str) -> dict:
         "frames",
         "bytes",
         "has_audio",
+        "bit_depth",
+        "transfer",
+        "primaries",
+        "matrix",
+        "start_offset_s",
+        "video_streams",
+        "stream_index",
         "keyframes_s",
         "signature",
     )

@@ -100,6 +100,21 @@ VIDEOS = Table(
         Column("frames", INT, "number of decoded frames", required=False),
         Column("bytes", INT, "size of the file in bytes", required=False),
         Column("has_audio", BOOL, "whether the file has an audio stream", required=False),
+        Column("bit_depth", INT, "bits of a stored colour component", required=False),
+        Column(
+            "transfer",
+            TEXT,
+            "transfer function by FFmpeg's name, such as `bt709`, `smpte2084` (PQ) or `arib-std-b67` (HLG); null if "
+            "the file does not say",
+            required=False,
+        ),
+        Column("primaries", TEXT, "colour primaries by FFmpeg's name; null if the file does not say", required=False),
+        Column("matrix", TEXT, "colour matrix by FFmpeg's name; null if the file does not say", required=False),
+        Column("start_offset_s", FLOAT, "time of the first frame on the container's own clock", required=False),
+        Column("video_streams", INT, "number of video streams in the file, cover pictures included", required=False),
+        Column(
+            "stream_index", INT, "position of the video stream that is read among all streams, from 0", required=False
+        ),
         Column("keyframes_s", pl.List(FLOAT), "presentation times of the keyframes in seconds", required=False),
         Column("signature", pl.List(pl.UInt64), "64-bit perceptual hashes of one frame per second", required=False),
     ),

@@ -58,7 +58,9 @@ class Lake:
         if not names:
             lazy = CATALOG[table].empty().lazy()
         else:
-            lazy = pl.scan_parquet([self.file(table, name) for name in names])
+            # A file that an older release wrote may lack columns; they read as null.
+            files = [self.file(table, name) for name in names]
+            lazy = pl.scan_parquet(files, schema=CATALOG[table].schema, missing_columns="insert")
         return lazy.select(columns) if columns else lazy
 
     def read(
@@ -101,11 +103,8 @@ def _replace(target: Path, frame: pl.DataFrame) -> Path:
 
 
 def view_sql(lake: Lake, table: Table, name: str) -> str:
-    """`create view` over a table's files, or over an empty file of the declared types if there are none."""
-    files = [str(lake.file(table.name, partition)).replace("'", "''") for partition in lake.partitions(table.name)]
-    if files:
-        listed = ", ".join(f"'{file}'" for file in files)
-        return f"create or replace view {name} as select * from read_parquet([{listed}])"
-    empty = lake.root / ".empty" / f"{table.name}.parquet"
-    _replace(empty, table.empty())
-    return f"create or replace view {name} as select * from read_parquet('{str(empty).replace(chr(39), chr(39) * 2)}')"
+    """`create view` over a table's files, and an empty file with the declared columns, which older files may lack."""
+    empty = _replace(lake.root / ".empty" / f"{table.name}.parquet", table.empty())
+    files = [empty, *(lake.file(table.name, partition) for partition in lake.partitions(table.name))]
+    listed = ", ".join("'{}'".format(str(file).replace("'", "''")) for file in files)
+    return f"create or replace view {name} as select * from read_parquet([{listed}], union_by_name = true)"

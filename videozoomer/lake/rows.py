@@ -81,6 +81,13 @@ class VideoRow(TypedDict):
     frames: int | None
     bytes: int | None
     has_audio: bool | None
+    bit_depth: int | None
+    transfer: str | None
+    primaries: str | None
+    matrix: str | None
+    start_offset_s: float | None
+    video_streams: int | None
+    stream_index: int | None
     keyframes_s: list[float] | None
     signature: list[int] | None
 

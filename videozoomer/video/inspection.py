@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from videozoomer.video.leading import leading_of
@@ -20,6 +20,7 @@ from videozoomer.video.preflight import (
     open_checked,
     read_timeline,
 )
+from videozoomer.video.stream_facts import facts_of
 from videozoomer.video.streams import video_stream
 from videozoomer.video.types import FrameError, Quarantine
 
@@ -70,6 +71,12 @@ class VideoInfo:
     """Frames that an edit list cuts: decoded but never shown."""
     keyframes_s: tuple[float, ...] | None = None
     has_audio: bool | None = None
+    transfer: str | None = None
+    """Transfer function by FFmpeg's name, such as `smpte2084` (PQ); None if the file does not say."""
+    primaries: str | None = None
+    matrix: str | None = None
+    video_streams: int | None = None
+    """Number of video streams, cover pictures included."""
     streams: tuple[str, ...] = ()
     """Kind and codec of each stream, in the container's order."""
     stream_index: int | None = None
@@ -119,6 +126,7 @@ def _inspected(uri: str) -> VideoInfo:
             rotation_degrees=90 * orientation.quarters,
             mirrored=orientation.mirrored,
             start_offset_s=float(frame.pts * stream.time_base),
+            **asdict(facts_of(container, stream, frame)),
         )
         if timeline is not None:
             info = _with_timeline(info, timeline, frame.pts)
@@ -137,16 +145,10 @@ def _with_declarations(
     info: VideoInfo, container: av.container.InputContainer, stream: av.video.stream.VideoStream
 ) -> VideoInfo:
     context = stream.codec_context
-    components = context.format.components if context.format else ()
     return replace(
         info,
-        container=container.format.name,
-        codec=context.codec.canonical_name,
         pixel_format=context.pix_fmt,
-        bit_depth=max((part.bits for part in components), default=None),
         pixel_aspect=float(stream.sample_aspect_ratio or 1) or 1.0,
-        has_audio=len(container.streams.audio) > 0,
-        stream_index=stream.index,
         streams=tuple(_kind_and_codec(one) for one in container.streams),
         average_fps=float(stream.average_rate) if stream.average_rate else None,
         duration_s=_declared_s(container, stream),

@@ -9,7 +9,7 @@ import itertools
 from array import array
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,6 +43,7 @@ from videozoomer.video.signature import SPACING_S, SignatureMaker
 from videozoomer.video.source import VideoSource
 from videozoomer.video.store import ZoomStoreWriter
 from videozoomer.video.stream_clock import StreamClock
+from videozoomer.video.stream_facts import facts_of
 from videozoomer.video.types import Frame, Quarantine, Shot, VideoRecord
 from videozoomer.video.watch import Watch, cpu_limit_s
 
@@ -154,15 +155,14 @@ class _Pass:
             self._uri,
             "ok",
             video_id=video_id,
-            container=self._container.format.name,
-            codec=self._stream.codec_context.codec.canonical_name,
+            **asdict(facts_of(self._container, self._stream, self._first)),
             width=round(width),
             height=round(height),
             duration_s=self.duration_s,
             average_fps=len(self._pts) / self.duration_s,
             variable_rate=has_variable_rate(np.asarray(self._pts)),
             frames=len(self._pts),
-            has_audio=len(self._container.streams.audio) > 0,
+            start_offset_s=float(self.clock.first_pts * self.clock.time_base),
             keyframes_s=tuple(
                 self.clock.seconds(int(k)) for k in self._timeline.keyframes if k >= self.clock.first_pts
             ),

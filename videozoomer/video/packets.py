@@ -13,12 +13,12 @@ import itertools
 from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from videozoomer.video.leading import MOST_REORDERED, Leading, find_leading, head_of, is_before, leads
 from videozoomer.video.opening import open_container, prepare_decoder
+from videozoomer.video.stream_facts import StreamFacts, facts_of
 from videozoomer.video.streams import video_stream
 
 if TYPE_CHECKING:
@@ -30,15 +30,6 @@ STEPS_BACK_S = (0.0, 1.0, 5.0, 20.0)
 
 class FastReadFailed(Exception):
     """The packets' times do not determine which frame is shown, or the decoder did not return that frame."""
-
-
-@dataclass(frozen=True, slots=True)
-class ContainerFacts:
-    """FFmpeg's names of container and codec, and whether there is sound."""
-
-    container: str
-    codec: str
-    has_audio: bool
 
 
 class PacketReader:
@@ -84,10 +75,9 @@ class PacketReader:
         prepare_decoder(stream, self._threads)
         return container, stream, stream.time_base
 
-    def about(self) -> ContainerFacts:
-        streams = self._container.streams
-        codec = self.stream.codec_context.codec.canonical_name
-        return ContainerFacts(self._container.format.name, codec, len(streams.audio) > 0)
+    def facts(self, first: av.VideoFrame) -> StreamFacts:
+        """What the file says about its video stream; `first` is its first frame."""
+        return facts_of(self._container, self.stream, first)
 
     def after_seek(self, pts: int) -> Iterator[av.Packet]:
         """Packets from where the container seeks to for a time: often, but not always, the keyframe before it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 
 from videozoomer.video.overview import overview_times
@@ -33,21 +34,20 @@ def overview_only(path: Path, uri: str, timeline: Timeline, settings: IngestSett
             )
             overview = tuple(source.frames_at(times_s))
             width, height = source.display_size
-            about = source.about()
+            facts = source.facts
     except FrameError as error:
         raise Quarantine("damaged", f"at {error.time_s:.1f} s: {error.reason}") from None
     record = VideoRecord(
         uri,
         "ok",
-        container=about.container,
-        codec=about.codec,
+        **asdict(facts),
         width=round(width),
         height=round(height),
         duration_s=duration_s,
         average_fps=len(shown) / duration_s,
         variable_rate=has_variable_rate(shown),
         frames=len(shown),
-        has_audio=about.has_audio,
+        start_offset_s=float(clock.first_pts * clock.time_base),
         keyframes_s=tuple(clock.seconds(int(pts)) for pts in timeline.keyframes if pts >= clock.first_pts),
     )
     return Ingested(record, (), "none", overview, settings.overview)

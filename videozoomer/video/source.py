@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from videozoomer.video.packets import STEPS_BACK_S, ContainerFacts, FastReadFailed, PacketReader, with_successors
+from videozoomer.video.packets import STEPS_BACK_S, FastReadFailed, PacketReader, with_successors
 from videozoomer.video.picture import EncodedFrame, FrameEncoder, display_size, orientation_of
 from videozoomer.video.stream_clock import StreamClock
 from videozoomer.video.types import Frame, FrameError
@@ -73,12 +73,10 @@ class VideoSource:
         self._aspect = float(self._reader.stream.sample_aspect_ratio or 1) or 1.0
         self.display_size = display_size(first, self._aspect, self._orientation)
         """Width and height on a screen with square pixels."""
+        self.facts = self._reader.facts(first)
 
     def close(self) -> None:
         self._reader.close()
-
-    def about(self) -> ContainerFacts:
-        return self._reader.about()
 
     def frames_at(self, times_s: Sequence[float]) -> list[Frame]:
         """The frame on the screen at each time, in the order of the times.

@@ -55,6 +55,13 @@ class VideoRecord:
     frames: int | None = None
     bytes: int | None = None
     has_audio: bool | None = None
+    bit_depth: int | None = None
+    transfer: str | None = None
+    primaries: str | None = None
+    matrix: str | None = None
+    start_offset_s: float | None = None
+    video_streams: int | None = None
+    stream_index: int | None = None
     keyframes_s: tuple[float, ...] | None = None
     signature: tuple[int, ...] | None = None
 

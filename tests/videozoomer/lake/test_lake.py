@@ -43,6 +43,23 @@ def test_views_see_every_partition(lake):
     assert lake.connect().execute("select sum(score) from leaks").fetchone() == (0.75,)
 
 
+@pytest.mark.parametrize("files", [("old",), ("old", "young"), ("young", "zold")])
+def test_columns_that_an_older_file_lacks_read_as_null(lake, files):
+    row = dict.fromkeys(column.name for column in CATALOG["videos"].columns)
+    for name in files:
+        rows = [row | {"uri": name, "source": "s", "batch": name, "status": "ok", "matrix": "bt709"}]
+        path = lake.write("videos", rows, name)
+        if name != "young":
+            pl.read_parquet(path).drop("matrix", "stream_index").write_parquet(path)
+    expected = ["bt709" if name == "young" else None for name in files]
+    read = lake.read("videos")
+    assert read.schema == CATALOG["videos"].schema
+    assert read["matrix"].to_list() == expected
+    seen = lake.connect().execute("select * from videos order by uri")
+    assert [name for name, *_ in seen.description] == read.columns
+    assert [row[read.columns.index("matrix")] for row in seen.fetchall()] == expected
+
+
 def test_refused_rows_leave_the_old_rows(lake):
     lake.write("leaks", [leak()])
     with pytest.raises(SchemaError, match=r"leaks.*score"):
