@@ -103,7 +103,7 @@ def sources(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Works
 
 @dg.asset(
     group_name=GROUP,
-    code_version="2",
+    code_version="3",
     deps=[sources],
     kinds={"parquet"},
     description="Every question of the recipe's question files in one common form, with its split. Rows that cannot "

@@ -34,7 +34,7 @@ CURATION = (
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--videos", help="folder, glob or file")
-    parser.add_argument("--questions", help=".jsonl, .json, .csv or .parquet")
+    parser.add_argument("--questions", help=".jsonl, .json, .csv, .tsv or .parquet")
     parser.add_argument("--server", help="base URL of an OpenAI-compatible server, ending in /v1")
     parser.add_argument("--model", help="model name; default: the server's only model")
     parser.add_argument("--home", type=Path, default=Path("runs/own-videos"), help="output folder")

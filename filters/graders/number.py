@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 from filters.graders.grade import Grade, graded, plain, singular
-from filters.graders.number_words import SCALES, SMALL, spelt
+from videozoomer.protocol.number_words import SCALES, SMALL, spelt
 from videozoomer.protocol.question import Question
 
 NAME = "number"

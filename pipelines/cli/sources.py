@@ -21,7 +21,7 @@ def add(
     recipe: RECIPE,
     name: Annotated[str, typer.Argument(help="Short name: lower case, digits, underscores.")],
     videos: Annotated[str, typer.Option(help="Folder, glob, file, or .txt manifest; URLs are allowed.")],
-    questions: Annotated[str, typer.Option(help="Questions as .jsonl, .json, .csv or .parquet.")],
+    questions: Annotated[str, typer.Option(help="Questions as .jsonl, .json, .csv, .tsv or .parquet.")],
     split: Annotated[str, typer.Option(help="train or evaluation.")] = "train",
 ) -> None:
     """Check that a source can be read and add it to a recipe. Comments in the file are kept.

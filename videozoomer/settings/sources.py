@@ -8,7 +8,7 @@ from pydantic import Field
 
 from videozoomer.settings.base import Settings
 
-Role = Literal["video", "question", "answer", "options", "id", "type", "topic", "evidence"]
+Role = Literal["video", "question", "answer", "options", "id", "type", "topic", "evidence", "clip_start", "clip_end"]
 
 Split = Literal["train", "evaluation"]
 UNSET: dict[str, Any] = {"columns": {}, "index_base": None}
@@ -22,11 +22,12 @@ class Source(Settings):
     """Videos: a folder (searched recursively), a glob, one file, or a .txt file with one path or URL a line; fsspec
     URLs such as s3:// work too."""
     questions: str
-    """Question file (.jsonl, .json, .csv or .parquet) with the columns video, question and answer, and optionally id,
-    options, type (choice, number, time, yes_no, order, text), topic and evidence ([[start_s, end_s], ...])."""
+    """Question file (.jsonl, .json, .csv, .tsv or .parquet) with the columns video, question and answer, and optionally
+    id, options, type (choice, number, time, yes_no, order, text), topic and evidence ([[start_s, end_s], ...])."""
     columns: dict[Role, str | None] = Field(default={})
     """Columns of the question file that have other names: `{question: problem, answer: solution}`; null where the file
-    has none, such as `{options: null}` for open questions. The published layouts and usual names are known without."""
+    has none, such as `{options: null}` for open questions. The published layouts and usual names are known without.
+    `clip_start` and `clip_end` are the part of the film that a question is about."""
     index_base: Literal[0, 1] | None = None
     """What the index of the first option is, where answers are indices; null settles it from the file: one with a 0
     counts from 0, one with the number of options from 1."""

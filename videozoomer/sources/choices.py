@@ -11,15 +11,20 @@ from typing import Any
 
 from videozoomer.protocol.options import LETTERS, index_of, letter_of
 
-_LETTERED = re.compile(r"\s*(?:\(([A-Za-z])\)|([A-Za-z])\s*[.):])\s*(.*?)\s*", re.S)
+_LETTERED = re.compile(r"\s*(?:\(([A-Za-z])\)(?!\s*\()|([A-Za-z])\s*[.):])\s*(.*?)\s*", re.S)
 _LETTER = re.compile(
     r"(?:(?:the\s+)?(?:correct\s+)?(?:answer|option|choice)\s*(?:is\s*)?:?\s*)?[(\[]?([A-Za-z])[)\]]?\s*[.):]?", re.I
 )
 _TAGGED = re.compile(r"<answer>(.*?)</answer>", re.S | re.I)
+_BOXED = re.compile(r"\$?\\boxed\{(?:\\text\{)?([^{}]*)\}?\}\$?")
+_MARKED = re.compile(r"(\*\*|__|`)(.+)\1", re.S)
 _INDEX = re.compile(r"\(?(\d{1,2})(?:\.0+)?[.)]?")
 _NUMPY = re.compile(r"""['"]\s+['"]""")
-_REQUEST = re.compile(r"(?:please|answer with|respond with|select|choose|provide)\b", re.I)
+_REQUEST = re.compile(
+    r"(?:please|(?:directly )?answer with|respond with|only give|select|choose|provide|the best answer is)\b", re.I
+)
 INLINE = "lines of the question"
+KEYED = ("a dict", "columns of their own")
 _MISSING = ("", "nan", "n/a")
 
 
@@ -35,7 +40,7 @@ class Unusable(ValueError):
 class Options:
     texts: tuple[str, ...] = ()
     given: tuple[str, ...] = ()
-    """As the file has them, with their letters; a question's default id depends on these."""
+    """As the file has them, with their letters and in the same order; a question's default id depends on these."""
     form: str = ""
     """How the file gives them, for people."""
 
@@ -51,7 +56,7 @@ def options_of(value: Any) -> Options:
     else:
         form = "a dict" if isinstance(value, dict) else "a list"
     if isinstance(value, dict):
-        value = _from_dict(value)
+        value, form = _from_dict(value), "a dict"
     if value is None:
         return Options()
     if not isinstance(value, list):
@@ -72,19 +77,38 @@ def _checked(values: list[Any], form: str) -> Options:
         given.pop()
     if not all(given):
         raise Unusable("bad_options", f"option {given.index('') + 1} is empty")
+    if len(given) == 1:
+        raise Unusable("bad_options", "it has one option only; a choice needs two")
     if len(given) > len(LETTERS):
         raise Unusable("bad_options", f"a question can have at most {len(LETTERS)} options, this one has {len(given)}")
-    return Options(tuple(without_letters(given)), tuple(given), form)
+    if form in KEYED:
+        # The key or column is the letter, whatever the text starts with.
+        texts = in_order(given)[0] if _letters(given) == list(LETTERS[: len(given)]) else given
+        return Options(tuple(texts), tuple(given), form)
+    named, few = _letters(given), LETTERS[: len(given) + 2]
+    if "A" in named and set(named) <= set(few) and len(set(named)) > 1 and sorted(named) != list(few[:-2]):
+        raise Unusable("bad_options", f"options are lettered {', '.join(named)}; letter them from A, each once")
+    texts, given = in_order(given)
+    return Options(tuple(texts), tuple(given), form)
 
 
-def without_letters(options: Sequence[str]) -> list[str]:
-    """Options without the letters they start with, if each starts with its own; else unchanged."""
-    found = [_LETTERED.fullmatch(option) for option in options]
-    matches = [match for match in found if match]
-    letters = [(match[1] or match[2]).upper() for match in matches]
-    if not options or letters != list(LETTERS[: len(options)]) or not all(match[3] for match in matches):
-        return list(options)
-    return [match[3] for match in matches]
+def in_order(options: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Options without the letters they start with, and as given, both in the order of the letters.
+
+    Published files also have 'C. ...' before 'A. ...': the right answer names the letter, not the place. Options that
+    do not have the letters from A on, each once, are unchanged.
+    """
+    letters = _letters(options)
+    if not letters or sorted(letters) != list(LETTERS[: len(options)]):
+        return list(options), list(options)
+    given = [option for _, option in sorted(zip(letters, options, strict=True))]
+    return [match[3] for option in given if (match := _LETTERED.fullmatch(option))], given
+
+
+def _letters(options: Sequence[str]) -> list[str]:
+    """The letters that options start with; empty if one starts with none or has nothing after it."""
+    found = [match for option in options if (match := _LETTERED.fullmatch(option)) and match[3]]
+    return [(match[1] or match[2]).upper() for match in found] if len(found) == len(options) else []
 
 
 def _from_text(text: str) -> tuple[Any, str]:
@@ -103,7 +127,7 @@ def _from_text(text: str) -> tuple[Any, str]:
             raise Unusable("bad_options", f"options {text[:60]!r} are neither JSON nor a printed list") from error
         return printed, "a printed Python list"
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    if len(lines) > 1 and without_letters(lines) != lines:
+    if len(lines) > 1 and _letters(lines):
         return lines, "lettered lines"
     if "|" in text:
         return [part.strip() for part in text.split("|")], "x|y|z"
@@ -125,7 +149,7 @@ def _from_dict(value: dict[Any, Any]) -> list[Any] | None:
 
 
 def split_question(text: str) -> tuple[str, Options] | None:
-    """A question and the options in its last lines, lettered from A without a gap; None if it has none.
+    """A question and the options in its last lines, lettered from A on, each once; None if it has none.
 
     A line after them that asks for an answer's form is left out.
     """
@@ -134,17 +158,22 @@ def split_question(text: str) -> tuple[str, Options] | None:
         lines = lines[:-1]
     for first in range(1, len(lines) - 1):
         options = [line.strip() for line in lines[first:]]
-        bare = without_letters(options)
-        if bare != options and options[0].lstrip("(")[:1] in "Aa":
+        bare, given = in_order(options)
+        if bare != options:
             question = [line for line in lines[:first] if line.strip().rstrip(":").casefold() != "options"]
-            return "\n".join(question).strip(), Options(tuple(bare), tuple(options), INLINE)
+            return "\n".join(question).strip(), Options(tuple(bare), tuple(given), INLINE)
     return None
 
 
 def untagged(answer: str) -> str:
-    """What is inside `<answer>`."""
-    found = _TAGGED.search(answer)
-    return found[1].strip() if found else answer
+    """What is inside `<answer>`, `\\boxed{}` or marks for bold type."""
+    if found := _TAGGED.search(answer):
+        answer = found[1].strip()
+    if boxed := _BOXED.fullmatch(answer):
+        answer = boxed[1].strip()
+    if marked := _MARKED.fullmatch(answer):
+        answer = marked[2].strip()
+    return answer
 
 
 def letter_named(answer: str, options: Options) -> str | None:
@@ -171,10 +200,16 @@ def letter_named(answer: str, options: Options) -> str | None:
     return letter_of(same[0]) if len(same) == 1 else None
 
 
-def index_given(answer: str, options: Options) -> int | None:
-    """The number that an answer gives in place of an option; None if it is something else."""
+def index_given(answer: str) -> int | None:
+    """The number that an answer may give in place of an option; None if it is something else."""
     found = _INDEX.fullmatch(answer)
-    return int(found[1]) if found and letter_named(answer, options) is None else None
+    return int(found[1]) if found else None
+
+
+def is_letter(answer: str) -> bool:
+    """Whether an answer is nothing but an option's letter, in any usual form."""
+    found = _LETTER.fullmatch(answer)
+    return found is not None and found[1].upper() in LETTERS[:10]
 
 
 def _plain(text: str) -> str:

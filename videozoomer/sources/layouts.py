@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from videozoomer.settings.sources import Role
 from videozoomer.sources.files import SourceError
 
-ROLES: tuple[Role, ...] = ("video", "question", "answer", "options", "id", "type", "topic", "evidence")
+ROLES: tuple[Role, ...] = (
+    "video", "question", "answer", "options", "id", "type", "topic", "evidence", "clip_start", "clip_end",
+)  # fmt: skip
 SYNONYMS: dict[str, tuple[str, ...]] = {
     "video": ("video", "video_path", "video_name", "video_file", "video_id", "videoid", "video_uid", "videos", "path"),
     "question": ("question", "problem", "query", "question_text"),
@@ -26,7 +28,9 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "id": ("id", "question_id"),
     "type": ("type",),
     "topic": ("topic",),
-    "evidence": ("evidence", "clue_intervals"),
+    "evidence": ("evidence", "clue_intervals", "temporal_windows"),
+    "clip_start": ("clip_start", "start", "start_time", "start_s", "start_sec", "video_start", "begin"),
+    "clip_end": ("clip_end", "end", "end_time", "end_s", "end_sec", "video_end"),
 }  # fmt: skip
 """Names of a column, our own first."""
 SERIES = (
@@ -83,6 +87,9 @@ def _layout(
 LAYOUTS: tuple[Layout, ...] = (
     _layout("LLaVA-Video", "conversations video", nested=True, video="video", question="question",
             answer="answer"),
+    _layout("ReKV", "conversations video_path", nested=True, video="video_path", question="question",
+            options="choices", answer="answer", topic="question_type", evidence="temporal_windows",
+            clip_end="end_time"),
     _layout("LVBench", "key qa", nested=True, clock=True, video="key", question="question", answer="answer",
             id="uid", topic="question_type", evidence="time_reference"),
     _layout("CG-Bench", "video_uid choices right_answer question", video="video_uid", question="question",
@@ -102,7 +109,7 @@ LAYOUTS: tuple[Layout, ...] = (
     _layout("MLVU", "candidates question_type video", video="video", question="question", options="candidates",
             answer="answer", id="question_id", topic="question_type"),
     _layout("MVBench", "candidates video question answer", video="video", question="question", options="candidates",
-            answer="answer", id="id"),
+            answer="answer", id="id", clip_start="start", clip_end="end"),
     _layout("Video-R1", "problem solution path problem_type", video="path", question="problem", options="options",
             answer="solution", topic="problem_type"),
     _layout("the paper's RL data", "problem solution videos", video="videos", question="problem", options="options",
@@ -111,6 +118,10 @@ LAYOUTS: tuple[Layout, ...] = (
             answer="answer", topic="problem_type"),
 )  # fmt: skip
 """The published layouts; the first that fits is used."""
+
+
+NESTS = frozenset({"conversations", "qa"})
+"""Columns that hold the questions of an entry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +172,7 @@ def columns_of(present: Collection[str], place: str, given: Mapping[Role, str | 
             names = [] if column is None else [plain_name(column)]
         elif layout:
             names = [name for name in [layout.columns.get(role)] if name and (name in present or layout.nested)]
-            if not names and role == "answer":
+            if not names and role == "answer" and not layout.nested:
                 names = _synonyms(role, present, place)
         else:
             names = _synonyms(role, present, place)
@@ -180,9 +191,19 @@ def columns_of(present: Collection[str], place: str, given: Mapping[Role, str | 
     return Columns(layout, column_of, series, ignored, frozenset() if "options" in given else doubtful)
 
 
+def within(columns: Columns, names: Collection[str]) -> Columns:
+    """The columns of a layout with several questions in an entry, as far as these questions have them."""
+    ignored = tuple(name for name in columns.ignored if name not in NESTS)
+    return replace(
+        columns,
+        column_of={role: name for role, name in columns.column_of.items() if name in names},
+        ignored=tuple(sorted({*ignored, *(set(names) - set(columns.column_of.values()))})),
+    )
+
+
 def _synonyms(role: str, present: Collection[str], place: str) -> list[str]:
     found = [name for name in SYNONYMS[role] if name in present]
-    if len(found) > 1 and found[0] != role and role != "id":
+    if len(found) > 1 and found[0] != role and role not in ("id", "clip_start", "clip_end"):
         raise SourceError(
             f"{place}: {' and '.join(found)} could each be the {role}. Name one in the recipe's source: "
             f"`columns: {{{role}: {found[0]}}}`"

@@ -20,6 +20,8 @@ class Match:
     """`unknown_video` or `ambiguous_video`."""
     foreign_folder: str | None = None
     """A folder that the question file names and the source does not have, where the rest of the path fits."""
+    by_folder: bool = False
+    """Whether only a folder named like the question file or the question's topic tells it from others of its name."""
 
 
 @dataclass(slots=True)
@@ -29,7 +31,8 @@ class Videos:
     `root` is the folder that the source names. A name matches a video if it is an end of the video's path, or if the
     video's path within `root` is an end of the name: `elsewhere/a.mp4` is `a.mp4` of a flat folder, but
     `season2/ep01.mp4` is never `season1/ep01.mp4`. `folders` tell several matches apart, such as the name of the
-    question file: MLVU stores the videos of `1_plotQA.json` in the folder `1_plotQA`.
+    question file: MLVU stores the videos of `1_plotQA.json` in the folder `1_plotQA`, whose questions have the topic
+    `plotQA`.
     """
 
     uris: Sequence[str]
@@ -51,8 +54,11 @@ class Videos:
             for name in {parts[-1], PurePosixPath(parts[-1]).stem} if parts else ():
                 self._by_name.setdefault(name, []).append(uri)
 
-    def find(self, named: str) -> Match:
-        """The video that a question file names by URL, path, name or stem."""
+    def find(self, named: str, topic: str | None = None) -> Match:
+        """The video that a question file names by URL, path, name or stem.
+
+        Of several, the one in a folder named like `topic`, where there is exactly one.
+        """
         if named in self._paths:
             return Match(named)
         parts = path_parts(named)
@@ -60,19 +66,21 @@ class Videos:
         found = [uri for uri in likely if _ends(self._paths[uri], parts)]
         exact = [uri for uri in found if len(self._within[uri]) == len(parts) > 1]
         if exact or found:
-            return self._one(exact or found)
+            return self._one(exact or found, topic)
         dropped = [uri for uri in likely if _ends(parts, self._within[uri])]
         if not dropped:
             return Match(None, "unknown_video")
         best = max(len(self._within[uri]) for uri in dropped)
-        match = self._one([uri for uri in dropped if len(self._within[uri]) == best])
-        return Match(match.uri, match.reason, "/".join(parts[:-best]))
+        match = self._one([uri for uri in dropped if len(self._within[uri]) == best], topic)
+        return Match(match.uri, match.reason, "/".join(parts[:-best]), match.by_folder)
 
-    def _one(self, found: Sequence[str]) -> Match:
-        if len(found) > 1:
-            told = [uri for uri in found if any(folder in self._paths[uri][:-1] for folder in self.folders)]
-            found = told if len(told) == 1 else found
-        return Match(found[0]) if len(found) == 1 else Match(None, "ambiguous_video")
+    def _one(self, found: Sequence[str], topic: str | None) -> Match:
+        if len(found) == 1:
+            return Match(found[0])
+        told = [uri for uri in found if any(folder in self._paths[uri][:-1] for folder in self.folders)]
+        if len(told) != 1 and topic:
+            told = [uri for uri in found if any(_plain(part) == _plain(topic) for part in self._paths[uri][:-1])]
+        return Match(told[0], by_folder=True) if len(told) == 1 else Match(None, "ambiguous_video")
 
 
 def source_root(place: str) -> str:
@@ -104,6 +112,11 @@ def path_parts(place: str) -> Parts:
     if "://" in place:
         place = unquote(place.split("://", 1)[1].split("?", 1)[0].split("#", 1)[0])
     return tuple(part for part in place.replace("\\", "/").split("/") if part not in ("", "."))
+
+
+def _plain(folder: str) -> str:
+    """A folder's name without the number that orders it."""
+    return re.sub(r"^\d+[_\-. ]+", "", folder).casefold()
 
 
 def _ends(whole: Parts, end: Parts) -> bool:

@@ -13,17 +13,20 @@ def expanded(entry: Entry, layout: Layout | None) -> list[Entry]:
     if entry.problem or layout is None:
         return [entry]
     if layout.name == "LVBench":
-        return _of_list(entry)
+        return _of_list(entry, "qa", "key")
     if layout.name == "LLaVA-Video":
         return _of_conversation(entry)
+    if layout.name == "ReKV":
+        return _of_list(entry, "conversations", "video_path")
     return [entry]
 
 
-def _of_list(entry: Entry) -> list[Entry]:
-    listed = entry.row.get("qa")
+def _of_list(entry: Entry, name: str, video: str) -> list[Entry]:
+    """Questions in a list under `name`, about the one video of the entry."""
+    listed = entry.row.get(name)
     if not isinstance(listed, list) or not all(isinstance(item, dict) for item in listed):
-        return [Entry(entry.where, {}, "has no list of questions under qa")]
-    return [Entry(entry.where, {"key": entry.row.get("key"), **plain_row(item)}) for item in listed]
+        return [Entry(entry.where, {}, f"has no list of questions under {name}")]
+    return [Entry(entry.where, {video: entry.row.get(video), **plain_row(item)}) for item in listed]
 
 
 def _of_conversation(entry: Entry) -> list[Entry]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,27 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from videozoomer.lake.rows import QuestionRow
-from videozoomer.protocol.options import letter_of
 from videozoomer.protocol.question import Question
 from videozoomer.settings.sources import Source, Split
-from videozoomer.sources.choices import (
-    INLINE,
-    Options,
-    Unusable,
-    index_given,
-    letter_named,
-    options_of,
-    options_of_series,
-    split_question,
-    untagged,
-)
+from videozoomer.sources.answers import Indices, check_open, choice_letter, kind_of, settled
+from videozoomer.sources.choices import INLINE, Unusable
+from videozoomer.sources.drafting import Draft, draft_of
 from videozoomer.sources.evidence_windows import windows_given
 from videozoomer.sources.files import SourceError
-from videozoomer.sources.layouts import NO_TOPIC, Columns, columns_of, plain_name, plain_row
+from videozoomer.sources.layouts import Columns, columns_of, plain_name, plain_row, within
 from videozoomer.sources.matching import Match, Videos, collisions, source_root
 from videozoomer.sources.nested import expanded
 from videozoomer.sources.reading import Entry, read_entries
-from videozoomer.sources.texts import checked_text
 
 ANSWER_TYPES = ("choice", "number", "time", "yes_no", "order", "text")
 COLUMNS = {
@@ -45,9 +33,10 @@ COLUMNS = {
     "type": f"one of {', '.join(ANSWER_TYPES)}; by default derived from options and answer",
     "topic": "kind of question, for metrics by topic",
     "evidence": "list of [start_s, end_s] windows of the video that show the answer, in seconds",
+    "clip_start": "start of the part of the film that the question is about; such a question is refused",
+    "clip_end": "end of that part",
 }
 """Our own columns of a question file; `layouts.py` has the names that other files give them."""
-_YES_NO = frozenset({"yes", "yeah", "yep", "true", "no", "nope", "false"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +56,10 @@ class Reading:
     rows: list[QuestionRow] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     option_forms: Counter[str] = field(default_factory=Counter)
-    index_base: int | None = None
-    index_why: str = ""
-    indices: int = 0
-    """Answers that are an index."""
+    indices: Indices = field(default_factory=Indices)
     foreign_folders: set[str] = field(default_factory=set)
+    by_folder: int = 0
+    """Questions whose video is told from others of its name by a folder named like the file or the topic."""
 
 
 def read_questions(place: str) -> list[dict[str, Any]]:
@@ -108,7 +96,7 @@ def question_rows(
     An unusable row gets the status `quarantined` and a reason: `bad_row`, `bad_text`, `no_question`, `no_answer`,
     `no_video` (names none), `several_videos`, `unknown_video` (not in the source), `ambiguous_video` (several videos
     have that name), `unknown_type`, `answer_not_in_options`, `unknown_index_base`, `bad_answer`, `bad_options`,
-    `unused_options`, `bad_evidence` or `repeated_id`.
+    `ambiguous_answer`, `no_options`, `unused_options`, `part_of_film`, `bad_evidence` or `repeated_id`.
 
     Raises:
         SourceError: the columns are not understood.
@@ -121,10 +109,13 @@ def question_rows(
 def _reading(entries: Sequence[Entry], place: str, source: Source, videos: Videos) -> Reading:
     present = {plain_name(name) for entry in entries for name in entry.row}
     columns = columns_of(present, place, source.columns) if present else Columns(None, {}, (), ())
+    parts = [part for entry in entries for part in expanded(_plain(entry), columns.layout)]
+    if columns.layout and columns.layout.nested:
+        columns = within(columns, {name for part in parts for name in part.row})
     reading = Reading(place, columns)
-    drafts = [_draft(part, columns, videos) for entry in entries for part in expanded(_plain(entry), columns.layout)]
+    drafts = [draft_of(part, columns, videos) for part in parts]
     lost = collisions((draft.named, draft.match) for draft in drafts if draft.match)
-    _settle_indices(drafts, reading, source)
+    reading.indices = _indices(drafts, columns, source)
     seen: set[str] = set()
     for number, draft in enumerate(drafts):
         if draft.match and draft.named in lost:
@@ -139,6 +130,7 @@ def _reading(entries: Sequence[Entry], place: str, source: Source, videos: Video
         reading.problems += [Problem(draft.entry.where, reason, says) for reason, says in draft.problems[:1]]
         if draft.match and draft.match.uri and draft.match.foreign_folder:
             reading.foreign_folders.add(draft.match.foreign_folder)
+        reading.by_folder += bool(draft.match and draft.match.by_folder)
         if draft.options.texts:
             reading.option_forms[draft.options.form] += 1
     return reading
@@ -148,119 +140,19 @@ def _plain(entry: Entry) -> Entry:
     return Entry(entry.where, plain_row(entry.row), entry.problem)
 
 
-@dataclass(slots=True)
-class _Draft:
-    """One question on its way."""
-
-    entry: Entry
-    named: str = ""
-    match: Match | None = None
-    question: str = ""
-    asked: str = ""
-    """The question as the file has it."""
-    options: Options = field(default_factory=Options)
-    answer: str = ""
-    index: int | None = None
-    kind: str = ""
-    topic: str | None = None
-    own_id: str = ""
-    evidence: Any = None
-    problems: list[tuple[str, str]] = field(default_factory=list)
-
-    def problem(self, reason: str, sentence: str) -> None:
-        self.problems.append((reason, sentence))
-
-
-def _draft(entry: Entry, columns: Columns, videos: Videos) -> _Draft:
-    draft = _Draft(entry)
-    if entry.problem:
-        draft.problem("bad_row", entry.problem)
-
-    def cell(role: str) -> Any:
-        return entry.row.get(columns.column_of.get(role, ""))
-
-    def text(role: str, value: Any, strip: bool = True) -> str:
-        clean, bad = checked_text(value, strip=strip)
-        if bad:
-            draft.problem("bad_text", f"its {role} has {bad}; remove it")
-        return clean
-
-    draft.asked = text("question", cell("question"))
-    draft.question = re.sub(r"^(?:<(?:video|image)>\s*)+|(?:\s*<(?:video|image)>)+$", "", draft.asked).strip()
-    named = cell("video")
-    if isinstance(named, list) and len(named) > 1:
-        draft.problem("several_videos", f"it names {len(named)} videos; a question is about one")
-        named = named[0]
-    draft.named = text("video", _single(named))
-    draft.answer = untagged(text("answer", _single(cell("answer"))))
-    draft.own_id = text("id", cell("id"), strip=False)
-    draft.kind = text("type", cell("type"))
-    topic = cell("topic")
-    topic = text("topic", ", ".join(map(str, topic)) if isinstance(topic, list) else topic, strip=False) or None
-    draft.topic = None if topic and columns.layout and topic.lower() in NO_TOPIC else topic
-    try:
-        given = (
-            options_of_series([entry.row.get(name) for name in columns.series])
-            if columns.series
-            else options_of(cell("options"))
-        )
-        clean = [checked_text(option) for option in given.texts]
-        if bad := next((bad for _, bad in clean if bad), None):
-            draft.problem("bad_text", f"an option has {bad}; remove it")
-            given = Options(
-                tuple(option for option, _ in clean), tuple(checked_text(o)[0] for o in given.given), given.form
-            )
-        draft.options = given
-        split = split_question(draft.question) if not given.texts and draft.kind in ("", "choice") else None
-        if split and (letter_named(draft.answer, split[1]) or (columns.layout and draft.answer)):
-            draft.question, draft.options = split
-    except Unusable as why:
-        draft.problem(why.reason, str(why))
-    if not draft.options.texts:
-        filled = sorted(name for name in columns.doubtful if entry.row.get(name) not in (None, "", [], {}))
-        if filled and not draft.problems:
-            draft.problem(
-                "unused_options",
-                f"column {filled[0]} looks like options, but is not used; say `columns: {{options: {filled[0]}}}` in "
-                "the recipe's source, or `columns: {options: null}` if the question is open",
-            )
-    draft.evidence = cell("evidence")
-    if draft.named:
-        draft.match = videos.find(draft.named)
-    return draft
-
-
-def _single(value: Any) -> Any:
-    """The only item of a list, or the path of a video that is an object."""
-    if isinstance(value, list) and len(value) == 1:
-        value = value[0]
-    return value.get("path") if isinstance(value, dict) else value
-
-
-def _settle_indices(drafts: Sequence[_Draft], reading: Reading, source: Source) -> None:
-    """Find what the first option's index is: as the recipe or the layout says, or from the answers of the file."""
-    for draft in drafts:
-        if draft.options.texts and draft.kind in ("", "choice"):
-            try:
-                draft.index = index_given(draft.answer, draft.options)
-            except Unusable:
-                draft.index = None  # `_row` meets the same contradiction and reports it.
-    given = [draft for draft in drafts if draft.index is not None]
-    reading.indices = len(given)
-    layout = reading.columns.layout
+def _indices(drafts: Sequence[Draft], columns: Columns, source: Source) -> Indices:
+    answers = [
+        (draft.answer, draft.options) for draft in drafts if draft.options.texts and draft.kind in ("", "choice")
+    ]
     if source.index_base is not None:
-        reading.index_base, reading.index_why = source.index_base, "as the recipe says"
-    elif layout and layout.index_base is not None:
-        reading.index_base, reading.index_why = layout.index_base, f"as in {layout.name}"
-    elif any(draft.index == 0 for draft in given):
-        reading.index_base, reading.index_why = 0, "a row has 0"
-    elif any(draft.index == len(draft.options.texts) for draft in given):
-        reading.index_base, reading.index_why = 1, "no row has 0 and a row has its number of options"
+        return settled(answers, source.index_base, "as the recipe says")
+    layout = columns.layout
+    return settled(answers, layout.index_base if layout else None, f"as in {layout.name}" if layout else "")
 
 
-def _row(draft: _Draft, source: Source, reading: Reading) -> QuestionRow:
+def _row(draft: Draft, source: Source, reading: Reading) -> QuestionRow:
     options, answer = draft.options, draft.answer
-    kind = draft.kind or _kind(options, answer)
+    kind = draft.kind or kind_of(options, answer)
     if not draft.question:
         draft.problem("no_question", "it has no question")
     if not answer:
@@ -272,16 +164,19 @@ def _row(draft: _Draft, source: Source, reading: Reading) -> QuestionRow:
     elif draft.match and draft.match.reason:
         draft.problem("ambiguous_video", f"several videos are named {draft.named!r}; name the folder too")
     if kind not in ANSWER_TYPES:
-        draft.problem("unknown_type", f"type {kind!r} is none of {', '.join(ANSWER_TYPES)}")
-    if kind == "choice" and answer:
+        draft.problem(
+            "unknown_type",
+            f"type {kind!r} is none of {', '.join(ANSWER_TYPES)}; if it is a kind of question, say "
+            "`columns: {type: null, topic: type}` in the recipe's source",
+        )
+    if answer:
         try:
-            answer = _letter(draft, reading)
+            if kind == "choice":
+                answer = choice_letter(answer, options, reading.indices)
+            else:
+                check_open(answer, kind, given_kind=bool(draft.kind) or draft.is_open or "options" in source.columns)
         except Unusable as why:
             draft.problem(why.reason, str(why))
-    elif kind == "yes_no" and answer and re.split(r"\W", answer.lower().strip("\"'*_ "))[0] not in _YES_NO:
-        draft.problem("bad_answer", f"answer {answer!r} is neither yes nor no")
-    elif kind == "time" and answer and not re.search(r"\d", answer):
-        draft.problem("bad_answer", f"answer {answer!r} is no time; write seconds or mm:ss")
     try:
         layout = reading.columns.layout
         evidence = windows_given(draft.evidence, loose=bool(layout and layout.clock))
@@ -303,36 +198,3 @@ def _row(draft: _Draft, source: Source, reading: Reading) -> QuestionRow:
         topic=draft.topic,
         evidence=evidence,
     ).to_row(source.name, draft.problems[0][0] if draft.problems else None)
-
-
-def _letter(draft: _Draft, reading: Reading) -> str:
-    """Letter of the correct option.
-
-    Raises:
-        Unusable: the answer names no option, or is an index whose base is not known.
-    """
-    letter = letter_named(draft.answer, draft.options)
-    if letter is None and draft.index is not None:
-        if reading.index_base is None:
-            raise Unusable(
-                "unknown_index_base",
-                f"answer {draft.answer} may count from 0 or from 1; say `index_base: 0` or `1` in the recipe's source",
-            )
-        place = draft.index - reading.index_base
-        letter = letter_of(place) if 0 <= place < len(draft.options.texts) else None
-    if letter is None:
-        raise Unusable(
-            "answer_not_in_options", f"answer {draft.answer!r} is none of its {len(draft.options.texts)} options"
-        )
-    return letter
-
-
-def _kind(options: Options, answer: str) -> str:
-    if options.texts:
-        return "choice"
-    if answer.lower().rstrip(".") in ("yes", "no"):
-        return "yes_no"
-    try:
-        return "number" if math.isfinite(float(answer)) else "text"
-    except ValueError:
-        return "text"

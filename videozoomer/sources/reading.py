@@ -46,16 +46,16 @@ def read_entries(place: str) -> list[Entry]:
     try:
         if suffix == ".parquet":
             return [Entry(f"entry {n}", row) for n, row in enumerate(pl.read_parquet(raw).to_dicts(), 1)]
-        if suffix in (".jsonl", ".json", ".csv"):
+        if suffix in (".jsonl", ".json", ".csv", ".tsv"):
             text = _text(raw, place)
-            entries = {".jsonl": _json_lines, ".json": _json, ".csv": _csv}[suffix](text, place)
+            entries = {".jsonl": _json_lines, ".json": _json, ".csv": _csv, ".tsv": _csv}[suffix](text, place)
             problem = next((entry for entry in entries if entry.problem), None)
             if problem and all(entry.problem for entry in entries):
                 raise SourceError(f"{place} cannot be read: {problem.where} {problem.problem}")
             return entries
     except (ValueError, csv.Error, pl.exceptions.PolarsError) as error:
         raise error if isinstance(error, SourceError) else SourceError(f"{place} cannot be read: {error}") from error
-    raise SourceError(f"{place}: a question file must end in .jsonl, .json, .csv or .parquet")
+    raise SourceError(f"{place}: a question file must end in .jsonl, .json, .csv, .tsv or .parquet")
 
 
 def _text(raw: bytes, place: str) -> str:
@@ -71,6 +71,8 @@ def _text(raw: bytes, place: str) -> str:
 
 
 def _json_lines(text: str, place: str) -> list[Entry]:
+    if text.lstrip().startswith("["):
+        return _json(text, place)
     # Only a line feed ends a line: JSON may contain U+2028 and its like unescaped.
     entries = []
     for number, line in enumerate(text.split("\n"), 1):
@@ -83,7 +85,13 @@ def _json_lines(text: str, place: str) -> list[Entry]:
 
 
 def _json(text: str, place: str) -> list[Entry]:
-    loaded = json.loads(text)
+    try:
+        loaded = json.loads(text)
+    except ValueError as error:
+        # Lines of JSON are often named .json.
+        if "Extra data" in str(error) and text.lstrip().startswith("{"):
+            return _json_lines(text, place)
+        raise
     listed = loaded.get("questions") if isinstance(loaded, dict) else loaded
     if not isinstance(listed, list):
         raise SourceError(f"{place} must be a list of questions, or an object with a list under 'questions'")

@@ -16,6 +16,11 @@ def understood(reading: Reading, examples: int = 5) -> list[str]:
     if reading.foreign_folders:
         shown = ", ".join(f"{folder}/" for folder in sorted(reading.foreign_folders)[:examples])
         lines.append(f"found by the rest of their path, because the source has no folder {shown}")
+    if reading.by_folder:
+        lines.append(
+            f"{reading.by_folder:,} name a video of which there are several; taken from the folder named like the "
+            "question file or the topic"
+        )
     lines += [f"{problem.where}: {problem.reason}: {problem.sentence}" for problem in reading.problems[:examples]]
     if len(reading.problems) > examples:
         lines.append(f"and {len(reading.problems) - examples} more")
@@ -35,9 +40,10 @@ def _columns(reading: Reading) -> str:
 
 def _forms(reading: Reading) -> list[str]:
     forms = [f"options as {form} ({count})" for form, count in reading.option_forms.most_common()]
-    if reading.indices and reading.index_base is not None:
-        forms.append(f"answer is a {reading.index_base}-based index ({reading.index_why})")
-    elif reading.indices:
+    indices = reading.indices
+    if indices.count and indices.base is not None:
+        forms.append(f"answer is a {indices.base}-based index ({indices.why})")
+    elif indices.count:
         forms.append("answer is an index that may count from 0 or from 1: set index_base")
     return forms
 

@@ -29,6 +29,8 @@ def only(**item):
         ({"options": ["red", None, "blue"]}, "bad_options"),
         ({"type": "time", "answer": "noonish"}, "bad_answer"),
         ({"type": "yes_no", "answer": "maybe"}, "bad_answer"),
+        ({"type": "number", "answer": "noonish"}, "bad_answer"),
+        ({"type": "number", "answer": "a few"}, "bad_answer"),
         ({"question": "Wh\ud83dat?"}, "bad_text"),
         ({"topic": "a\x0b"}, "bad_text"),
         ({"answer": "re\x00d"}, "bad_text"),
@@ -45,6 +47,11 @@ def test_a_cell_that_means_nothing_is_refused(item, reason):
 @pytest.mark.parametrize("answer", ["1:05", "65", "65 s", "1 min 5 s", 65])
 def test_times_pass(answer):
     assert only(type="time", answer=answer)["status"] == "ok"
+
+
+@pytest.mark.parametrize("answer", ["3", "three", "twenty-one cars", "\\frac{1}{2}", "no", "1.5e3", 7, "about a dozen"])
+def test_numbers_pass(answer):
+    assert only(type="number", answer=answer)["status"] == "ok"
 
 
 @pytest.mark.parametrize("answer", ["Yes.", "no", "True", True, "Yes, he does"])
@@ -98,6 +105,16 @@ def test_encodings_of_json(encoding, suffix, tmp_path):
     path = tmp_path / f"q.{suffix}"
     path.write_text(json.dumps([GOOD] if suffix == "json" else GOOD), encoding=encoding)
     assert [row["status"] for row in read(path).rows] == ["ok"]
+
+
+@pytest.mark.parametrize(("suffix", "text"), [("json", "lines"), ("jsonl", "list"), ("tsv", "tabs")])
+def test_a_file_is_read_by_what_it_holds(suffix, text, tmp_path):
+    """Lines of JSON named .json, a list named .jsonl, and tabs."""
+    path = tmp_path / f"q.{suffix}"
+    rows = [GOOD, GOOD | {"question": "Who?"}]
+    tabs = "video\tquestion\tanswer\na\tWhat?\tred\na\tWho, me?\tred\n"
+    path.write_text({"lines": "\n".join(map(json.dumps, rows)), "list": json.dumps(rows, indent=1), "tabs": tabs}[text])
+    assert [row["status"] for row in read(path).rows] == ["ok", "ok"]
 
 
 def test_another_encoding_is_named_with_its_line(tmp_path):

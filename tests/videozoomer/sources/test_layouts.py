@@ -39,7 +39,11 @@ EXAMPLES = {
     "LLaVA-Video": {"id": "1", "video": "a.mp4", "data_source": "x", "conversations": [
         {"from": "human", "value": f"<image>\n{ASKED}\n{OPTION_LINES}\nPlease respond with only the letter."},
         {"from": "gpt", "value": "B. green"}]},
-    "MVBench": {"video": "a.mp4", "question": ASKED, "candidates": COLOURS, "answer": "green", "start": 1, "end": 2},
+    "MVBench": {"video": "a.mp4", "question": ASKED, "candidates": COLOURS, "answer": "green", "start": None,
+                "end": None},
+    "ReKV": {"video_id": "a", "video_path": "data/mlvu/a.mp4", "duration": 9, "conversations": [
+        {"question": ASKED, "choices": COLOURS, "answer": "green", "question_type": "plotQA",
+         "temporal_windows": [[65, 80]]}]},
     "NExT-QA": {"video": "a", "frame_count": 9, "question": ASKED, "answer": "1", "qid": "6", "type": "CH",
                 "a0": "red", "a1": "green", "a2": "blue", "a3": "grey"},
     "MLVU": {"video": "a.mp4", "duration": 9, "question": ASKED, "candidates": COLOURS, "answer": "green",
@@ -69,7 +73,7 @@ def test_a_published_layout_is_read_without_any_setting(name, tmp_path):
     assert reading.columns.layout and reading.columns.layout.name == name
     assert (row["question"], row["options"], row["answer"], row["answer_type"]) == (ASKED, COLOURS, "B", "choice")
     assert row["video_uri"] == str(tmp_path / "videos" / "a.mp4")
-    if name in ("LVBench", "CG-Bench"):
+    if name in ("LVBench", "CG-Bench", "ReKV"):
         assert row["evidence"] == [{"start_s": 65.0, "end_s": 80.0}]
     assert "all usable" in understood(reading)[0]
 
@@ -87,6 +91,69 @@ def test_each_turn_of_a_conversation_is_a_question_of_its_own(tmp_path):
     assert [(row["question"], row["answer"], row["status"]) for row in made] == [
         ("Where?", "Here", "ok"), ("When?", "Now", "ok"),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "bounds"),
+    [("MVBench", {"start": 11.1, "end": 24.4}), ("MVBench", {"start": 0, "end": 24.4}), ("own", {"start_time": "0:11"}),
+     ("own", {"clip_start": 11, "clip_end": 24})],
+)  # fmt: skip
+def test_a_question_about_a_part_of_a_film_is_never_asked_about_the_whole(name, bounds, tmp_path):
+    row = (EXAMPLES["MVBench"] if name == "MVBench" else OWN | {"options": COLOURS}) | bounds
+    reading = read(tmp_path, [row, row | dict.fromkeys(bounds) | {"question": "Who?"}])
+    assert [made["reason"] for made in reading.rows] == ["part_of_film", None]
+    assert "cut that part into a file of its own" in understood(reading)[-1]
+    roles = reading.columns.column_of.keys() & {"clip_start", "clip_end"}
+    assert [made["reason"] for made in read(tmp_path, [row], columns=dict.fromkeys(roles)).rows] == [None]
+
+
+def test_a_question_up_to_a_moment_of_a_film_is_refused_in_nested_layouts_too(tmp_path):
+    asked = EXAMPLES["ReKV"]["conversations"][0] | {"end_time": 6.0}
+    reading = read(tmp_path, [EXAMPLES["ReKV"] | {"conversations": [asked]}])
+    assert [row["reason"] for row in reading.rows] == ["part_of_film"]
+
+
+def test_the_right_answer_names_the_letter_of_an_option_and_not_its_place(tmp_path):
+    """Published files have 'C. ...' before 'A. ...'. Such a list used to be read by place, and such lines as an open
+    question whose answer is 'D'."""
+    shuffled = [LETTERED[2], LETTERED[0], LETTERED[1], LETTERED[3]]
+    for row in (
+        EXAMPLES["the paper's RL data"] | {"problem": f"<image>{ASKED}  \n" + "  \n".join(shuffled) + "  \n"},
+        OWN | {"options": shuffled},
+        OWN | {"options": "\n".join(shuffled)},
+    ):
+        (made,) = read(tmp_path, [row]).rows
+        assert (made["status"], made["question"], made["options"], made["answer"]) == ("ok", ASKED, COLOURS, "B")
+
+
+@pytest.mark.parametrize("letters", ["ABD", "ABBD", "BAD"])
+def test_letters_with_a_gap_or_twice_are_refused(letters, tmp_path):
+    options = [f"{letter}. {colour}" for letter, colour in zip(letters, COLOURS, strict=False)]
+    assert [row["reason"] for row in read(tmp_path, [OWN | {"options": options}]).rows] == ["bad_options"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["(c)(a)(b).", "(a)(c)(b).", "(b)(a)(c)."], ["(a)(b)", "(b)(a)"], ["J. Smith", "A. Lee", "T. Ray"],
+     ["A. Smith", "A. Lee"]],
+)  # fmt: skip
+def test_options_that_only_look_lettered_are_kept(options, tmp_path):
+    """Orders such as '(a)(b)(c)' are Video-MME's."""
+    (row,) = read(tmp_path, [OWN | {"options": options, "answer": options[1]}]).rows
+    assert (row["status"], row["options"], row["answer"]) == ("ok", options, "B")
+
+
+def test_the_key_of_an_option_is_its_letter_whatever_the_text_starts_with(tmp_path):
+    """A published question of MMVU has its fourth option as C: 'D. ...'."""
+    options = {"A": "A. red", "B": "B. green", "C": "D. grey"}
+    (row,) = read(tmp_path, [EXAMPLES["MMVU"] | {"choices": options, "answer": "C"}]).rows
+    assert (row["status"], row["options"][2], row["answer"]) == ("ok", "D. grey", "C")
+
+
+def test_a_choice_of_one_option_is_refused(tmp_path):
+    """MVBench has five of them."""
+    (row,) = read(tmp_path, [EXAMPLES["MVBench"] | {"candidates": ["green"]}]).rows
+    assert (row["status"], row["reason"]) == ("quarantined", "bad_options")
 
 
 def test_ids_that_repeat_across_videos_do_not_cost_questions(tmp_path):
@@ -162,6 +229,39 @@ def test_the_base_of_indices_is_settled_over_the_whole_file(indices, setting, le
     else:
         assert {row["reason"] for row in reading.rows} == {"unknown_index_base"}
         assert "index_base" in understood(reading)[-1]
+
+
+@pytest.mark.parametrize(
+    ("row", "letter"),
+    [
+        (EXAMPLES["LongVideoBench"] | {"candidates": ["2", "1", "3"], "correct_choice": 1}, "B"),
+        (EXAMPLES["LongVideoBench"] | {"candidates": ["2", "1", "0"], "correct_choice": 2}, "C"),
+        (EXAMPLES["NExT-QA"] | {"a0": "4", "a1": "3", "a2": "1", "a3": "2", "answer": "1"}, "B"),
+    ],
+)
+def test_an_index_of_a_layout_is_one_even_where_it_is_also_the_text_of_an_option(row, letter, tmp_path):
+    (made,) = read(tmp_path, [row]).rows
+    assert (made["status"], made["answer"]) == ("ok", letter)
+
+
+def test_a_number_that_may_be_an_index_or_a_text_is_refused(tmp_path):
+    indices = [OWN | {"question": f"{n}?", "options": COLOURS, "answer": n} for n in (0, 1)]
+    doubtful = OWN | {"options": ["3", "2", "1", "0"], "answer": 1}
+    reading = read(tmp_path, [*indices, doubtful])
+    assert [row["reason"] for row in reading.rows] == [None, None, "ambiguous_answer"]
+    assert read(tmp_path, [*indices, doubtful], index_base=0).rows[2]["answer"] == "B"
+    assert read(tmp_path, [doubtful]).rows[0]["answer"] == "C"
+
+
+@pytest.mark.parametrize("answer", ["B", "(b)", "B.", "The answer is B.", "<answer>B</answer>", "\\boxed{B}", "**B**"])
+def test_a_letter_without_options_is_no_answer_to_an_open_question(answer, tmp_path):
+    """Options that are not understood used to make an open question whose right answer is 'B'."""
+    row = {"video": "a.mp4", "question": f"{ASKED}; A. red; B. green", "answer": answer}
+    assert [made["reason"] for made in read(tmp_path, [row]).rows] == ["no_options"]
+    assert read(tmp_path, [row | {"options": LETTERED}]).rows[0]["answer"] == "B"
+    for said in (row | {"type": "text"}, row | {"options": []}):
+        assert [made["status"] for made in read(tmp_path, [said]).rows] == ["ok"]
+    assert [made["status"] for made in read(tmp_path, [row], columns={"options": None}).rows] == ["ok"]
 
 
 def test_columns_are_named_in_the_recipe(tmp_path):

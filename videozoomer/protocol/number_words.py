@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 _UNITS = [
     "zero",
     "one",
@@ -52,3 +54,9 @@ def spelt(words: list[str]) -> int | None:
         else:
             return None
     return total + group
+
+
+def states_number(text: str) -> bool:
+    """Whether a text has a figure or a number word, so that it can be read as a number."""
+    words = re.findall(r"[^\W\d_]+", text.lower())
+    return any(character.isdigit() for character in text) or any(word in SMALL or word in SCALES for word in words)
