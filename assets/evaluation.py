@@ -132,7 +132,12 @@ def _evaluate(
     chosen, lake, recipe = workspace.recipe.evaluation, workspace.lake, workspace.recipe
     protocol = recipe.protocol.to_protocol()
     with (
-        ReaderPool(protocol.min_pixels, protocol.max_pixels, zoom_store_dir=workspace.zoom_store) as readers,
+        ReaderPool(
+            protocol.min_pixels,
+            protocol.max_pixels,
+            zoom_store_dir=workspace.zoom_store,
+            unpacked_dir=workspace.unpacked,
+        ) as readers,
         workspace.progress.task(stage.replace("_", " of the "), len(items) * len(chosen.settings)) as advance,
     ):
         result = evaluate(

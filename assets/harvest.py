@@ -29,7 +29,7 @@ def rft_shards(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Wo
     settings = chosen.rl.harvest
     if settings is None:
         raise dg.Failure(f"recipe {chosen.name} harvests no rollouts; set rl.harvest")
-    with ReaderPool(chosen.protocol.min_pixels, chosen.protocol.max_pixels) as readers:
+    with ReaderPool(chosen.protocol.min_pixels, chosen.protocol.max_pixels, unpacked_dir=workspace.unpacked) as readers:
         left_out = harvest(workspace.training("rl"), ShardSet(workspace.shards("rl")), lake, readers, settings)
     verdicts = run_rules(lake, chosen.filters).verdicts
     for reasons, count in verdicts.filter(kind="rollout", outcome="rejected").group_by("reasons").len().iter_rows():

@@ -33,14 +33,13 @@ class KeptFilms:
 
     def key(self, file: FileRow) -> str:
         """Hash of what a film's result is made from, as it is on disk now."""
-        from videozoomer.video.opening import local_path
+        from videozoomer.places.finding import changed_mark
 
-        path = local_path(file["uri"])
         try:
-            status = path.stat() if path else None
+            found = changed_mark(file["uri"])
         except (OSError, ValueError):
-            status = None
-        on_disk = [status.st_size, status.st_mtime_ns] if status else [file["bytes"], file["modified"]]
+            found = ""
+        on_disk = found or [file["bytes"], file["modified"]]
         return hashlib.sha256(json.dumps([file["uri"], on_disk, self.version]).encode()).hexdigest()[:32]
 
     def find(self, key: str, uri: str) -> "Ingested | None":

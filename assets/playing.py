@@ -81,7 +81,12 @@ def play_stage(
     with (
         FrameStore(scratch / "frames.sqlite") as store,
         workspace.open_ledger(stage, batch) as ledger,
-        ReaderPool(protocol.min_pixels, protocol.max_pixels, zoom_store_dir=workspace.zoom_store) as readers,
+        ReaderPool(
+            protocol.min_pixels,
+            protocol.max_pixels,
+            zoom_store_dir=workspace.zoom_store,
+            unpacked_dir=workspace.unpacked,
+        ) as readers,
         spending(workspace) as budget,
         workspace.progress.task(f"{stage} of {batch}", episodes(len(items))) as advance,
     ):

@@ -13,7 +13,8 @@ from videozoomer.lake.reading import rows_as
 from videozoomer.lake.rows import FileRow, QuestionRow
 from videozoomer.lake.stamps import Stamp
 from videozoomer.settings import Recipe
-from videozoomer.sources.files import Offered, SourceError, assign_batches, list_videos
+from videozoomer.sources.files import Offered, SourceError, assign_batches
+from videozoomer.sources.listing import list_videos
 from videozoomer.sources.questions import read_source
 
 GROUP = "sources"

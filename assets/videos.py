@@ -12,7 +12,6 @@ from assets.retries import retry_facts, settled
 from assets.workspace import BATCHES, Workspace, content_of, finish, preview, step
 from videozoomer.lake.reading import rows_as
 from videozoomer.lake.rows import FileRow, FrameRow, OverviewRow, ShotRow
-from videozoomer.settings import Recipe
 
 if TYPE_CHECKING:
     from videozoomer.video.settings import Ingested, IngestSettings
@@ -214,7 +213,7 @@ def _collect(
             advance(1)
         for item in ingest_many(
             list(unread),
-            _ingest_settings(workspace.recipe, workspace.zoom_store),
+            _ingest_settings(workspace),
             workers=chosen.workers,
             timeout_s=chosen.timeout_s,
             memory_mb=chosen.memory_mb,
@@ -229,16 +228,18 @@ def _collect(
     return rows
 
 
-def _ingest_settings(recipe: Recipe, zoom_store: str | None) -> "IngestSettings":
+def _ingest_settings(workspace: Workspace) -> "IngestSettings":
     from videozoomer.video.settings import IngestSettings
 
+    recipe = workspace.recipe
     return IngestSettings(
         recipe.protocol.to_protocol(),
         shots=recipe.video.shots,
         detectors=recipe.video.detectors,
         overview=recipe.video.overview,
         zoom_store_fps=recipe.video.zoom_store_fps,
-        zoom_store_dir=zoom_store,
+        zoom_store_dir=workspace.zoom_store,
+        unpacked_dir=workspace.unpacked,
     )
 
 

@@ -132,6 +132,10 @@ class Workspace:
         return str(self.home / "zoom_store") if self.recipe.video.zoom_store_fps else None
 
     @property
+    def unpacked(self) -> str:
+        return str(self.recipe.unpacked_path)
+
+    @property
     def report(self) -> Path:
         return self.home / "report"
 

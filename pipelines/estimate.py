@@ -8,7 +8,7 @@ from rich.text import Text
 
 from assets.workspace import Workspace
 from videozoomer.settings import Recipe
-from videozoomer.sources.files import list_videos
+from videozoomer.sources.listing import list_videos
 from videozoomer.sources.questions import read_source
 
 NUMBERS = ("episodes", "calls", "tokens in", "tokens out", "USD", "USD at most")

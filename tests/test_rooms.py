@@ -21,7 +21,7 @@ LAYERS: list[set[str]] = [
 """From bottom to top: a room imports from its own layer or a lower one."""
 
 LIBRARY: list[set[str]] = [
-    {"videozoomer.settings", "videozoomer.lake", "videozoomer.protocol"},
+    {"videozoomer.settings", "videozoomer.lake", "videozoomer.protocol", "videozoomer.places"},
     {"videozoomer.sources", "videozoomer.video", "videozoomer.shards"},
 ]
 """The same inside the library."""

@@ -11,6 +11,7 @@ from pipelines.cli.recipe import RECIPE, load
 from videozoomer.settings import Recipe, RecipeError
 
 if TYPE_CHECKING:
+    from videozoomer.sources.listing import Listing
     from videozoomer.sources.questions import Reading
 
 app = typer.Typer(help="The videos and questions of a recipe.", no_args_is_help=True, rich_markup_mode="markdown")
@@ -33,22 +34,26 @@ def add(
     """
     from videozoomer.settings.edit import add_source
     from videozoomer.settings.sources import Source
-    from videozoomer.sources.files import SourceError, list_videos
+    from videozoomer.sources.files import SourceError
+    from videozoomer.sources.listing import list_place
     from videozoomer.sources.questions import read_source
 
     with reported(SourceError, RecipeError):
-        offered = list_videos(videos)
+        listing = list_place(videos)
         source = Source(name="new", videos=videos, questions=questions)
-        reading = read_source(source, [item.uri for item in offered])
+        reading = read_source(source, [item.uri for item in listing.offered])
         add_source(recipe, name=name, videos=videos, questions=questions, split=split)
     lost = sum(row["status"] != "ok" for row in reading.rows)
-    console.print(f"added {name}: {len(offered)} videos, {len(reading.rows)} questions, {lost} of them unusable")
+    questions_found = f"{len(reading.rows)} questions, {lost} of them unusable"
+    console.print(f"added {name}: {len(listing.offered)} videos, {questions_found}")
+    print_listing(listing)
     print_reading(reading)
 
 
 @app.command()
 def check(recipe: RECIPE) -> None:
-    """Say what was understood of every question file, with the first rows that cannot be used. Changes nothing.
+    """Say what every source offers and what of it is passed over, and what was understood of its question file, with
+    the first rows that cannot be used. Changes nothing.
 
     Example: `videozoomer sources check -r my.yaml`
     """
@@ -60,18 +65,36 @@ def check(recipe: RECIPE) -> None:
 
 
 def print_understood(recipe: Recipe) -> None:
-    """Print what was understood of each source's question file.
+    """Print what each source offers, what of it is passed over, and what was understood of its question file.
 
     Raises:
         SourceError: a source cannot be read, or the columns of its question file are not understood.
     """
-    from videozoomer.sources.files import list_videos
+    from videozoomer.sources.listing import list_place
     from videozoomer.sources.questions import read_source
 
     for source in recipe.sources:
-        reading = read_source(source, [item.uri for item in list_videos(source.videos)])
-        console.print(f"{source.name}: {source.questions}", soft_wrap=True)
+        listing = list_place(source.videos)
+        reading = read_source(source, [item.uri for item in listing.offered])
+        console.print(
+            f"{source.name}: {count(listing)} in {source.videos}, questions {source.questions}", soft_wrap=True
+        )
+        print_listing(listing)
         print_reading(reading)
+
+
+def count(listing: Listing) -> str:
+    """`1 video`, `12 videos`."""
+    return f"{len(listing.offered)} video{'' if len(listing.offered) == 1 else 's'}"
+
+
+def print_listing(listing: Listing) -> None:
+    """Print what is passed over, and what a user might not expect."""
+    from videozoomer.sources.listing import describe_passed_over
+
+    for line in (*listing.notes, describe_passed_over(listing)):
+        if line:
+            console.print(f"  {line}", markup=False, soft_wrap=True)
 
 
 def print_reading(reading: Reading) -> None:
@@ -87,15 +110,18 @@ def list_sources(recipe: RECIPE) -> None:
 
     Example: `videozoomer sources list -r my.yaml`
     """
-    from videozoomer.sources.files import SourceError, describe_passed_over, list_videos
+    from videozoomer.sources.files import SourceError
+    from videozoomer.sources.listing import list_place
 
     for source in load(recipe).sources:
+        listing = None
         try:
-            found = f"{len(list_videos(source.videos))} videos"
+            listing = list_place(source.videos)
+            found = count(listing)
         except SourceError as error:
             found = f"unreadable: {error}"
         console.print(
             f"{source.name} ({source.split}): {found} in {source.videos}, questions {source.questions}", soft_wrap=True
         )
-        if not found.startswith("unreadable") and (passed_over := describe_passed_over(source.videos)):
-            console.print(f"  {passed_over}", markup=False, soft_wrap=True)
+        if listing is not None:
+            print_listing(listing)

@@ -94,3 +94,8 @@ class Recipe(Settings):
     @property
     def home_path(self) -> Path:
         return Path(self.home)
+
+    @property
+    def unpacked_path(self) -> Path:
+        """Folder of films that an archive compresses. It may be deleted at any time: it is filled again when needed."""
+        return self.home_path / "unpacked"

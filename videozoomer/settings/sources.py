@@ -19,8 +19,9 @@ class Source(Settings):
     """Short name of the source: lower-case letters, digits and `_`; it begins the names of its batches and
     questions."""
     videos: str
-    """Videos: a folder (searched recursively), a glob, one file, or a .txt file with one path or URL a line; fsspec
-    URLs such as s3:// work too."""
+    """Videos: a folder (searched recursively), a glob, one file, or a .txt file with one path or URL a line. A .zip or
+    .tar archive stands for the films in it, and `zip://season1/*.mp4::films.zip` for some of them; fsspec URLs such as
+    s3:// work too."""
     questions: str
     """Question file (.jsonl, .json, .csv, .tsv or .parquet) with the columns video, question and answer, and optionally
     id, options, type (choice, number, time, yes_no, order, text), topic and evidence ([[start_s, end_s], ...])."""

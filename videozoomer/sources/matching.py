@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
+from videozoomer.places.uris import member_name
+
 Parts = tuple[str, ...]
 
 
@@ -45,10 +47,7 @@ class Videos:
     def __post_init__(self) -> None:
         self._paths = {uri: path_parts(uri) for uri in self.uris}
         base = path_parts(self.root) if self.root else ()
-        self._within = {
-            uri: parts[len(base) :] if base and parts[: len(base)] == base and len(parts) > len(base) else parts
-            for uri, parts in self._paths.items()
-        }
+        self._within = {uri: _within(uri, parts, base) for uri, parts in self._paths.items()}
         self._by_name = {}
         for uri, parts in self._paths.items():
             for name in {parts[-1], PurePosixPath(parts[-1]).stem} if parts else ():
@@ -107,8 +106,22 @@ def collisions(matches: Iterable[tuple[str, Match]]) -> set[str]:
     return {named for named, uri in foreign.items() if len(names_of[uri] - {""}) > 1}
 
 
+def _within(uri: str, parts: Parts, base: Parts) -> Parts:
+    """A video's path within the source's folder, or within its archive."""
+    member = member_name(uri)
+    if member is not None:
+        return path_parts(member.inner)
+    return parts[len(base) :] if base and parts[: len(base)] == base and len(parts) > len(base) else parts
+
+
 def path_parts(place: str) -> Parts:
-    """Folders and name; of a URL its host and path, without scheme, query string and fragment."""
+    """Folders and name; of a URL its host and path, without scheme, query string and fragment.
+
+    A member of an archive is found in the archive as in a folder: `films.zip/season1/ep01.mp4`.
+    """
+    member = member_name(place)
+    if member is not None:
+        return path_parts(member.archive) + path_parts(member.inner)
     if "://" in place:
         place = unquote(place.split("://", 1)[1].split("?", 1)[0].split("#", 1)[0])
     return tuple(part for part in place.replace("\\", "/").split("/") if part not in ("", "."))

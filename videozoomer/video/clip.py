@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 
 from videozoomer.lake.atomic import replaced_file
-from videozoomer.video.opening import DEMUXERS, local_path, open_container
+from videozoomer.places.finding import as_file, find_film
+from videozoomer.places.uris import local_path
+from videozoomer.video.opening import DEMUXERS, open_container
 from videozoomer.video.streams import video_stream
 
 
@@ -21,20 +24,29 @@ def write_clip(uri: str, start_s: float, end_s: float, target: str | Path, max_w
     Raises:
         ClipError: the segment is empty or reversed, the file is on another machine, or FFmpeg fails.
     """
-    import av
-    import ffmpeg
-    import imageio_ffmpeg
-
     if not 0 <= start_s < end_s:
         raise ClipError(
             f"the segment [{start_s:g}, {end_s:g}] of {uri} is empty or reversed; give 0 <= start < end in seconds"
         )
-    source = local_path(uri)
-    if source is None:
+    if local_path(uri) is None and find_film(uri) is None:
         raise ClipError(f"{uri} is not on this machine; copy it here first")
-    target = Path(target)
+    with ExitStack() as stack:
+        try:
+            source = stack.enter_context(as_file(uri))
+        except OSError as error:
+            raise ClipError(
+                f"no clip of {uri}: it cannot be opened ({error}); try `videozoomer video probe`"
+            ) from error
+        return _cut(uri, source, start_s, end_s, Path(target), max_width)
+
+
+def _cut(uri: str, source: Path, start_s: float, end_s: float, target: Path, max_width: int) -> Path:
+    import av
+    import ffmpeg
+    import imageio_ffmpeg
+
     try:
-        with open_container(uri) as container:
+        with open_container(str(source)) as container:
             film = video_stream(container)
             index = None if film is None else film.index
     except (OSError, ValueError, av.error.FFmpegError) as error:

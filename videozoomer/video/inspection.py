@@ -7,13 +7,15 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
+from videozoomer.places.finding import as_file, find_film, is_here
+from videozoomer.places.uris import PlaceError
 from videozoomer.video.leading import leading_of
-from videozoomer.video.opening import local_path, open_container
+from videozoomer.video.opening import open_container
 from videozoomer.video.packets import from_keyframe
 from videozoomer.video.picture import display_size, orientation_of
 from videozoomer.video.preflight import (
     Timeline,
-    check_file,
+    check_film_file,
     check_timeline,
     counts_from_zero,
     has_variable_rate,
@@ -88,11 +90,17 @@ class VideoInfo:
 def inspect_one(uri: str) -> VideoInfo:
     """Inspect one file in this process. A file that cannot be read comes back quarantined, with its reason."""
     try:
-        return _inspected(uri)
+        film = find_film(uri)
+        if film is None or not film.packed:
+            return _inspected(uri)
+        with as_file(uri) as path:
+            return replace(_inspected(str(path)), uri=uri)
     except Quarantine as error:
         return VideoInfo(uri, "quarantined", error.reason, error.detail)
     except FrameError as error:
         return VideoInfo(uri, "quarantined", "damaged", f"at {error.time_s:.1f} s: {error.reason}")
+    except PlaceError as error:
+        return VideoInfo(uri, "quarantined", error.reason, error.sentence)
     except FileNotFoundError:
         return VideoInfo(uri, "quarantined", "missing", "the file does not exist; check the path or URL")
     except OSError as error:
@@ -102,13 +110,13 @@ def inspect_one(uri: str) -> VideoInfo:
 def _inspected(uri: str) -> VideoInfo:
     from videozoomer.video.source import VideoSource
 
-    path = local_path(uri)
-    info = VideoInfo(uri, "ok", bytes=check_file(path) if path is not None else None)
+    here = is_here(uri)
+    info = VideoInfo(uri, "ok", bytes=check_film_file(uri) if here else None)
     timeline = None
     with _opened(uri) as (container, stream):
         leading = leading_of(container, stream)
     with _opened(uri) as (container, stream):
-        if path is not None:
+        if here:
             timeline = read_timeline(container, stream, leading)
             check_timeline(timeline, container, stream)
         info = _with_declarations(info, container, stream)
@@ -173,9 +181,8 @@ def _with_timeline(info: VideoInfo, timeline: Timeline, first_pts: int) -> Video
 
 @contextmanager
 def _opened(uri: str) -> Iterator[tuple[av.container.InputContainer, av.video.stream.VideoStream]]:
-    path = local_path(uri)
-    if path is not None:
-        container, stream = open_checked(path)
+    if is_here(uri):
+        container, stream = open_checked(uri)
     else:
         container = open_container(uri)
         found = video_stream(container)

@@ -10,7 +10,6 @@ from array import array
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from videozoomer.video.leading import Leading, leading_of
@@ -21,7 +20,7 @@ from videozoomer.video.picture import FrameEncoder, display_size, orientation_of
 from videozoomer.video.preflight import (
     Timeline,
     check_decoded,
-    check_file,
+    check_film_file,
     check_timeline,
     content_hash,
     has_variable_rate,
@@ -54,14 +53,14 @@ LARGE_PICTURE_PIXELS = 4096 * 2304
 """Above this size each decoder thread would need too much memory, so one decodes."""
 
 
-def ingest_file(path: Path, uri: str, settings: IngestSettings, watch: Watch | None = None) -> Ingested:
-    """Read one local file from its first frame to its last. `uri` is its name in the record.
+def ingest_file(path: str, uri: str, settings: IngestSettings, watch: Watch | None = None) -> Ingested:
+    """Read one film from its first frame to its last: `path` is what to open, `uri` its name in the record.
 
     Raises:
         Quarantine: the file cannot be read from beginning to end.
     """
     watch = watch or Watch()
-    size = check_file(path)
+    size = check_film_file(path)
     watch.allow(cpu_limit_s(size))
     video_id = content_hash(path)
     container, stream = open_checked(path)
@@ -144,7 +143,7 @@ class _Pass:
         self.last_s = self.clock.seconds(pts)
         self.duration_s = self._end_s(pts, frame.duration)
 
-    def result(self, path: Path, video_id: str) -> Ingested:
+    def result(self, path: str, video_id: str) -> Ingested:
         import numpy as np
 
         settings = self._settings
@@ -198,7 +197,7 @@ class _Pass:
             grid_s = grid_times(1 / settings.zoom_store_fps, end_s)
             yield FrameSampler(clock, grid_s, lambda time_s, pts, frame: store.add(pts, encoder.encode(pts, frame)))
 
-    def _overview(self, path: Path, shots: tuple[Shot, ...]) -> tuple[Frame, ...]:
+    def _overview(self, path: str, shots: tuple[Shot, ...]) -> tuple[Frame, ...]:
         settings = self._settings
         times_s = self._overview_times(self.duration_s, self.last_s)
         if settings.overview == "shot_aware":
@@ -208,7 +207,7 @@ class _Pass:
             )
         elif times_s != self._planned_s:
             # The decoder shows other times than the packets announced: read the right ones directly.
-            source = VideoSource(str(path), settings.protocol.min_pixels, settings.protocol.max_pixels)
+            source = VideoSource(path, settings.protocol.min_pixels, settings.protocol.max_pixels)
             try:
                 return tuple(source.frames_at(times_s))
             finally:

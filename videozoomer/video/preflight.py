@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import stat
+from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from videozoomer.places.finding import check_film, find_film, open_bytes
+from videozoomer.places.uris import PlaceError
 from videozoomer.video.leading import Leading, is_before
 from videozoomer.video.opening import open_container
 from videozoomer.video.stream_clock import StreamClock
@@ -36,6 +39,8 @@ REASONS: dict[str, str] = {
     "too_large": "the declared picture size exceeds the limit",
     "no_times": "frames without presentation times, so no frame can be found by its time",
     "times_not_increasing": "frames whose times run backwards or repeat",
+    "encrypted": "a member of an archive that needs a password",
+    "compressed_archive": "a compressed tar archive, in which nothing can be found without unpacking all of it",
     "truncated": "the video ends well before the length that the file declares",
     "damaged": "a header, index or picture cannot be read; frames would be missing or wrong",
     "no_frames": "the video stream has no frame that can be shown",
@@ -77,6 +82,24 @@ class Timeline:
     """Video packets that the container's index lists; 0 where it has no index."""
 
 
+def check_film_file(place: str) -> int:
+    """Size in bytes of a film that is here: of a local file, or of pieces of other files.
+
+    Raises:
+        Quarantine: missing, unreadable, not_a_file, empty, playlist, truncated, damaged, encrypted.
+    """
+    try:
+        film = find_film(place)
+        if film is None:
+            return check_file(Path(place))
+        check_film(film)
+    except PlaceError as error:
+        raise Quarantine(error.reason, error.sentence) from None
+    if film.size == 0:
+        raise Quarantine("empty", "the film has zero bytes; copy or download it again")
+    return film.size
+
+
 def check_file(path: Path) -> int:
     """Size in bytes of a local file, without opening anything that could block.
 
@@ -101,17 +124,17 @@ def check_file(path: Path) -> int:
     return status.st_size
 
 
-def content_hash(path: Path) -> str:
+def content_hash(place: str | Path) -> str:
     """Id of a video: the first half of the SHA-256 of its bytes, 32 hex digits."""
     digest = hashlib.sha256()
-    with path.open("rb") as handle:
+    with closing(open_bytes(str(place))) as handle:
         while block := handle.read(HASH_BLOCK_BYTES):
             digest.update(block)
     return digest.hexdigest()[:32]
 
 
-def open_checked(source: Path) -> tuple[av.container.InputContainer, av.video.stream.VideoStream]:
-    """Open a local file and choose its video stream.
+def open_checked(source: str | Path) -> tuple[av.container.InputContainer, av.video.stream.VideoStream]:
+    """Open a film that is here and choose its video stream.
 
     Raises:
         Quarantine: not_a_video, no_video_stream, unsupported_codec, too_large.
@@ -123,7 +146,7 @@ def open_checked(source: Path) -> tuple[av.container.InputContainer, av.video.st
     except MemoryError:
         raise
     except (av.error.FFmpegError, ValueError) as error:
-        looks_like = _container_by_first_bytes(source)
+        looks_like = _container_by_first_bytes(str(source))
         if looks_like:
             detail = f"it starts like {looks_like} but its header or index cannot be read; download the file again"
             raise Quarantine("damaged", detail) from None
@@ -288,8 +311,8 @@ def has_variable_rate(pts: np.ndarray) -> bool:
     return len(steps) > 0 and bool(np.ptp(steps) > max(2, UNEVEN_SHARE * steps.mean()))
 
 
-def _container_by_first_bytes(path: Path) -> str | None:
-    with path.open("rb") as handle:
+def _container_by_first_bytes(place: str) -> str | None:
+    with closing(open_bytes(place)) as handle:
         head = handle.read(200)
     if head[4:8] in (b"ftyp", b"moov", b"mdat", b"free", b"wide", b"skip"):
         return "MP4"

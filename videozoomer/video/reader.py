@@ -53,14 +53,17 @@ class ReaderPool:
         *,
         max_memory_mb: int = 1024,
         zoom_store_dir: str | Path | None = None,
+        unpacked_dir: str | Path | None = None,
         threads: int = 1,
     ) -> None:
-        """`zoom_store_dir` is the folder that ingest wrote zoom stores to; `threads` is the decoder threads per file.
+        """`zoom_store_dir` is the folder that ingest wrote zoom stores to, `unpacked_dir` the one for films that an
+        archive compresses; `threads` is the decoder threads per file.
 
         `max_memory_mb` limits the memory of idle decoders, estimated from the size of their pictures.
         """
         self._min_pixels, self._max_pixels = min_pixels, max_pixels
         self._max_open, self._threads, self._store_dir = max_open, threads, zoom_store_dir
+        self._unpacked_dir = unpacked_dir
         self._max_memory_bytes = max_memory_mb << 20
         self._files: OrderedDict[str, _OpenFile] = OrderedDict()
         self._lock = threading.Lock()
@@ -140,7 +143,9 @@ class ReaderPool:
     def _serve(self, file: _OpenFile, uri: str, requests: list[Request]) -> None:
         try:
             if file.source is None:
-                file.source = VideoSource(uri, self._min_pixels, self._max_pixels, threads=self._threads)
+                file.source = VideoSource(
+                    uri, self._min_pixels, self._max_pixels, threads=self._threads, unpacked_dir=self._unpacked_dir
+                )
             frames = file.source.frames_at([time_s for times_s, _ in requests for time_s in times_s])
         except FrameError as error:
             if len(requests) > 1:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import asdict
-from pathlib import Path
 
 from videozoomer.video.overview import overview_times
 from videozoomer.video.preflight import Timeline, check_decoded, has_variable_rate
@@ -13,7 +12,7 @@ from videozoomer.video.source import VideoSource
 from videozoomer.video.types import FrameError, Quarantine, VideoRecord
 
 
-def overview_only(path: Path, uri: str, timeline: Timeline, settings: IngestSettings) -> Ingested:
+def overview_only(path: str, uri: str, timeline: Timeline, settings: IngestSettings) -> Ingested:
     """The overview is byte for byte that of `videozoomer.video.onepass`; there are no shots and no signature.
 
     Raises:
@@ -21,7 +20,7 @@ def overview_only(path: Path, uri: str, timeline: Timeline, settings: IngestSett
     """
     protocol = settings.protocol
     try:
-        source = VideoSource(str(path), protocol.min_pixels, protocol.max_pixels, threads=max(1, settings.threads))
+        source = VideoSource(path, protocol.min_pixels, protocol.max_pixels, threads=max(1, settings.threads))
         with closing(source):
             clock = source.clock
             shown = timeline.pts[timeline.pts >= clock.first_pts]

@@ -25,6 +25,8 @@ class IngestSettings:
     """Frames per second that are stored for fast zooms; 0 stores none."""
     zoom_store_dir: str | None = None
     """Folder of the zoom stores; required if a rate is set."""
+    unpacked_dir: str | None = None
+    """Folder for films that an archive compresses; without one, they are unpacked anew for each reading."""
     threads: int = 0
     """Decoder threads per file; 0 shares the cores among the files that are read at once."""
 

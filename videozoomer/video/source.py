@@ -10,8 +10,10 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from videozoomer.places.finding import on_disk
 from videozoomer.video.packets import STEPS_BACK_S, FastReadFailed, PacketReader, with_successors
 from videozoomer.video.picture import EncodedFrame, FrameEncoder, display_size, orientation_of
 from videozoomer.video.stream_clock import StreamClock
@@ -38,8 +40,12 @@ Shown = dict[int, tuple[int, EncodedFrame]]
 class VideoSource:
     """Not thread-safe: `videozoomer.video.reader.ReaderPool` gives each caller its turn."""
 
-    def __init__(self, uri: str, min_pixels: int, max_pixels: int, *, threads: int = 1) -> None:
+    def __init__(
+        self, uri: str, min_pixels: int, max_pixels: int, *, threads: int = 1, unpacked_dir: str | Path | None = None
+    ) -> None:
         """Open the file and decode its first frame, whose time is zero.
+
+        A film that an archive compresses is unpacked into `unpacked_dir`; without one, for as long as it is open.
 
         Raises:
             FrameError: the file cannot be opened, or shows no frame.
@@ -50,7 +56,7 @@ class VideoSource:
         self._encoder = FrameEncoder(min_pixels, max_pixels)
         self._open_groups = False
         try:
-            self._reader = PacketReader(uri, threads)
+            self._reader = PacketReader(on_disk(uri, unpacked_dir), threads)
         except (OSError, ValueError, av.error.FFmpegError) as error:
             raise FrameError(uri, 0.0, f"cannot be opened: {error}") from error
         try:

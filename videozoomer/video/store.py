@@ -21,9 +21,9 @@ from itertools import pairwise
 from pathlib import Path
 
 from videozoomer.lake.atomic import commit, partial_path
+from videozoomer.places.finding import changed_mark
 from videozoomer.protocol.frame_id import frame_id_of
 from videozoomer.sqlite import connect_disposable, connect_read_only
-from videozoomer.video.opening import local_path
 from videozoomer.video.picture import ENCODING, EncodedFrame
 from videozoomer.video.stream_clock import StreamClock
 from videozoomer.video.types import Frame
@@ -54,15 +54,6 @@ def store_path(folder: str | Path, uri: str) -> Path:
     return Path(folder) / f"{hashlib.sha256(uri.encode(errors='surrogateescape')).hexdigest()[:32]}.zoom"
 
 
-def _stamp(uri: str) -> str:
-    """Size and modification time of a local file, which show that it has not changed since; empty for a URL."""
-    path = local_path(uri)
-    if path is None:
-        return ""
-    status = path.stat()
-    return f"{status.st_size} bytes, {status.st_mtime_ns} ns"
-
-
 class ZoomStoreWriter:
     """Takes frames in order. The store appears under its name only when `finish` is called."""
 
@@ -80,7 +71,7 @@ class ZoomStoreWriter:
             self._database.executescript(f"{_SCHEMA} BEGIN;")
         self._about = {
             "uri": uri,
-            "stamp": _stamp(uri),
+            "stamp": changed_mark(uri),
             "encoding": ENCODING,
             "fps": fps,
             "min_pixels": min_pixels,
@@ -153,7 +144,7 @@ class ZoomStore:
 
     def serves(self, min_pixels: int, max_pixels: int) -> bool:
         """Whether its frames equal those of a direct read: same limits, same encoding, file unchanged."""
-        return self._made_as == (ENCODING, min_pixels, max_pixels) and self._stamp == _stamp(self.uri)
+        return self._made_as == (ENCODING, min_pixels, max_pixels) and self._stamp == changed_mark(self.uri)
 
     def frames_at(self, times_s: Sequence[float]) -> list[Frame | None]:
         """The frame on the screen at each time; None where it is not stored."""

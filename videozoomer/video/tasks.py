@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from videozoomer.places.finding import is_here, on_disk, open_bytes
+from videozoomer.places.uris import PlaceError, local_path
 from videozoomer.video.inspection import VideoInfo, inspect_one
-from videozoomer.video.opening import RemoteFile, local_path
 from videozoomer.video.settings import Ingested, IngestSettings
 from videozoomer.video.types import Quarantine, VideoRecord
 from videozoomer.video.watch import Watch, cpu_limit_s
@@ -80,12 +81,14 @@ def ingest_one(uri: str, settings: IngestSettings, watch: Watch | None = None) -
 
     watch = watch or Watch()
     try:
-        with local_copy(uri, watch) as path:
+        with readable(uri, settings.unpacked_dir, watch) as path:
             return ingest_file(path, uri, settings, watch)
     except Quarantine as error:
         return quarantined(uri, error.reason, error.detail)
     except MemoryError:
         raise
+    except PlaceError as error:
+        return quarantined(uri, error.reason, error.sentence)
     except OSError as error:
         return quarantined(uri, "unreadable", f"{error}; check permissions, the disk and the network")
 
@@ -97,16 +100,19 @@ def quarantined(uri: str, reason: str, detail: str) -> Ingested:
 
 
 @contextmanager
-def local_copy(uri: str, watch: Watch) -> Iterator[Path]:
-    """The file itself, or for a URL a temporary copy, because ingest reads every byte anyway."""
-    path = local_path(uri)
-    if path is not None:
-        yield path
+def readable(uri: str, unpacked_dir: str | None, watch: Watch) -> Iterator[str]:
+    """What to open: the film itself, or a copy for the time being where it is not on this machine's disks.
+
+    A compressed member of an archive is unpacked into the folder, where later reads find it.
+    """
+    place = on_disk(uri, unpacked_dir)
+    if is_here(place):
+        yield place
         return
     with tempfile.TemporaryDirectory(prefix="videozoomer-") as folder:
         copy = Path(folder) / "video"
         try:
-            source = RemoteFile(uri)
+            source = open_bytes(place)
         except FileNotFoundError:
             raise Quarantine("missing", "the file does not exist; check the URL") from None
         with closing(source), copy.open("wb") as target:
@@ -114,4 +120,4 @@ def local_copy(uri: str, watch: Watch) -> Iterator[Path]:
             while block := source.read(COPY_BLOCK_BYTES):
                 copied += target.write(block)
                 watch.allow(cpu_limit_s(copied))
-        yield copy
+        yield str(copy)

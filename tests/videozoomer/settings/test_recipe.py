@@ -138,6 +138,7 @@ def test_relative_paths_are_relative_to_the_file(write, monkeypatch, tmp_path):
                 {"name": "a", "videos": "./videos/*.mp4", "questions": "q.jsonl"},
                 {"name": "b", "videos": "s3://bucket/videos", "questions": "/data/q.csv"},
                 {"name": "c", "videos": "~/films", "questions": "q.jsonl"},
+                {"name": "d", "videos": "zip://a/*.mp4::films.zip", "questions": "q.jsonl"},
             ],
         }
     )
@@ -145,6 +146,7 @@ def test_relative_paths_are_relative_to_the_file(write, monkeypatch, tmp_path):
     assert recipe.home_path == tmp_path / "out"
     assert [source.videos for source in recipe.sources] == [
         str(tmp_path / "recipes" / "videos" / "*.mp4"), "s3://bucket/videos", "/home/someone/films",
+        f"zip://a/*.mp4::{tmp_path}/recipes/films.zip",
     ]  # fmt: skip
     assert recipe.sources[1].questions == "/data/q.csv"
 

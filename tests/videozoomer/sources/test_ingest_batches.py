@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from videozoomer.lake import CATALOG
-from videozoomer.sources.files import Offered, SourceError, assign_batches, describe_passed_over, list_videos
+from videozoomer.sources.files import Offered, SourceError, assign_batches
+from videozoomer.sources.listing import describe_passed_over, list_place, list_videos
 
 
 def names(place):
@@ -116,8 +117,9 @@ def test_every_ending_whose_container_is_read_is_found(tmp_path, ending):
 def test_files_passed_over_are_counted_and_named(folder):
     for name in ("one.rmvb", "two.RMVB", "README"):
         (folder / name).write_bytes(b"x")
-    assert describe_passed_over(str(folder)) == "Passed over: 2 .rmvb, 1 .txt, 1 without an ending"
-    assert describe_passed_over(str(folder / "b.mp4")) == describe_passed_over(str(folder / "*.mp4")) == ""
+    assert describe_passed_over(list_place(str(folder))) == "Passed over: 2 .rmvb, 1 .txt, 1 without an ending"
+    for place in (folder / "b.mp4", folder / "*.mp4"):
+        assert describe_passed_over(list_place(str(place))) == ""
     only = folder / "only"
     only.mkdir()
     (only / "film.rmvb").write_bytes(b"x")

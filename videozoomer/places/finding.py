@@ -1,0 +1,183 @@
+"""How to read a film, by its URI."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, cast
+
+from videozoomer.lake.atomic import replaced_file
+from videozoomer.places.archives import compressed_sentence, find_member, open_packed, piece_of, read_archive
+from videozoomer.places.pieces import Piece, PiecedFile, ReadableFile, check_length, open_file
+from videozoomer.places.uris import COMPRESSED, MemberName, PlaceError, archive_kind, local_path, member_name
+
+COPY_BLOCK_BYTES = 1 << 22
+
+
+@dataclass(frozen=True, slots=True)
+class Film:
+    """Where the bytes of a film are that is not one file."""
+
+    uri: str
+    changed: str
+    """Differs after the film has changed."""
+    pieces: tuple[Piece, ...] = ()
+    packed: MemberName | None = None
+    """The member to unpack, instead of pieces, because its archive compresses it."""
+    crc: int | None = None
+    """CRC-32 of the film's bytes, where its archive has one."""
+
+    @property
+    def size(self) -> int:
+        return sum(piece.length for piece in self.pieces)
+
+    @property
+    def is_here(self) -> bool:
+        """Whether its bytes can be read from this machine's disks without a copy."""
+        return not self.packed and all(not piece.place or local_path(piece.place) for piece in self.pieces)
+
+
+def find_film(uri: str) -> Film | None:
+    """How to read a film that is not one file; None for a file or a URL of one.
+
+    Raises:
+        PlaceError: it cannot be read.
+    """
+    name = member_name(uri)
+    if name is None:
+        _refuse_archive(uri)
+        return None
+    member = find_member(name)
+    if member.packed:
+        return Film(uri, member.changed, packed=name)
+    return Film(uri, f"{member.bytes} bytes, {member.changed}", (piece_of(name, member),), crc=member.crc)
+
+
+def _refuse_archive(uri: str) -> None:
+    kind = archive_kind(uri)
+    if kind in ("zip", "tar"):
+        archive = read_archive(kind, uri)
+        raise PlaceError(*(archive.problem or ("not_a_video", "it is an archive; its members are films of their own")))
+    if uri.lower().endswith(COMPRESSED):
+        raise PlaceError("compressed_archive", compressed_sentence(uri))
+
+
+def is_here(uri: str) -> bool:
+    """Whether a film's bytes are on this machine's disks as they are; otherwise reading all of it needs a copy first.
+
+    Raises:
+        PlaceError: it cannot be read.
+    """
+    film = find_film(uri)
+    return local_path(uri) is not None if film is None else film.is_here
+
+
+def changed_mark(uri: str) -> str:
+    """Differs after a film's bytes have changed: size and time of a local file; empty for a URL of one file.
+
+    Raises:
+        OSError: it does not exist or cannot be read.
+    """
+    film = find_film(uri)
+    if film is not None:
+        return film.changed
+    path = local_path(uri)
+    if path is None:
+        return ""
+    status = path.stat()
+    return f"{status.st_size} bytes, {status.st_mtime_ns} ns"
+
+
+def open_bytes(uri: str) -> ReadableFile:
+    """A film's bytes, at any offset.
+
+    Raises:
+        OSError: they cannot be had.
+    """
+    film = find_film(uri)
+    if film is None:
+        return open_file(uri)
+    if film.packed is None:
+        return PiecedFile(film.pieces)
+    unpacked = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
+    try:
+        _unpack(film.packed, unpacked)
+    except BaseException:
+        unpacked.close()
+        raise
+    unpacked.seek(0)
+    return unpacked
+
+
+def on_disk(uri: str, folder: str | Path | None) -> str:
+    """What to open instead of a film: a compressed member is unpacked into the folder once; others stay as they are.
+
+    Raises:
+        PlaceError: it cannot be unpacked.
+    """
+    film = find_film(uri) if folder is not None and member_name(uri) else None
+    if film is None or film.packed is None or folder is None:
+        return uri
+    stem = _digest(uri)
+    target = Path(folder) / f"{stem}-{_digest(film.changed)}{Path(film.packed.inner).suffix.lower()}"
+    if not target.exists():
+        with replaced_file(target, sync=False) as partial, partial.open("wb") as out:
+            _unpack(film.packed, out)
+        for old in Path(folder).glob(f"{stem}-*"):
+            if old.name != target.name:
+                old.unlink(missing_ok=True)
+    return str(target)
+
+
+@contextmanager
+def as_file(uri: str, folder: str | Path | None = None) -> Iterator[Path]:
+    """A film as a local file, for a program that reads nothing else; a copy for the time being, if it is none."""
+    path = local_path(on_disk(uri, folder))
+    if path is not None and find_film(str(path)) is None:
+        yield path
+        return
+    with tempfile.NamedTemporaryFile(prefix="videozoomer-") as copy:
+        with closing(open_bytes(uri)) as source:
+            shutil.copyfileobj(cast(IO[bytes], source), copy, COPY_BLOCK_BYTES)
+        copy.flush()
+        yield Path(copy.name)
+
+
+def check_film(film: Film) -> None:
+    """Whether the pieces are there, and the bytes fit the checksum of their archive.
+
+    Raises:
+        PlaceError: missing, truncated, damaged.
+    """
+    check_length(film.pieces)
+    if film.crc is None or film.packed:
+        return
+    crc = 0
+    with PiecedFile(film.pieces) as file:
+        while block := file.read(COPY_BLOCK_BYTES):
+            crc = zlib.crc32(block, crc)
+    if crc != film.crc:
+        raise PlaceError(
+            "damaged", "its bytes do not fit the checksum in the archive; copy or download the archive again"
+        )
+
+
+def _unpack(name: MemberName, out: IO[bytes]) -> None:
+    try:
+        with open_packed(name) as member:
+            shutil.copyfileobj(member, out, COPY_BLOCK_BYTES)
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise PlaceError(
+            "damaged", f"{name.inner} cannot be unpacked ({error}); copy or download {name.archive} again"
+        ) from error
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:16]

@@ -1,0 +1,67 @@
+"""The names of films: local paths, fsspec URLs, and members of archives as fsspec chains."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+_URL = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*(::|://)")
+ARCHIVES = {".zip": "zip", ".tar": "tar", ".parquet": "parquet"}
+"""Endings of the archives whose members are films, and the scheme of such a member."""
+COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".tzst")
+"""Endings of compressed tar archives. They have no places to read from, so they are refused."""
+
+
+class PlaceError(OSError):
+    """A film's bytes cannot be had. `reason` is a key of `videozoomer.video.preflight.REASONS`."""
+
+    def __init__(self, reason: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.reason, self.sentence = reason, sentence
+
+    def __reduce__(self) -> tuple:
+        return type(self), (self.reason, self.sentence)
+
+
+@dataclass(frozen=True, slots=True)
+class MemberName:
+    """A film within an archive: `zip://season1/a.mp4::/data/films.zip`."""
+
+    scheme: str
+    """`zip`, `tar` or `parquet`."""
+    inner: str
+    archive: str
+    """Path or URL of the archive."""
+
+    @property
+    def uri(self) -> str:
+        return f"{self.scheme}://{self.inner}::{self.archive}"
+
+
+def is_url(uri: str) -> bool:
+    """Whether a URI is an fsspec URL; everything else is a local path, even one with unusual characters."""
+    return _URL.match(uri) is not None
+
+
+def local_path(uri: str) -> Path | None:
+    """The local path that a URI names; None for a URL of another machine and for a member of an archive."""
+    if not is_url(uri):
+        return Path(uri)
+    parts = urlsplit(uri)
+    return Path(unquote(parts.path)) if parts.scheme == "file" and parts.netloc in ("", "localhost") else None
+
+
+def member_name(uri: str) -> MemberName | None:
+    """The archive and member that a URI names; None if it names no member."""
+    scheme, found, rest = uri.partition("://")
+    inner, chained, archive = rest.partition("::")
+    if not found or not chained or not archive or scheme not in ARCHIVES.values():
+        return None
+    return MemberName(scheme, inner, archive)
+
+
+def archive_kind(place: str) -> str | None:
+    """`zip`, `tar` or `parquet` by the ending of a name; None if it is no archive."""
+    return next((kind for ending, kind in ARCHIVES.items() if place.lower().endswith(ending)), None)
