@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ROOMS: dict[str, str] = {
     "settings": "videozoomer.settings",
     "lake": "videozoomer.lake",
+    "places": "videozoomer.places",
     "sources": "videozoomer.sources",
     "video": "videozoomer.video",
     "protocol": "videozoomer.protocol",
