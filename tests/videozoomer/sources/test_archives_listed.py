@@ -153,5 +153,5 @@ def test_questions_find_members_by_the_end_of_their_path(tmp_path):
 def test_a_folder_that_the_archive_does_not_have_may_be_left_out(tmp_path, named, reason):
     """Unpacking `films.zip` often gives a folder `films`; `s2` and `S2` are two folders."""
     write_zip(tmp_path / "films.zip", FILMS)
-    rows = question_rows([{"video": named, "question": "q", "answer": "a"}], "f", "train", uris(tmp_path))
+    rows = question_rows([{"video": named, "question": "q", "answer": "yes"}], "f", "train", uris(tmp_path))
     assert rows[0]["reason"] == reason
