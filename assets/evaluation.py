@@ -8,6 +8,8 @@ import dagster as dg
 
 from assets.items import playable, put_overview_frames
 from assets.playing import spending, stopped, write_trajectories
+from assets.training import NOTHING, checkpoint_of, why_untrained
+from assets.training_process import require_packages
 from assets.workspace import Workspace, content_of, finish, preview, step
 from videozoomer.lake.reading import rows_as
 from videozoomer.lake.rows import QuestionRow
@@ -88,16 +90,31 @@ def evaluate_policy(
     from distill.storage.frames import FrameStore
     from train.serving.player import LocalPolicy
 
+    checkpoint = checkpoint_of(workspace, trained)
+    if checkpoint is None:
+        return _no_player(context, workspace, stage, str(why_untrained(workspace, trained)))
+    require_packages("playing a policy")
     chosen = workspace.recipe.evaluation
     scratch = workspace.scratch(stage, "all")
     with FrameStore(scratch / "frames.sqlite") as store:
         items = held_out(workspace, store, chosen.policy_questions or chosen.max_questions)
-        player = LocalPolicy(
-            workspace.training(trained) / "checkpoint", store, chosen.max_new_tokens, name=f"{trained}_policy"
-        )
+        player = LocalPolicy(checkpoint, store, chosen.max_new_tokens, name=f"{trained}_policy")
         result = _evaluate(context, workspace, stage, items, player, store, concurrency=len(items) or 1)
     shutil.rmtree(scratch)
     return result
+
+
+def _no_player(context: dg.AssetExecutionContext, workspace: Workspace, stage: str, why: str) -> dg.MaterializeResult:
+    """An evaluation of nobody: its tables are empty, also where there was a policy before."""
+    write_trajectories(workspace, stage, "all", [], None)
+    for table, partition in (("grades", f"{stage}.all"), ("evaluations", stage)):
+        workspace.lake.write(table, [], partition)
+    return finish(
+        context,
+        workspace,
+        content_of(workspace, [("evaluations", stage), ("trajectories", f"{stage}.all")]),
+        facts={NOTHING: why, "episodes": 0},
+    )
 
 
 def held_out(workspace: Workspace, store: "FrameStore", limit: int | None) -> "list[QuestionItem]":

@@ -5,7 +5,7 @@ They are in the graph only where the recipe has `rl.harvest`.
 
 import dagster as dg
 
-from assets.training import GROUP, fine_tune
+from assets.training import GROUP, checkpoint_of, fine_tune, nothing_to_train_on
 from assets.workspace import Workspace, finish, step
 
 
@@ -30,7 +30,9 @@ def rft_shards(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Wo
     if settings is None:
         raise dg.Failure(f"recipe {chosen.name} harvests no rollouts; set rl.harvest")
     with ReaderPool(chosen.protocol.min_pixels, chosen.protocol.max_pixels, unpacked_dir=workspace.unpacked) as readers:
-        left_out = harvest(workspace.training("rl"), ShardSet(workspace.shards("rl")), lake, readers, settings)
+        # Without a policy there is no rollout; what an earlier one played is in the folder still.
+        run = workspace.training("rl") if checkpoint_of(workspace, "rl") else None
+        left_out = harvest(run, ShardSet(workspace.shards("rl")), lake, readers, settings)
     verdicts = run_rules(lake, chosen.filters).verdicts
     for reasons, count in verdicts.filter(kind="rollout", outcome="rejected").group_by("reasons").len().iter_rows():
         left_out["dropped by a rule: " + ", ".join(reasons)] = count
@@ -65,8 +67,10 @@ def rft_shards(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Wo
 def rft_policy(
     context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace], pipes: dg.PipesSubprocessClient
 ) -> dg.MaterializeResult:
-    start = str(workspace.training("rl") / "checkpoint")
-    policy = workspace.recipe.policy.model_copy(update={"checkpoint": start})
+    start = checkpoint_of(workspace, "rl")
+    if start is None:
+        return nothing_to_train_on(context, workspace, "rft", "there is no policy of RL to start from")
+    policy = workspace.recipe.policy.model_copy(update={"checkpoint": str(start)})
     return fine_tune(
         context,
         workspace,

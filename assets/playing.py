@@ -124,12 +124,12 @@ def stopped(work: str, error: Exception) -> dg.Failure:
 
 
 def write_trajectories(
-    workspace: Workspace, stage: str, batch: str, rows: Sequence[TrajectoryRow], store: FrameStore
+    workspace: Workspace, stage: str, batch: str, rows: Sequence[TrajectoryRow], store: FrameStore | None
 ) -> None:
     """Write a stage's rows and the frames that their zooms returned (overview frames are in the lake already)."""
     partition = stage_partition(stage, batch)
     shown = {frame_id for row in rows for turn in row["turns"] for frame_id in turn["frame_ids"]}
-    workspace.lake.write("frames", list(store.rows(sorted(shown))), partition)
+    workspace.lake.write("frames", list(store.rows(sorted(shown))) if store else [], partition)
     workspace.lake.write("trajectories", rows, partition)
 
 

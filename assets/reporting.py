@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from assets.training import checkpoint_of, why_untrained
 from assets.workspace import Workspace, finish, step
 from videozoomer.lake import CATALOG
 
@@ -15,15 +16,9 @@ if TYPE_CHECKING:
 
 GROUP = "report"
 CURATED = ["videos", "shots", "questions", "verdicts", "question_stats", "funnel", "leaks"]
-REPORTED = [
-    *CURATED,
-    "sft_shards",
-    "rl_shards",
-    "evaluation_shards",
-    "sft_policy",
-    "teacher_evaluation",
-    "policy_evaluation",
-]
+WRITTEN = [*CURATED, "sft_shards", "rl_shards", "evaluation_shards", "teacher_evaluation"]
+REPORTED = [*WRITTEN, "sft_policy", "policy_evaluation"]
+BROWSED = [*CURATED, "exemplars", "reflections", "teacher_evaluation"]
 REPORT = (
     "One HTML page: what came in, what was kept and why the rest was not, what it cost, what the policy learnt, and "
     "what was not run."
@@ -50,21 +45,31 @@ def report_with_rl(context: dg.AssetExecutionContext, workspace: dg.ResourcePara
     return make_report(context, workspace)
 
 
-@dg.asset(
-    group_name=GROUP,
-    code_version="2",
-    kinds={"html"},
-    deps=[*CURATED, "exemplars", "reflections", "teacher_evaluation", "policy_evaluation"],
-    description="The trajectory browser: overview, shots, every zoom with its frames and thoughts, verdict and "
-    "reasons.",
-)
+@dg.asset(name="report", group_name=GROUP, code_version="2", kinds={"html"}, deps=WRITTEN, description=REPORT)
+@step
+def report_of_curation(
+    context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+) -> dg.MaterializeResult:
+    """The same page, where the recipe trains nothing."""
+    return make_report(context, workspace)
+
+
+VIEWER = "The trajectory browser: overview, shots, every zoom with its frames and thoughts, verdict and reasons."
+
+
+@dg.asset(group_name=GROUP, code_version="2", kinds={"html"}, deps=[*BROWSED, "policy_evaluation"], description=VIEWER)
 @step
 def viewer(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
-    from eval.viewer.page import write_viewer
+    return make_viewer(context, workspace)
 
-    workspace.begin_writing()
-    page = write_viewer(workspace.lake, workspace.report / "trajectories.html")
-    return finish_page(context, workspace, page)
+
+@dg.asset(name="viewer", group_name=GROUP, code_version="2", kinds={"html"}, deps=BROWSED, description=VIEWER)
+@step
+def viewer_of_curation(
+    context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+) -> dg.MaterializeResult:
+    """The same page, where the recipe trains nothing."""
+    return make_viewer(context, workspace)
 
 
 @dg.asset(
@@ -96,6 +101,14 @@ def make_report(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.M
     return finish_page(context, workspace, page, made_at=facts.made_at)
 
 
+def make_viewer(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.MaterializeResult:
+    from eval.viewer.page import write_viewer
+
+    workspace.begin_writing()
+    page = write_viewer(workspace.lake, workspace.report / "trajectories.html")
+    return finish_page(context, workspace, page)
+
+
 def finish_page(
     context: dg.AssetExecutionContext, workspace: Workspace, page: Path, made_at: str | None = None
 ) -> dg.MaterializeResult:
@@ -115,7 +128,6 @@ def report_facts(workspace: Workspace) -> "ReportFacts":
     """What the report needs beyond the tables."""
     from eval.report import ReportFacts
 
-    training, by_rl = workspace.training("sft"), workspace.training("rl")
     recipe = workspace.recipe
     return ReportFacts(
         recipe_name=recipe.name,
@@ -126,12 +138,19 @@ def report_facts(workspace: Workspace) -> "ReportFacts":
             "temperature": recipe.teacher.temperature,
         },
         shard_folders={kind: workspace.shards(kind) for kind in ("sft", "rl", "evaluation")},
-        training_folder=training if (training / "summary.json").exists() else None,
-        rl_folder=by_rl if recipe.rl.enabled and (by_rl / "summary.json").exists() else None,
+        training_folder=_trained(workspace, "sft") if recipe.trains else None,
+        rl_folder=_trained(workspace, "rl") if recipe.rl.enabled else None,
+        untrained=why_untrained(workspace, "sft") if recipe.trains else "the recipe trains nothing",
         calls=call_statistics(workspace),
         trajectories="trajectories.html",
         made_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
+
+
+def _trained(workspace: Workspace, stage: str) -> Path | None:
+    """Folder of a finished training; None where it had nothing to train on."""
+    folder = workspace.training(stage)
+    return folder if checkpoint_of(workspace, stage) and (folder / "summary.json").exists() else None
 
 
 def call_statistics(workspace: Workspace) -> dict[str, dict]:

@@ -14,7 +14,7 @@ from assets.distillation import GROUP, reflect
 from assets.grading import grade_stage
 from assets.playing import play_stage
 from assets.training import GROUP as TRAINING_GROUP
-from assets.training import fine_tune
+from assets.training import checkpoint_of, fine_tune
 from assets.workspace import BATCHES, Workspace, finish, step
 from videozoomer.settings.model import Endpoint, StudentSettings
 
@@ -74,6 +74,16 @@ def student_rollouts(context: dg.AssetExecutionContext, workspace: dg.ResourcePa
     from distill.exemplars import exemplar_jobs
 
     chosen = student_settings(workspace)
+    if checkpoint_of(workspace, "student") is None:  # Nobody plays, so no call goes to the server that is named here.
+        return play_stage(
+            context,
+            workspace,
+            "student_rollouts",
+            lambda items, runner: [],
+            endpoint=workspace.recipe.teacher,
+            split="train",
+            episodes=lambda questions: 0,
+        )
     sampling = workspace.recipe.distill.model_copy(update={"samples": chosen.samples, "temperatures": ()})
     with served_student(workspace) as endpoint:
         return play_stage(

@@ -4,8 +4,8 @@
     python examples/own_videos.py --videos /data/films --questions /data/films.jsonl \\
         --server http://127.0.0.1:8000/v1 --home runs/films         # yours
 
-It curates and does not train: no torch is needed. Run it again after adding a video or a question; only what changed is
-made, and no call is paid twice.
+It sets no policy, so nothing is trained and no torch is needed. Run it again after adding a video or a question; only
+what changed is made, and no call is paid twice.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import argparse
 from contextlib import ExitStack
 from pathlib import Path
 
-from eval.viewer.page import write_viewer
 from examples.teacher import serve
 from examples.world import make_world
 from pipelines.cli.output import open_console, print_step
@@ -22,13 +21,6 @@ from pipelines.progress import RichProgress
 from pipelines.run import run
 from videozoomer.lake import Lake
 from videozoomer.settings import Recipe
-
-CURATION = (
-    *("sources", "questions", "videos", "shots", "overviews"),
-    *("probes", "exemplars", "probe_grades", "exemplar_grades", "reflections", "reflection_grades"),
-    *("leaks", "verdicts", "question_stats", "funnel"),
-)
-"""The assets up to the verdicts. Without this selection a run continues with shards, training and evaluation."""
 
 
 def main() -> None:
@@ -55,12 +47,11 @@ def main() -> None:
                 "distill": {"samples": 2},
             }
         )
-        run(recipe, only=CURATION, progress=RichProgress(console), say=print_step)
+        run(recipe, progress=RichProgress(console), say=print_step)
     lake = Lake(given.home / "tables")
-    page = write_viewer(lake, given.home / "trajectories.html")
     for stage, kind, reason, rows in lake.read("funnel").iter_rows():
         console.print(f"{stage:9} {kind:11} {rows:5}  {reason}")
-    console.print(f"open {page}")
+    console.print(f"open {given.home / 'report' / 'trajectories.html'}")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from dagster import AssetsDefinition
 
 from pipelines.build import build_assets
 from videozoomer.settings import Recipe
-from videozoomer.settings.model import Endpoint, RlSettings, Source, StudentSettings
+from videozoomer.settings.model import Endpoint, PolicySettings, RlSettings, Source, StudentSettings, TinyModel
 from videozoomer.settings.rl import HarvestSettings
 
 BEGIN, END = "<!-- asset graph: written by `make docs` -->", "<!-- end of asset graph -->"
@@ -24,6 +24,7 @@ def document_assets() -> list[AssetsDefinition]:
         sources=(Source(name="films", videos="videos", questions="questions.jsonl"),),
         teacher=Endpoint(base_url="http://127.0.0.1"),
         student=StudentSettings(),
+        policy=PolicySettings(tiny=TinyModel()),
         rl=RlSettings(enabled=True, harvest=HarvestSettings(train=True)),
     )
     return build_assets(recipe)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from assets.training_process import missing_packages
 from distill.client.endpoints import servers_of
 from distill.client.preflight import Finding, check_server
 from pipelines.estimate import usable_questions
@@ -37,7 +38,20 @@ def check_recipe(recipe: Recipe, *, with_calls: bool) -> list[Finding]:
                     "counted; set its prices.input_per_million and output_per_million",
                 )
             )
-    return found + _disk(recipe)
+    return found + _training(recipe) + _disk(recipe)
+
+
+def _training(recipe: Recipe) -> list[Finding]:
+    missing = missing_packages(adapters=recipe.policy.lora_rank > 0) if recipe.trains else []
+    if not missing:
+        return []
+    return [
+        Finding(
+            "error",
+            f"the recipe trains a policy, which needs {', '.join(missing)}; run `pip install 'videozoomer[train]'`, or "
+            "remove policy from the recipe",
+        )
+    ]
 
 
 def _disk(recipe: Recipe) -> list[Finding]:

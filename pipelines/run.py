@@ -9,14 +9,16 @@ import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
 from assets.checks import CHECKS
+from assets.training_process import LoggedProcess
 from assets.workspace import BATCHES, Progress, Workspace
-from pipelines.build import build_assets
+from pipelines.build import build_assets, why_absent
 from pipelines.plan import Level, Plan
 from videozoomer.lake.lock import hold
 from videozoomer.settings import Recipe
@@ -90,14 +92,14 @@ def run(
     plan = Plan(assets, workspace)
     names = [key.to_user_string() for key in plan.definition_of]
     if unknown := sorted({*only, *force} - set(names)):
-        raise RunFailed(f"there is no asset {unknown[0]!r}; choose from {', '.join(names)}")
+        raise RunFailed(why_absent(recipe, unknown[0]) or _no_such(unknown[0], names))
     with hold(workspace.home, "a run from the command line"), open_instance(recipe) as instance, _quiet():
         materializer = _Materializer(
             plan,
             only=set(only),
             force=set(force),
             definitions=[*assets, *CHECKS],
-            resources={"workspace": workspace, "pipes": dg.PipesSubprocessClient()},
+            resources={"workspace": workspace, "pipes": LoggedProcess()},
             instance=instance,
             say=say,
         )
@@ -110,6 +112,11 @@ def run(
                 if not (level.partitioned and batches and partition not in batches):
                     materializer.update(level, partition)
     return materializer.result
+
+
+def _no_such(name: str, names: Sequence[str]) -> str:
+    near = get_close_matches(name, names, n=1)
+    return f"there is no asset {name!r}; " + (f"did you mean {near[0]}?" if near else f"choose from {', '.join(names)}")
 
 
 def _require_batches(asked: Iterable[str], known: Sequence[str]) -> None:

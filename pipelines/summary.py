@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from assets.reporting import call_statistics
+from assets.training import why_untrained
 from assets.workspace import Workspace
 from pipelines.run import RunResult
 from videozoomer.lake import Lake
@@ -124,7 +125,25 @@ def _data_sets(workspace: Workspace) -> Iterator[Line]:
             )
 
 
+def nothing_kept(workspace: Workspace) -> str | None:
+    """One sentence if the teacher played and nothing was kept, or a stage had nothing to train on; otherwise None."""
+    rows = workspace.lake.read("funnel").filter(pl.col("kind") != "question")
+    counted = dict(rows.group_by("stage").agg(pl.col("rows").sum()).iter_rows())
+    if counted.get("asked", 0) and not counted.get("kept", 0):
+        lost = rows.filter(pl.col("stage").is_in(["rejected", "failed"])).group_by("reason").agg(pl.col("rows").sum())
+        largest = lost.sort("rows", "reason", descending=[True, False]).head(3)
+        listed = ", ".join(f"{reason} ({count})" for reason, count in largest.iter_rows())
+        return (
+            f"none of {counted['asked']} trajectories was kept; most often: {listed}. `videozoomer trajectories list "
+            "--outcome rejected` lists them, docs/filters.md explains each reason"
+        )
+    why = why_untrained(workspace, "sft") if workspace.recipe.trains else None
+    return f"there was nothing to train on: {why}" if why else None
+
+
 def _training(workspace: Workspace) -> Iterator[Line]:
+    if not workspace.recipe.trains or why_untrained(workspace, "sft"):
+        return
     path = workspace.training("sft") / "summary.json"
     if path.exists():
         summary = json.loads(path.read_text())

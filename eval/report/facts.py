@@ -26,6 +26,8 @@ class ReportFacts:
     """URL of the trajectory browser relative to the report."""
     made_at: str | None = None
     """Date and time to print; the report itself never reads the clock."""
+    untrained: str | None = None
+    """Why no policy was trained, where that is known."""
     rl_folder: Path | None = None
     """Folder with metrics.jsonl and summary.json of reinforcement learning; None if it was not run."""
 

@@ -52,7 +52,8 @@ def shards(lake: Lake, facts: ReportFacts) -> Section:
 def training(lake: Lake, facts: ReportFacts) -> Section:
     title = "Supervised fine-tuning"
     if facts.training_folder is None:
-        return Section("training", title, note("No policy was trained."), ["The policy was not trained."])
+        why = f": {facts.untrained.rstrip('.')}" if facts.untrained else ""
+        return Section("training", title, note(f"No policy was trained{why}."), [f"The policy was not trained{why}."])
     summary = read_json(facts.training_folder / "summary.json")
     metrics = read_json_lines(facts.training_folder / "metrics.jsonl")
     body, absent = "", []

@@ -10,8 +10,9 @@ from pipelines.cli import check, ledger, run, serve, shards, sources, trajectori
 from pipelines.cli.output import console, stop
 
 EXIT_CODES = (
-    "Exit codes: 0 done; 1 it could not be done, and the error says why; 2 the command line is wrong; 75 another run "
-    "works on the same home; 130 stopped by Ctrl-C, with everything finished kept."
+    "Exit codes: 0 done; 1 it could not be done, and the error says why; 2 the command line is wrong; 3 the run is "
+    "done, its report too, but nothing was kept to train on; 75 another run works on the same home; 130 stopped by "
+    "Ctrl-C, with everything finished kept."
 )
 
 app = typer.Typer(
@@ -47,6 +48,7 @@ def main(
 app.command()(run.init)
 app.command()(check.check)
 app.command()(run.run)
+app.command()(run.train)
 app.command()(run.status)
 app.command()(ui.ui)
 app.add_typer(sources.app, name="sources")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -11,9 +12,14 @@ from pipelines.cli.check import print_findings
 from pipelines.cli.output import STOPPED_BY_USER, console, print_step, reported, stop
 from pipelines.cli.recipe import RECIPE, load
 from videozoomer.settings import Recipe
+from videozoomer.settings.model import HOW_TO_TRAIN
 
 HOME_IN_USE = 75
 """Exit code of a run whose home another run holds: sysexits' EX_TEMPFAIL, the same command may work later."""
+
+
+NOTHING_KEPT = 3
+"""Exit code of a run that is complete, report included, but kept no trajectory or had nothing to train on."""
 
 
 def init(path: Annotated[Path, typer.Argument(help="File to write the recipe to.")] = Path("recipe.yaml")) -> None:
@@ -61,14 +67,7 @@ def run(
     `--only` also makes what the asset is made from where that is missing. One run at a time works on a home: a second
     one ends with exit code 75 and says which process holds it.
     """
-    from dagster import DagsterExecutionInterruptedError
-
     from pipelines.cli.sources import print_understood
-    from pipelines.progress import RichProgress
-    from pipelines.run import RunFailed
-    from pipelines.run import run as bring_up_to_date
-    from pipelines.summary import print_summary
-    from videozoomer.lake.lock import HomeInUse
     from videozoomer.sources.files import SourceError
 
     loaded = load(recipe)
@@ -82,6 +81,49 @@ def run(
         return
     if not only and _played_nothing(loaded):
         print_findings(loaded, with_calls=False)
+    _update(loaded, recipe, only=only or (), batches=batch or (), force=force or ())
+
+
+def train(recipe: RECIPE) -> None:
+    """Train and evaluate the recipe's policy, after everything before it that is missing or stale.
+
+    A recipe trains where it sets `policy.checkpoint` (or `policy.tiny`, a random model that only shows that training
+    works); `run` then trains too. Needs the extra `train`: `pip install 'videozoomer[train]'`.
+
+    Example: `videozoomer train -r my.yaml`
+    """
+    from assets.training_process import missing_packages
+
+    loaded = load(recipe)
+    if not loaded.trains:
+        raise stop(f"{recipe} trains nothing; to train, {HOW_TO_TRAIN}")
+    if missing := missing_packages(adapters=loaded.policy.lora_rank > 0):
+        raise stop(f"training needs {', '.join(missing)}; run `pip install 'videozoomer[train]'`")
+    if _played_nothing(loaded):
+        print_findings(loaded, with_calls=False)
+    _update(loaded, recipe)
+
+
+def _update(
+    loaded: Recipe,
+    path: Path,
+    *,
+    only: Sequence[str] = (),
+    batches: Sequence[str] = (),
+    force: Sequence[str] = (),
+) -> None:
+    """Bring the recipe's results up to date, print what came out, and end with the exit code that fits it."""
+    from dagster import DagsterExecutionInterruptedError
+
+    from assets.workspace import Workspace
+    from pipelines.cli.sources import print_understood
+    from pipelines.progress import RichProgress
+    from pipelines.run import RunFailed
+    from pipelines.run import run as bring_up_to_date
+    from pipelines.summary import nothing_kept, print_summary
+    from videozoomer.lake.lock import HomeInUse
+    from videozoomer.sources.files import SourceError
+
     advice = "\nFinished results are kept. Fix this and run the same command again."
     try:
         with reported(RunFailed, SourceError, advice=advice), reported(HomeInUse, code=HOME_IN_USE):
@@ -90,9 +132,9 @@ def run(
             result = bring_up_to_date(
                 loaded,
                 progress=RichProgress(console),
-                only=only or (),
-                batches=batch or (),
-                force=force or (),
+                only=only,
+                batches=batches,
+                force=force,
                 say=print_step,
             )
     except (KeyboardInterrupt, DagsterExecutionInterruptedError) as interrupt:
@@ -101,7 +143,9 @@ def run(
             "paid again. Run the same command to resume.",
             STOPPED_BY_USER,
         ) from interrupt
-    print_summary(loaded, result, console, recipe)
+    print_summary(loaded, result, console, path)
+    if not only and (why := nothing_kept(Workspace(loaded))):
+        raise stop(why, NOTHING_KEPT)
 
 
 def _played_nothing(recipe: Recipe) -> bool:

@@ -16,6 +16,7 @@ BASE = {
     "home": "runs/docs",
     "sources": [{"name": "films", "videos": "films/", "questions": "films.jsonl"}],
     "teacher": {"base_url": "http://127.0.0.1:8000/v1"},
+    "policy": {"tiny": {}},
 }
 SECTIONS = tuple(Recipe.model_fields)
 WRITTEN = [page for page in PAGES if not name_of(page).startswith(GENERATED)]

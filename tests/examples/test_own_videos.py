@@ -23,7 +23,7 @@ def test_own_videos_become_a_page_and_an_own_player_plays_them(tmp_path):
         first = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         again = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert re.search(r"kept +exemplar +[1-9]", first)
-    assert (home / "trajectories.html").stat().st_size > 10_000
+    assert (home / "report" / "trajectories.html").stat().st_size > 10_000
     assert "videos" in first.splitlines()[1] and "exemplars" not in again.split("asked")[0]
     played = subprocess.run([sys.executable, str(PLAYER), str(home)], capture_output=True, text=True, check=True).stdout
     assert re.search(r"accuracy +\d+% \[\d+%, \d+%\] of [1-9]", played) and "hit_rate" in played

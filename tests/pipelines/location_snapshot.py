@@ -20,6 +20,7 @@ DEMO = Path(__file__).resolve().parents[2] / "recipes/demo.yaml"
 SERVER = {"base_url": "http://127.0.0.1:9/v1", "model": "other"}
 VARIANTS: dict[str, dict[str, Any]] = {
     "demo": {},
+    "curation": {"policy": {}},
     "student": {"student": {"samples": 2}},
     "rl": {"rl": {"enabled": True}},
     "rft": {"rl": {"enabled": True, "harvest": {"train": True}}},

@@ -28,12 +28,12 @@ PARTITION = "rollouts.harvested"
 
 
 def harvest(
-    run: Path, questions: ShardSet, lake: Lake, readers: ReaderPool, settings: HarvestSettings
+    run: Path | None, questions: ShardSet, lake: Lake, readers: ReaderPool, settings: HarvestSettings
 ) -> dict[str, int]:
     """Write the good rollouts of a training run to the lake; returns the number left out per reason.
 
-    `run` is the training's output folder, `questions` the data set it played. Reads zoomed frames from the videos
-    again; their ids must match.
+    `run` is the training's output folder, None if nothing was trained; `questions` is the data set it played. Reads
+    zoomed frames from the videos again; their ids must match.
     """
     known = {question.question_id: question for question in questions.questions("train")}
     left_out: Counter[str] = Counter()
@@ -47,8 +47,8 @@ def harvest(
     return dict(left_out)
 
 
-def _rollouts(run: Path) -> list[RoundRow]:
-    paths = sorted((run / "trajectories").glob("round-*.parquet"))
+def _rollouts(run: Path | None) -> list[RoundRow]:
+    paths = sorted((run / "trajectories").glob("round-*.parquet")) if run else []
     return [row for path in paths for row in rows_as(RoundRow, pl.read_parquet(path))]
 
 

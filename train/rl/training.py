@@ -20,6 +20,7 @@ from train.rl.rounds import PlayedRound, play_round
 from train.rl.server_engine import ServerEngine
 from train.rl.shared_prefix import SharedPrefix
 from train.run.deepspeed_engine import deepspeed_config, start_engine
+from train.run.failure import NothingToTrainOn
 from train.run.final_checkpoint import save_weights, weights_hash
 from train.run.flops import TowerFlops
 from train.run.memory import peak_memory_mb
@@ -62,7 +63,8 @@ def train(shards: ShardSet, checkpoint: str, out: Path, recipe: Recipe, process:
     """Play and learn for all rounds, write everything to `out`, and return the summary (on every process).
 
     Raises:
-        DataError: there is no question, or there are more processes than questions per round.
+        NothingToTrainOn: there is no question.
+        DataError: there are more processes than questions per round.
         CheckpointError: the checkpoint is no Qwen-VL.
         ServerFailed: the server that should play is unusable.
     """
@@ -250,7 +252,7 @@ class RlRun:
 
 def _check_questions(shards: ShardSet, questions: int, prompts: int, process: ProcessInfo) -> None:
     if not questions:
-        raise DataError(f"{shards.path} has no question to train on; see the funnel in its README.md")
+        raise NothingToTrainOn(f"{shards.path} has no question to train on; see the funnel in its README.md")
     if process.world_size > prompts:
         raise DataError(
             f"{process.world_size} processes share the {prompts} questions of a round (rl.prompts); start at most "

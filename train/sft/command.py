@@ -26,5 +26,5 @@ def main(arguments: list[str] | None = None) -> None:
     add_common_arguments(parser)
     given = parser.parse_args(arguments)
     recipe = Recipe.model_validate_json(given.recipe.read_text())
-    with training_process(recipe.sft.bf16) as process:
+    with training_process(recipe.sft.bf16, given.out) as process:
         train(ShardSet(given.shards), given.out, recipe, process)

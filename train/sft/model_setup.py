@@ -14,7 +14,8 @@ from train.run.flops import TowerFlops
 from train.run.phase_timer import PhaseTimer
 from train.run.process_group import ProcessInfo, barrier
 from train.sft.packing import attend_within_trajectories
-from videozoomer.settings.model import Recipe
+from videozoomer.settings.model import HOW_TO_TRAIN, Recipe
+from videozoomer.settings.policy import TinyModel
 from videozoomer.settings.sft import SftSettings
 from videozoomer.shards.read import ShardSet
 
@@ -31,9 +32,12 @@ def open_policy(shards: ShardSet, out: Path, recipe: Recipe, config: dict[str, A
 
     Raises:
         CheckpointError: the recipe's checkpoint is no Qwen-VL.
+        DataError: the recipe names nothing to train.
     """
     import torch
 
+    if not recipe.trains:
+        raise DataError(f"recipe {recipe.name} trains nothing: {HOW_TO_TRAIN}")
     min_pixels = recipe.policy.train_min_pixels or recipe.protocol.min_pixels
     max_pixels = recipe.policy.train_max_pixels or recipe.protocol.max_pixels
     dtype = torch.bfloat16 if process.bf16 else torch.float32
@@ -64,7 +68,8 @@ def _build_tiny(shards: ShardSet, target: Path, recipe: Recipe, min_pixels: int,
         for part in message["parts"]
         if part["text"]
     ]
-    build_tiny(recipe.policy.tiny, texts, target, min_pixels=min_pixels, max_pixels=max_pixels, seed=recipe.sft.seed)
+    sizes = recipe.policy.tiny or TinyModel()
+    build_tiny(sizes, texts, target, min_pixels=min_pixels, max_pixels=max_pixels, seed=recipe.sft.seed)
 
 
 def make_trainable(policy: Policy, recipe: Recipe) -> PreTrainedModel | PeftModel:

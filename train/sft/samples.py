@@ -8,6 +8,7 @@ from train.policy.checkpoint import Policy
 from train.policy.collate import DataError, PreparedSamples, Sample, prepare
 from train.policy.frame_pixels import FramePixels
 from train.policy.loss_mask import TurnWeights
+from train.run.failure import NothingToTrainOn
 from videozoomer.settings.sft import SftSettings
 from videozoomer.shards.read import ShardSet
 
@@ -26,7 +27,8 @@ class RunSamples:
 
 def load_samples(shards: ShardSet, policy: Policy, pixels: FramePixels, settings: SftSettings) -> RunSamples:
     """Raises:
-    DataError: no row can be trained on, or the best checkpoint is requested without held-out rows.
+    NothingToTrainOn: no row can be trained on.
+    DataError: the best checkpoint is requested without held-out rows.
     """
     turn_weights = TurnWeights(
         failed=settings.failed_turn_weight, zoom=settings.zoom_turn_weight, answer=settings.answer_turn_weight
@@ -45,7 +47,7 @@ def load_samples(shards: ShardSet, policy: Policy, pixels: FramePixels, settings
 
     trained, held_out = prepared("train"), prepared("validation")
     if not trained.samples:
-        raise DataError(
+        raise NothingToTrainOn(
             f"{shards.path} has no trajectory to train on ({len(trained.too_long)} are longer than sft.max_tokens = "
             f"{settings.max_tokens}); raise the limit or keep more trajectories"
         )

@@ -48,7 +48,8 @@ def train(shards: ShardSet, out: Path, recipe: Recipe, process: ProcessInfo) -> 
     """Fine-tune, write everything to `out`, and return the summary (on every process).
 
     Raises:
-        DataError: no row can be trained on, batch sizes do not divide, or the best checkpoint is requested without
+        NothingToTrainOn: no row can be trained on.
+        DataError: the recipe names no policy, batch sizes do not divide, or the best checkpoint is requested without
             held-out rows.
         CheckpointError: the recipe's checkpoint is no Qwen-VL.
     """

@@ -42,6 +42,12 @@ __all__ = [
 ]
 
 
+HOW_TO_TRAIN = (
+    "set policy.checkpoint to a Qwen2.5-VL or Qwen3-VL (a folder or hub name), or policy.tiny to {} for a random model "
+    "that only shows that training works"
+)
+
+
 class Recipe(Settings):
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
     """Name of the run: lower-case letters, digits, `_` and `-`."""
@@ -65,7 +71,7 @@ class Recipe(Settings):
     shards: ShardSettings = ShardSettings()
     """How data sets are written."""
     policy: PolicySettings = PolicySettings()
-    """The model to train."""
+    """The model to train; none by default."""
     sft: SftSettings = SftSettings()
     """Supervised fine-tuning on the kept trajectories."""
     rl: RlSettings = RlSettings()
@@ -90,6 +96,18 @@ class Recipe(Settings):
                     "choose another teacher"
                 )
         return self
+
+    @model_validator(mode="after")
+    def _something_is_trained_where_it_is_needed(self) -> Recipe:
+        asked = "student" if self.student is not None else "rl.enabled" if self.rl.enabled else None
+        if asked and not self.trains:
+            raise ValueError(f"{asked} needs a policy to train: {HOW_TO_TRAIN}")
+        return self
+
+    @property
+    def trains(self) -> bool:
+        """Whether a run trains and evaluates a policy after it has written the data sets."""
+        return self.policy.is_trained
 
     @property
     def home_path(self) -> Path:

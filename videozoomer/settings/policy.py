@@ -30,9 +30,11 @@ class TinyModel(Settings):
 
 class PolicySettings(Settings):
     checkpoint: str | None = None
-    """Path or hub name of a Qwen2.5-VL or Qwen3-VL checkpoint; null builds the random model `tiny`."""
-    tiny: TinyModel = TinyModel()
-    """Sizes of the random model that is built without a checkpoint."""
+    """Folder or hub name of a Qwen2.5-VL or Qwen3-VL checkpoint to train. Without it and without `tiny`, a run writes
+    data sets and a report, and trains nothing."""
+    tiny: TinyModel | None = None
+    """A random model, trained where no checkpoint is set: it shows that training works and learns little. `{}` takes
+    its default sizes."""
     train_min_pixels: Positive | None = None
     """Minimum pixels that the image processor keeps of a frame; null takes protocol.min_pixels."""
     train_max_pixels: Positive | None = None
@@ -41,3 +43,12 @@ class PolicySettings(Settings):
     """Leave the vision tower and the projector untrained, as the paper does."""
     lora_rank: Count = 0
     """Rank of the LoRA adapters; 0 trains all weights of the language model, as the paper does."""
+
+    @property
+    def is_trained(self) -> bool:
+        return self.checkpoint is not None or self.tiny is not None
+
+    def digest(self) -> str:
+        """As if `tiny` were set: results from when it always was stay current."""
+        filled = self if self.tiny is not None else self.model_copy(update={"tiny": TinyModel()})
+        return super(PolicySettings, filled).digest()
