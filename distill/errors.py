@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from distill.client.errors import PASSING_KINDS
+from distill.client.errors import PASSING_KINDS, WAITING_KINDS
 
 EPISODE_KINDS = {
     "frame_unreadable": "the video has no readable frame at a time that the player asked for",
@@ -11,5 +11,5 @@ EPISODE_KINDS = {
     "unexpected": "an error without a name here; the log has its traceback",
 }
 
-RETRYABLE: frozenset[str] = frozenset(PASSING_KINDS) | {"unexpected"}
+RETRYABLE: frozenset[str] = frozenset(PASSING_KINDS) | frozenset(WAITING_KINDS) | {"unexpected"}
 """Failures of an episode that a later run retries; the others would fail the same way again."""

@@ -52,7 +52,7 @@ class AiohttpTransport:
         headers = None if idempotency_key is None else {"Idempotency-Key": idempotency_key}
         try:
             async with self._session.post(
-                f"{self._url}/chat/completions", data=payload_of(pieces), headers=headers
+                f"{self._url}/chat/completions", data=payload_of(pieces), headers=headers, allow_redirects=False
             ) as response:
                 text = (await response.read()).decode("utf-8", "replace")
                 return HttpReply(response.status, {k.lower(): value for k, value in response.headers.items()}, text)

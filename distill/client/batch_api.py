@@ -22,8 +22,9 @@ from distill.client.connection import first_model, open_batch_client, open_trans
 from distill.client.costs import upper_bound
 from distill.client.encoding import Body
 from distill.client.errors import EndpointDown
+from distill.client.refusals import read_refusal
 from distill.client.remote_model import RemoteModel, excerpt_of
-from distill.client.replies import read_completion, read_refusal
+from distill.client.replies import read_completion
 from distill.storage.budget import Budget
 from distill.storage.frames import FrameStore
 from distill.storage.ledger import Ledger

@@ -35,6 +35,14 @@ class CallResult:
     """Whether the server replied without a token count."""
     maybe_billed: bool = False
     """Whether the provider may have done the work although no reply arrived."""
+    cost_usd: float | None = None
+    """What the server itself says that the call cost, in dollars."""
+    raw: str | None = None
+    """JSON of `content` and `reasoning` as they came, where `text` was put together from them."""
+    served_model: str | None = None
+    """The model that the reply names; a gateway may have chosen another than the one asked for."""
+    fingerprint: str | None = None
+    provider: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

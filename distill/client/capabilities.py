@@ -16,8 +16,8 @@ from typing import Any
 
 from distill.client.connection import first_model, open_transport
 from distill.client.endpoints import identity_of
-from distill.client.errors import EndpointDown
-from distill.client.replies import read_refusal
+from distill.client.errors import FINAL_KINDS, WAITING_KINDS, EndpointDown
+from distill.client.refusals import read_refusal
 from distill.client.transport import NoReply, Transport
 from distill.storage.ledger import Ledger
 from distill.storage.threads import run_blocking
@@ -151,7 +151,7 @@ class _Asker:
         outcome = read_refusal(answer.status, answer.text, answer.headers, frozenset(parameters or ()))
         self.refusal = outcome.error or ""
         # A server may also fail (500) at a parameter it does not know.
-        if outcome.final or outcome.refused_parameter or outcome.kind == "server_error":
+        if outcome.kind in (*FINAL_KINDS, *WAITING_KINDS, "server_error") or outcome.refused_parameter:
             return None
         raise EndpointDown(f"{self.endpoint.base_url}: {outcome.error}; try again later")
 

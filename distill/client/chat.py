@@ -131,7 +131,14 @@ class ChatPlayer:
     async def _open(self) -> Sender:
         self._in_flight.clear()
         self._sender = await Sender.open(
-            self.endpoint, self._ledger, self._store, self._budget, self._purpose, self._cache_bytes, self._counts
+            self.endpoint,
+            self._ledger,
+            self._store,
+            self._budget,
+            self._purpose,
+            self._cache_bytes,
+            self._counts,
+            own_actions=self._cut_off == "play",
         )
         self.name = self._sender.remote.model
         return self._sender

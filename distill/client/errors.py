@@ -5,14 +5,19 @@ from __future__ import annotations
 from distill.client.calls import Reply
 
 FINAL_KINDS = {
-    "bad_request": "the server rejects the request",
     "refused": "the provider's content filter or the model declined",
-    "context_overflow": "the conversation is longer than the model's context",
-    "too_large": "the request has more bytes or images than the server accepts",
     "cut_off": "the reply reached max_tokens before its end",
-    "empty_reply": "the server replied without any text",
 }
-"""Failures that a retry would not change: recorded in the ledger once, replayed from then on."""
+"""Failures of the call itself, which nothing but another call would change: recorded once, replayed from then on. (The
+key contains max_tokens, so a raised one is another call.)"""
+
+WAITING_KINDS = {
+    "bad_request": "the server rejects the request, for a reason that is not known here",
+    "context_overflow": "the conversation is longer than the model's context",
+    "too_large": "the request has more bytes, images or tokens than the server accepts",
+}
+"""Failures that a setting of the recipe or of the server would mend: not retried in the same run, but in the next. If
+the first calls of a step all fail like this, the step stops."""
 
 PASSING_KINDS = {
     "rate_limited": "the server asks to slow down (429)",
@@ -21,12 +26,15 @@ PASSING_KINDS = {
     "timeout": "no reply in time",
     "connection": "the connection failed or was lost",
     "malformed": "the reply is not the JSON of a chat completion",
+    "empty_reply": "the server replied without any text",
+    "stopped_in_thought": "a zoom call within the thought ended the reply; asked again without `stop`",
 }
 """Failures that may not happen again: retried within the run, and again in the next run."""
 
 
 class CallFailed(Exception):
-    """One call failed. `kind` is from `FINAL_KINDS` or `PASSING_KINDS` and becomes the episode's failure."""
+    """One call failed. `kind` is from `FINAL_KINDS`, `WAITING_KINDS` or `PASSING_KINDS` and becomes the episode's
+    failure."""
 
     def __init__(self, kind: str, sentence: str, retryable: bool, reply: Reply | None = None) -> None:
         super().__init__(f"{kind}: {sentence}")

@@ -84,7 +84,9 @@ class RemoteModel:
     ) -> Entry:
         """The ledger entry of an attempt; `price_share` is below 1 for a call through the Batch API."""
         prices = self.endpoint.prices
-        if result.uncounted:
+        if result.cost_usd is not None:
+            cost, price_share = result.cost_usd, 1.0
+        elif result.uncounted:
             # Without a token count, price it at the most it can have cost, so that the budget is never exceeded.
             cost = upper_bound(self.endpoint, body.text_bytes, body.image_tokens).cost_usd
         else:
@@ -111,6 +113,10 @@ class RemoteModel:
             error=result.error,
             dropped=",".join(self.dropped),
             excerpt=excerpt,
+            raw=result.raw,
+            served_model=result.served_model,
+            fingerprint=result.fingerprint,
+            provider=result.provider,
         )
 
 

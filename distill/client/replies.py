@@ -1,103 +1,160 @@
-"""Reading what a server sent: a chat completion, or an error and its kind."""
+"""Reading what a server sent with status 200: a chat completion in any of the forms that servers send it."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from collections.abc import Mapping
 from functools import partial
-
-from pydantic import BaseModel, ConfigDict, ValidationError
+from typing import Any
 
 from distill.client.calls import CallResult
-from videozoomer.protocol.parsing import STOP, ZOOM
+from distill.client.refusals import read_refusal
+from distill.client.thoughts import text_and_reasoning, with_thought
+from distill.client.usage import read_usage
+from videozoomer.protocol.parsing import STOP, THINK, ZOOM
 
-DROPPABLE = ("stop", "seed", "top_p", "temperature", "max_tokens")
-"""Parameters that a server may reject; `max_tokens` is then sent under its newer name."""
-
-_OVERFLOW = re.compile(
-    r"context.{0,20}(length|window|size)|maximum.{0,20}(context|tokens|length)|too many tokens|prompt is too long|"
-    r"max_model_len|exceeds?.{0,40}(context|token)",
-    re.I,
+_CUT_OFF = frozenset({"length", "max_tokens", "max_output_tokens", "model_length", "max_completion_tokens"})
+_REFUSED = frozenset(
+    "content_filter safety prohibited_content recitation blocklist spii image_safety refusal sensitive "
+    "guardrail_intervened content_filtered".split()
 )
-_CONTENT = re.compile(r"content.?(filter|policy|management)|safety|moderation|prohibited", re.I)
-_NOT_TAKEN = re.compile(
-    r"unsupported|not.{0,4}support|unexpected|unknown|unrecogni[sz]ed|not.{0,4}(permitted|allowed)|extra|invalid", re.I
+_FAILED = frozenset(
+    "error abort aborted cancelled canceled network_error other malformed_function_call unexpected_tool_call "
+    "insufficient_system_resource finish_reason_unspecified unknown engine_error timeout".split()
 )
+"""Finish reasons of a reply that did not end by itself, in lower case; every other one is an ordinary end."""
 
 
-class _Lenient(BaseModel):
-    model_config = ConfigDict(extra="ignore")
+class NotACompletion(Exception):
+    """The body is no chat completion; the message says why."""
 
 
-class _Details(_Lenient):
-    cached_tokens: int | None = None
-
-
-class _Usage(_Lenient):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    prompt_tokens_details: _Details | None = None
-
-
-class _ReplyMessage(_Lenient):
-    content: str | None = None
-    refusal: str | None = None
-
-
-class _Choice(_Lenient):
-    message: _ReplyMessage
-    finish_reason: str | None = None
-
-
-class _Completion(_Lenient):
-    choices: list[_Choice]
-    usage: _Usage | None = None
-
-
-def read_completion(body: str, *, stop_sent: bool) -> CallResult:
+def read_completion(
+    body: str, *, stop_sent: bool, headers: Mapping[str, str] | None = None, sent: frozenset[str] = frozenset()
+) -> CallResult:
     """A reply with status 200. Its tokens count even when it is useless: they are paid for."""
     try:
-        completion = _completion(body)
-    except (ValidationError, ValueError, RecursionError) as error:
-        problem = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
+        completion = _parsed(body)
+    except NotACompletion as error:
         return CallResult(
             "malformed",
             False,
             maybe_billed=True,
-            error=f"the reply is not a chat completion ({problem}): {body[:200]!r}",
+            error=f"the reply is not a chat completion ({error}): {body[:200]!r}",
         )
-    usage = completion.usage or _Usage()
-    cached = usage.prompt_tokens_details.cached_tokens if usage.prompt_tokens_details else 0
+    if failure := _error_of(completion):
+        return read_refusal(*failure, dict(headers or {}), sent)
+    usage = read_usage(completion.get("usage"), headers)
     counted = partial(
         CallResult,
-        input_tokens=usage.prompt_tokens or 0,
-        cached_tokens=cached or 0,
-        output_tokens=usage.completion_tokens or 0,
-        uncounted=usage.prompt_tokens is None,
+        input_tokens=usage.input_tokens or 0,
+        cached_tokens=usage.cached_tokens,
+        output_tokens=usage.output_tokens or 0,
+        uncounted=usage.input_tokens is None or usage.output_tokens is None,
+        cost_usd=usage.cost_usd,
+        served_model=_name(completion.get("model")),
+        fingerprint=_name(completion.get("system_fingerprint")),
+        provider=_name(completion.get("provider")),
     )
-    if not completion.choices:
-        return counted("empty_reply", True, error="the reply has no choices")
-    choice = completion.choices[0]
-    text, reason = choice.message.content, choice.finish_reason
-    text = None if text is None else clean_text(text)
-    if reason == "content_filter" or choice.message.refusal:
-        return counted("refused", True, text, reason, error=choice.message.refusal or "stopped by a content filter")
-    if reason == "length":
-        return counted("cut_off", True, text, reason, error="the reply reached max_tokens before its end")
-    if text is None:
-        return counted("empty_reply", True, None, reason, error="the reply has no text")
-    return counted("ok", True, close_zoom(text) if stop_sent and reason == "stop" else text, reason)
+    choices = completion["choices"]
+    if not choices:
+        return counted("empty_reply", False, error="the reply has no choices")
+    choice = choices[0]
+    message = choice["message"]
+    content, reasoning = text_and_reasoning(message)
+    content, reasoning = content and clean_text(content), reasoning and clean_text(reasoning)
+    text = with_thought(content, reasoning)
+    said = choice.get("finish_reason")
+    reason = said if isinstance(said, str) else None
+    ended = (reason or "stop").lower()
+    refusal = message.get("refusal") if isinstance(message.get("refusal"), str) else None
+    raw = None if text == content and not reasoning else json.dumps({"content": content, "reasoning": reasoning})
+    whole = partial(counted, text=text, finish_reason=reason, raw=raw)
+    if ended in _REFUSED or refusal:
+        return whole("refused", True, error=refusal or f"stopped by a content filter ({reason})")
+    if ended in _CUT_OFF:
+        return whole("cut_off", True, error="the reply reached max_tokens before its end")
+    if ended in _FAILED:
+        return whole("server_error", False, error=f"the server ended the reply early (finish_reason {reason})")
+    if not (text or "").strip():
+        return whole("empty_reply", False, error="the reply has no text")
+    if text is not None and stop_sent and _stopped_in_thought(text):
+        sentence = "a zoom call that the thought mentions ended the reply before its own call"
+        return whole("stopped_in_thought", False, text=close_zoom(text), error=sentence)
+    return whole("ok", True, text=close_zoom(text or "") if stop_sent else text)
 
 
-def _completion(body: str) -> _Completion:
+def _parsed(body: str) -> dict[str, Any]:
+    """The completion in a body that may begin with a byte order mark, keep-alive comments or empty lines, or be a
+    stream of events although none was asked for.
+
+    Raises:
+        NotACompletion: it is something else.
+    """
+    text = body.lstrip("\ufeff \t\r\n")
+    if text.startswith((":", "data:", "event:")):
+        text = "\n".join(line for line in text.splitlines() if not line.startswith(":")).lstrip()
     try:
-        return _Completion.model_validate_json(body)
-    except ValidationError:
-        # Some servers send a lone surrogate in the middle of a character; only Python's parser accepts it.
-        return _Completion.model_validate(json.loads(body))
+        found = _joined_events(text) if text.startswith(("data:", "event:")) else json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise NotACompletion(str(error)) from error
+    if not isinstance(found, dict):
+        raise NotACompletion("it is no JSON object")
+    if _error_of(found):
+        return found
+    choices = found.get("choices")
+    if not isinstance(choices, list):
+        raise NotACompletion("it has no list of choices")
+    for choice in choices[:1]:
+        if not isinstance(choice, dict) or not isinstance(choice.get("message"), dict):
+            raise NotACompletion("its choice has no message")
+    return found
+
+
+def _joined_events(text: str) -> dict[str, Any]:
+    """One completion from the events of a stream."""
+    joined: dict[str, Any] = {}
+    message: dict[str, Any] = {}
+    reason = None
+    seen = False
+    for line in text.splitlines():
+        data = line.removeprefix("data:").strip() if line.startswith("data:") else ""
+        if not data or data == "[DONE]":
+            continue
+        event = json.loads(data)
+        if not isinstance(event, dict):
+            raise NotACompletion("an event of the stream is no JSON object")
+        joined |= {name: value for name, value in event.items() if value is not None and name != "choices"}
+        for choice in (event.get("choices") or [])[:1]:
+            seen = True
+            reason = choice.get("finish_reason") or reason
+            delta = choice.get("delta") or choice.get("message") or {}
+            for name in ("content", "reasoning_content", "reasoning", "refusal"):
+                if isinstance(delta.get(name), str):
+                    message[name] = message.get(name, "") + delta[name]
+    if "error" in joined:
+        return joined
+    if not seen or reason is None:
+        raise NotACompletion("the stream ended before the reply did")
+    return joined | {"choices": [{"message": message, "finish_reason": reason}]}
+
+
+def _error_of(completion: Mapping[str, Any]) -> tuple[int, str] | None:
+    """Status and text of an error that came as a reply; None for a completion."""
+    error = completion.get("error")
+    choices = completion.get("choices")
+    first = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], Mapping) else {}
+    error = error or first.get("error")
+    if not error:
+        return None
+    code = str(error.get("code") or error.get("status")) if isinstance(error, Mapping) else ""
+    status = int(code) if re.fullmatch("[45][0-9][0-9]", code) else 500
+    return status, clean_text(error if isinstance(error, str) else json.dumps(error, ensure_ascii=False))
+
+
+def _name(value: Any) -> str | None:
+    return clean_text(value)[:200] if isinstance(value, str) and value else None
 
 
 def clean_text(text: str) -> str:
@@ -111,49 +168,7 @@ def close_zoom(text: str) -> str:
     return text + STOP if opened and STOP not in call else text
 
 
-def read_refusal(status: int, body: str, headers: dict[str, str], sent: frozenset[str]) -> CallResult:
-    """A reply that is an error. `sent` holds the names of the parameters in the request."""
-    sentence = f"HTTP {status}: {body[:500]}"
-    if status == 429:
-        if re.search(r"insufficient_quota|billing", body):
-            return CallResult("stopped", False, error=f"the account has no credit left ({sentence})")
-        return CallResult("rate_limited", False, error=sentence, retry_after_s=_retry_after(headers))
-    if status in (401, 403) and not _CONTENT.search(body):
-        return CallResult(
-            "stopped",
-            False,
-            error=f"the server rejects the API key; set the variable that api_key_env names ({sentence})",
-        )
-    if status == 404:
-        return CallResult(
-            "stopped", False, error=f"the server has no such model or path; check base_url and model ({sentence})"
-        )
-    if status in (408, 425):
-        return CallResult("timeout", False, error=sentence, retry_after_s=_retry_after(headers))
-    if status in (409, 500) or status > 500:
-        kind = "overloaded" if status in (502, 503, 504, 529) else "server_error"
-        return CallResult(kind, False, error=sentence, retry_after_s=_retry_after(headers))
-    if status == 413:
-        return CallResult("too_large", True, error=sentence)
-    if _OVERFLOW.search(body) and "max_completion_tokens" not in body:
-        return CallResult("context_overflow", True, error=sentence)
-    if _CONTENT.search(body):
-        return CallResult("refused", True, error=sentence)
-    for name in DROPPABLE:
-        if name in sent and re.search(rf"\b{name}\b", body) and _NOT_TAKEN.search(body):
-            return CallResult("bad_request", False, error=sentence, refused_parameter=name)
-    return CallResult("bad_request", True, error=sentence)
-
-
-def _retry_after(headers: dict[str, str]) -> float | None:
-    """Seconds from `Retry-After-Ms` or `Retry-After`, which is in seconds or a date (RFC 9110, 10.2.3)."""
-    for name, unit_s in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        with contextlib.suppress(KeyError, ValueError):
-            return max(0.0, float(headers[name]) * unit_s)
-    try:
-        until = parsedate_to_datetime(headers["retry-after"])
-        # Relative to the server's own clock if it sends its date, since ours may be wrong.
-        now = parsedate_to_datetime(headers["date"]) if "date" in headers else datetime.now(UTC)
-        return max(0.0, (until - now).total_seconds())
-    except (KeyError, ValueError, TypeError):
-        return None
+def _stopped_in_thought(text: str) -> bool:
+    """Whether the end of the reply is a zoom call within a thought that was never closed."""
+    thought = text.rpartition(f"<{THINK}>")[2]
+    return f"<{THINK}>" in text and f"</{THINK}>" not in thought and f"<{ZOOM}>" in thought

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
+import re
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -17,7 +20,7 @@ from distill.client.connection import first_model, open_transport
 from distill.client.costs import Bound, upper_bound
 from distill.client.encoding import Body
 from distill.client.endpoints import identity_of
-from distill.client.errors import CallFailed, EndpointDown, StepStopped
+from distill.client.errors import WAITING_KINDS, CallFailed, EndpointDown, StepStopped
 from distill.client.image_cache import EncodedFrames
 from distill.client.rate import Breaker, Gate, Pace
 from distill.client.remote_model import RemoteModel, excerpt_of
@@ -32,6 +35,8 @@ from videozoomer.protocol import Message
 from videozoomer.settings.model import Endpoint
 
 T = TypeVar("T")
+EQUAL_REFUSALS = 10
+"""So many refusals in the same words, and no reply before them, stop the step."""
 GRACE_S = 10.0
 """How long requests in flight are awaited when their episodes are cancelled."""
 _log = logging.getLogger(__name__)
@@ -66,12 +71,14 @@ class Sender:
         threads: Executor,
         counts: CallCounts,
         max_images: int,
+        own_actions: bool,
     ) -> None:
         self.remote = remote
         self.sending = False
         """Whether anything was sent yet, rather than replayed."""
         self._endpoint, self._transport, self._breaker = endpoint, transport, breaker
         self._ledger, self._threads, self._counts, self._max_images = ledger, threads, counts, max_images
+        self._own_actions = own_actions
         self._reservations = Reservations(budget, ledger, threads)
         self._gate = Gate(endpoint.concurrency)
         self._requests = Pace(endpoint.requests_per_minute)
@@ -80,6 +87,9 @@ class Sender:
         self._encoding: dict[tuple[str, ...], asyncio.Future[EncodedFrames]] = {}
         self._proven = False
         """Whether the server accepted a request with the present parameters."""
+        self._replied = False
+        self._refusals: Counter[str] = Counter()
+        """Refusals so far in the same words, as long as no call got a reply."""
 
     @classmethod
     async def open(
@@ -91,8 +101,11 @@ class Sender:
         purpose: str,
         cache_bytes: int,
         counts: CallCounts,
+        own_actions: bool,
     ) -> Sender:
         """Open the connection pool and learn which model answers.
+
+        `own_actions`: every reply is a policy's own action, also an empty one or one that stopped within its thought.
 
         Raises:
             StepStopped: the API key's variable is not set, no model is named and none is listed, or it takes no images.
@@ -111,7 +124,7 @@ class Sender:
             if budget is not None:
                 await loop.run_in_executor(threads, budget.join, ledger)
             max_images = min(endpoint.max_images or sys.maxsize, int(known or sys.maxsize))
-            return cls(endpoint, remote, transport, breaker, ledger, budget, threads, counts, max_images)
+            return cls(endpoint, remote, transport, breaker, ledger, budget, threads, counts, max_images, own_actions)
         except BaseException:
             threads.shutdown(wait=False)
             await transport.close()
@@ -143,11 +156,11 @@ class Sender:
                 "too_large",
                 f"{images} frames are more than the {self._max_images} images that {self.remote.model} accepts in a "
                 "request, so nothing was sent; lower protocol.overview_frames or zoom_frames, or name another model",
-                retryable=False,
+                retryable=True,
             )
         parameters = self.remote.parameters(sampling)
         body = await self._encode(parameters, messages)
-        tries, self.sending = 0, True
+        tries, without_stop, self.sending = 0, False, True
         while True:
             sent = frozenset(parameters)
             # A task of its own: a cancelled episode does not cancel a request that is paid for.
@@ -160,9 +173,13 @@ class Sender:
             attempt += 1
             if result.final:
                 return entry
+            without_stop = without_stop or result.kind == "stopped_in_thought"
             if result.refused_parameter:
                 await self._in_thread(self.remote.drop, result.refused_parameter)
-            else:
+            elif result.kind in WAITING_KINDS:
+                self._breaker.check()
+                raise CallFailed(result.kind, result.error or result.kind, retryable=True)
+            elif result.kind != "stopped_in_thought":
                 self._breaker.check()
                 tries += 1
                 if result.kind == "server_error" and tries == 2:
@@ -171,6 +188,8 @@ class Sender:
                     raise CallFailed(result.kind, f"{result.error} (tried {tries} times)", retryable=True)
                 await self._breaker.pause(wait_s(key, tries, result.retry_after_s))
             parameters = self.remote.parameters(sampling)
+            if without_stop:
+                parameters.pop("stop", None)
             if frozenset(parameters) != sent:
                 body = await self._encode(parameters, messages)
 
@@ -222,6 +241,8 @@ class Sender:
             self._breaker.check()
             self._breaker.sending()
             result = await ask(self._transport, body.pieces, sent, idempotency_key)
+            if self._own_actions and result.kind in ("empty_reply", "stopped_in_thought") and not result.uncounted:
+                result = dataclasses.replace(result, kind="ok", final=True, text=result.text or "", error=None)
             succeeded = result.kind == "ok"
         finally:
             self._gate.leave(succeeded=succeeded)
@@ -239,9 +260,23 @@ class Sender:
             self._breaker.failed(result.error or "")
         elif result.kind in ("server_error", "timeout", "connection", "malformed"):
             self._breaker.failed(result.error or "")
+        elif result.kind in WAITING_KINDS and not result.refused_parameter:
+            self._breaker.answered()
+            self._note_refusal(result)
         else:
             self._breaker.answered()
             self._proven = True
+            self._replied = self._replied or not result.refused_parameter
+
+    def _note_refusal(self, result: CallResult) -> None:
+        """Stop if the server refuses call after call in the same words and has answered none."""
+        words = re.sub(r"[0-9a-f]*\d[0-9a-f]*", "#", result.error or "")
+        self._refusals[words] += 1
+        if not self._replied and self._refusals[words] >= EQUAL_REFUSALS:
+            self._breaker.stop(
+                f"{self.remote.identity} refuses every call ({self._refusals[words]} so far, none got a reply) with "
+                f"{result.kind}: {result.error}; run again once that is mended"
+            )
 
     async def _find_refused_parameters(self) -> None:
         """Some servers fail (500) at a parameter they do not know. Unless a request was accepted before, find out

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from distill.client.calls import CallResult
-from distill.client.replies import read_completion, read_refusal
+from distill.client.refusals import read_refusal
+from distill.client.replies import read_completion
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,5 +57,8 @@ async def ask(transport: Transport, pieces: Sequence[bytes], sent: frozenset[str
     except NoReply as error:
         return CallResult(error.kind, False, error=str(error), maybe_billed=error.sent)
     if reply.status == 200:
-        return read_completion(reply.text, stop_sent="stop" in sent)
+        return read_completion(reply.text, stop_sent="stop" in sent, headers=reply.headers, sent=sent)
+    if 200 < reply.status < 300:
+        sentence = f"HTTP {reply.status} instead of a chat completion: {reply.text[:200]!r}"
+        return CallResult("malformed", False, error=sentence, maybe_billed=True)
     return read_refusal(reply.status, reply.text, reply.headers, sent)

@@ -18,7 +18,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import IO
 
-from distill.storage.threads import Flusher
+from distill.storage.threads import BadItem, Flusher
 from videozoomer.sqlite import connect_read_only, connect_shared
 
 
@@ -62,9 +62,20 @@ class Entry:
     """Parameters left out since the server rejects them, separated by commas."""
     excerpt: str = ""
     """End of the text that was sent last, for searching."""
+    raw: str | None = None
+    """JSON of `content` and `reasoning` as they came, where `reply` was put together from them."""
+    served_model: str | None = None
+    """The model that the reply names; a gateway may have chosen another than `model`."""
+    fingerprint: str | None = None
+    provider: str | None = None
 
+
+FINAL_OUTCOMES = frozenset({"ok", "refused", "cut_off"})
+"""Outcomes that are replayed. Earlier releases kept others as final too; those calls are asked again."""
 
 _COLUMNS = tuple(field.name for field in fields(Entry))
+_ADDED = ("raw", "served_model", "fingerprint", "provider")
+"""Columns that files of earlier releases do not have."""
 _values = attrgetter(*_COLUMNS)
 _MAX_ENTRIES = 500
 """Entries of one flush; SQLite takes some 32,000 values in a statement."""
@@ -75,6 +86,7 @@ create table if not exists calls (
     outcome text not null, final integer not null, reply text, finish_reason text, input_tokens integer not null,
     cached_tokens integer not null, output_tokens integer not null, cost_usd real not null, latency_s real not null,
     error text, dropped text not null, excerpt text not null,
+    raw text, served_model text, fingerprint text, provider text,
     primary key (key, attempt)
 ) without rowid;
 create table if not exists facts (
@@ -93,6 +105,8 @@ class Ledger:
         self._held = _hold(self.path)
         self._writer = connect_shared(self.path, synchronous="full")
         self._writer.executescript(_SCHEMA)
+        for name in sorted(set(_ADDED) - _columns_of(self._writer)):
+            self._writer.execute(f"alter table calls add column {name} text")
         self._reader = connect_shared(self.path, synchronous="full")
         self._reading = threading.Lock()
         # Most calls of a run are new. Asking SQLite would release the GIL, and wait to get it back.
@@ -101,8 +115,8 @@ class Ledger:
 
     def replay(self, key: str) -> Entry | None:
         """The final attempt at a call, or None if there is none yet."""
-        found = self._read(f"select {', '.join(_COLUMNS)} from calls where key = ? and final", (key,))
-        return _entry(found[0]) if found else None
+        found = self._read(f"select {', '.join(_COLUMNS)} from calls where key = ? and final order by attempt", (key,))
+        return next((entry for entry in map(_entry, found) if entry.outcome in FINAL_OUTCOMES), None)
 
     def look_up(self, key: str) -> tuple[Entry | None, int]:
         """The final attempt at a call, and the number of the next one."""
@@ -110,7 +124,8 @@ class Ledger:
             return None, 0
         found = self._read(f"select {', '.join(_COLUMNS)} from calls where key = ? order by attempt", (key,))
         entries = [_entry(row) for row in found]
-        return next((entry for entry in entries if entry.final), None), entries[-1].attempt + 1 if entries else 0
+        known = next((entry for entry in entries if entry.final and entry.outcome in FINAL_OUTCOMES), None)
+        return known, entries[-1].attempt + 1 if entries else 0
 
     def next_attempt(self, key: str) -> int:
         return self._read("select coalesce(max(attempt) + 1, 0) from calls where key = ?", (key,))[0][0]
@@ -209,6 +224,10 @@ class Ledger:
                 for statement, values in items:
                     self._writer.execute(statement, values)
                 self._writer.execute("commit")
+        except (OverflowError, UnicodeEncodeError, sqlite3.InterfaceError, sqlite3.ProgrammingError) as error:
+            if self._writer.in_transaction:
+                self._writer.execute("rollback")
+            raise BadItem(f"{self.path}: a call cannot be recorded ({error})") from error
         except sqlite3.Error as error:
             if self._writer.in_transaction:
                 self._writer.execute("rollback")
@@ -228,9 +247,15 @@ def read_entries(path: str | Path, where: str = "true", values: tuple = ()) -> I
     if not Path(path).is_file():
         raise LedgerError(f"there is no ledger {path}; a run writes one for each batch")
     with closing(connect_read_only(Path(path))) as connection:
-        query = f"select {', '.join(_COLUMNS)} from calls where {where} order by at, key, attempt"
+        there = _columns_of(connection)
+        columns = [name if name in there else f"null as {name}" for name in _COLUMNS]
+        query = f"select {', '.join(columns)} from calls where {where} order by at, key, attempt"
         for row in connection.execute(query, values):
             yield _entry(row)
+
+
+def _columns_of(connection: sqlite3.Connection) -> set[str]:
+    return {row[1] for row in connection.execute("pragma table_info(calls)")}
 
 
 def _entry(row: tuple) -> Entry:

@@ -59,13 +59,20 @@ def _cancelled_by_ctrl_c() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
+class BadItem(Exception):
+    """One of the items of a flush can never be written; the others can."""
+
+
 class Flusher(Generic[T]):
     """A thread that takes items from others and flushes all that wait in one batch."""
 
     def __init__(
         self, flush: Callable[[list[T]], None], name: str, *, max_items: int = 500, gather_s: float = 0.0
     ) -> None:
-        """`flush` gets at most `max_items`. `gather_s`: how long the thread waits for more once there is one."""
+        """`flush` gets at most `max_items`. `gather_s`: how long the thread waits for more once there is one.
+
+        If `flush` raises `BadItem`, having written nothing, its items are flushed one by one.
+        """
         self._flush, self._max_items, self._gather_s = flush, max_items, gather_s
         self._queue: SimpleQueue[tuple[T, Waiting] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._serve, name=name, daemon=True)
@@ -92,12 +99,21 @@ class Flusher(Generic[T]):
                     self._queue.put(None)
                     break
                 taken.append(one)
-            try:
-                self._flush([item for item, _ in taken])
-            except Exception as error:
-                _resolve([done for _, done in taken], error)
+            self._flush_all(taken)
+
+    def _flush_all(self, taken: Sequence[tuple[T, Waiting]]) -> None:
+        try:
+            self._flush([item for item, _ in taken])
+        except BadItem as error:
+            if len(taken) == 1:
+                _resolve([taken[0][1]], error)
             else:
-                _resolve([done for _, done in taken], None)
+                for one in taken:
+                    self._flush_all([one])
+        except Exception as error:
+            _resolve([done for _, done in taken], error)
+        else:
+            _resolve([done for _, done in taken], None)
 
 
 def _resolve(waiting: Sequence[Waiting], failure: Exception | None) -> None:

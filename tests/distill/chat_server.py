@@ -44,12 +44,15 @@ class ChatServer:
         tls: ssl.SSLContext | None = None,
         models: tuple[int, dict, bytes] | None = None,
         max_model_len: int | None = None,
+        rewrite: Callable[[int, dict], dict] | None = None,
     ) -> None:
         """`behave(number, body)` may return a misbehaviour's name, a whole (status, headers, body), or None to answer
-        by rule. `keep=False` forgets bodies, for long runs."""
+        by rule. `rewrite(number, completion)` changes what is answered by rule. `keep=False` forgets bodies, for long
+        runs."""
         self.latency_s, self.storm, self.refuses, self.behave = latency_s, storm or {}, refuses, behave
         self.zooms, self.keep, self.swallow_stop, self.port, self.tls = zooms, keep, swallow_stop, port, tls
         self.models, self.max_model_len = models, max_model_len
+        self.rewrite = rewrite
         self.calls: list[bytes] = []
         self.counts: Counter[str] = Counter()
         self.most_at_once = self.at_once = 0
@@ -144,7 +147,8 @@ class ChatServer:
                 if f'"{name}":'.encode() in body:
                     return json_bytes(400, {"error": {"message": f"Unsupported parameter: {name}", "param": name}})
             self.counts["answered"] += 1
-            return json_bytes(200, self.completion(self._text(body)))
+            completion = self.completion(self._text(body))
+            return json_bytes(200, self.rewrite(number, completion) if self.rewrite else completion)
         finally:
             self.at_once -= 1
 

@@ -129,10 +129,7 @@ def test_passing_failures_are_retried(store, tmp_path, how):
     ("how", "kind"),
     [
         ("cut", "cut_off"),
-        ("empty", "empty_reply"),
         ("filtered", "refused"),
-        ("overflow", "context_overflow"),
-        ("400", "bad_request"),
     ],
 )
 def test_final_failures_are_paid_once_and_recorded_by_kind(store, tmp_path, how, kind):

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from distill.client.encoding import encode_plainly, encode_request
 from distill.client.image_cache import ImageCache
+from distill.client.refusals import read_refusal
 from distill.client.remote_model import RemoteModel
-from distill.client.replies import clean_text, close_zoom, read_completion, read_refusal
+from distill.client.replies import clean_text, close_zoom, read_completion
 from distill.episodes import begin
 from distill.items import EpisodeJob
 from distill.storage import keys
@@ -198,11 +199,11 @@ def test_a_closing_tag_is_restored_once(text):
         (529, "", "overloaded", False),
         (500, "", "server_error", False),
         (408, "", "timeout", False),
-        (413, "", "too_large", True),
+        (413, "", "too_large", False),
         (401, "", "stopped", False),
-        (400, "This model's maximum context length is 4096 tokens", "context_overflow", True),
+        (400, "This model's maximum context length is 4096 tokens", "context_overflow", False),
         (400, "flagged by our content management policy", "refused", True),
-        (400, "messages must not be empty", "bad_request", True),
+        (400, "messages must not be empty", "bad_request", False),
         (404, "no such model", "stopped", False),
         (422, "Unexpected keys in the request: {'seed'}", "bad_request", False),
     ],

@@ -9,7 +9,7 @@ from chat_server import STORM, ChatServer
 from distill_world import make_items
 
 from distill.client.chat import ChatPlayer
-from distill.client.errors import FINAL_KINDS, PASSING_KINDS, EndpointDown
+from distill.client.errors import FINAL_KINDS, PASSING_KINDS, WAITING_KINDS, EndpointDown
 from distill.client.rate import Gate, Pace
 from distill.errors import EPISODE_KINDS
 from distill.exemplars import exemplar_jobs
@@ -45,7 +45,7 @@ def test_a_storm_loses_no_episode(store, tmp_path):
     assert len(rows) == 80 and len({row["trajectory_id"] for row in rows}) == 80
     for row in rows:
         assert (row["failure"] is None) == (row["status"] != "failed")
-        assert row["failure"] in {None, *FINAL_KINDS, *PASSING_KINDS, *EPISODE_KINDS}
+        assert row["failure"] in {None, *FINAL_KINDS, *WAITING_KINDS, *PASSING_KINDS, *EPISODE_KINDS}
     entries = list(read_entries(tmp_path / "l.sqlite"))
     assert len(entries) == counts["calls"] == player.statistics()["made"]
     named = {

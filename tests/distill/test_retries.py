@@ -10,7 +10,7 @@ from chat_server import ChatServer
 from distill.client.chat import ChatPlayer
 from distill.client.errors import CallFailed, EndpointDown
 from distill.client.rate import Breaker
-from distill.client.replies import read_refusal
+from distill.client.refusals import read_refusal
 from distill.client.retries import MAX_WAIT_S, allowed_retries, wait_s
 from distill.storage.frames import FrameStore
 from distill.storage.ledger import Ledger

@@ -6,7 +6,7 @@ import re
 
 from doc_pages import ROOT
 
-from distill.client.errors import FINAL_KINDS, PASSING_KINDS
+from distill.client.errors import FINAL_KINDS, PASSING_KINDS, WAITING_KINDS
 from filters.grading import GRADERS
 from filters.rules import load_rules
 from videozoomer.shards.export import FORMATS
@@ -28,7 +28,8 @@ def test_reasons_of_quarantine():
 
 
 def test_kinds_of_failed_calls():
-    assert first_column("docs/distillation.md", "## Retries") == set(FINAL_KINDS) | set(PASSING_KINDS)
+    kinds = {*FINAL_KINDS, *WAITING_KINDS, *PASSING_KINDS}
+    assert first_column("docs/distillation.md", "## Retries") == kinds
 
 
 def test_columns_of_a_question_file():
