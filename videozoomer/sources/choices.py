@@ -11,13 +11,14 @@ from typing import Any
 
 from videozoomer.protocol.options import LETTERS, index_of, letter_of
 
-_LETTERED = re.compile(r"\s*(?:\(([A-Za-z])\)(?!\s*\()|([A-Za-z])\s*[.):])\s*(.*?)\s*", re.S)
+_LETTERED = re.compile(r"\s*(?:\(([A-Za-z])\)(?!\([A-Za-z]\))|([A-Za-z])\s*[.):])\s*(.*?)\s*", re.S)
 _LETTER = re.compile(
     r"(?:(?:the\s+)?(?:correct\s+)?(?:answer|option|choice)\s*(?:is\s*)?:?\s*)?[(\[]?([A-Za-z])[)\]]?\s*[.):]?", re.I
 )
 _TAGGED = re.compile(r"<answer>(.*?)</answer>", re.S | re.I)
 _BOXED = re.compile(r"\$?\\boxed\{(?:\\text\{)?([^{}]*)\}?\}\$?")
 _MARKED = re.compile(r"(\*\*|__|`)(.+)\1", re.S)
+_LINE_END = re.compile(r"\r\n?|\n")
 _INDEX = re.compile(r"\(?(\d{1,2})(?:\.0+)?[.)]?")
 _NUMPY = re.compile(r"""['"]\s+['"]""")
 _REQUEST = re.compile(
@@ -126,7 +127,7 @@ def _from_text(text: str) -> tuple[Any, str]:
         except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
             raise Unusable("bad_options", f"options {text[:60]!r} are neither JSON nor a printed list") from error
         return printed, "a printed Python list"
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line.strip() for line in _LINE_END.split(text) if line.strip()]
     if len(lines) > 1 and _letters(lines):
         return lines, "lettered lines"
     if "|" in text:
@@ -153,7 +154,7 @@ def split_question(text: str) -> tuple[str, Options] | None:
 
     A line after them that asks for an answer's form is left out.
     """
-    lines = [line for line in text.splitlines() if line.strip()]
+    lines = [line for line in _LINE_END.split(text) if line.strip()]
     if lines and _REQUEST.match(lines[-1].strip()):
         lines = lines[:-1]
     for first in range(1, len(lines) - 1):
@@ -176,16 +177,34 @@ def untagged(answer: str) -> str:
     return answer
 
 
-def letter_named(answer: str, options: Options) -> str | None:
-    """The letter of an answer that is an option's text, a letter in any usual form, or both; None if it is neither.
+def by_text(answer: str, options: Options) -> str | None:
+    """The letter of the option whose text an answer is, with or without its letter; None if it is none's.
+
+    The closest reading counts: the very text, then any case, then without a final stop.
+
+    Raises:
+        Unusable: `ambiguous_answer`, where several options have that text.
+    """
+    for form in (str, str.casefold, _plain):
+        places = {
+            place
+            for texts in (options.given, options.texts)
+            for place, text in enumerate(texts)
+            if form(text) == form(answer)
+        }
+        if len(places) > 1:
+            raise Unusable("ambiguous_answer", f"answer {answer!r} is the text of several options; write its letter")
+        if places:
+            return letter_of(places.pop())
+    return None
+
+
+def by_letter(answer: str, options: Options) -> str | None:
+    """The letter that an answer gives in any usual form, alone or before the option's text; None if it gives none.
 
     Raises:
         Unusable: `answer_not_in_options`, where letter and text name different options.
     """
-    for texts in (options.given, options.texts):
-        folded = [text.casefold() for text in texts]
-        if answer.casefold() in folded:
-            return letter_of(folded.index(answer.casefold()))
     if found := _LETTER.fullmatch(answer):
         return found[1].upper() if index_of(found[1].upper(), len(options.texts)) is not None else None
     if found := _LETTERED.fullmatch(answer):
@@ -195,9 +214,25 @@ def letter_named(answer: str, options: Options) -> str | None:
             return letter
         if any(_plain(option) == text for option in options.texts):
             raise Unusable("answer_not_in_options", f"answer {answer!r} names one option and has the text of another")
-        return None
-    same = [n for n, option in enumerate(options.texts) if _plain(option) == _plain(answer)]
-    return letter_of(same[0]) if len(same) == 1 else None
+    return None
+
+
+def letter_named(answer: str, options: Options, *, letters: bool | None = None) -> str | None:
+    """The letter of an answer that is an option's text, a letter in any usual form, or both; None if it is neither.
+
+    `letters` says what counts where it is the letter of one option and the text of another: the letter or the text.
+
+    Raises:
+        Unusable: as `by_text` and `by_letter`; and `ambiguous_answer` where it may be either.
+    """
+    text = None if letters and by_letter(answer, options) else by_text(answer, options)
+    letter = by_letter(answer, options) if text is None or _LETTER.fullmatch(answer) else text
+    if text and letter and text != letter and letters is None:
+        raise Unusable(
+            "ambiguous_answer",
+            f"answer {answer!r} is the text of option {text} and may be the letter of another; write both",
+        )
+    return text or letter
 
 
 def index_given(answer: str) -> int | None:

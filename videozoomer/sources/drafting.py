@@ -89,11 +89,7 @@ def draft_of(entry: Entry, columns: Columns, videos: Videos) -> Draft:
         draft.options = given
         draft.is_open = isinstance(cell("options"), list | dict) and not given.texts
         split = split_question(draft.question) if not given.texts and draft.kind in ("", "choice") else None
-        if split and (
-            letter_named(draft.answer, split[1])
-            or index_given(draft.answer) is not None
-            or (columns.layout and draft.answer)
-        ):
+        if split and draft.answer and (columns.layout or _names_one(draft.answer, split[1])):
             draft.question, draft.options = split
     except Unusable as why:
         draft.problem(why.reason, str(why))
@@ -110,6 +106,14 @@ def draft_of(entry: Entry, columns: Columns, videos: Videos) -> Draft:
     if draft.named:
         draft.match = videos.find(draft.named, draft.topic)
     return draft
+
+
+def _names_one(answer: str, options: Options) -> bool:
+    """Whether an answer seems to name an option; which one is settled over the whole file."""
+    try:
+        return index_given(answer) is not None or letter_named(answer, options) is not None
+    except Unusable:
+        return True
 
 
 def _refuse_clip(draft: Draft, start: Any, end: Any, columns: Columns) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from videozoomer.lake.rows import QuestionRow
 from videozoomer.protocol.question import Question
 from videozoomer.settings.sources import Source, Split
-from videozoomer.sources.answers import Indices, check_open, choice_letter, kind_of, settled
+from videozoomer.sources.answers import Convention, check_open, choice_letter, kind_of, settled
 from videozoomer.sources.choices import INLINE, Unusable
 from videozoomer.sources.drafting import Draft, draft_of
 from videozoomer.sources.evidence_windows import windows_given
@@ -56,7 +56,7 @@ class Reading:
     rows: list[QuestionRow] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     option_forms: Counter[str] = field(default_factory=Counter)
-    indices: Indices = field(default_factory=Indices)
+    convention: Convention = field(default_factory=Convention)
     foreign_folders: set[str] = field(default_factory=set)
     by_folder: int = 0
     """Questions whose video is told from others of its name by a folder named like the file or the topic."""
@@ -115,7 +115,7 @@ def _reading(entries: Sequence[Entry], place: str, source: Source, videos: Video
     reading = Reading(place, columns)
     drafts = [draft_of(part, columns, videos) for part in parts]
     lost = collisions((draft.named, draft.match) for draft in drafts if draft.match)
-    reading.indices = _indices(drafts, columns, source)
+    reading.convention = _convention(drafts, columns, source)
     seen: set[str] = set()
     for number, draft in enumerate(drafts):
         if draft.match and draft.named in lost:
@@ -140,7 +140,7 @@ def _plain(entry: Entry) -> Entry:
     return Entry(entry.where, plain_row(entry.row), entry.problem)
 
 
-def _indices(drafts: Sequence[Draft], columns: Columns, source: Source) -> Indices:
+def _convention(drafts: Sequence[Draft], columns: Columns, source: Source) -> Convention:
     answers = [
         (draft.answer, draft.options) for draft in drafts if draft.options.texts and draft.kind in ("", "choice")
     ]
@@ -172,7 +172,7 @@ def _row(draft: Draft, source: Source, reading: Reading) -> QuestionRow:
     if answer:
         try:
             if kind == "choice":
-                answer = choice_letter(answer, options, reading.indices)
+                answer = choice_letter(answer, options, reading.convention)
             else:
                 check_open(answer, kind, given_kind=bool(draft.kind) or draft.is_open or "options" in source.columns)
         except Unusable as why:

@@ -40,11 +40,15 @@ def _columns(reading: Reading) -> str:
 
 def _forms(reading: Reading) -> list[str]:
     forms = [f"options as {form} ({count})" for form, count in reading.option_forms.most_common()]
-    indices = reading.indices
-    if indices.count and indices.base is not None:
-        forms.append(f"answer is a {indices.base}-based index ({indices.why})")
-    elif indices.count:
+    convention = reading.convention
+    if convention.count and convention.base is not None:
+        forms.append(f"answer is a {convention.base}-based index ({convention.why})")
+    elif convention.count:
         forms.append("answer is an index that may count from 0 or from 1: set index_base")
+    if convention.texts and not convention.count:
+        forms.append(
+            f"answers that are numbers are texts of options ({convention.texts}): if they are indices, set index_base"
+        )
     return forms
 
 

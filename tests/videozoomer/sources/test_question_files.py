@@ -171,9 +171,33 @@ def test_the_correct_option_may_be_named_in_any_way(answer, letter):
     assert (row["status"], row["answer"], row["answer_type"]) == ("ok", letter, "choice")
 
 
-def test_the_text_of_an_option_comes_before_letters_and_indices():
-    assert only(options=["B", "A"], answer="A")["answer"] == "B"
+def test_the_text_of_an_option_comes_before_an_index():
     assert only(options=["1", "0", "2"], answer="0")["answer"] == "B"
+
+
+@pytest.mark.parametrize(
+    ("others", "answer", "letter"),
+    [
+        ([(["l", "v", "e"], "l")], "b", "C"),  # MVBench answers with texts: 'What letter is shown first?'
+        ([(["red", "blue"], "B")], "B", "B"),
+        ([(["red", "blue"], "B"), (["red", "blue"], "red")], "B", None),
+        ([], "B", None),
+    ],
+)
+def test_a_letter_that_is_the_text_of_another_option_is_read_as_the_file_gives_its_answers(others, answer, letter):
+    doubtful = {"options": ["A.", "F.", "B.", "K."] if answer == "B" else ["a", "c", "b"], "answer": answer}
+    items = [{"question": f"{n}?", "options": options, "answer": given} for n, (options, given) in enumerate(others)]
+    row = rows(doubtful, *items)[0]
+    assert (row["status"], row["answer"] if letter else row["reason"]) == (
+        ("ok", letter) if letter else ("quarantined", "ambiguous_answer")
+    )
+
+
+def test_the_very_text_of_an_option_counts_before_its_like():
+    assert only(options=["RED", "red", "Red."], answer="red")["answer"] == "B"
+    assert only(options=["RED", "red"], answer="Red")["reason"] == "ambiguous_answer"
+    assert only(options=["red", "red", "blue"], answer="red")["reason"] == "ambiguous_answer"
+    assert only(options=["red", "red", "blue"], answer="blue")["answer"] == "C"
 
 
 @pytest.mark.parametrize(
