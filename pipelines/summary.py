@@ -59,7 +59,7 @@ def _next(lake: Lake, recipe_path: str, demo: bool) -> Iterator[str]:
         yield f"{command} trajectories list {kind}-r {recipe_path}"
     yield f"{command} ui -r {recipe_path}"
     if demo:
-        yield f"{command} init my.yaml    (then fill in your videos and server)"
+        yield f"{command} init my.yaml --videos FOLDER --questions FILE --server URL    (your own)"
 
 
 def _lines(workspace: Workspace) -> Iterator[Line]:

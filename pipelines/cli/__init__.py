@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli import check, ledger, run, serve, shards, sources, trajectories, ui, video
+from pipelines.cli import check, init, ledger, run, serve, shards, sources, trajectories, ui, video
 from pipelines.cli.output import console, stop
 
 EXIT_CODES = (
@@ -45,7 +45,7 @@ def main(
     pass
 
 
-app.command()(run.init)
+app.command()(init.init)
 app.command()(check.check)
 app.command()(run.run)
 app.command()(run.train)

@@ -1,4 +1,4 @@
-"""`videozoomer init`, `run`, `status`: write a recipe, bring its results up to date, and see what is current."""
+"""`videozoomer run`, `train`, `status`: bring a recipe's results up to date, and see what is current."""
 
 from __future__ import annotations
 
@@ -20,25 +20,6 @@ HOME_IN_USE = 75
 
 NOTHING_KEPT = 3
 """Exit code of a run that is complete, report included, but kept no trajectory or had nothing to train on."""
-
-
-def init(path: Annotated[Path, typer.Argument(help="File to write the recipe to.")] = Path("recipe.yaml")) -> None:
-    """Write a recipe to fill in, with a comment on every field.
-
-    Examples:
-
-    - `videozoomer init` - writes recipe.yaml
-    - `videozoomer init films.yaml`
-    """
-    from videozoomer.settings.template import template
-
-    if path.exists():
-        raise stop(f"{path} exists already; name another file")
-    if not path.parent.is_dir():
-        raise stop(f"there is no folder {path.parent}; create it (mkdir -p {path.parent}), or name another file")
-    with reported(OSError):
-        path.write_text(template())
-    console.print(f"wrote {path}. Fill in sources and teacher, then: videozoomer run --recipe {path}", soft_wrap=True)
 
 
 def run(

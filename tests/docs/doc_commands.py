@@ -15,7 +15,7 @@ from docs.generate.commands import make_targets
 from docs.generate.modules import Parser, parser_of
 from pipelines.cli import app
 
-FOREIGN = ("source", "pip", "vllm", "cp", "git")
+FOREIGN = ("source", "pip", "vllm", "cp", "cat", "git")
 """Programs that are not ours; their arguments are not checked."""
 LAUNCHERS = ("torchrun", "deepspeed")
 

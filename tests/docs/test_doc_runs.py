@@ -90,9 +90,9 @@ def place(tmp_path_factory) -> Iterator[Place]:
 
 
 def test_the_tutorial_ends_with_a_page_of_trajectories(place):
-    page = (place.folder / "runs/my-run/report/trajectories.html").read_text(encoding="utf-8")
+    page = (place.folder / "runs/my/report/trajectories.html").read_text(encoding="utf-8")
     assert "film-01.mp4" in page and len(list((place.folder / "films").glob("*.mp4"))) == 10
-    assert (place.folder / "exports/my-run").is_dir()
+    assert (place.folder / "exports/my").is_dir()
 
 
 OTHERS = [page for page in PAGES if page != TUTORIAL and _marked(page)]

@@ -16,12 +16,11 @@ from typer.testing import CliRunner
 from assets.workspace import Workspace
 from pipelines.cli import app
 from videozoomer.settings import load_recipe
-from videozoomer.settings.model import Endpoint
 
 ROOT = Path(__file__).resolve().parents[2]
 runner = CliRunner()
-COMMENT = f"# {Endpoint.model_fields['base_url'].description}"[:40]
-"""The comment on the teacher's address in every new recipe."""
+COMMENT = "# The vision model that plays the questions"
+"""A comment in every new recipe."""
 
 
 def call(*arguments: object):
@@ -68,8 +67,58 @@ def test_init_writes_a_recipe_that_loads_and_explains_itself(tmp_path):
     assert call("init", path).exit_code == 0
     assert load_recipe(path).sources[0].name == "films"
     assert COMMENT in path.read_text()
+    assert len(path.read_text().splitlines()) < 36 and "--full" in path.read_text()
     again = call("init", path)
     assert again.exit_code == 1 and "exists already" in plain(again.output)
+
+
+def test_init_fills_in_what_it_is_given_and_says_what_it_found(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for folder in ("films", "recipes"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "films" / "a.mp4").write_bytes(b"x")
+    (tmp_path / "q.csv").write_text("video,question,answer\na.mp4,what?,this\n")
+    given = ["--videos", "films", "--questions", "q.csv", "--server", "https://there/v1", "--model", "a: b #c"]
+    given += ["--key-env", "MY_KEY", "--home", "out", "--samples", 2]
+    loaded = []
+    for name, full in (("recipes/one.yaml", []), ("recipes/all.yaml", ["--full"])):
+        result = call("init", name, *given, *full)
+        assert result.exit_code == 0 and "1 rows, all usable" in plain(result.output)
+        assert f"Next: videozoomer check -r {name} videozoomer run -r {name}" in plain(result.output)
+        loaded.append(load_recipe(name))
+    one, everything = loaded
+    assert one.model_copy(update={"name": "all"}) == everything
+    assert one.name == "one" and one.home == str(tmp_path / "out") and one.distill.samples == 2
+    assert one.sources[0].videos == str(tmp_path / "films") and one.sources[0].questions == str(tmp_path / "q.csv")
+    assert (one.teacher.base_url, one.teacher.model, one.teacher.api_key_env) == (
+        "https://there/v1",
+        "a: b #c",
+        "MY_KEY",
+    )
+
+
+@pytest.mark.parametrize("name", ["recipe.yaml", "My Films!.yaml", "__.yaml", "übung.yml"])
+def test_init_names_the_run_after_its_file(tmp_path, name):
+    assert call("init", tmp_path / name).exit_code == 0
+    recipe = load_recipe(tmp_path / name)
+    assert recipe.home == str(tmp_path / "runs" / recipe.name) and not recipe.trains
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (["--server", "localhost:8000"], "write it as http://localhost:8000"),
+        (["--key-env", "sk-abcdefgh"], "needs the NAME of an environment variable"),
+        (["--videos", "${NOWHERE}/films"], "NOWHERE is not set"),
+    ],
+)
+def test_init_refuses_what_no_run_could_use_and_leaves_no_file(tmp_path, given, says):
+    result = call("init", tmp_path / "my.yaml", *given)
+    assert result.exit_code == 1 and says in plain(result.output) and not (tmp_path / "my.yaml").exists()
+
+
+def test_init_into_a_folder_says_to_name_a_file(tmp_path):
+    assert "is a folder; name a file" in plain(call("init", tmp_path).output)
 
 
 def test_sources_add_keeps_comments_and_lists_unusable_questions(tmp_path):

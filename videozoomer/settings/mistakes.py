@@ -19,7 +19,7 @@ def sentences(error: ValidationError) -> list[str]:
     for item in error.errors(include_input=False, include_url=False):
         place = [part for part in item["loc"]]
         hint = _hint(place) if item["type"] == "extra_forbidden" else ""
-        found.append(f"{'.'.join(map(str, place)) or 'recipe'}: {item['msg']}{hint}")
+        found.append(f"{'.'.join(map(str, place)) or 'recipe'}: {item['msg'].removeprefix('Value error, ')}{hint}")
     return found
 
 

@@ -1,5 +1,5 @@
-"""A recipe: one section a module, put together here. `videozoomer init` writes the sentences under the fields as
-comments."""
+"""A recipe: one section a module, put together here. `videozoomer init --full` writes the sentences under the
+fields as comments."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def test_the_smallest_recipe_has_the_numbers_of_the_paper(write):
         ({"filters": {"non_zoom_share": 1.5}}, "filters.non_zoom_share: Input should be less than or equal to 1"),
         ({"filters": {"signature_distance": 65}}, "filters.signature_distance:"),
         ({"sft": {"zero_stage": 4}}, "sft.zero_stage:"),
-        ({"sft": {"keep": "best"}}, "sft: Value error, keep: best needs validation_steps"),
+        ({"sft": {"keep": "best"}}, "sft: keep: best needs validation_steps"),
         ({"sft": {"packing": True, "packing_tokens": 10}}, "packing_tokens must not be less than max_tokens"),
         ({"sources": []}, "sources:"),
         ({"sources": [{**SMALLEST["sources"][0], "split": "test"}]}, "sources.0.split:"),
