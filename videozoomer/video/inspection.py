@@ -17,6 +17,7 @@ from videozoomer.video.preflight import (
     Timeline,
     check_film_file,
     check_timeline,
+    colours_checked,
     counts_from_zero,
     has_variable_rate,
     open_checked,
@@ -125,7 +126,8 @@ def _inspected(uri: str) -> VideoInfo:
         frame = next((frame for packet in packets for frame in stream.codec_context.decode(packet)), None)
         if frame is None or frame.pts is None or stream.time_base is None:
             raise Quarantine("no_frames", "its video stream has no frame that can be shown; remove it from the source")
-        orientation = orientation_of(frame)
+        with colours_checked(frame):
+            orientation = orientation_of(frame)
         width, height = display_size(frame, info.pixel_aspect or 1.0, orientation)
         info = replace(
             info,

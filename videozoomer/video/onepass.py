@@ -22,6 +22,7 @@ from videozoomer.video.preflight import (
     check_decoded,
     check_film_file,
     check_timeline,
+    colours_checked,
     content_hash,
     has_variable_rate,
     open_checked,
@@ -78,7 +79,8 @@ def ingest_file(path: str, uri: str, settings: IngestSettings, watch: Watch | No
     container, stream = open_checked(path)
     with container, ExitStack() as cleanup:
         decoded = _Pass(container, stream, timeline, leading, settings, uri, cleanup)
-        decoded.run(watch)
+        with colours_checked(decoded.first):
+            decoded.run(watch)
         check_decoded(decoded.clock, timeline, decoded.duration_s)
         found = decoded.result(path, video_id)
         return replace(found, record=replace(found.record, bytes=size))
@@ -105,9 +107,9 @@ class _Pass:
         first = next(self._frames, None)
         if first is None:
             raise Quarantine("no_frames", "its video stream has no frame that can be shown; remove it from the source")
-        first_pts, self._first = self._last = first
+        first_pts, self.first = self._last = first
         self.clock = StreamClock(first_pts, timeline.time_base)
-        self._orientation = orientation_of(self._first)
+        self._orientation = orientation_of(self.first)
         self._aspect = float(stream.sample_aspect_ratio or 1) or 1.0
         self._pts = array("q")
         self._signature: list[int] = []
@@ -149,12 +151,12 @@ class _Pass:
         settings = self._settings
         shots = self._shots.shots(self.duration_s)
         overview = self._overview(path, shots)
-        width, height = display_size(self._first, self._aspect, self._orientation)
+        width, height = display_size(self.first, self._aspect, self._orientation)
         record = VideoRecord(
             self._uri,
             "ok",
             video_id=video_id,
-            **asdict(facts_of(self._container, self._stream, self._first)),
+            **asdict(facts_of(self._container, self._stream, self.first)),
             width=round(width),
             height=round(height),
             duration_s=self.duration_s,

@@ -10,13 +10,14 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from videozoomer.protocol.frame_id import frame_id_of
+from videozoomer.video.scaling import COLOURS, Scaler
 
 if TYPE_CHECKING:
     import av
     import numpy as np
 
 JPEG_QUALITY = 85
-ENCODING = f"swscale bilinear, jpeg q{JPEG_QUALITY} 4:2:0"
+ENCODING = f"swscale bilinear, colours {COLOURS}, jpeg q{JPEG_QUALITY} 4:2:0"
 """Stored with the frames of a zoom store: another encoding gives other bytes."""
 
 
@@ -134,27 +135,23 @@ class FrameEncoder:
     """Scales, rotates and encodes frames. Not thread-safe: use one per decoder."""
 
     def __init__(self, min_pixels: int, max_pixels: int) -> None:
-        from av.video.reformatter import VideoReformatter
-
         self.min_pixels, self.max_pixels = min_pixels, max_pixels
-        self._scaler = VideoReformatter()
+        self._scaler = Scaler()
 
     def encode(self, frame: av.VideoFrame, aspect: float, orientation: Orientation = UPRIGHT) -> EncodedFrame:
-        """`aspect` is the width of a stored pixel over its height; `orientation` comes from the video's first frame."""
+        """`aspect` is the width of a stored pixel over its height; `orientation` comes from the video's first frame.
+
+        Raises:
+            ValueError: its colours cannot be converted, or it is too large for a JPEG.
+        """
         import cv2
-        import numpy as np
 
         width, height = protocol_size(*display_size(frame, aspect, orientation), self.min_pixels, self.max_pixels)
         across, down = (height, width) if orientation.swaps_sides else (width, height)
         # FFmpeg writes four bytes a pixel (the last one unused) faster than three. But where it scales nothing it then
         # leaves out the last pixels of a row whose length is no multiple of eight.
-        packing, channels = ("bgr24", 3) if across % 8 and across == frame.width else ("bgr0", 4)
-        scaled = self._scaler.reformat(
-            frame, width=across, height=down, format=packing, interpolation="BILINEAR", threads=1
-        )
-        plane = scaled.planes[0]
-        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(down, plane.line_size)[:, : across * channels]
-        pixels = orientation.apply(rows.reshape(down, across, channels))
+        packing = "bgr24" if across % 8 and across == frame.width else "bgr0"
+        pixels = orientation.apply(self._scaler.scaled(frame, across, down, packing, "BILINEAR"))
         quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
         sampling = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420]
         encoded, buffer = cv2.imencode(".jpg", pixels, quality + sampling)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import stat
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -18,6 +19,7 @@ from videozoomer.places.finding import check_film, find_film, open_bytes
 from videozoomer.places.uris import PlaceError
 from videozoomer.video.leading import Leading, is_before
 from videozoomer.video.opening import open_container
+from videozoomer.video.scaling import UnsupportedColours, check_colours
 from videozoomer.video.stream_clock import StreamClock
 from videozoomer.video.streams import is_still_picture, video_stream
 from videozoomer.video.types import Quarantine
@@ -36,6 +38,7 @@ REASONS: dict[str, str] = {
     "no_video_stream": "a container without moving pictures (audio only, or a cover picture)",
     "still_picture": "a picture that stands still (AVIF, HEIF, or a single JPEG or PNG), not a film",
     "unsupported_codec": "no decoder for the video stream",
+    "unsupported_colours": "colours that would be shown wrong, as of Dolby Vision profile 5",
     "too_large": "the declared picture size exceeds the limit",
     "no_times": "frames without presentation times, so no frame can be found by its time",
     "times_not_increasing": "frames whose times run backwards or repeat",
@@ -301,6 +304,20 @@ def check_decoded(clock: StreamClock, timeline: Timeline, duration_s: float) -> 
             f"its packets reach {promised_s:.1f} s but its frames end at {duration_s:.1f} s; download the file again"
         )
         raise Quarantine("truncated", detail)
+
+
+@contextmanager
+def colours_checked(first: av.VideoFrame) -> Iterator[None]:
+    """Check the first frame's colours, and watch for other frames whose colours cannot be converted.
+
+    Raises:
+        Quarantine: unsupported_colours.
+    """
+    try:
+        check_colours(first)
+        yield
+    except UnsupportedColours as error:
+        raise Quarantine("unsupported_colours", str(error)) from None
 
 
 def has_variable_rate(pts: np.ndarray) -> bool:

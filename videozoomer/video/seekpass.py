@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 from videozoomer.video.overview import overview_times
 from videozoomer.video.preflight import Timeline, check_decoded, has_variable_rate
+from videozoomer.video.scaling import UnsupportedColours
 from videozoomer.video.settings import Ingested, IngestSettings
 from videozoomer.video.source import VideoSource
 from videozoomer.video.types import FrameError, Quarantine, VideoRecord
@@ -35,6 +36,8 @@ def overview_only(path: str, uri: str, timeline: Timeline, settings: IngestSetti
             width, height = source.display_size
             facts = source.facts
     except FrameError as error:
+        if isinstance(error.__cause__, UnsupportedColours):
+            raise Quarantine("unsupported_colours", error.reason) from None
         raise Quarantine("damaged", f"at {error.time_s:.1f} s: {error.reason}") from None
     record = VideoRecord(
         uri,

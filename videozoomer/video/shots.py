@@ -9,6 +9,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from videozoomer.video.detectors import BATCH_FRAMES, Cut, Detector, InputFormat, make_detector
+from videozoomer.video.scaling import Scaler
 from videozoomer.video.types import Shot
 
 if TYPE_CHECKING:
@@ -27,8 +28,6 @@ class ShotFinder:
         Raises:
             ImportError: the package of a detector is not installed.
         """
-        from av.video.reformatter import VideoReformatter
-
         fps = max(1.0, average_fps)
         self._detectors: list[Detector] = [
             make_detector(name, fps, max(1, round(SHORTEST_S * fps))) for name in detectors
@@ -36,23 +35,20 @@ class ShotFinder:
         self._cuts: list[list[Cut]] = [[] for _ in self._detectors]
         self._times = array("d")
         self._waiting: dict[InputFormat, list[np.ndarray]] = {detector.input: [] for detector in self._detectors}
-        self._scalers = {wanted: VideoReformatter() for wanted in self._waiting}
+        self._scalers = {wanted: Scaler() for wanted in self._waiting}
         described = dict.fromkeys(detector.description for detector in self._detectors)
         self.name = "; ".join(["+".join(detectors), *described, f"shortest {SHORTEST_S} s"]) if detectors else "none"
         """Detectors, their versions and parameters."""
 
     def take(self, frame: av.VideoFrame, time_s: float) -> None:
+        import numpy as np
+
         self._times.append(time_s)
         for wanted, waiting in self._waiting.items():
-            small = self._scalers[wanted].reformat(
-                frame,
-                width=wanted.width,
-                height=wanted.height,
-                format=wanted.pixel_format,
-                interpolation=wanted.interpolation,
-                threads=1,
+            small = self._scalers[wanted].scaled(
+                frame, wanted.width, wanted.height, wanted.pixel_format, wanted.interpolation
             )
-            waiting.append(small.to_ndarray())
+            waiting.append(np.array(small))  # A copy, because the picture may be a view of a larger buffer.
         if len(self._times) % BATCH_FRAMES == 0:
             self._detect()
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from videozoomer.video.scaling import Scaler
+
 if TYPE_CHECKING:
     import av
 
@@ -16,15 +18,14 @@ class SignatureMaker:
     """Not thread-safe."""
 
     def __init__(self) -> None:
-        from av.video.reformatter import VideoReformatter
-
-        self._scaler = VideoReformatter()
+        self._scaler = Scaler()
 
     def hash(self, frame: av.VideoFrame) -> int:
         """DCT hash of a frame (imagehash's `phash`) as an unsigned 64-bit integer, most significant bit first."""
         import imagehash
+        import numpy as np
         from PIL import Image
 
-        grey = self._scaler.reformat(frame, width=SIDE, height=SIDE, format="gray", interpolation="BILINEAR", threads=1)
-        bits = imagehash.phash(Image.fromarray(grey.to_ndarray())).hash.flatten()
+        grey = np.ascontiguousarray(self._scaler.scaled(frame, SIDE, SIDE, "gray", "BILINEAR"))
+        bits = imagehash.phash(Image.fromarray(grey)).hash.flatten()
         return int("".join("1" if bit else "0" for bit in bits), 2)

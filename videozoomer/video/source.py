@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from videozoomer.places.finding import on_disk
 from videozoomer.video.packets import STEPS_BACK_S, FastReadFailed, PacketReader, with_successors
 from videozoomer.video.picture import EncodedFrame, FrameEncoder, display_size, orientation_of
+from videozoomer.video.scaling import UnsupportedColours, check_colours
 from videozoomer.video.stream_clock import StreamClock
 from videozoomer.video.types import Frame, FrameError
 
@@ -67,6 +68,11 @@ class VideoSource:
         if first is None or first.pts is None:
             self.close()
             raise FrameError(uri, 0.0, "the video shows no frame with a time; remux it, for example to MP4")
+        try:
+            check_colours(first)
+        except UnsupportedColours as error:
+            self.close()
+            raise FrameError(uri, 0.0, str(error)) from error
         self.clock = StreamClock(first.pts, self._reader.time_base)
         context = self._reader.stream.codec_context
         self.memory_bytes = context.width * context.height * 2 * HELD_PICTURES
