@@ -14,7 +14,7 @@ from videozoomer.lake.rows import FileRow, QuestionRow
 from videozoomer.lake.stamps import Stamp
 from videozoomer.settings import Recipe
 from videozoomer.sources.files import Offered, SourceError, assign_batches
-from videozoomer.sources.listing import list_videos
+from videozoomer.sources.listing import list_source
 from videozoomer.sources.questions import read_source
 
 GROUP = "sources"
@@ -30,7 +30,7 @@ def listing_digest(recipe: Recipe) -> str:
     Raises:
         SourceError: a source has nothing to list.
     """
-    return _listing({source.name: list_videos(source.videos) for source in recipe.sources})
+    return _listing({source.name: list_source(source).offered for source in recipe.sources})
 
 
 def question_digest(recipe: Recipe) -> str:
@@ -70,7 +70,7 @@ LISTINGS: dict[str, Callable[[Recipe], str]] = {"sources": listing_digest, "ques
 def sources(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
     lake = workspace.lake
     known = rows_as(FileRow, lake.read("files"))
-    offered = {source.name: list_videos(source.videos) for source in workspace.recipe.sources}
+    offered = {source.name: list_source(source).offered for source in workspace.recipe.sources}
     rows: list[FileRow] = []
     for name, items in offered.items():
         rows += assign_batches(

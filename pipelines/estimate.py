@@ -8,7 +8,7 @@ from rich.text import Text
 
 from assets.workspace import Workspace
 from videozoomer.settings import Recipe
-from videozoomer.sources.listing import list_videos
+from videozoomer.sources.listing import list_source
 from videozoomer.sources.questions import read_source
 
 NUMBERS = ("episodes", "calls", "tokens in", "tokens out", "USD", "USD at most")
@@ -65,6 +65,6 @@ def usable_questions(recipe: Recipe) -> dict[str, int]:
     """The number of questions of each split that can be asked, from the files as they are now."""
     counts = {"train": 0, "evaluation": 0}
     for source in recipe.sources:
-        uris = [item.uri for item in list_videos(source.videos)]
+        uris = [item.uri for item in list_source(source).offered]
         counts[source.split] += sum(row["status"] == "ok" for row in read_source(source, uris).rows)
     return counts

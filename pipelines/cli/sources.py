@@ -21,9 +21,12 @@ app = typer.Typer(help="The videos and questions of a recipe.", no_args_is_help=
 def add(
     recipe: RECIPE,
     name: Annotated[str, typer.Argument(help="Short name: lower case, digits, underscores.")],
-    videos: Annotated[str, typer.Option(help="Folder, glob, file, or .txt manifest; URLs are allowed.")],
+    videos: Annotated[str, typer.Option(help="Folder, glob, file, archive, or .txt manifest; URLs are allowed.")],
     questions: Annotated[str, typer.Option(help="Questions as .jsonl, .json, .csv, .tsv or .parquet.")],
     split: Annotated[str, typer.Option(help="train or evaluation.")] = "train",
+    frames_rate: Annotated[
+        str | None, typer.Option(help="Pictures per second of folders of numbered pictures, such as 25 or 30000/1001.")
+    ] = None,
 ) -> None:
     """Check that a source can be read and add it to a recipe. Comments in the file are kept.
 
@@ -31,6 +34,8 @@ def add(
 
     - `videozoomer sources add films --videos /data/films --questions /data/films.jsonl -r my.yaml`
     - `videozoomer sources add bench --videos "s3://b/*.mp4" --questions q.csv --split evaluation -r my.yaml`
+    - `videozoomer sources add clips --videos "shards/*.tar" --questions clips.jsonl -r my.yaml`
+    - `videozoomer sources add pictures --videos pictures --frames-rate 25 --questions q.csv -r my.yaml`
     """
     from videozoomer.settings.edit import add_source
     from videozoomer.settings.sources import Source
@@ -39,10 +44,10 @@ def add(
     from videozoomer.sources.questions import read_source
 
     with reported(SourceError, RecipeError):
-        listing = list_place(videos)
+        listing = list_place(videos, frames_rate)
         source = Source(name="new", videos=videos, questions=questions)
         reading = read_source(source, [item.uri for item in listing.offered])
-        add_source(recipe, name=name, videos=videos, questions=questions, split=split)
+        add_source(recipe, name=name, videos=videos, questions=questions, split=split, frames_rate=frames_rate)
     lost = sum(row["status"] != "ok" for row in reading.rows)
     questions_found = f"{len(reading.rows)} questions, {lost} of them unusable"
     console.print(f"added {name}: {len(listing.offered)} videos, {questions_found}")
@@ -70,11 +75,11 @@ def print_understood(recipe: Recipe) -> None:
     Raises:
         SourceError: a source cannot be read, or the columns of its question file are not understood.
     """
-    from videozoomer.sources.listing import list_place
+    from videozoomer.sources.listing import list_source
     from videozoomer.sources.questions import read_source
 
     for source in recipe.sources:
-        listing = list_place(source.videos)
+        listing = list_source(source)
         reading = read_source(source, [item.uri for item in listing.offered])
         console.print(
             f"{source.name}: {count(listing)} in {source.videos}, questions {source.questions}", soft_wrap=True
@@ -111,12 +116,12 @@ def list_sources(recipe: RECIPE) -> None:
     Example: `videozoomer sources list -r my.yaml`
     """
     from videozoomer.sources.files import SourceError
-    from videozoomer.sources.listing import list_place
+    from videozoomer.sources.listing import list_source
 
     for source in load(recipe).sources:
         listing = None
         try:
-            listing = list_place(source.videos)
+            listing = list_source(source)
             found = count(listing)
         except SourceError as error:
             found = f"unreadable: {error}"

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from videozoomer.lake.atomic import replaced_file
+from videozoomer.places import hls, numbered
 from videozoomer.places.archives import compressed_sentence, find_member, open_packed, piece_of, read_archive
 from videozoomer.places.pieces import Piece, PiecedFile, ReadableFile, check_length, open_file
 from videozoomer.places.uris import COMPRESSED, MemberName, PlaceError, archive_kind, local_path, member_name
@@ -52,21 +53,31 @@ def find_film(uri: str) -> Film | None:
     """
     name = member_name(uri)
     if name is None:
-        _refuse_archive(uri)
-        return None
+        return _film_of_many(uri)
     member = find_member(name)
     if member.packed:
         return Film(uri, member.changed, packed=name)
     return Film(uri, f"{member.bytes} bytes, {member.changed}", (piece_of(name, member),), crc=member.crc)
 
 
-def _refuse_archive(uri: str) -> None:
+def _film_of_many(uri: str) -> Film | None:
+    """A film of many files, or None; an archive is refused, because it is many films."""
+    if uri.startswith(f"{numbered.SCHEME}://"):
+        pieces, changed = numbered.pieces_of(uri)
+        return Film(uri, changed, pieces)
+    if uri.lower().endswith(hls.ENDING):
+        path = local_path(uri)
+        if path is None:
+            raise PlaceError("playlist", "it is a playlist on another machine; download the film (FFmpeg can)")
+        pieces, changed = hls.pieces_of(path)
+        return Film(uri, changed, pieces)
     kind = archive_kind(uri)
     if kind in ("zip", "tar"):
         archive = read_archive(kind, uri)
         raise PlaceError(*(archive.problem or ("not_a_video", "it is an archive; its members are films of their own")))
     if uri.lower().endswith(COMPRESSED):
         raise PlaceError("compressed_archive", compressed_sentence(uri))
+    return None
 
 
 def is_here(uri: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,3 +66,13 @@ def member_name(uri: str) -> MemberName | None:
 def archive_kind(place: str) -> str | None:
     """`zip`, `tar` or `parquet` by the ending of a name; None if it is no archive."""
     return next((kind for ending, kind in ARCHIVES.items() if place.lower().endswith(ending)), None)
+
+
+def absolute_place(place: str, folder: Path) -> str:
+    """A place with its path relative to a folder made absolute; URLs and absolute paths stay as they are."""
+    if member := member_name(place):
+        return MemberName(member.scheme, member.inner, absolute_place(member.archive, folder)).uri
+    place = os.path.expanduser(place)
+    if "://" in place or Path(place).is_absolute():
+        return place
+    return str(Path(os.path.normpath(folder / place)))

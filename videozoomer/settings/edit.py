@@ -8,10 +8,13 @@ from pathlib import Path
 import yaml
 
 from videozoomer.lake.atomic import replaced_file
+from videozoomer.places.uris import absolute_place
 from videozoomer.settings.loading import RecipeError, load_recipe
 
 
-def add_source(path: Path, *, name: str, videos: str, questions: str, split: str) -> None:
+def add_source(
+    path: Path, *, name: str, videos: str, questions: str, split: str, frames_rate: str | None = None
+) -> None:
     """Append an entry to a recipe's `sources`; replace the file only if the result is a valid recipe.
 
     Relative paths start at the current folder and are written as absolute ones.
@@ -33,10 +36,15 @@ def add_source(path: Path, *, name: str, videos: str, questions: str, split: str
     first = next((line for line in lines[start + 1 : end] if line.lstrip().startswith("-")), "  -")
     pad = first[: len(first) - len(first.lstrip())]
 
-    def absolute(place: str) -> str:
-        return place if "://" in place else str(Path(place).resolve())
-
-    entry = {"name": name, "videos": absolute(videos), "questions": absolute(questions), "split": split}
+    here = Path.cwd()
+    entry: dict[str, object] = {
+        "name": name,
+        "videos": absolute_place(videos, here),
+        "questions": absolute_place(questions, here),
+        "split": split,
+    }
+    if frames_rate is not None:
+        entry["frames_rate"] = frames_rate
     block = yaml.safe_dump(entry, sort_keys=False, width=1000).splitlines()
     added = [f"{pad}{'- ' if i == 0 else '  '}{line}" for i, line in enumerate(block)]
     with replaced_file(path) as candidate:

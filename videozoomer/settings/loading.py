@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from videozoomer.places.uris import MemberName, member_name
+from videozoomer.places.uris import absolute_place
 from videozoomer.settings.mistakes import sentences
 from videozoomer.settings.model import Recipe
 from videozoomer.settings.unique_keys import DuplicateKey, parse
@@ -92,16 +92,13 @@ def _check_home(path: Path, home: Path) -> None:
 
 
 def _resolved(recipe: Recipe, folder: Path) -> Recipe:
-    def absolute(value: str) -> str:
-        value = os.path.expanduser(value)
-        if member := member_name(value):
-            return MemberName(member.scheme, member.inner, absolute(member.archive)).uri
-        if "://" in value or Path(value).is_absolute():
-            return value
-        return str(Path(os.path.normpath(folder / value)))
-
     sources = tuple(
-        source.model_copy(update={"videos": absolute(source.videos), "questions": absolute(source.questions)})
+        source.model_copy(
+            update={
+                "videos": absolute_place(source.videos, folder),
+                "questions": absolute_place(source.questions, folder),
+            }
+        )
         for source in recipe.sources
     )
-    return recipe.model_copy(update={"home": absolute(recipe.home), "sources": sources})
+    return recipe.model_copy(update={"home": absolute_place(recipe.home, folder), "sources": sources})

@@ -6,12 +6,17 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path, PurePosixPath
 
 import fsspec
+import yaml
 
+from videozoomer.places import hls, numbered
 from videozoomer.places.archives import compressed_sentence, read_archive
-from videozoomer.places.uris import COMPRESSED, MemberName, PlaceError, archive_kind, is_url, member_name
+from videozoomer.places.finding import find_film
+from videozoomer.places.uris import COMPRESSED, MemberName, PlaceError, archive_kind, is_url, local_path, member_name
+from videozoomer.settings.sources import Source
 from videozoomer.sources.files import VIDEO_SUFFIXES, Offered, SourceError
 
 _GLOB_MARKS = "*?["
@@ -35,22 +40,23 @@ class Listing:
     """Sentences about what a user might not expect."""
 
 
-def list_videos(place: str) -> list[Offered]:
-    """The films of a place, see `list_place`."""
-    return list_place(place).offered
+def list_source(source: Source) -> Listing:
+    """The films of a source, see `list_place`."""
+    return list_place(source.videos, source.frames_rate)
 
 
-def list_place(place: str) -> Listing:
+def list_place(place: str, frames_rate: object = None) -> Listing:
     """Films of a folder (recursively), a glob, one file, an archive or a `.txt` list (one path or URL a line).
 
-    An archive stands for the films in it. A path that exists is that file or folder, even if its name contains `[`, `?`
-    or `*`.
+    An archive stands for the films in it. In a folder, an HLS playlist with its segments is one film, and so is a
+    folder of numbered pictures whose rate is known: `frames_rate` in pictures per second, or what a `frames.yaml` says.
+    A path that exists is that file or folder, even if its name contains `[`, `?` or `*`.
 
     Raises:
         SourceError: the place does not exist or has no videos.
     """
     _refuse_pages(place, [place])
-    listing = _Lister(place).listing()
+    listing = _Lister(place, frames_rate).listing()
     if not listing.offered:
         passed_over = describe_passed_over(listing)
         raise SourceError(
@@ -72,8 +78,9 @@ def describe_passed_over(listing: Listing) -> str:
 
 
 class _Lister:
-    def __init__(self, place: str) -> None:
+    def __init__(self, place: str, frames_rate: object) -> None:
         self._found = Listing(place)
+        self._frames_rate = frames_rate
 
     def listing(self) -> Listing:
         place, found = self._found.place, self._found
@@ -117,10 +124,12 @@ class _Lister:
                 self._found.offered.append(offered(uri))
 
     def _folder(self, uris: Iterable[str]) -> None:
-        """Files of a folder: videos by their ending, and archives of them."""
+        """Files of a folder: videos by their ending, films of many files, and archives."""
         archives = []
+        uris = [uri for uri in uris if not _is_hidden(uri)]
+        taken = self._playlists(uris) | self._pictures(uris)
         for uri in uris:
-            if _is_hidden(uri):
+            if uri in taken:
                 continue
             if _is_video(uri):
                 self._found.offered.append(offered(uri))
@@ -131,6 +140,65 @@ class _Lister:
         loose = {(PurePosixPath(item.uri).name, item.bytes) for item in self._found.offered}
         for uri in archives:
             self._members(MemberName(archive_kind(uri) or "", "", uri), loose)
+
+    def _playlists(self, uris: Sequence[str]) -> set[str]:
+        """Offer HLS films of this machine; returns every file that belongs to one."""
+        places = {uri: path for uri in uris if uri.lower().endswith(hls.ENDING) and (path := local_path(uri))}
+        films = {uri: path for uri, path in places.items() if hls.is_hls(path)}
+        inner: set[Path] = set()
+        for path in films.values():
+            try:
+                inner |= hls.read_playlist(path).files - {path}
+            except PlaceError:
+                continue  # It is offered, so that it is quarantined with this reason.
+        self._found.offered += [offered(uri) for uri, path in films.items() if path not in inner]
+        return {uri for uri in uris if (path := local_path(uri)) in inner or uri in films}
+
+    def _pictures(self, uris: Sequence[str]) -> set[str]:
+        """Offer folders of numbered pictures that have a rate; returns their pictures."""
+        folders: dict[Path, list[str]] = {}
+        for uri in uris:
+            path = local_path(uri)
+            if path is not None and path.suffix.lower() in numbered.CODECS:
+                folders.setdefault(path.parent, []).append(uri)
+        taken: set[str] = set()
+        unrated = []
+        for folder, inside in sorted(folders.items()):
+            sequences = numbered.find_pictures(PurePosixPath(uri).name for uri in inside)
+            if not sequences:
+                continue
+            rate = self._rate_of(folder)
+            if rate is None:
+                unrated.append(folder)
+                continue
+            self._found.offered.append(offered(numbered.frames_uri(str(folder.absolute()), rate)))
+            names = {name for sequence in sequences for name in sequence.names.values()}
+            taken |= {uri for uri in inside if PurePosixPath(uri).name in names}
+            taken |= {str(folder / numbered.RATE_FILE), str(folder.parent / numbered.RATE_FILE)}
+            if len(sequences) == 1 and (missing := sequences[0].missing):
+                self._found.notes.append(_missing_sentence(folder, sequences[0], missing))
+        if unrated:
+            self._found.notes.append(
+                f"{len(unrated)} folder{'' if len(unrated) == 1 else 's'} of numbered pictures (first {unrated[0]}) "
+                "would be films if their rate were known: set `frames_rate: 25` in the source, or write `rate: 25` "
+                f"into a file {numbered.RATE_FILE} beside the pictures"
+            )
+        return taken
+
+    def _rate_of(self, folder: Path) -> Fraction | None:
+        """Pictures per second of a folder; None if nothing says it."""
+        for file in (folder / numbered.RATE_FILE, folder.parent / numbered.RATE_FILE):
+            if not file.is_file():
+                continue
+            try:
+                loaded = yaml.safe_load(file.read_text(encoding="utf-8"))
+                return numbered.rate_of(loaded["rate"])
+            except (yaml.YAMLError, ValueError, KeyError, TypeError) as error:
+                raise SourceError(f"{file} does not say a rate such as `rate: 25` ({error})") from error
+        try:
+            return None if self._frames_rate is None else numbered.rate_of(self._frames_rate)
+        except ValueError as error:
+            raise SourceError(f"frames_rate of {self._found.place}: {error}") from error
 
     def _members(
         self, wanted: MemberName, loose: set[tuple[str, int]] | frozenset = frozenset(), by_name: bool = False
@@ -193,6 +261,14 @@ def _chosen(names: Iterable[str], wanted: str) -> list[str]:
     return [name for name in names if name.startswith(wanted.rstrip("/") + "/")]
 
 
+def _missing_sentence(folder: Path, pictures: numbered.Pictures, missing: Sequence[int]) -> str:
+    shown = ", ".join(map(str, missing[:5])) + (", ..." if len(missing) > 5 else "")
+    return (
+        f"{folder} has {len(pictures.names):,} pictures; {len(missing):,} numbers are missing ({shown}), where the "
+        "picture before stays on the screen"
+    )
+
+
 def _is_hidden(name: str) -> bool:
     return PurePosixPath(name).name.startswith(".")
 
@@ -232,6 +308,13 @@ def offered(uri: str) -> Offered:
         except PlaceError:
             member = None
         return Offered(uri, member.bytes, member.changed) if member else Offered(uri, 0, "missing")
+    if uri.startswith(f"{numbered.SCHEME}://") or (uri.lower().endswith(hls.ENDING) and local_path(uri)):
+        try:
+            film = find_film(uri)
+        except PlaceError as error:
+            return Offered(uri, 0, "missing" if error.reason == "missing" else f"cannot be read: {error}")
+        if film is not None:
+            return Offered(uri, film.size, film.changed)
     system, path = fsspec.core.url_to_fs(uri)
     try:
         info = system.info(path)

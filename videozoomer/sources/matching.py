@@ -61,7 +61,7 @@ class Videos:
         if named in self._paths:
             return Match(named)
         parts = path_parts(named)
-        likely = self._by_name.get(parts[-1], []) if parts else []
+        likely = self._likely(parts[-1]) if parts else []
         found = [uri for uri in likely if _ends(self._paths[uri], parts)]
         exact = [uri for uri in found if len(self._within[uri]) == len(parts) > 1]
         if exact or found:
@@ -72,6 +72,12 @@ class Videos:
         best = max(len(self._within[uri]) for uri in dropped)
         match = self._one([uri for uri in dropped if len(self._within[uri]) == best], topic)
         return Match(match.uri, match.reason, "/".join(parts[:-best]), match.by_folder)
+
+    def _likely(self, name: str) -> list[str]:
+        """Videos of that name or stem; a folder of pictures has no suffix where the name may have one."""
+        stem = PurePosixPath(name).stem
+        bare = [uri for uri in self._by_name.get(stem, ()) if self._paths[uri][-1] == stem != name]
+        return self._by_name.get(name, []) + bare
 
     def _one(self, found: Sequence[str], topic: str | None) -> Match:
         if len(found) == 1:

@@ -33,7 +33,7 @@ REASONS: dict[str, str] = {
     "unreadable": "the file exists but reading it failed (permissions, disk or network)",
     "not_a_file": "a directory, named pipe, socket or device",
     "empty": "a file of zero bytes",
-    "playlist": "a text file that names other files; those are never opened",
+    "playlist": "a text file that names other files, and is no HLS playlist of files in its folder",
     "not_a_video": "not a supported container, despite its name",
     "no_video_stream": "a container without moving pictures (audio only, or a cover picture)",
     "still_picture": "a picture that stands still (AVIF, HEIF, or a single JPEG or PNG), not a film",

@@ -6,11 +6,11 @@ from hypothesis import strategies as st
 
 from videozoomer.lake import CATALOG
 from videozoomer.sources.files import Offered, SourceError, assign_batches
-from videozoomer.sources.listing import describe_passed_over, list_place, list_videos
+from videozoomer.sources.listing import describe_passed_over, list_place
 
 
 def names(place):
-    return [item.uri.rsplit("/", 1)[1] for item in list_videos(str(place))]
+    return [item.uri.rsplit("/", 1)[1] for item in list_place(str(place)).offered]
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def folder(tmp_path):
 
 def test_a_folder_gives_its_videos_sorted_and_unopened(folder):
     assert names(folder) == ["a.MKV", "b.mp4", "c.webm"]
-    (first, *_) = list_videos(str(folder))
+    (first, *_) = list_place(str(folder)).offered
     assert (first.uri, first.bytes) == (str(folder / "a.MKV"), 10) and first.modified
 
 
@@ -40,7 +40,7 @@ def test_one_file(folder):
 def test_a_list_is_relative_to_itself_and_may_name_missing_files(folder):
     manifest = folder / "list.txt"
     manifest.write_text(f"# mine\n\nb.mp4\n deep/c.webm \n{folder}/a.MKV\nb.mp4\ngone.mp4\n")
-    offered = list_videos(str(manifest))
+    offered = list_place(str(manifest)).offered
     assert [item.uri for item in offered] == [
         str(folder / name) for name in ("a.MKV", "b.mp4", "deep/c.webm", "gone.mp4")
     ]
@@ -54,7 +54,7 @@ def test_a_list_is_relative_to_itself_and_may_name_missing_files(folder):
 def test_a_place_without_videos_is_named(folder, place, says):
     (folder.parent / "empty").mkdir()
     with pytest.raises(SourceError, match=says) as error:
-        list_videos(str(folder.parent / place))
+        list_place(str(folder.parent / place))
     assert place in str(error.value)
 
 
@@ -124,7 +124,7 @@ def test_files_passed_over_are_counted_and_named(folder):
     only.mkdir()
     (only / "film.rmvb").write_bytes(b"x")
     with pytest.raises(SourceError, match=r"has no videos; .*Passed over: 1 \.rmvb"):
-        list_videos(str(only))
+        list_place(str(only))
 
 
 @pytest.mark.parametrize(
@@ -134,6 +134,6 @@ def test_links_to_youtube_get_a_sentence_that_says_what_to_do(tmp_path, link):
     manifest = tmp_path / "list.txt"
     manifest.write_text(f"a.mp4\n{link}\n")
     with pytest.raises(SourceError, match=r"1 of 2 lines link to YouTube pages.*Download the videos first"):
-        list_videos(str(manifest))
+        list_place(str(manifest))
     with pytest.raises(SourceError, match="it is a link to a YouTube page"):
-        list_videos(link)
+        list_place(link)

@@ -7,7 +7,12 @@ import subprocess
 import tarfile
 import zipfile
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
+
+import imageio_ffmpeg
+
+from videozoomer.places.numbered import frames_uri
 
 INNER = "season1/film.mp4"
 
@@ -78,3 +83,60 @@ ARCHIVED: list[Callable[[Path, Path], str]] = [
     by_zipfile,
     by_file_url,
 ]
+
+
+def ffmpeg(*arguments: str | Path) -> None:
+    subprocess.run(
+        [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-v", "error", *map(str, arguments)], check=True, timeout=120
+    )
+
+
+def _hls(film: Path, folder: Path, *options: str) -> str:
+    target = folder / "hls film"
+    target.mkdir()
+    ffmpeg(
+        "-i", film, "-c", "copy", "-f", "hls", "-hls_time", "2", "-hls_list_size", "0", *options, target / "index.m3u8"
+    )
+    return str(target / "index.m3u8")
+
+
+def by_hls_ts(film: Path, folder: Path) -> str:
+    return _hls(film, folder)
+
+
+def by_hls_fmp4(film: Path, folder: Path) -> str:
+    return _hls(film, folder, "-hls_segment_type", "fmp4")
+
+
+def by_hls_ranges(film: Path, folder: Path) -> str:
+    return _hls(film, folder, "-hls_flags", "single_file")
+
+
+def by_hls_fmp4_ranges(film: Path, folder: Path) -> str:
+    return _hls(film, folder, "-hls_segment_type", "fmp4", "-hls_flags", "single_file")
+
+
+def by_hls_master(film: Path, folder: Path) -> str:
+    """Two variants, the smaller one first."""
+    target = folder / "variants"
+    target.mkdir()
+    ffmpeg("-i", film, "-s", "64x36", folder / "small.mp4")
+    for name, source in (("low", folder / "small.mp4"), ("high", film)):
+        (target / name).mkdir()
+        ffmpeg("-i", source, "-c", "copy", "-f", "hls", "-hls_list_size", "0", target / name / "prog.m3u8")
+    (target / "master.m3u8").write_text(
+        "#EXTM3U\n#EXT-X-VERSION:3\n"
+        '#EXT-X-STREAM-INF:BANDWIDTH=90000,RESOLUTION=64x36,CODECS="avc1.640014,mp4a.40.2"\nlow/prog.m3u8\n'
+        "#EXT-X-STREAM-INF:BANDWIDTH=80000,RESOLUTION=320x180\nhigh/prog.m3u8?token=1\n"
+    )
+    return str(target / "master.m3u8")
+
+
+HLS = [by_hls_ts, by_hls_fmp4, by_hls_ranges, by_hls_fmp4_ranges, by_hls_master]
+
+
+def numbered(film: Path, folder: Path, rate: str, pattern: str, *options: str) -> str:
+    target = folder / "frames of it"
+    target.mkdir()
+    ffmpeg("-i", film, "-fps_mode", "passthrough", *options, "-start_number", "0", target / pattern)
+    return frames_uri(str(target), Fraction(rate))
