@@ -1,8 +1,13 @@
 """`sft_shards`, `rl_shards`, `evaluation_shards`: the exported data sets, each with manifest, checksums and a card."""
 
+from typing import TYPE_CHECKING
+
 import dagster as dg
 
 from assets.workspace import Workspace, finish, step
+
+if TYPE_CHECKING:
+    from videozoomer.shards.manifest import Manifest
 
 GROUP = "datasets"
 KINDS = {"parquet", "huggingface"}
@@ -10,7 +15,7 @@ KINDS = {"parquet", "huggingface"}
 
 @dg.asset(
     group_name=GROUP,
-    code_version="2",
+    code_version="3",
     kinds=KINDS,
     deps=["verdicts", "question_stats", "funnel", "leaks"],
     description="Verified exemplars and reflections as conversations with their frames, byte for byte as the teacher "
@@ -23,7 +28,7 @@ def sft_shards(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Wo
 
 @dg.asset(
     group_name=GROUP,
-    code_version="2",
+    code_version="3",
     kinds=KINDS,
     deps=["verdicts", "question_stats", "funnel", "leaks"],
     description="Training questions with truth, evidence windows, pass rate and overview, for multi-turn RL.",
@@ -35,7 +40,7 @@ def rl_shards(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Wor
 
 @dg.asset(
     group_name=GROUP,
-    code_version="2",
+    code_version="3",
     kinds=KINDS,
     deps=["questions", "videos", "overviews", "leaks"],
     description="Evaluation questions with truth, evidence windows and overview.",
@@ -57,6 +62,7 @@ def export(context: dg.AssetExecutionContext, workspace: Workspace, kind: str) -
     folder = workspace.shards(kind)
     workspace.begin_writing()
     manifest = write_shards(kind, workspace.lake, folder, workspace.recipe)
+    warn_if_empty(context, kind, manifest)
     return finish(
         context,
         workspace,
@@ -67,3 +73,9 @@ def export(context: dg.AssetExecutionContext, workspace: Workspace, kind: str) -
             "card": dg.MetadataValue.md((folder / "README.md").read_text()),
         },
     )
+
+
+def warn_if_empty(context: dg.AssetExecutionContext, kind: str, manifest: "Manifest") -> None:
+    """An empty data set is written, because the report shows it, but not in silence."""
+    if why := manifest.about.get("empty"):
+        context.log.warning(f"data set {kind} is empty: {why}")

@@ -121,9 +121,14 @@ def held_out(workspace: Workspace, store: "FrameStore", limit: int | None) -> "l
     """Evaluation questions of all batches, at most `limit`, drawn with the recipe's `evaluation.seed`.
 
     Their overview frames are copied to the store.
+
+    Raises:
+        ShardError: the evaluation's data set, which the figures are reported for, does not match its manifest.
     """
     from eval.harness import draw
+    from videozoomer.shards.read import ShardSet
 
+    ShardSet(workspace.shards("evaluation")).verify()
     items: list[QuestionItem] = []
     for batch in workspace.batches():
         if found := playable(workspace.lake, batch, "evaluation"):

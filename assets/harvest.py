@@ -5,6 +5,7 @@ They are in the graph only where the recipe has `rl.harvest`.
 
 import dagster as dg
 
+from assets.datasets import warn_if_empty
 from assets.training import GROUP, checkpoint_of, fine_tune, nothing_to_train_on
 from assets.workspace import Workspace, finish, step
 
@@ -13,7 +14,7 @@ from assets.workspace import Workspace, finish, step
     group_name=GROUP,
     kinds={"parquet", "huggingface"},
     deps=["rl_policy", "verdicts", "leaks", "questions", "videos"],
-    code_version="1",
+    code_version="2",
     description="Rollouts of RL that are correct, well formed, looked at the evidence and differ from one another. "
     "They pass the same rules as all trajectories and have a manifest and a card like every data set.",
 )
@@ -29,16 +30,19 @@ def rft_shards(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Wo
     settings = chosen.rl.harvest
     if settings is None:
         raise dg.Failure(f"recipe {chosen.name} harvests no rollouts; set rl.harvest")
+    played = ShardSet(workspace.shards("rl"))
+    played.verify()
     with ReaderPool(chosen.protocol.min_pixels, chosen.protocol.max_pixels, unpacked_dir=workspace.unpacked) as readers:
         # Without a policy there is no rollout; what an earlier one played is in the folder still.
         run = workspace.training("rl") if checkpoint_of(workspace, "rl") else None
-        left_out = harvest(run, ShardSet(workspace.shards("rl")), lake, readers, settings)
+        left_out = harvest(run, played, lake, readers, settings)
     verdicts = run_rules(lake, chosen.filters).verdicts
     for reasons, count in verdicts.filter(kind="rollout", outcome="rejected").group_by("reasons").len().iter_rows():
         left_out["dropped by a rule: " + ", ".join(reasons)] = count
     about = about_recipe(chosen) | {"left_out": {reason: count for reason, count in left_out.items() if count}}
     workspace.begin_writing()
     manifest = build_sft(lake, target, chosen.shards, about, verdicts=verdicts, kinds=["rollout"])
+    warn_if_empty(context, "rft", manifest)
     return finish(
         context,
         workspace,

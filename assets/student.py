@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import dagster as dg
 
+from assets.datasets import warn_if_empty
 from assets.distillation import GROUP, reflect
 from assets.grading import grade_stage
 from assets.playing import play_stage
@@ -22,7 +23,7 @@ from videozoomer.settings.model import Endpoint, StudentSettings
 @dg.asset(
     group_name=TRAINING_GROUP,
     kinds={"parquet", "huggingface"},
-    code_version="1",
+    code_version="2",
     deps=["exemplars", "exemplar_grades", "probe_grades", "leaks", "videos", "questions"],
     description="Exemplars that pass every rule, without reflections: the student's training set.",
 )
@@ -37,6 +38,7 @@ def student_shards(context: dg.AssetExecutionContext, workspace: dg.ResourcePara
     manifest = build_sft(
         workspace.lake, target, chosen.shards, about_recipe(chosen), verdicts=verdicts, kinds=["exemplar"]
     )
+    warn_if_empty(context, "student", manifest)
     return finish(
         context,
         workspace,

@@ -53,9 +53,7 @@ def export(
     from videozoomer.shards.read import ShardSet
 
     with reported(ShardError):
-        shards = ShardSet(folder)
-        shards.verify()
-        counts = write(shards, form, out, failed_turns=failed_turns)
+        counts = write(ShardSet(folder), form, out, failed_turns=failed_turns)
     console.print(f"wrote {out}: {_listed(counts)}", soft_wrap=True)
 
 

@@ -63,11 +63,14 @@ def train(shards: ShardSet, checkpoint: str, out: Path, recipe: Recipe, process:
     """Play and learn for all rounds, write everything to `out`, and return the summary (on every process).
 
     Raises:
+        ShardError: the data set does not match its manifest.
         NothingToTrainOn: there is no question.
         DataError: there are more processes than questions per round.
         CheckpointError: the checkpoint is no Qwen-VL.
         ServerFailed: the server that should play is unusable.
     """
+    if process.is_main:
+        shards.verify()
     with RlRun(shards, checkpoint, out, recipe, process) as run:
         for step in range(run.progress.step, run.rounds):
             run.round(step)

@@ -48,11 +48,14 @@ def train(shards: ShardSet, out: Path, recipe: Recipe, process: ProcessInfo) -> 
     """Fine-tune, write everything to `out`, and return the summary (on every process).
 
     Raises:
+        ShardError: the data set does not match its manifest.
         NothingToTrainOn: no row can be trained on.
         DataError: the recipe names no policy, batch sizes do not divide, or the best checkpoint is requested without
             held-out rows.
         CheckpointError: the recipe's checkpoint is no Qwen-VL.
     """
+    if process.is_main:
+        shards.verify()
     run = SftRun(shards, out, recipe, process)
     run.begin_or_resume()
     for step in range(run.progress.step, run.steps):

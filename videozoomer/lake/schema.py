@@ -75,7 +75,15 @@ class Table:
             if column.required and (nulls := frame[column.name].null_count()):
                 raise SchemaError(f"table {self.name}: {nulls} rows have no value of {column.name}, which is required")
         if frame.height and (repeated := frame.height - frame.select(self.key).n_unique()):
-            raise SchemaError(f"table {self.name}: {repeated} rows repeat the key {self.key} of another row")
+            keys = frame.select(self.key).filter(frame.select(pl.struct(self.key).is_duplicated()).to_series())
+            some = "; ".join(
+                ", ".join(f"{name} {value!r}" for name, value in key.items())
+                for key in keys.unique(maintain_order=True).head(3).to_dicts()
+            )
+            raise SchemaError(
+                f"table {self.name}: {repeated} rows repeat the key {self.key} of another row ({some}); "
+                "give each its own"
+            )
         return frame
 
     def _cast(self, values: pl.Series, column: Column) -> pl.Series:

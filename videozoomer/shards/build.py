@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -12,9 +12,12 @@ from videozoomer.protocol.protocol import VERSION
 from videozoomer.settings.model import Recipe, ShardSettings
 from videozoomer.shards.frames import stream_frames
 from videozoomer.shards.manifest import Manifest, ShardError
-from videozoomer.shards.schema import frame_ids
+from videozoomer.shards.schema import places_of
 from videozoomer.shards.split import validation_videos
 from videozoomer.shards.write import write_dataset
+
+LARGEST_REASONS = 3
+"""Reasons that the warning about an empty data set names."""
 
 
 def about_recipe(recipe: Recipe) -> dict:
@@ -55,7 +58,8 @@ def build_sft(
         ShardError: a row's video or question is in an evaluation set, or a frame is missing.
     """
     judged = lake.scan("verdicts") if verdicts is None else verdicts.lazy()
-    kept = judged.filter((pl.col("outcome") == "kept") & pl.col("kind").is_in(list(kinds))).select("trajectory_id")
+    judged = judged.filter(pl.col("kind").is_in(list(kinds)))
+    kept = judged.filter(pl.col("outcome") == "kept").select("trajectory_id")
     rows = (
         lake.scan(
             "trajectories",
@@ -65,8 +69,8 @@ def build_sft(
         .rename({"trajectory_id": "id"})
         .collect()
     )
-    about = about | {"players": _players(rows)}
-    return _write(lake, "sft", target, _with_split(rows.drop("player"), settings), settings, about)
+    about, lost = about | {"players": _players(rows)}, _first_reasons(judged.collect())
+    return _write(lake, "sft", target, _with_split(rows.drop("player"), settings), settings, about, lost)
 
 
 def _players(rows: pl.DataFrame) -> list[dict]:
@@ -84,10 +88,11 @@ def build_rl(lake: Lake, target: Path, settings: ShardSettings, about: dict) -> 
     stats = lake.read("question_stats", columns=["question_id", "pass_rate", "valid", "correct", "reasons"])
     asked, left_out = _questions(lake, "train")
     rows = asked.join(stats, on="question_id", how="inner")
-    rejected = rows.filter(pl.col("reasons").list.len() > 0).height
-    left_out |= {"rejected by a rule": rejected, "never played": asked.height - rows.height}
+    rejected = rows.filter(pl.col("reasons").list.len() > 0)
+    lost = left_out | {"never played": asked.height - rows.height} | _first_reasons(rejected)
+    left_out |= {"rejected by a rule": rejected.height, "never played": asked.height - rows.height}
     rows = rows.filter(pl.col("reasons").list.len() == 0).drop("reasons")
-    return _write(lake, "rl", target, _with_split(rows, settings), settings, about | {"left_out": left_out})
+    return _write(lake, "rl", target, _with_split(rows, settings), settings, about | {"left_out": left_out}, lost)
 
 
 def build_evaluation(lake: Lake, target: Path, settings: ShardSettings, about: dict) -> Manifest:
@@ -98,7 +103,7 @@ def build_evaluation(lake: Lake, target: Path, settings: ShardSettings, about: d
     """
     rows, left_out = _questions(lake, "evaluation")
     rows = rows.with_columns(split=pl.lit("evaluation"))
-    return _write(lake, "evaluation", target, rows, settings, about | {"left_out": left_out})
+    return _write(lake, "evaluation", target, rows, settings, about | {"left_out": left_out}, left_out)
 
 
 def _questions(lake: Lake, split: str) -> tuple[pl.DataFrame, dict[str, int]]:
@@ -111,6 +116,9 @@ def _questions(lake: Lake, split: str) -> tuple[pl.DataFrame, dict[str, int]]:
         .drop("status")
         .rename({"uri": "video_uri"})
         .collect()
+        # A file that two sources name has a row in a batch of each.
+        .sort("batch")
+        .unique("video_uri", keep="first", maintain_order=True)
     )
     overviews = (
         lake.read("overviews", columns=["video_id", "index", "time_s", "frame_id"])
@@ -131,12 +139,38 @@ def _with_split(rows: pl.DataFrame, settings: ShardSettings) -> pl.DataFrame:
     )
 
 
-def _write(lake: Lake, kind: str, target: Path, rows: pl.DataFrame, settings: ShardSettings, about: dict) -> Manifest:
+def _write(
+    lake: Lake,
+    kind: str,
+    target: Path,
+    rows: pl.DataFrame,
+    settings: ShardSettings,
+    about: dict,
+    lost: Mapping[str, int],
+) -> Manifest:
+    """`lost`: reasons why items are not among the rows, with their numbers."""
     if kind != "evaluation":
         refuse_leaks(lake, kind, rows)
         about = about | {"funnel": lake.read("funnel").sort("stage", "kind", "reason").to_dicts()}
-    wanted = {frame for row in rows.iter_rows(named=True) for frame in frame_ids(kind, row)}
-    return write_dataset(kind, target, rows, stream_frames(lake, wanted), about=about, max_rows=settings.max_rows)
+    if not rows.height:
+        about = about | {"empty": why_empty(kind, lost)}
+    places = places_of(kind, rows.iter_rows(named=True))
+    return write_dataset(kind, target, rows, stream_frames(lake, places), about=about, max_rows=settings.max_rows)
+
+
+def why_empty(kind: str, lost: Mapping[str, int]) -> str:
+    """A sentence with the most frequent reasons why nothing is left, for the card and the log."""
+    what = {"sft": "no trajectory was kept", "rl": "no training question was kept"}.get(kind, "no question is usable")
+    largest = sorted(((rows, reason) for reason, rows in lost.items() if rows), key=lambda one: (-one[0], one[1]))
+    named = ", ".join(f"{reason} ({rows:,})" for rows, reason in largest[:LARGEST_REASONS])
+    return f"{what}; the largest reasons: {named}" if named else f"{what}, because there was none to choose from"
+
+
+def _first_reasons(items: pl.DataFrame) -> dict[str, int]:
+    """How many items were lost to which rule or error, each counted under its first reason."""
+    return dict(
+        items.select(pl.col("reasons").list.first().alias("reason")).drop_nulls().group_by("reason").len().iter_rows()
+    )
 
 
 def refuse_leaks(lake: Lake, kind: str, rows: pl.DataFrame) -> None:

@@ -18,8 +18,9 @@ def render_card(manifest: Manifest) -> str:
     parts = [
         _front_matter(manifest),
         f"# {_TITLES[manifest.kind]} ({manifest.kind})\n",
+        *([f"**This data set is empty: {about['empty']}.**\n"] if "empty" in about else []),
         f"Each row is {declared.meaning}. Each frame is a JPEG, stored once under the hash of its bytes, byte for byte "
-        "as the player saw it.\n",
+        "as the player saw it; `places` lists every video and time at which the rows show it.\n",
         _table(("fact", "value"), [*((key, value) for key, value in manifest.counts.items()), ("bytes", size)]),
         "## Origin\n",
         _table(("fact", "value"), [(key, value) for key, value in about.items() if not isinstance(value, dict | list)]),

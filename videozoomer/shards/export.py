@@ -41,8 +41,8 @@ def export(shards: ShardSet, form: str, target: Path, *, failed_turns: bool = Fa
     """Write the data set to an empty folder; return rows by split, and `left_out`.
 
     Raises:
-        ShardError: the format does not fit this kind of data set, the folder is not empty, a text contains `<image>`,
-            or (verl) the data set does not record its protocol.
+        ShardError: the data set does not match its manifest, the format does not fit its kind, the folder is not empty,
+            a text contains `<image>`, or (verl) the data set does not record its protocol.
     """
     if form not in FORMATS:
         raise ShardError(f"format {form!r} is unknown; choose from {sorted(FORMATS)}")
@@ -51,6 +51,7 @@ def export(shards: ShardSet, form: str, target: Path, *, failed_turns: bool = Fa
         raise ShardError(f"{form} exports {' or '.join(kinds)} data sets, but {shards.path} is {shards.manifest.kind}")
     if target.exists() and any(target.iterdir()):
         raise ShardError(f"{target} is not empty; choose a new folder")
+    shards.verify()
     target.mkdir(parents=True, exist_ok=True)
     counts = {"left_out": 0}
     for split in SPLITS[shards.manifest.kind]:
@@ -275,9 +276,7 @@ def main() -> None:
         "--failed-turns", action="store_true", help="keep rows with failed turns, on which the format then trains"
     )
     given = parser.parse_args()
-    shards = ShardSet(given.shards)
-    shards.verify()
-    counts = export(shards, given.format, given.out, failed_turns=given.failed_turns)
+    counts = export(ShardSet(given.shards), given.format, given.out, failed_turns=given.failed_turns)
     print(", ".join(f"{name} {count}" for name, count in counts.items()))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,15 +17,24 @@ MEMORY_LIMIT = "512MB"
 BATCH_FRAMES = 256
 
 
-def stream_frames(lake: Lake, wanted: Iterable[str]) -> Iterator[FrameRow]:
-    """Rows of table `frames` for the wanted ids, each once, ordered by video and time.
+def stream_frames(lake: Lake, places: Mapping[str, Sequence[tuple[str, float]]]) -> Iterator[FrameRow]:
+    """Rows of table `frames` for the wanted ids, each once, with the first place of each, and in the order of those.
+
+    `places`: frame id -> (video, presentation time in seconds), sorted. Batches may have the same frame in other films;
+    neither their names nor their order changes what is returned.
 
     Ids that are not in the lake are missing from the result; `write_dataset` raises an error for them.
     """
     import duckdb
 
     files = [lake.file("frames", partition) for partition in lake.partitions("frames")]
-    ids = pa.table({"frame_id": pa.array(sorted(set(wanted)), pa.string())})
+    ids = pa.table(
+        {
+            "frame_id": pa.array(list(places), pa.string()),
+            "video_id": pa.array([shown[0][0] for shown in places.values()], pa.string()),
+            "time_s": pa.array([shown[0][1] for shown in places.values()], pa.float64()),
+        }
+    )
     if not files or not ids.num_rows:
         return
     listed = ", ".join("'" + str(file).replace("'", "''") + "'" for file in files)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+from collections import Counter
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+import polars as pl
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from videozoomer.protocol.protocol import Protocol
 
@@ -24,12 +27,23 @@ class ShardFile(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
+    """A plain file name; data sets have no sub-folders."""
     role: Literal["rows", "frames"]
     split: str | None
     """Split of its rows; None for frames, which all splits share."""
     rows: int
     bytes: int
     sha256: str
+
+    @field_validator("name")
+    @classmethod
+    def _stays_in_the_folder(cls, name: str) -> str:
+        """A manifest comes from others: a name such as `../../x` would read a file that is not part of the data set."""
+        if not re.fullmatch(r"[\w-][\w.-]*\.parquet", name, re.ASCII):
+            raise ValueError(
+                f"{name!r} is not the plain name of a Parquet file, so it may lead out of the data set's folder"
+            )
+        return name
 
 
 class Manifest(BaseModel):
@@ -44,6 +58,14 @@ class Manifest(BaseModel):
     columns: dict[str, str]
     """Column -> type, in order."""
     files: tuple[ShardFile, ...]
+
+    @field_validator("files")
+    @classmethod
+    def _listed_once(cls, files: tuple[ShardFile, ...]) -> tuple[ShardFile, ...]:
+        names = [file.name for file in files]
+        if repeated := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"{', '.join(repeated)} is listed twice, so its rows would be read twice")
+        return files
 
     @property
     def rows(self) -> int:
@@ -81,9 +103,30 @@ class Manifest(BaseModel):
         return [file for file in self.files if file.role == role and split in (None, file.split)]
 
 
+def counts_of(table: pl.DataFrame, frames: int) -> dict[str, int]:
+    """The counts of a data set with these rows and this number of frames."""
+    counts = {"rows": table.height, "videos": table["video_id"].n_unique(), "frames": frames}
+    for name in ("split", "kind"):
+        if name in table.columns:
+            counts |= {f"{name}:{value}": rows for value, rows in sorted(Counter(table[name]).items())}
+    return counts
+
+
 def sha256_of(path: Path) -> str:
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def inside(folder: Path, name: str) -> Path:
+    """Path of a file of the data set.
+
+    Raises:
+        ShardError: it is a link that leads out of the folder, so that another file would be read.
+    """
+    path = folder / name
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise ShardError(f"{path} is a link that leads out of its data set; copy the files themselves (cp -rL)")
+    return path
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -92,7 +135,7 @@ def read_manifest(folder: Path) -> Manifest:
     Raises:
         ShardError: the folder has no manifest, or one that this version cannot read.
     """
-    path = folder / FILE
+    path = inside(folder, FILE)
     if not path.is_file():
         raise ShardError(f"{folder} has no {FILE}: it is not a data set, or was never finished; build it again")
     try:

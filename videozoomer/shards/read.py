@@ -11,9 +11,10 @@ import pyarrow.parquet as pq
 
 from videozoomer.lake.reading import rows_as
 from videozoomer.protocol.question import PlayableQuestion
-from videozoomer.shards.manifest import ShardError, read_manifest, sha256_of
+from videozoomer.shards.manifest import ShardError, inside, read_manifest
 from videozoomer.shards.rows import EvaluationShardRow, SftShardRow
 from videozoomer.shards.schema import ROWS
+from videozoomer.shards.verify import verify
 
 GROUPS_IN_MEMORY = 32
 """Row groups of frames kept in memory, about 700 kB each."""
@@ -33,7 +34,7 @@ class ShardSet:
 
     def table(self, split: str | None = None) -> pl.DataFrame:
         """Rows of one split (default: all), sorted by key within each split."""
-        files = [self.path / file.name for file in self.manifest.of_role("rows", split)]
+        files = [inside(self.path, file.name) for file in self.manifest.of_role("rows", split)]
         return pl.concat([pl.read_parquet(file) for file in files]) if files else ROWS[self.manifest.kind].empty()
 
     def rows(self, split: str | None = None) -> list[dict]:
@@ -77,22 +78,13 @@ class ShardSet:
         return position
 
     def verify(self) -> None:
-        """Compare every file with its checksum.
+        """Check that the folder is what its manifest says; see `videozoomer.shards.verify`.
 
         Raises:
-            ShardError: a file is missing or changed, or the folder has a Parquet file that the manifest does not list.
+            ShardError: a file is missing, changed or not listed, or leads out of the folder; or the rows do not match
+                the manifest's kind, columns or counts.
         """
-        known = {file.name for file in self.manifest.files}
-        for file in self.manifest.files:
-            path = self.path / file.name
-            if not path.is_file():
-                raise ShardError(f"{path} is missing; build or copy the data set again")
-            if sha256_of(path) != file.sha256:
-                raise ShardError(
-                    f"{path} has changed since it was written (its SHA-256 differs); build or copy the data set again"
-                )
-        if extra := sorted(path.name for path in self.path.glob("*.parquet") if path.name not in known):
-            raise ShardError(f"{self.path} contains {extra}, which its manifest does not list; remove them")
+        verify(self.path, self.manifest)
 
     @cached_property
     def _positions(self) -> dict[str, tuple[str, int, int, int, int]]:
@@ -108,7 +100,7 @@ class ShardSet:
 
     def _parquet(self, name: str) -> pq.ParquetFile:
         if name not in self._files:
-            self._files[name] = pq.ParquetFile(self.path / name)
+            self._files[name] = pq.ParquetFile(inside(self.path, name))
         return self._files[name]
 
     @cached_property

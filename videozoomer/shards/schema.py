@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 import polars as pl
@@ -87,6 +88,24 @@ SPLITS: dict[str, tuple[str, ...]] = {
 
 def frame_ids(kind: str, row: Mapping[str, Any]) -> list[str]:
     """Ids of the frames that a row shows, in order, with repetitions."""
+    return [frame_id for frame_id, _ in shown_frames(kind, row)]
+
+
+def shown_frames(kind: str, row: Mapping[str, Any]) -> list[tuple[str, float]]:
+    """Id and presentation time in seconds of the frames that a row shows, in order, with repetitions."""
     if kind == "sft":
-        return [part["frame_id"] for message in row["messages"] for part in message["parts"] if part["type"] == "image"]
-    return list(row["overview_frame_ids"])
+        parts = (part for message in row["messages"] for part in message["parts"] if part["type"] == "image")
+        return [(part["frame_id"], part["time_s"]) for part in parts]
+    return list(zip(row["overview_frame_ids"], row["overview_times_s"], strict=True))
+
+
+def places_of(kind: str, rows: Iterable[Mapping[str, Any]]) -> dict[str, list[tuple[str, float]]]:
+    """Frame id -> where the rows show it, as (video, presentation time in seconds), sorted.
+
+    One JPEG may be seen in several films, and at several times of one: a black frame, a title card.
+    """
+    places: dict[str, set[tuple[str, float]]] = defaultdict(set)
+    for row in rows:
+        for frame_id, time_s in shown_frames(kind, row):
+            places[frame_id].add((row["video_id"], time_s))
+    return {frame_id: sorted(found) for frame_id, found in places.items()}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
@@ -15,23 +14,27 @@ from videozoomer.lake.atomic import replaced_folder
 from videozoomer.lake.rows import FrameRow
 from videozoomer.protocol.frame_id import frame_id_of
 from videozoomer.shards.card import render_card
-from videozoomer.shards.manifest import FILE, Manifest, ShardError, ShardFile, sha256_of
-from videozoomer.shards.schema import ROWS, SPLITS, frame_ids
+from videozoomer.shards.manifest import FILE, Manifest, ShardError, ShardFile, counts_of, sha256_of
+from videozoomer.shards.schema import ROWS, SPLITS, places_of
 
 FRAMES_PER_GROUP = 64
 """Frames of one Parquet row group, which is what reading one frame reads from disk: about 700 kB."""
 FRAMES_PER_FILE = 16_384
 """Frames of one file, about 170 MB at the protocol's frame size."""
+Places = Mapping[str, Sequence[tuple[str, float]]]
+"""Frame id -> where the rows show it: (video, presentation time in seconds), sorted."""
 _FRAME_SCHEMA = pa.schema(
     [
         ("frame_id", pa.string()),
         ("video_id", pa.string()),
         ("time_s", pa.float64()),
+        ("places", pa.list_(pa.struct([("video_id", pa.string()), ("time_s", pa.float64())]))),
         ("width", pa.int64()),
         ("height", pa.int64()),
         ("jpeg", pa.binary()),
     ]
 )
+"""`places` has every video and time at which the rows show the frame; `video_id` and `time_s` are the first of them."""
 
 
 def write_dataset(
@@ -45,7 +48,8 @@ def write_dataset(
 ) -> Manifest:
     """Write rows and the frames that they show. One rename puts the folder in place of an older one.
 
-    The same rows and frames in the same order give the same bytes. `frame_rows` is read once, as a stream.
+    The same rows and frames in the same order give the same bytes. `frame_rows` is read once, as a stream. Where a
+    frame is seen follows from the rows alone; `frame_rows` may name any of its videos.
 
     Raises:
         SchemaError: the rows do not match their declaration in videozoomer/shards/schema.py.
@@ -56,13 +60,13 @@ def write_dataset(
     table = declared.conform(rows).sort(declared.key)
     if unknown := sorted(set(table["split"].unique()) - set(SPLITS[kind])):
         raise ShardError(f"{kind} rows have the unknown splits {unknown}; use {list(SPLITS[kind])}")
-    wanted = {frame for row in table.iter_rows(named=True) for frame in frame_ids(kind, row)}
+    places = places_of(kind, table.iter_rows(named=True))
     with replaced_folder(target) as folder:
-        files = [*_write_rows(folder, table, SPLITS[kind], max_rows), *_write_frames(folder, frame_rows, wanted)]
+        files = [*_write_rows(folder, table, SPLITS[kind], max_rows), *_write_frames(folder, frame_rows, places)]
         manifest = Manifest(
             kind=kind,
             about=about,
-            counts=_counts(table, len(wanted)),
+            counts=counts_of(table, len(places)),
             columns={name: str(dtype) for name, dtype in table.schema.items()},
             files=tuple(files),
         )
@@ -81,15 +85,15 @@ def _write_rows(folder: Path, table: pl.DataFrame, splits: tuple[str, ...], max_
             yield _described(path, "rows", split, piece.height)
 
 
-def _write_frames(folder: Path, frame_rows: Iterable[FrameRow], wanted: set[str]) -> Iterator[ShardFile]:
-    missing = set(wanted)
+def _write_frames(folder: Path, frame_rows: Iterable[FrameRow], places: Places) -> Iterator[ShardFile]:
+    missing = set(places)
     rows = iter(frame_rows)
     index, more = 0, True
     while more:
         path, written = folder / f"frames-{index:05d}.parquet", 0
         with pq.ParquetWriter(path, _FRAME_SCHEMA, compression="none") as writer:
             while more and written < FRAMES_PER_FILE:
-                group = [_checked(row, wanted, missing) for _, row in zip(range(FRAMES_PER_GROUP), rows, strict=False)]
+                group = [_placed(row, places, missing) for _, row in zip(range(FRAMES_PER_GROUP), rows, strict=False)]
                 more = len(group) == FRAMES_PER_GROUP
                 if group:
                     writer.write_table(pa.Table.from_pylist(group, _FRAME_SCHEMA), row_group_size=FRAMES_PER_GROUP)
@@ -107,27 +111,20 @@ def _write_frames(folder: Path, frame_rows: Iterable[FrameRow], wanted: set[str]
         )
 
 
-def _checked(row: FrameRow, wanted: set[str], missing: set[str]) -> FrameRow:
+def _placed(row: FrameRow, places: Places, missing: set[str]) -> dict[str, object]:
     frame_id = row["frame_id"]
-    if frame_id not in wanted:
+    if frame_id not in places:
         raise ShardError(f"frame {frame_id} is shown by no row; pass only frames that rows show")
     if frame_id not in missing:
         raise ShardError(f"frame {frame_id} comes twice; pass each frame once")
     if frame_id_of(row["jpeg"]) != frame_id:
         raise ShardError(f"the bytes of frame {frame_id} do not match its id; materialise the asset that read it again")
     missing.discard(frame_id)
-    return row
+    shown = [{"video_id": video_id, "time_s": time_s} for video_id, time_s in places[frame_id]]
+    return {**row, **shown[0], "places": shown}
 
 
 def _described(path: Path, role: Literal["rows", "frames"], split: str | None, rows: int) -> ShardFile:
     return ShardFile(
         name=path.name, role=role, split=split, rows=rows, bytes=path.stat().st_size, sha256=sha256_of(path)
     )
-
-
-def _counts(table: pl.DataFrame, frames: int) -> dict[str, int]:
-    counts = {"rows": table.height, "videos": table["video_id"].n_unique(), "frames": frames}
-    by = [name for name in ("split", "kind") if name in table.columns]
-    for name in by:
-        counts |= {f"{name}:{value}": rows for value, rows in sorted(Counter(table[name]).items())}
-    return counts

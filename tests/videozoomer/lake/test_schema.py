@@ -32,7 +32,8 @@ MISMATCHES = [
     ([row(colour="red")], ["sample", "colour", "videozoomer/lake/catalog.py"]),
     ([row(count="many")], ["sample", "count"]),
     ([row(name=None)], ["sample", "name", "required"]),
-    ([row(count=1), row(count=2)], ["sample", "repeat", "name"]),
+    ([row(count=1), row(count=2)], ["sample", "repeat", "name 'a'"]),
+    ([row(), row(name="b"), row(name="c"), row(name="b")], ["sample", "1 rows repeat", "(name 'b')"]),
 ]
 MISMATCHES_LATER = [
     ([row(), without("count")], ["sample", "row 1", "count"]),
