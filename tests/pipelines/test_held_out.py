@@ -10,6 +10,8 @@ from assets.evaluation import held_out
 from assets.videos import PARTITION
 from assets.workspace import Workspace
 from distill.storage.frames import FrameStore
+from videozoomer.settings.model import ShardSettings
+from videozoomer.shards.build import build_evaluation
 
 LIMIT = 6
 
@@ -24,6 +26,7 @@ def drawn(tmp_path_factory) -> Callable[[int], list[str]]:
     for table in ("questions", "videos", "overviews"):
         lake.write(table, tables.read(table).to_dicts(), batch)
     lake.write("frames", tables.read("frames").to_dicts(), PARTITION.format(batch=batch))
+    build_evaluation(lake, home / "shards" / "evaluation", ShardSettings(), {})
 
     def draw(seed: int) -> list[str]:
         evaluation = demo.evaluation.model_copy(update={"seed": seed})
