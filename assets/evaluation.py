@@ -159,6 +159,7 @@ def _evaluate(
             protocol.max_pixels,
             zoom_store_dir=workspace.zoom_store,
             unpacked_dir=workspace.unpacked,
+            stream=recipe.video.stream_index,
         ) as readers,
         workspace.progress.task(stage.replace("_", " of the "), len(items) * len(chosen.settings)) as advance,
     ):

@@ -32,7 +32,12 @@ def rft_shards(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Wo
         raise dg.Failure(f"recipe {chosen.name} harvests no rollouts; set rl.harvest")
     played = ShardSet(workspace.shards("rl"))
     played.verify()
-    with ReaderPool(chosen.protocol.min_pixels, chosen.protocol.max_pixels, unpacked_dir=workspace.unpacked) as readers:
+    with ReaderPool(
+        chosen.protocol.min_pixels,
+        chosen.protocol.max_pixels,
+        unpacked_dir=workspace.unpacked,
+        stream=chosen.video.stream_index,
+    ) as readers:
         # Without a policy there is no rollout; what an earlier one played is in the folder still.
         run = workspace.training("rl") if checkpoint_of(workspace, "rl") else None
         left_out = harvest(run, played, lake, readers, settings)

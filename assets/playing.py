@@ -86,6 +86,7 @@ def play_stage(
             protocol.max_pixels,
             zoom_store_dir=workspace.zoom_store,
             unpacked_dir=workspace.unpacked,
+            stream=recipe.video.stream_index,
         ) as readers,
         spending(workspace) as budget,
         workspace.progress.task(f"{stage} of {batch}", episodes(len(items))) as advance,

@@ -239,6 +239,7 @@ def _ingest_settings(workspace: Workspace) -> "IngestSettings":
         overview=recipe.video.overview,
         zoom_store_fps=recipe.video.zoom_store_fps,
         zoom_store_dir=workspace.zoom_store,
+        stream=recipe.video.stream_index,
         unpacked_dir=workspace.unpacked,
     )
 

@@ -27,6 +27,10 @@ NOT_READABLE = 1
 """Exit code when a video or frame cannot be read. A wrong option exits with 2."""
 
 FILE = Annotated[str, typer.Argument(help="Path or fsspec URL of the video.")]
+STREAM = Annotated[
+    int | None,
+    typer.Option(min=0, help="Video stream, by its position among all streams; by default the one FFmpeg would take."),
+]
 JSON = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 SHEET = Annotated[Path | None, typer.Option(help="Write a contact sheet to this JPEG.")]
 
@@ -34,6 +38,7 @@ SHEET = Annotated[Path | None, typer.Option(help="Write a contact sheet to this 
 @app.command()
 def probe(
     files: Annotated[list[str], typer.Argument(help="Paths or fsspec URLs of videos.")],
+    stream: STREAM = None,
     as_json: JSON = False,
     timeout_s: Annotated[float, typer.Option(help="Maximum CPU time for one file, in seconds.")] = 120.0,
 ) -> None:
@@ -47,7 +52,7 @@ def probe(
     from videozoomer.video.ingest import inspect_many
 
     readable = True
-    for result in inspect_many(files, timeout_s=timeout_s):
+    for result in inspect_many(files, timeout_s=timeout_s, stream=stream):
         readable &= result.status == "ok"
         facts = dataclasses.asdict(result)
         if as_json:
@@ -69,6 +74,7 @@ def frames(
     overview: Annotated[bool, typer.Option("--overview", help="The frames of the overview (the glance).")] = False,
     out: Annotated[Path | None, typer.Option(help="Write each frame as a JPEG to this folder.")] = None,
     sheet: SHEET = None,
+    stream: STREAM = None,
     as_json: JSON = False,
 ) -> None:
     """Extract the frames shown at given times, byte for byte as a teacher or a policy receives them.
@@ -93,11 +99,11 @@ def frames(
             raise typer.BadParameter(f"the zoom ends at {end:g} s, before it starts at {start:g} s")
         times_s += zoom_times(start, end, fps)
     if overview:
-        times_s += _overview_times(file)
+        times_s += _overview_times(file, stream)
     if not times_s:
         raise typer.BadParameter("name the frames: --at, --start and --end, or --overview")
     protocol = Protocol()
-    with reported(FrameError), ReaderPool(protocol.min_pixels, protocol.max_pixels) as pool:
+    with reported(FrameError), ReaderPool(protocol.min_pixels, protocol.max_pixels, stream=stream) as pool:
         found = pool.frames_at(file, times_s)
     written = _write_frames(found, out) if out else [None] * len(found)
     _write_sheet(found, sheet)
@@ -123,6 +129,7 @@ def shots(
         list[str] | None, typer.Option(help="adaptive, content, hash, histogram, threshold or transnet (repeatable).")
     ] = None,
     sheet: SHEET = None,
+    stream: STREAM = None,
     as_json: JSON = False,
 ) -> None:
     """Find the shots of a video; the contact sheet shows the middle frame of each.
@@ -138,12 +145,14 @@ def shots(
     if unknown:
         raise typer.BadParameter(f"no detector {', '.join(sorted(unknown))}; choose from {', '.join(DETECTORS)}")
     with reported(ValueError):
-        settings = IngestSettings(detectors=tuple(detector)) if detector else IngestSettings()
+        settings = IngestSettings(stream=stream)
+        if detector:
+            settings = dataclasses.replace(settings, detectors=tuple(detector))
     result = _ingested(file, settings)
     if sheet:
         from videozoomer.video.reader import ReaderPool
 
-        with ReaderPool(settings.protocol.min_pixels, settings.protocol.max_pixels) as pool:
+        with ReaderPool(settings.protocol.min_pixels, settings.protocol.max_pixels, stream=stream) as pool:
             middles = [(shot.start_s + shot.end_s) / 2 for shot in result.shots]
             _write_sheet(pool.frames_at(file, middles), sheet)
     if not as_json:
@@ -158,6 +167,7 @@ def clip(
     end: Annotated[float, typer.Argument(help="End in seconds.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Where to write the MP4.")],
     width: Annotated[int, typer.Option(help="Maximum width in pixels.", min=16)] = 640,
+    stream: STREAM = None,
     as_json: JSON = False,
 ) -> None:
     """Cut a small MP4 to watch.
@@ -167,7 +177,7 @@ def clip(
     from videozoomer.video.clip import ClipError, write_clip
 
     with reported(ClipError):
-        written = write_clip(file, start, end, out, max_width=width)
+        written = write_clip(file, start, end, out, max_width=width, stream=stream)
     size = written.stat().st_size
     if as_json:
         _print_rows([{"file": str(written), "start_s": start, "end_s": end, "bytes": size}], as_json)
@@ -184,11 +194,11 @@ def _ingested(file: str, settings: IngestSettings) -> Ingested:
     return result
 
 
-def _overview_times(file: str) -> list[float]:
+def _overview_times(file: str, stream: int | None) -> list[float]:
     from videozoomer.video.ingest import inspect_many
     from videozoomer.video.overview import overview_times
 
-    (result,) = inspect_many([file], workers=1)
+    (result,) = inspect_many([file], workers=1, stream=stream)
     if result.status != "ok" or not result.duration_s:
         raise stop(f"{file}: {result.reason or 'no duration'}: {result.detail or 'the file declares none'}")
     return overview_times(result.duration_s)

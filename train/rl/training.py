@@ -126,7 +126,12 @@ class RlRun:
     def _rollout_sampler(self, shards: ShardSet, questions: list[PlayableQuestion], recipe: Recipe) -> RolloutSampler:
         protocol = recipe.protocol.to_protocol()
         readers = self._open.enter_context(
-            ReaderPool(protocol.min_pixels, protocol.max_pixels, unpacked_dir=recipe.unpacked_path)
+            ReaderPool(
+                protocol.min_pixels,
+                protocol.max_pixels,
+                unpacked_dir=recipe.unpacked_path,
+                stream=recipe.video.stream_index,
+            )
         )
         frames = RoundFrames(shards, readers.frames_at)
         jpegs = FramePixels(self.policy.image_processor, frames.jpeg)

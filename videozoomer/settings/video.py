@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import model_validator
 
-from videozoomer.settings.base import OPERATIONAL, Amount, Positive, PositiveNumber, Settings, Share
+from videozoomer.settings.base import OPERATIONAL, Amount, Count, Positive, PositiveNumber, Settings, Share
 
 Detector = Literal["adaptive", "content", "hash", "histogram", "threshold", "transnet"]
 
@@ -21,6 +21,10 @@ class VideoSettings(Settings):
     and size of its pictures."""
     memory_mb: Annotated[Positive, OPERATIONAL] = 2048
     """Megabytes of memory that reading one video may take before it is quarantined."""
+    stream: Literal["auto"] | Count = "auto"
+    """Which video stream of a file to read: `auto` takes the default one, then the best, as FFmpeg does. A number is a
+    position among all streams of the file, as `videozoomer video probe` shows it; a file without a video stream there
+    is quarantined."""
     shots: bool = True
     """Whether to find shots. `false` decodes only what the overview shows: an hour of film takes seconds instead of
     minutes. It gives up shots, the signature (so a re-encoded copy of an evaluation video is no longer found as a
@@ -41,8 +45,14 @@ class VideoSettings(Settings):
     fault."""
 
     def _left_out(self) -> frozenset[str]:
-        """Finding shots was the only choice once: results of then stay current."""
-        return super()._left_out() | ({"shots"} if self.shots else frozenset())
+        """Shots were always found and the stream was always chosen once: results of then stay current."""
+        as_before = {"shots"} if self.shots else set()
+        return super()._left_out() | as_before | ({"stream"} if self.stream == "auto" else set())
+
+    @property
+    def stream_index(self) -> int | None:
+        """Position of the video stream to read; None where it is chosen for each file."""
+        return None if self.stream == "auto" else self.stream
 
     @model_validator(mode="after")
     def _without_shots(self) -> VideoSettings:

@@ -14,7 +14,7 @@ from videozoomer.places.uris import local_path
 from videozoomer.video.opening import DEMUXERS, open_container
 from videozoomer.video.scaling import check_colours, is_tone_mapped, matrix_of
 from videozoomer.video.stream_facts import MATRICES
-from videozoomer.video.streams import video_stream
+from videozoomer.video.streams import no_stream, video_stream
 from videozoomer.video.tone import write_cube
 
 if TYPE_CHECKING:
@@ -37,9 +37,12 @@ class _Film:
     """Codes of transfer function and primaries, if it has a high dynamic range."""
 
 
-def write_clip(uri: str, start_s: float, end_s: float, target: str | Path, max_width: int = 640) -> Path:
+def write_clip(
+    uri: str, start_s: float, end_s: float, target: str | Path, max_width: int = 640, *, stream: int | None = None
+) -> Path:
     """Write the part from `start_s` to `end_s` as H.264 and AAC, at most `max_width` pixels wide.
 
+    `stream` is the position of the video stream among all streams; by default the one that FFmpeg takes.
     Colours are those of the frames that players see. The file appears under its name only when it is complete.
 
     Raises:
@@ -58,14 +61,16 @@ def write_clip(uri: str, start_s: float, end_s: float, target: str | Path, max_w
             raise ClipError(
                 f"no clip of {uri}: it cannot be opened ({error}); try `videozoomer video probe`"
             ) from error
-        return _cut(uri, source, start_s, end_s, Path(target), max_width)
+        return _cut(uri, source, start_s, end_s, Path(target), max_width, stream)
 
 
-def _cut(uri: str, source: Path, start_s: float, end_s: float, target: Path, max_width: int) -> Path:
+def _cut(
+    uri: str, source: Path, start_s: float, end_s: float, target: Path, max_width: int, stream_index: int | None
+) -> Path:
     import ffmpeg
     import imageio_ffmpeg
 
-    film = _look_at(uri, source)
+    film = _look_at(uri, source, stream_index)
     stream = ffmpeg.input(
         f"file:{source}",
         ss=f"{start_s:.6f}",
@@ -112,14 +117,14 @@ def _cut(uri: str, source: Path, start_s: float, end_s: float, target: Path, max
     return target
 
 
-def _look_at(uri: str, source: Path) -> _Film:
+def _look_at(uri: str, source: Path, stream_index: int | None) -> _Film:
     import av
 
     try:
         with open_container(str(source)) as container:
-            stream = video_stream(container)
+            stream = video_stream(container, stream_index)
             if stream is None:
-                raise ClipError(f"no clip of {uri}: it has no moving pictures; try `videozoomer video probe`")
+                raise ClipError(f"no clip of {uri}: {no_stream(container, stream_index)}")
             frame = _first_frame(container, stream)
             if frame is None:
                 raise ClipError(f"no clip of {uri}: it shows no picture; try `videozoomer video probe`")

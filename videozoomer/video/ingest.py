@@ -47,10 +47,15 @@ def ingest_many(
 
 
 def inspect_many(
-    uris: Sequence[str], *, workers: int = 2, timeout_s: float = 120, memory_mb: int = 2048
+    uris: Sequence[str],
+    *,
+    workers: int = 2,
+    timeout_s: float = 120,
+    memory_mb: int = 2048,
+    stream: int | None = None,
 ) -> Iterator[VideoInfo]:
     """Like `ingest_many`, but only reads what each file declares and tests that it decodes at several times."""
-    return _read_many(uris, InspectTask(), workers, timeout_s, memory_mb, None)
+    return _read_many(uris, InspectTask(stream), workers, timeout_s, memory_mb, None)
 
 
 def threads_per_file(cores: int, files: int, memory_mb: int) -> int:

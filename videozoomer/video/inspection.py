@@ -24,7 +24,7 @@ from videozoomer.video.preflight import (
     read_timeline,
 )
 from videozoomer.video.stream_facts import facts_of
-from videozoomer.video.streams import video_stream
+from videozoomer.video.streams import no_stream, video_stream
 from videozoomer.video.types import FrameError, Quarantine
 
 if TYPE_CHECKING:
@@ -88,12 +88,12 @@ class VideoInfo:
     """Times at which the decode test succeeded."""
 
 
-def inspect_one(uri: str) -> VideoInfo:
+def inspect_one(uri: str, stream_index: int | None = None) -> VideoInfo:
     """Inspect one file in this process. A file that cannot be read comes back quarantined, with its reason."""
     try:
         film = find_film(uri)
         if film is None or not film.packed:
-            return _inspected(uri)
+            return _inspected(uri, stream_index)
         with as_file(uri) as path:
             return replace(_inspected(str(path)), uri=uri)
     except Quarantine as error:
@@ -108,20 +108,20 @@ def inspect_one(uri: str) -> VideoInfo:
         return VideoInfo(uri, "quarantined", "unreadable", f"{error}; check permissions, the disk and the network")
 
 
-def _inspected(uri: str) -> VideoInfo:
+def _inspected(uri: str, stream_index: int | None) -> VideoInfo:
     from videozoomer.video.source import VideoSource
 
     here = is_here(uri)
     info = VideoInfo(uri, "ok", bytes=check_film_file(uri) if here else None)
     timeline = None
-    with _opened(uri) as (container, stream):
+    with _opened(uri, stream_index) as (container, stream):
         leading = leading_of(container, stream)
-    with _opened(uri) as (container, stream):
+    with _opened(uri, stream_index) as (container, stream):
         if here:
             timeline = read_timeline(container, stream, leading)
             check_timeline(timeline, container, stream)
         info = _with_declarations(info, container, stream)
-    with _opened(uri) as (container, stream):
+    with _opened(uri, stream_index) as (container, stream):
         packets = itertools.chain(from_keyframe(container.demux(stream), leading), [None])
         frame = next((frame for packet in packets for frame in stream.codec_context.decode(packet)), None)
         if frame is None or frame.pts is None or stream.time_base is None:
@@ -142,7 +142,7 @@ def _inspected(uri: str) -> VideoInfo:
             info = _with_timeline(info, timeline, frame.pts)
     last_s = max(0.0, (info.duration_s or 0.0) - 0.001)
     times_s = tuple(dict.fromkeys(last_s * index / (TEST_FRAMES - 1) for index in range(TEST_FRAMES)))
-    source = VideoSource(uri, *TEST_PIXELS)
+    source = VideoSource(uri, *TEST_PIXELS, stream=stream_index)
     try:
         for time_s in times_s:
             source.frames_at([time_s])
@@ -182,17 +182,18 @@ def _with_timeline(info: VideoInfo, timeline: Timeline, first_pts: int) -> Video
 
 
 @contextmanager
-def _opened(uri: str) -> Iterator[tuple[av.container.InputContainer, av.video.stream.VideoStream]]:
+def _opened(
+    uri: str, stream_index: int | None
+) -> Iterator[tuple[av.container.InputContainer, av.video.stream.VideoStream]]:
     if is_here(uri):
-        container, stream = open_checked(uri)
+        container, stream = open_checked(uri, stream_index)
     else:
         container = open_container(uri)
-        found = video_stream(container)
+        found = video_stream(container, stream_index)
         if found is None or found.codec_context is None:
+            detail = no_stream(container, stream_index)
             container.close()
-            raise Quarantine(
-                "no_video_stream", "it has no moving pictures that can be decoded; remove it from the source"
-            )
+            raise Quarantine("no_video_stream", detail)
         stream = found
     with container:
         yield container, stream

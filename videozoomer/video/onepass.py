@@ -64,10 +64,10 @@ def ingest_file(path: str, uri: str, settings: IngestSettings, watch: Watch | No
     size = check_film_file(path)
     watch.allow(cpu_limit_s(size))
     video_id = content_hash(path)
-    container, stream = open_checked(path)
+    container, stream = open_checked(path, settings.stream)
     with container:
         leading = leading_of(container, stream)
-    container, stream = open_checked(path)
+    container, stream = open_checked(path, settings.stream)
     with container:
         timeline = read_timeline(container, stream, leading)
         check_timeline(timeline, container, stream)
@@ -76,7 +76,7 @@ def ingest_file(path: str, uri: str, settings: IngestSettings, watch: Watch | No
     if not settings.shots:
         found = overview_only(path, uri, timeline, settings)
         return replace(found, record=replace(found.record, bytes=size, video_id=video_id))
-    container, stream = open_checked(path)
+    container, stream = open_checked(path, settings.stream)
     with container, ExitStack() as cleanup:
         decoded = _Pass(container, stream, timeline, leading, settings, uri, cleanup)
         with colours_checked(decoded.first):
@@ -101,6 +101,7 @@ class _Pass:
     ) -> None:
         self._container, self._stream, self._timeline = container, stream, timeline
         self._settings, self._uri = settings, uri
+        self._limits = settings.protocol.min_pixels, settings.protocol.max_pixels
         large = stream.codec_context.width * stream.codec_context.height > LARGE_PICTURE_PIXELS
         prepare_decoder(stream, 1 if large else max(1, settings.threads))
         self._frames = _decoded(container, stream, timeline, leading)
@@ -176,7 +177,7 @@ class _Pass:
 
     def _make_samplers(self, cleanup: ExitStack) -> Iterator[FrameSampler]:
         settings, clock = self._settings, self.clock
-        limits = settings.protocol.min_pixels, settings.protocol.max_pixels
+        limits = self._limits
         encoder = CachingEncoder(FrameEncoder(*limits), self._aspect, self._orientation)
         signer, end_s = SignatureMaker(), self._planned_end_s
         times = self._planned_s if settings.overview == "uniform" else grid_times(CANDIDATE_SPACING_S, end_s)
@@ -193,6 +194,7 @@ class _Pass:
                 fps=settings.zoom_store_fps,
                 min_pixels=limits[0],
                 max_pixels=limits[1],
+                stream=settings.stream,
             )
             cleanup.callback(store.abandon)
             self._store = store
@@ -209,7 +211,7 @@ class _Pass:
             )
         elif times_s != self._planned_s:
             # The decoder shows other times than the packets announced: read the right ones directly.
-            source = VideoSource(path, settings.protocol.min_pixels, settings.protocol.max_pixels)
+            source = VideoSource(path, *self._limits, stream=settings.stream)
             try:
                 return tuple(source.frames_at(times_s))
             finally:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from videozoomer.video.leading import MOST_REORDERED, Leading, find_leading, head_of, is_before, leads
 from videozoomer.video.opening import open_container, prepare_decoder
 from videozoomer.video.stream_facts import StreamFacts, facts_of
-from videozoomer.video.streams import video_stream
+from videozoomer.video.streams import no_stream, video_stream
 
 if TYPE_CHECKING:
     import av
@@ -35,13 +35,13 @@ class FastReadFailed(Exception):
 class PacketReader:
     """An open file and its video stream. A call that seeks invalidates earlier iterators."""
 
-    def __init__(self, uri: str, threads: int) -> None:
+    def __init__(self, uri: str, threads: int, stream_index: int | None = None) -> None:
         """Open the file.
 
         Raises:
             OSError, ValueError: the file cannot be opened, or has no video that can be decoded.
         """
-        self._uri, self._threads = uri, threads
+        self._uri, self._threads, self._stream_index = uri, threads, stream_index
         import av
 
         self._container, self.stream, self.time_base = self._opened()
@@ -68,7 +68,11 @@ class PacketReader:
 
     def _opened(self) -> tuple[av.container.InputContainer, av.video.stream.VideoStream, Fraction]:
         container = open_container(self._uri)
-        stream = video_stream(container)
+        stream = video_stream(container, self._stream_index)
+        if stream is None and self._stream_index is not None:
+            sentence = no_stream(container, self._stream_index)
+            container.close()
+            raise ValueError(sentence)
         if stream is None or stream.codec_context is None or stream.time_base is None:
             container.close()
             raise ValueError("it has no video stream that can be decoded; check it with `videozoomer video probe`")

@@ -21,7 +21,7 @@ from videozoomer.video.leading import Leading, is_before
 from videozoomer.video.opening import open_container
 from videozoomer.video.scaling import UnsupportedColours, check_colours
 from videozoomer.video.stream_clock import StreamClock
-from videozoomer.video.streams import is_still_picture, video_stream
+from videozoomer.video.streams import is_still_picture, no_stream, video_stream
 from videozoomer.video.types import Quarantine
 
 if TYPE_CHECKING:
@@ -136,8 +136,10 @@ def content_hash(place: str | Path) -> str:
     return digest.hexdigest()[:32]
 
 
-def open_checked(source: str | Path) -> tuple[av.container.InputContainer, av.video.stream.VideoStream]:
-    """Open a film that is here and choose its video stream.
+def open_checked(
+    source: str | Path, stream_index: int | None = None
+) -> tuple[av.container.InputContainer, av.video.stream.VideoStream]:
+    """Open a film that is here and choose its video stream; see `videozoomer.video.streams.video_stream`.
 
     Raises:
         Quarantine: not_a_video, no_video_stream, unsupported_codec, too_large.
@@ -159,10 +161,11 @@ def open_checked(source: str | Path) -> tuple[av.container.InputContainer, av.vi
     if len(container.streams) == 0:
         container.close()
         raise Quarantine("damaged", "its header describes no stream; download the file again")
-    stream = video_stream(container)
+    stream = video_stream(container, stream_index)
     if stream is None:
+        detail = no_stream(container, stream_index)
         container.close()
-        raise Quarantine("no_video_stream", "it has no moving pictures; remove it from the source")
+        raise Quarantine("no_video_stream", detail)
     context = stream.codec_context
     if context is None:
         container.close()

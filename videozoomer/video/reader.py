@@ -55,15 +55,17 @@ class ReaderPool:
         zoom_store_dir: str | Path | None = None,
         unpacked_dir: str | Path | None = None,
         threads: int = 1,
+        stream: int | None = None,
     ) -> None:
         """`zoom_store_dir` is the folder that ingest wrote zoom stores to, `unpacked_dir` the one for films that an
         archive compresses; `threads` is the decoder threads per file.
 
-        `max_memory_mb` limits the memory of idle decoders, estimated from the size of their pictures.
+        `max_memory_mb` limits the memory of idle decoders, estimated from the size of their pictures. `stream` is the
+        position of the video stream to read among all streams of each file; by default the one that FFmpeg takes.
         """
         self._min_pixels, self._max_pixels = min_pixels, max_pixels
         self._max_open, self._threads, self._store_dir = max_open, threads, zoom_store_dir
-        self._unpacked_dir = unpacked_dir
+        self._unpacked_dir, self._stream = unpacked_dir, stream
         self._max_memory_bytes = max_memory_mb << 20
         self._files: OrderedDict[str, _OpenFile] = OrderedDict()
         self._lock = threading.Lock()
@@ -124,8 +126,8 @@ class ReaderPool:
         if self._store_dir is None:
             return [None] * len(times_s)
         store = file.store
-        if store is None or not store.serves(self._min_pixels, self._max_pixels):
-            store = file.store = open_store(self._store_dir, uri, self._min_pixels, self._max_pixels)
+        if store is None or not store.serves(self._min_pixels, self._max_pixels, self._stream):
+            store = file.store = open_store(self._store_dir, uri, self._min_pixels, self._max_pixels, self._stream)
         return [None] * len(times_s) if store is None else store.frames_at(times_s)
 
     def _from_source(self, file: _OpenFile, uri: str, times_s: Sequence[float]) -> list[Frame]:
@@ -144,7 +146,12 @@ class ReaderPool:
         try:
             if file.source is None:
                 file.source = VideoSource(
-                    uri, self._min_pixels, self._max_pixels, threads=self._threads, unpacked_dir=self._unpacked_dir
+                    uri,
+                    self._min_pixels,
+                    self._max_pixels,
+                    threads=self._threads,
+                    unpacked_dir=self._unpacked_dir,
+                    stream=self._stream,
                 )
             frames = file.source.frames_at([time_s for times_s, _ in requests for time_s in times_s])
         except FrameError as error:

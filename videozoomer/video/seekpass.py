@@ -21,7 +21,8 @@ def overview_only(path: str, uri: str, timeline: Timeline, settings: IngestSetti
     """
     protocol = settings.protocol
     try:
-        source = VideoSource(path, protocol.min_pixels, protocol.max_pixels, threads=max(1, settings.threads))
+        threads = max(1, settings.threads)
+        source = VideoSource(path, protocol.min_pixels, protocol.max_pixels, threads=threads, stream=settings.stream)
         with closing(source):
             clock = source.clock
             shown = timeline.pts[timeline.pts >= clock.first_pts]

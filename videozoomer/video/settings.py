@@ -27,6 +27,8 @@ class IngestSettings:
     """Folder of the zoom stores; required if a rate is set."""
     unpacked_dir: str | None = None
     """Folder for films that an archive compresses; without one, they are unpacked anew for each reading."""
+    stream: int | None = None
+    """Position of the video stream to read among all streams of a file; None takes the one that FFmpeg would."""
     threads: int = 0
     """Decoder threads per file; 0 shares the cores among the files that are read at once."""
 

@@ -42,11 +42,19 @@ class VideoSource:
     """Not thread-safe: `videozoomer.video.reader.ReaderPool` gives each caller its turn."""
 
     def __init__(
-        self, uri: str, min_pixels: int, max_pixels: int, *, threads: int = 1, unpacked_dir: str | Path | None = None
+        self,
+        uri: str,
+        min_pixels: int,
+        max_pixels: int,
+        *,
+        threads: int = 1,
+        unpacked_dir: str | Path | None = None,
+        stream: int | None = None,
     ) -> None:
         """Open the file and decode its first frame, whose time is zero.
 
         A film that an archive compresses is unpacked into `unpacked_dir`; without one, for as long as it is open.
+        `stream` is the position of the video stream to read; by default the one that FFmpeg takes.
 
         Raises:
             FrameError: the file cannot be opened, or shows no frame.
@@ -57,7 +65,7 @@ class VideoSource:
         self._encoder = FrameEncoder(min_pixels, max_pixels)
         self._open_groups = False
         try:
-            self._reader = PacketReader(on_disk(uri, unpacked_dir), threads)
+            self._reader = PacketReader(on_disk(uri, unpacked_dir), threads, stream)
         except (OSError, ValueError, av.error.FFmpegError) as error:
             raise FrameError(uri, 0.0, f"cannot be opened: {error}") from error
         try:

@@ -57,7 +57,16 @@ def store_path(folder: str | Path, uri: str) -> Path:
 class ZoomStoreWriter:
     """Takes frames in order. The store appears under its name only when `finish` is called."""
 
-    def __init__(self, folder: str | Path, uri: str, *, fps: float, min_pixels: int, max_pixels: int) -> None:
+    def __init__(
+        self,
+        folder: str | Path,
+        uri: str,
+        *,
+        fps: float,
+        min_pixels: int,
+        max_pixels: int,
+        stream: int | None = None,
+    ) -> None:
         """Begin a partial file beside the target.
 
         Raises:
@@ -76,6 +85,7 @@ class ZoomStoreWriter:
             "fps": fps,
             "min_pixels": min_pixels,
             "max_pixels": max_pixels,
+            "stream": stream,
         }
         self._last_pts: int | None = None
 
@@ -129,7 +139,7 @@ class ZoomStore:
         self.fps: float = about["fps"]
         self.video_id: str = about["video_id"]
         self._stamp: str = about["stamp"]
-        self._made_as = (about["encoding"], about["min_pixels"], about["max_pixels"])
+        self._made_as = (about["encoding"], about["min_pixels"], about["max_pixels"], about.get("stream"))
         self._clock = StreamClock(about["first_pts"], Fraction(about["time_base"]))
         self._end_pts: int = about["end_pts"]
         deltas = array("q")
@@ -142,9 +152,9 @@ class ZoomStore:
         with self._lock:
             self._database.close()
 
-    def serves(self, min_pixels: int, max_pixels: int) -> bool:
-        """Whether its frames equal those of a direct read: same limits, same encoding, file unchanged."""
-        return self._made_as == (ENCODING, min_pixels, max_pixels) and self._stamp == changed_mark(self.uri)
+    def serves(self, min_pixels: int, max_pixels: int, stream: int | None = None) -> bool:
+        """Whether its frames equal those of a direct read: same limits, encoding and stream, file unchanged."""
+        return self._made_as == (ENCODING, min_pixels, max_pixels, stream) and self._stamp == changed_mark(self.uri)
 
     def frames_at(self, times_s: Sequence[float]) -> list[Frame | None]:
         """The frame on the screen at each time; None where it is not stored."""
@@ -167,13 +177,15 @@ class ZoomStore:
         return None if target >= self._end_pts else self._pts[bisect_right(self._pts, target) - 1]
 
 
-def open_store(folder: str | Path, uri: str, min_pixels: int, max_pixels: int) -> ZoomStore | None:
+def open_store(
+    folder: str | Path, uri: str, min_pixels: int, max_pixels: int, stream: int | None = None
+) -> ZoomStore | None:
     """The store of a video if there is one whose frames equal those of the source, else None."""
     path = store_path(folder, uri)
     if not path.exists():
         return None
     store = ZoomStore(path)
-    if store.serves(min_pixels, max_pixels):
+    if store.serves(min_pixels, max_pixels, stream):
         return store
     store.close()
     return None

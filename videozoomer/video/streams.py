@@ -19,11 +19,14 @@ STILL_BRANDS = frozenset({"avif", "mif1", "heic", "heix", "heim", "heis", "miaf"
 """MP4's major brands for files that hold pictures: AVIF and HEIF."""
 
 
-def video_stream(container: av.container.InputContainer) -> VideoStream | None:
-    """The video stream that FFmpeg takes (`av_find_best_stream`): the default one, then the one with more pictures.
+def video_stream(container: av.container.InputContainer, index: int | None = None) -> VideoStream | None:
+    """The video stream at this position among all streams; None if that is no video stream.
 
-    Covers do not count; FFmpeg would take one that is marked as the default. None if there is no other stream.
+    Without a position, the one that FFmpeg takes (`av_find_best_stream`): the default one, then the one with more
+    pictures. Covers do not count, although FFmpeg takes one that is marked as the default. None if there is no other.
     """
+    if index is not None:
+        return next((stream for stream in container.streams.video if stream.index == index), None)
     moving = [stream for stream in container.streams.video if not int(stream.disposition) & _ATTACHED_PICTURE]
     films = [stream for stream in moving if not _may_be_cover(stream)] or moving
     best = container.streams.best("video")
@@ -32,6 +35,14 @@ def video_stream(container: av.container.InputContainer) -> VideoStream | None:
             if stream.index == best.index:
                 return stream
     return max(films, key=_rank, default=None)
+
+
+def no_stream(container: av.container.InputContainer, index: int | None) -> str:
+    """Why `video_stream` finds none, and what to do."""
+    if index is None:
+        return "it has no moving pictures; remove it from the source"
+    others = ", ".join(str(stream.index) for stream in container.streams.video) or "none"
+    return f"stream {index} is no video; set the stream to one that is ({others}), or let it be chosen"
 
 
 def is_still_picture(container: av.container.InputContainer, stream: VideoStream, packets: int) -> bool:

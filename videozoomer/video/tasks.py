@@ -62,6 +62,9 @@ class IngestTask:
 
 @dataclass(frozen=True, slots=True)
 class InspectTask:
+    stream: int | None = None
+    """Position of the video stream to inspect; None takes the one that FFmpeg would."""
+
     def prepare(self) -> None:
         """Needs nothing."""
 
@@ -69,7 +72,7 @@ class InspectTask:
         return self
 
     def run(self, uri: str, watch: Watch) -> VideoInfo:
-        return inspect_one(uri)
+        return inspect_one(uri, self.stream)
 
     def quarantined(self, uri: str, reason: str, detail: str) -> VideoInfo:
         return VideoInfo(uri, "quarantined", reason, detail)

@@ -71,3 +71,10 @@ def test_every_field_has_a_sentence():
     bare = [f"{model.__name__}.{name}" for model in all_models() for name, field in model.model_fields.items()
             if not (field.description or "").endswith((".", "(ours)."))]  # fmt: skip
     assert not bare and Recipe in all_models()
+
+
+def test_a_chosen_stream_makes_results_stale_and_the_default_does_not():
+    assert VideoSettings(stream="auto").digest() == VideoSettings().digest()
+    digests = {VideoSettings(stream=stream).digest() for stream in ("auto", 0, 1)}
+    assert len(digests) == 3
+    assert [VideoSettings(stream=stream).stream_index for stream in ("auto", 0, 1)] == [None, 0, 1]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -11,11 +13,14 @@ import pytest
 from PIL import Image
 from video_samples import code_picture, even_pts, read_code, write_video
 
-from videozoomer.video.clip import write_clip
+from videozoomer.video.clip import ClipError, write_clip
 from videozoomer.video.inspection import inspect_one
 from videozoomer.video.reader import ReaderPool
 from videozoomer.video.settings import IngestSettings
 from videozoomer.video.tasks import ingest_one
+from videozoomer.video.types import FrameError
+
+ROOT = Path(__file__).resolve().parents[3]
 
 DEFAULT = av.stream.Disposition.default
 NONE = av.stream.Disposition(0)
@@ -76,6 +81,58 @@ def test_the_film_is_read(
     with av.open(str(clip)) as container:
         (stream,) = container.streams.video
         assert (stream.width, stream.height) == size
+
+
+def test_a_chosen_stream_is_read_wherever_a_file_is_opened(tmp_path: Path) -> None:
+    path = str(several_streams(tmp_path / "several.mkv", (FILM, DEFAULT), (LARGE, NONE)))
+    stores = tmp_path / "stores"
+    stored = IngestSettings(zoom_store_fps=4, zoom_store_dir=str(stores), stream=1)
+    for settings in (stored, IngestSettings(shots=False, stream=1)):
+        result = ingest_one(path, settings)
+        record = result.record
+        assert (record.width, record.height, record.stream_index, record.video_streams) == (480, 270, 1, 2)
+        assert [read_code(frame.jpeg) for frame in result.overview] == [1000]
+    limits = (25_088, 100_352)
+    with (
+        ReaderPool(*limits, stream=1) as direct,
+        ReaderPool(*limits, zoom_store_dir=stores, stream=1) as from_store,
+        ReaderPool(*limits, zoom_store_dir=stores) as default,
+    ):
+        (frame,) = direct.frames_at(path, [1.0])
+        assert read_code(frame.jpeg) == 1025
+        assert from_store.frames_at(path, [1.0]) == [frame]
+        assert from_store.counts.stored == 1
+        # A store of another stream is not used.
+        assert read_code(default.frames_at(path, [1.0])[0].jpeg) == 25
+    info = inspect_one(path, 1)
+    assert (info.width, info.stream_index) == (480, 1)
+    clip = write_clip(path, 0.5, 1.5, tmp_path / "clip.mp4", stream=1)
+    with av.open(str(clip)) as container:
+        assert container.streams.video[0].width == 480
+
+
+def test_a_stream_that_is_no_video_is_named(tmp_path: Path) -> None:
+    path = str(several_streams(tmp_path / "several.mkv", (FILM, DEFAULT), (LARGE, NONE)))
+    sentence = r"stream 7 is no video; .*\(0, 1\)"
+    for found in (ingest_one(path, IngestSettings(stream=7)).record, inspect_one(path, 7)):
+        assert found.reason == "no_video_stream" and re.search(sentence, str(found.detail))
+    with ReaderPool(25_088, 100_352, stream=7) as pool, pytest.raises(FrameError, match=sentence):
+        pool.frames_at(path, [0.0])
+    with pytest.raises(ClipError, match=sentence):
+        write_clip(path, 0, 1, tmp_path / "clip.mp4", stream=7)
+
+
+def test_every_stage_reads_the_stream_that_the_recipe_names() -> None:
+    """Each place where a stage opens files passes the recipe's choice on."""
+    opened = ("ReaderPool", "VideoSource", "IngestSettings", "inspect_many", "write_clip")
+    found = []
+    for room in ("assets", "pipelines", "train", "eval", "distill"):
+        for path in sorted((ROOT / room).rglob("*.py")):
+            for call in ast.walk(ast.parse(path.read_text())):
+                if isinstance(call, ast.Call) and getattr(call.func, "id", "") in opened:
+                    found.append(path.name)
+                    assert "stream" in {word.arg for word in call.keywords}, f"{path}:{call.lineno}"
+    assert {"videos.py", "playing.py", "evaluation.py", "harvest.py", "training.py", "video.py"} <= set(found)
 
 
 @pytest.fixture
