@@ -95,7 +95,7 @@ def inspect_one(uri: str, stream_index: int | None = None) -> VideoInfo:
         if film is None or not film.packed:
             return _inspected(uri, stream_index)
         with as_file(uri) as path:
-            return replace(_inspected(str(path)), uri=uri)
+            return replace(_inspected(str(path), stream_index), uri=uri)
     except Quarantine as error:
         return VideoInfo(uri, "quarantined", error.reason, error.detail)
     except FrameError as error:
