@@ -18,6 +18,7 @@ import numpy as np
 
 from videozoomer.video.picture import FrameEncoder, protocol_size
 from videozoomer.video.scaling import Scaler, is_tone_mapped
+from videozoomer.video.stream_facts import UNTOLD, colours_of
 
 if TYPE_CHECKING:
     import av
@@ -44,7 +45,7 @@ def main() -> None:
 def compared(film: Path) -> dict[str, object]:
     frame = first_frame(film)
     width, height = protocol_size(frame.width, frame.height, *LIMITS)
-    row: dict[str, object] = {"film": film.name, "tone_mapped": is_tone_mapped(frame)}
+    row: dict[str, object] = {"film": film.name, "tone_mapped": is_tone_mapped(colours_of(frame, UNTOLD))}
     pictures = {
         "unchanged": frame.reformat(width, height, format="rgb24", interpolation="BILINEAR").to_ndarray(),
         "ours": Scaler().scaled(frame, width, height, "rgb24", "BILINEAR"),

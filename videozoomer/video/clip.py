@@ -13,7 +13,7 @@ from videozoomer.places.finding import as_file, find_film
 from videozoomer.places.uris import local_path
 from videozoomer.video.opening import DEMUXERS, open_container
 from videozoomer.video.scaling import check_colours, is_tone_mapped, matrix_of
-from videozoomer.video.stream_facts import MATRICES
+from videozoomer.video.stream_facts import MATRICES, Colours, colours_of, declared_colours
 from videozoomer.video.streams import no_stream, video_stream
 from videozoomer.video.tone import write_cube
 
@@ -125,11 +125,12 @@ def _look_at(uri: str, source: Path, stream_index: int | None) -> _Film:
             stream = video_stream(container, stream_index)
             if stream is None:
                 raise ClipError(f"no clip of {uri}: {no_stream(container, stream_index)}")
+            declared = declared_colours(stream)
             frame = _first_frame(container, stream)
             if frame is None:
                 raise ClipError(f"no clip of {uri}: it shows no picture; try `videozoomer video probe`")
-            check_colours(frame)
-            return _Film(stream.index, *_colours(frame))
+            check_colours(frame, declared)
+            return _Film(stream.index, *_colours(frame, colours_of(frame, declared)))
     except (OSError, ValueError, av.error.FFmpegError) as error:
         raise ClipError(f"no clip of {uri}: it cannot be opened ({error}); try `videozoomer video probe`") from error
 
@@ -147,9 +148,9 @@ def _first_frame(container: av.container.InputContainer, stream: VideoStream) ->
     return None
 
 
-def _colours(frame: av.VideoFrame) -> tuple[str | None, tuple[int, int] | None]:
-    code = matrix_of(frame)
-    hdr = (int(frame.color_trc), int(frame.color_primaries)) if is_tone_mapped(frame) else None
+def _colours(frame: av.VideoFrame, colours: Colours) -> tuple[str | None, tuple[int, int] | None]:
+    code = matrix_of(frame, colours)
+    hdr = (colours.transfer, colours.primaries) if is_tone_mapped(colours) else None
     return None if code is None else MATRICES[code], hdr
 
 

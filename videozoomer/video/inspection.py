@@ -23,7 +23,7 @@ from videozoomer.video.preflight import (
     open_checked,
     read_timeline,
 )
-from videozoomer.video.stream_facts import facts_of
+from videozoomer.video.stream_facts import declared_colours, facts_of
 from videozoomer.video.streams import no_stream, video_stream
 from videozoomer.video.types import FrameError, Quarantine
 
@@ -122,11 +122,12 @@ def _inspected(uri: str, stream_index: int | None) -> VideoInfo:
             check_timeline(timeline, container, stream)
         info = _with_declarations(info, container, stream)
     with _opened(uri, stream_index) as (container, stream):
+        declared = declared_colours(stream)
         packets = itertools.chain(from_keyframe(container.demux(stream), leading), [None])
         frame = next((frame for packet in packets for frame in stream.codec_context.decode(packet)), None)
         if frame is None or frame.pts is None or stream.time_base is None:
             raise Quarantine("no_frames", "its video stream has no frame that can be shown; remove it from the source")
-        with colours_checked(frame):
+        with colours_checked(frame, declared):
             orientation = orientation_of(frame)
         width, height = display_size(frame, info.pixel_aspect or 1.0, orientation)
         info = replace(
@@ -136,7 +137,7 @@ def _inspected(uri: str, stream_index: int | None) -> VideoInfo:
             rotation_degrees=90 * orientation.quarters,
             mirrored=orientation.mirrored,
             start_offset_s=float(frame.pts * stream.time_base),
-            **asdict(facts_of(container, stream, frame)),
+            **asdict(facts_of(container, stream, frame, declared)),
         )
         if timeline is not None:
             info = _with_timeline(info, timeline, frame.pts)

@@ -43,7 +43,7 @@ from videozoomer.video.signature import SPACING_S, SignatureMaker
 from videozoomer.video.source import VideoSource
 from videozoomer.video.store import ZoomStoreWriter
 from videozoomer.video.stream_clock import StreamClock
-from videozoomer.video.stream_facts import facts_of
+from videozoomer.video.stream_facts import declared_colours, facts_of
 from videozoomer.video.types import Frame, Quarantine, Shot, VideoRecord
 from videozoomer.video.watch import Watch, cpu_limit_s
 
@@ -79,7 +79,7 @@ def ingest_file(path: str, uri: str, settings: IngestSettings, watch: Watch | No
     container, stream = open_checked(path, settings.stream)
     with container, ExitStack() as cleanup:
         decoded = _Pass(container, stream, timeline, leading, settings, uri, cleanup)
-        with colours_checked(decoded.first):
+        with colours_checked(decoded.first, decoded.declared):
             decoded.run(watch)
         check_decoded(decoded.clock, timeline, decoded.duration_s)
         found = decoded.result(path, video_id)
@@ -104,6 +104,7 @@ class _Pass:
         self._limits = settings.protocol.min_pixels, settings.protocol.max_pixels
         large = stream.codec_context.width * stream.codec_context.height > LARGE_PICTURE_PIXELS
         prepare_decoder(stream, 1 if large else max(1, settings.threads))
+        self.declared = declared_colours(stream)
         self._frames = _decoded(container, stream, timeline, leading)
         first = next(self._frames, None)
         if first is None:
@@ -119,7 +120,7 @@ class _Pass:
         self._planned_end_s = self._end_s(last_pts, None)
         self._planned_s = self._overview_times(self._planned_end_s, self.clock.seconds(last_pts))
         average_fps = len(timeline.pts) / self._planned_end_s
-        self._shots = ShotFinder(settings.detectors, average_fps)
+        self._shots = ShotFinder(settings.detectors, average_fps, self.declared)
         self._spool = FrameSpool(self.clock)
         cleanup.callback(self._spool.close)
         self._store: ZoomStoreWriter | None = None
@@ -157,7 +158,7 @@ class _Pass:
             self._uri,
             "ok",
             video_id=video_id,
-            **asdict(facts_of(self._container, self._stream, self.first)),
+            **asdict(facts_of(self._container, self._stream, self.first, self.declared)),
             width=round(width),
             height=round(height),
             duration_s=self.duration_s,
@@ -178,8 +179,8 @@ class _Pass:
     def _make_samplers(self, cleanup: ExitStack) -> Iterator[FrameSampler]:
         settings, clock = self._settings, self.clock
         limits = self._limits
-        encoder = CachingEncoder(FrameEncoder(*limits), self._aspect, self._orientation)
-        signer, end_s = SignatureMaker(), self._planned_end_s
+        encoder = CachingEncoder(FrameEncoder(*limits, self.declared), self._aspect, self._orientation)
+        signer, end_s = SignatureMaker(self.declared), self._planned_end_s
         times = self._planned_s if settings.overview == "uniform" else grid_times(CANDIDATE_SPACING_S, end_s)
         yield FrameSampler(
             clock, times, lambda time_s, pts, frame: self._spool.put(time_s, pts, encoder.encode(pts, frame))

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from videozoomer.video.leading import MOST_REORDERED, Leading, find_leading, head_of, is_before, leads
 from videozoomer.video.opening import open_container, prepare_decoder
-from videozoomer.video.stream_facts import StreamFacts, facts_of
+from videozoomer.video.stream_facts import StreamFacts, declared_colours, facts_of
 from videozoomer.video.streams import no_stream, video_stream
 
 if TYPE_CHECKING:
@@ -77,11 +77,12 @@ class PacketReader:
             container.close()
             raise ValueError("it has no video stream that can be decoded; check it with `videozoomer video probe`")
         prepare_decoder(stream, self._threads)
+        self.declared = declared_colours(stream)
         return container, stream, stream.time_base
 
     def facts(self, first: av.VideoFrame) -> StreamFacts:
         """What the file says about its video stream; `first` is its first frame."""
-        return facts_of(self._container, self.stream, first)
+        return facts_of(self._container, self.stream, first, self.declared)
 
     def after_seek(self, pts: int) -> Iterator[av.Packet]:
         """Packets from where the container seeks to for a time: often, but not always, the keyframe before it."""

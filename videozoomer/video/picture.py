@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from videozoomer.protocol.frame_id import frame_id_of
 from videozoomer.video.scaling import COLOURS, Scaler
+from videozoomer.video.stream_facts import UNTOLD, Colours
 
 if TYPE_CHECKING:
     import av
@@ -134,9 +135,10 @@ def display_size(frame: av.VideoFrame, aspect: float, orientation: Orientation) 
 class FrameEncoder:
     """Scales, rotates and encodes frames. Not thread-safe: use one per decoder."""
 
-    def __init__(self, min_pixels: int, max_pixels: int) -> None:
+    def __init__(self, min_pixels: int, max_pixels: int, declared: Colours = UNTOLD) -> None:
+        """`declared` is what the container says about the colours, for frames that say nothing."""
         self.min_pixels, self.max_pixels = min_pixels, max_pixels
-        self._scaler = Scaler()
+        self._scaler = Scaler(declared)
 
     def encode(self, frame: av.VideoFrame, aspect: float, orientation: Orientation = UPRIGHT) -> EncodedFrame:
         """`aspect` is the width of a stored pixel over its height; `orientation` comes from the video's first frame.

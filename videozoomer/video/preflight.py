@@ -21,6 +21,7 @@ from videozoomer.video.leading import Leading, is_before
 from videozoomer.video.opening import open_container
 from videozoomer.video.scaling import UnsupportedColours, check_colours
 from videozoomer.video.stream_clock import StreamClock
+from videozoomer.video.stream_facts import Colours
 from videozoomer.video.streams import is_still_picture, no_stream, video_stream
 from videozoomer.video.types import Quarantine
 
@@ -310,14 +311,14 @@ def check_decoded(clock: StreamClock, timeline: Timeline, duration_s: float) -> 
 
 
 @contextmanager
-def colours_checked(first: av.VideoFrame) -> Iterator[None]:
+def colours_checked(first: av.VideoFrame, declared: Colours) -> Iterator[None]:
     """Check the first frame's colours, and watch for other frames whose colours cannot be converted.
 
     Raises:
         Quarantine: unsupported_colours.
     """
     try:
-        check_colours(first)
+        check_colours(first, declared)
         yield
     except UnsupportedColours as error:
         raise Quarantine("unsupported_colours", str(error)) from None

@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
-from videozoomer.video.stream_facts import BT709, BT2020, HLG, MATRICES, PQ, UNSPECIFIED
+from videozoomer.video.stream_facts import BT709, BT2020, HLG, MATRICES, PQ, UNTOLD, Colours, colours_of
 from videozoomer.video.tone import tone_mapper
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ HD_WIDTH, HD_HEIGHT = 1280, 720
 """From this width or height on, pictures that name no colour matrix have that of BT.709, below that of BT.601."""
 NOT_CONVERTED = frozenset({8, 10, 11, 12, 13, 14, 15, 16, 17})
 """Colour matrices that libswscale does not convert, or not right: YCgCo, constant luminance, ICtCp, IPT and others."""
+_SAME_MATRIX = {6: 5}
+"""BT.601 has two codes, of which PyAV's `Colorspace` has one; its other codes are those of ITU-T H.273."""
 _CHANNELS = {"bgr24": 3, "rgb24": 3, "bgr0": 4, "gray": 1}
 
 
@@ -28,7 +30,7 @@ class UnsupportedColours(ValueError):
     """Colours that would be shown wrong; the message says which, and what to do."""
 
 
-def check_colours(frame: av.VideoFrame) -> None:
+def check_colours(frame: av.VideoFrame, declared: Colours) -> None:
     """Look at a video's first frame only: reading its side data keeps a frame in memory for a while.
 
     Raises:
@@ -36,7 +38,7 @@ def check_colours(frame: av.VideoFrame) -> None:
     """
     from av.sidedata.sidedata import SideData
 
-    matrix_of(frame)
+    matrix_of(frame, colours_of(frame, declared))
     metadata = frame.side_data.get("DOVI_METADATA")
     if isinstance(metadata, SideData) and is_profile_5(bytes(metadata)):
         raise UnsupportedColours(
@@ -55,17 +57,18 @@ def is_profile_5(metadata: bytes) -> bool:
     return rpu_profile == 0 and full_range == 1
 
 
-def is_tone_mapped(frame: av.VideoFrame) -> bool:
-    return int(frame.color_trc) in (PQ, HLG)
+def is_tone_mapped(colours: Colours) -> bool:
+    return colours.transfer in (PQ, HLG)
 
 
 class Scaler:
     """Not thread-safe: use one for each size that is wanted. It keeps what scaling needs from frame to frame."""
 
-    def __init__(self) -> None:
+    def __init__(self, declared: Colours = UNTOLD) -> None:
+        """`declared` is what the container says about the colours, for frames that say nothing."""
         from av.video.reformatter import VideoReformatter
 
-        self._reformatter = VideoReformatter()
+        self._reformatter, self._declared = VideoReformatter(), declared
 
     def scaled(self, frame: av.VideoFrame, width: int, height: int, packing: str, interpolation: str) -> np.ndarray:
         """Pixels (height, width, channels), or (height, width) for `gray`; `packing` is an FFmpeg name in _CHANNELS.
@@ -77,13 +80,15 @@ class Scaler:
         """
         import numpy as np
 
-        tone_mapped = is_tone_mapped(frame)
+        colours = colours_of(frame, self._declared)
+        tone_mapped = is_tone_mapped(colours)
         small = self._reformatter.reformat(
             frame,
             width=width,
             height=height,
             format="rgb48le" if tone_mapped else packing,
-            src_colorspace=None if packing == "gray" and not tone_mapped else matrix_of(frame),  # The same codes.
+            src_colorspace=None if packing == "gray" and not tone_mapped else matrix_of(frame, colours),
+            src_color_range=colours.range if colours.range != int(frame.color_range) else None,
             interpolation=interpolation,
             threads=1,
         )
@@ -92,7 +97,7 @@ class Scaler:
         rows = np.frombuffer(memoryview(plane), np.uint8).reshape(height, plane.line_size)
         pixels = rows[:, : width * channels * kind.itemsize].view(kind).reshape(height, width, channels)
         if tone_mapped:
-            pixels = _packed(tone_mapper(int(frame.color_trc), int(frame.color_primaries)).convert(pixels), packing)
+            pixels = _packed(tone_mapper(colours.transfer, colours.primaries).convert(pixels), packing)
         return pixels[..., 0] if packing == "gray" else pixels
 
 
@@ -104,8 +109,10 @@ def _packed(rgb: np.ndarray, packing: str) -> np.ndarray:
     return cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR) if packing.startswith("bgr") else rgb
 
 
-def matrix_of(frame: av.VideoFrame) -> int | None:
+def matrix_of(frame: av.VideoFrame, colours: Colours) -> int | None:
     """The colour matrix to read a frame with, by its code of ITU-T H.273; None for the one that the frame names.
+
+    `colours` are the frame's with what its container declares.
 
     A frame that names none is read with BT.2020's if it is HDR or has those primaries, and otherwise as players do:
     BT.709's for HD, BT.601's below.
@@ -113,15 +120,15 @@ def matrix_of(frame: av.VideoFrame) -> int | None:
     Raises:
         UnsupportedColours: libswscale does not have it.
     """
-    code = int(frame.colorspace)
+    code = colours.matrix
     if code in NOT_CONVERTED:
         raise UnsupportedColours(
             f"its colours are stored as {MATRICES[code]}, which cannot be converted; re-encode it with the colour "
             "matrix of BT.709 or BT.2020 (ncl)"
         )
-    if code in MATRICES and code != UNSPECIFIED:
-        return None
-    if is_tone_mapped(frame) or int(frame.color_primaries) == BT2020:
+    if code in MATRICES:
+        return None if code == int(frame.colorspace) else _SAME_MATRIX.get(code, code)
+    if is_tone_mapped(colours) or colours.primaries == BT2020:
         return BT2020
     if frame.format.is_rgb:
         return None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from videozoomer.video.detectors import BATCH_FRAMES, Cut, Detector, InputFormat, make_detector
 from videozoomer.video.scaling import Scaler
+from videozoomer.video.stream_facts import UNTOLD, Colours
 from videozoomer.video.types import Shot
 
 if TYPE_CHECKING:
@@ -23,8 +24,9 @@ SHORTEST_S = 0.5
 class ShotFinder:
     """Takes every frame of a video in order, then returns its shots. Not thread-safe."""
 
-    def __init__(self, detectors: Sequence[str], average_fps: float) -> None:
-        """
+    def __init__(self, detectors: Sequence[str], average_fps: float, declared: Colours = UNTOLD) -> None:
+        """`declared` is what the container says about the colours, for frames that say nothing.
+
         Raises:
             ImportError: the package of a detector is not installed.
         """
@@ -35,7 +37,7 @@ class ShotFinder:
         self._cuts: list[list[Cut]] = [[] for _ in self._detectors]
         self._times = array("d")
         self._waiting: dict[InputFormat, list[np.ndarray]] = {detector.input: [] for detector in self._detectors}
-        self._scalers = {wanted: Scaler() for wanted in self._waiting}
+        self._scalers = {wanted: Scaler(declared) for wanted in self._waiting}
         described = dict.fromkeys(detector.description for detector in self._detectors)
         self.name = "; ".join(["+".join(detectors), *described, f"shortest {SHORTEST_S} s"]) if detectors else "none"
         """Detectors, their versions and parameters."""

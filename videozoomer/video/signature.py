@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from videozoomer.video.scaling import Scaler
+from videozoomer.video.stream_facts import UNTOLD, Colours
 
 if TYPE_CHECKING:
     import av
@@ -17,8 +18,9 @@ SIDE = 64
 class SignatureMaker:
     """Not thread-safe."""
 
-    def __init__(self) -> None:
-        self._scaler = Scaler()
+    def __init__(self, declared: Colours = UNTOLD) -> None:
+        """`declared` is what the container says about the colours, for frames that say nothing."""
+        self._scaler = Scaler(declared)
 
     def hash(self, frame: av.VideoFrame) -> int:
         """DCT hash of a frame (imagehash's `phash`) as an unsigned 64-bit integer, most significant bit first."""

@@ -62,12 +62,12 @@ class VideoSource:
         import av
 
         self.uri = uri
-        self._encoder = FrameEncoder(min_pixels, max_pixels)
         self._open_groups = False
         try:
             self._reader = PacketReader(on_disk(uri, unpacked_dir), threads, stream)
         except (OSError, ValueError, av.error.FFmpegError) as error:
             raise FrameError(uri, 0.0, f"cannot be opened: {error}") from error
+        self._encoder = FrameEncoder(min_pixels, max_pixels, self._reader.declared)
         try:
             first = next(self._decoded(self._reader.from_here()), None)
         except (OSError, ValueError, av.error.FFmpegError) as error:
@@ -77,7 +77,7 @@ class VideoSource:
             self.close()
             raise FrameError(uri, 0.0, "the video shows no frame with a time; remux it, for example to MP4")
         try:
-            check_colours(first)
+            check_colours(first, self._reader.declared)
         except UnsupportedColours as error:
             self.close()
             raise FrameError(uri, 0.0, str(error)) from error

@@ -70,6 +70,42 @@ MATRICES = {
 
 
 @dataclass(frozen=True, slots=True)
+class Colours:
+    """What a frame or a container says about its colours, in codes of ITU-T H.273."""
+
+    transfer: int = UNSPECIFIED
+    primaries: int = UNSPECIFIED
+    matrix: int = UNSPECIFIED
+    range: int = 0
+    """FFmpeg's code: 1 for the limited range, 2 for the full one, 0 if nothing is said."""
+
+
+UNTOLD = Colours()
+
+
+def declared_colours(stream: VideoStream) -> Colours:
+    """The container's word, for frames that say nothing. Read it before the first packet is decoded.
+
+    FFmpeg's HEVC decoder forgets what a container says of a stream without colours of its own.
+    """
+    context = stream.codec_context
+    return Colours(
+        int(context.color_trc), int(context.color_primaries), int(context.colorspace), int(context.color_range)
+    )
+
+
+def colours_of(frame: av.VideoFrame, declared: Colours) -> Colours:
+    """The frame's own colours; what it does not say is as the container declares."""
+    transfer, primaries, matrix = int(frame.color_trc), int(frame.color_primaries), int(frame.colorspace)
+    return Colours(
+        declared.transfer if transfer == UNSPECIFIED else transfer,
+        declared.primaries if primaries == UNSPECIFIED else primaries,
+        declared.matrix if matrix == UNSPECIFIED else matrix,
+        int(frame.color_range) or declared.range,
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class StreamFacts:
     """Columns of table `videos`, which has their meaning."""
 
@@ -84,16 +120,19 @@ class StreamFacts:
     stream_index: int
 
 
-def facts_of(container: av.container.InputContainer, stream: VideoStream, frame: av.VideoFrame) -> StreamFacts:
+def facts_of(
+    container: av.container.InputContainer, stream: VideoStream, frame: av.VideoFrame, declared: Colours
+) -> StreamFacts:
     """`frame` is the first one: a decoder may know its colours from the pictures alone."""
+    colours = colours_of(frame, declared)
     return StreamFacts(
         container=container.format.name,
         codec=stream.codec_context.codec.canonical_name,
         has_audio=len(container.streams.audio) > 0,
         bit_depth=max((part.bits for part in frame.format.components), default=None),
-        transfer=TRANSFERS.get(int(frame.color_trc)),
-        primaries=PRIMARIES.get(int(frame.color_primaries)),
-        matrix=MATRICES.get(int(frame.colorspace)),
+        transfer=TRANSFERS.get(colours.transfer),
+        primaries=PRIMARIES.get(colours.primaries),
+        matrix=MATRICES.get(colours.matrix),
         video_streams=len(container.streams.video),
         stream_index=stream.index,
     )

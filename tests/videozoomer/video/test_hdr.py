@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import subprocess
 from contextlib import closing
 from pathlib import Path
 
 import av
 import hdr_samples
+import imageio_ffmpeg
 import numpy as np
 import pytest
 from hdr_samples import HDR_TAGS, TRANSFERS, nits_of, write_dolby_vision, write_plain
@@ -66,6 +68,36 @@ def test_colours_below_the_knee_are_those_of_bt709(
         for frame, colour in zip(source.frames_at(times_s), COLOURS, strict=True):
             # Coarser: the clip is compressed more, and its colours come from a table of 33 points a side.
             assert np.abs(middle(frame.jpeg) - colour).max() <= 16, (middle(frame.jpeg), colour)
+
+
+@pytest.mark.parametrize(
+    ("codec", "suffix"), [("libx265", "mp4"), ("libx265", "mkv"), ("libx264", "mp4"), ("libvpx-vp9", "mkv")]
+)
+def test_colours_that_only_the_container_names(codec: str, suffix: str, tmp_path: Path) -> None:
+    """FFmpeg's HEVC decoder forgets them."""
+    code = hdr_samples.pq(nits_of((170, 30, 30)))
+    untagged = write_plain(
+        tmp_path / f"untagged.{suffix}",
+        [code],
+        size=(320, 180),
+        filters="scale=out_color_matrix=bt2020:out_range=tv,setparams=colorspace=unknown:range=unknown",
+        options=["-c:v", codec, "-crf", "4"],
+    )
+    path = tmp_path / f"film.{suffix}"
+    tags = ["-color_trc", "smpte2084", "-color_primaries", "bt2020", "-colorspace", "bt2020nc", "-color_range", "tv"]
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", str(untagged), "-c", "copy", *tags, str(path)]
+    subprocess.run(command, check=True)
+    settings = IngestSettings(Protocol(), zoom_store_fps=2, zoom_store_dir=str(tmp_path / "stores"))
+    read = ingest_one(str(path), settings)
+    quick = ingest_one(str(path), IngestSettings(Protocol(), shots=False))
+    for found in (read.record, quick.record, inspect_one(str(path))):
+        assert (found.transfer, found.primaries, found.matrix) == ("smpte2084", "bt2020", "bt2020nc")
+    clip = write_clip(str(path), 0, 1, tmp_path / "clip.mp4")
+    with ReaderPool(*LIMITS) as direct, ReaderPool(*LIMITS, zoom_store_dir=tmp_path / "stores") as stored:
+        (frame,), (shown,) = direct.frames_at(str(path), [0.5]), direct.frames_at(str(clip), [0.5])
+        assert stored.frames_at(str(path), [0.5]) == [frame] and stored.counts.stored == 1
+    for jpeg in (frame.jpeg, shown.jpeg, read.overview[0].jpeg, quick.overview[0].jpeg):
+        assert np.abs(middle(jpeg) - (170, 30, 30)).max() <= 16, middle(jpeg)
 
 
 def test_shots_and_signature_see_the_same_pictures(tmp_path: Path) -> None:

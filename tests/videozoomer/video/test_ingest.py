@@ -147,7 +147,7 @@ def test_progress_within_a_film_is_reported(coded_video: Path) -> None:
         def reached(self, share: float) -> None:
             shares.append(share)
 
-    ingest_file(coded_video, str(coded_video), IngestSettings(), Noting())
+    ingest_file(str(coded_video), str(coded_video), IngestSettings(), Noting())
     assert shares == pytest.approx([picture / 300 for picture in range(1, 301)])
     seen: list[tuple[str, float]] = []
     list(ingest_many([str(coded_video)], IngestSettings(), on_progress=lambda *report: seen.append(report)))
