@@ -9,16 +9,10 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ValidationError
 
-from distill.client.endpoints import api_key_of, proxy_of
-from distill.client.transport import HttpReply, NoReply
+from distill.client.endpoints import headers_of, proxy_of
+from distill.client.transport import HttpReply, ListedModel, NoReply
 from distill.client.vectored_write import payload_of
 from videozoomer.settings.model import Endpoint
-
-
-class ListedModel(BaseModel):
-    id: str
-    max_model_len: int | None = None
-    """Tokens of the model's context, which vLLM and SGLang list."""
 
 
 class _Models(BaseModel):
@@ -32,11 +26,10 @@ class AiohttpTransport:
         """Raises StepStopped when the API key's variable is not set."""
         import aiohttp
 
-        headers = {"Content-Type": "application/json", "Accept": "application/json"}
-        if (key := api_key_of(endpoint)) is not None:
-            headers["Authorization"] = f"Bearer {key}"
+        headers = {"Content-Type": "application/json", "Accept": "application/json"} | headers_of(endpoint)
         self._timeout_s = endpoint.timeout_s
         self._url = endpoint.base_url.rstrip("/")
+        self._query = dict(endpoint.query)
         # With `trust_env`, aiohttp would read the environment and ~/.netrc for each call, in threads.
         self._session = aiohttp.ClientSession(
             headers=headers,
@@ -52,7 +45,11 @@ class AiohttpTransport:
         headers = None if idempotency_key is None else {"Idempotency-Key": idempotency_key}
         try:
             async with self._session.post(
-                f"{self._url}/chat/completions", data=payload_of(pieces), headers=headers, allow_redirects=False
+                f"{self._url}/chat/completions",
+                data=payload_of(pieces),
+                headers=headers,
+                allow_redirects=False,
+                params=self._query,
             ) as response:
                 text = (await response.read()).decode("utf-8", "replace")
                 return HttpReply(response.status, {k.lower(): value for k, value in response.headers.items()}, text)
@@ -63,17 +60,13 @@ class AiohttpTransport:
             sentence = f"the connection failed: {type(error).__name__}: {error}"
             raise NoReply("connection", sentence, sent=not never_sent) from error
 
-    async def models(self) -> list[str] | str:
-        listed = await self.listed()
-        return listed if isinstance(listed, str) else [model.id for model in listed]
-
     async def listed(self) -> list[ListedModel] | str:
         """The models with their context, or a sentence why there are none; an HTTP error begins with `HTTP` and its
         status."""
         import aiohttp
 
         try:
-            async with self._session.get(f"{self._url}/models") as response:
+            async with self._session.get(f"{self._url}/models", params=self._query) as response:
                 text = (await response.read()).decode("utf-8", "replace")
                 if response.status != 200:
                     return f"HTTP {response.status}: {text[:200]}"

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from distill.client.calls import Call, CallResult
-from distill.client.connection import first_model, open_batch_client, open_transport
+from distill.client.connection import first_model, neutral_sampling, open_batch_client, open_transport
 from distill.client.costs import upper_bound
 from distill.client.encoding import Body
 from distill.client.errors import EndpointDown
@@ -96,6 +96,7 @@ def answer_in_batches(
         try:
             model = endpoint.model or await first_model(transport, endpoint, ledger)
             remote = RemoteModel(endpoint, model, ledger, store, purpose, 64 * 2**20)
+            remote.neutral = await neutral_sampling(transport, model, endpoint, ledger)
             batches = BatchApiRun(client, remote, ledger, budget, on_state or (lambda text: None))
             until = time.monotonic() + wait_s
             await batches.collect(poll_s, until)

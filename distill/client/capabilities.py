@@ -132,6 +132,7 @@ class _Asker:
             shown = {"type": "image_url", "image_url": {"url": _small_picture()}}
             content = [shown] * images + [{"type": "text", "text": text}]
         body = {"model": self.model, "max_tokens": 8, "messages": [{"role": "user", "content": content}]}
+        body |= self.endpoint.extra_body
         body |= parameters or {}
         for last in (False, True):
             try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -34,6 +35,29 @@ def api_key_of(endpoint: Endpoint) -> str | None:
             f"the environment variable {name} is not set; set {name} to the API key for {identity_of(endpoint)}"
         )
     return key
+
+
+def headers_of(endpoint: Endpoint) -> dict[str, str]:
+    """Headers that identify the caller, the recipe's own ones included; `$NAME` is read from the environment.
+
+    Raises:
+        StepStopped: a variable is not set.
+    """
+    headers = {}
+    if (key := api_key_of(endpoint)) is not None:
+        headers["Authorization"] = f"Bearer {key}"
+    return headers | {name: _filled(name, value, endpoint) for name, value in endpoint.headers.items()}
+
+
+def _filled(header: str, value: str, endpoint: Endpoint) -> str:
+    def content(found: re.Match[str]) -> str:
+        if not (given := os.environ.get(found[1], "")):
+            raise StepStopped(
+                f"the environment variable {found[1]} is not set; header {header} for {identity_of(endpoint)} needs it"
+            )
+        return given
+
+    return re.sub(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)\}?", content, value)
 
 
 def proxy_of(endpoint: Endpoint) -> str | None:

@@ -121,7 +121,7 @@ async def _first_call(
         "model": model,
         "max_tokens": endpoint.max_tokens,
         "messages": [{"role": "user", "content": [*shown, {"type": "text", "text": text}] if shown else text}],
-    }
+    } | endpoint.extra_body
     result = await ask(transport, [json.dumps(body).encode()], frozenset(), "preflight")
     asked = f"{model} at {identity_of(endpoint)}, asked with {len(shown)} images,"
     if result.kind != "ok":

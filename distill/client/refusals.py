@@ -19,14 +19,14 @@ from typing import Any
 
 from distill.client.calls import CallResult
 
-DROPPABLE = ("stop", "seed", "top_p", "temperature", "max_tokens")
+DROPPABLE = ("stop", "seed", "top_k", "min_p", "repetition_penalty", "top_p", "temperature", "max_tokens")
 """Parameters that a server may reject; `max_tokens` is then sent under its newer name."""
 
 TABLE = Path(__file__).with_name("refusals.toml")
 
 _NOT_TAKEN = re.compile(
     r"unsupported|not.{0,4}support|unexpected|unknown|unrecogni[sz]ed|not.{0,4}(permitted|allowed)|extra|invalid|"
-    r"does not",
+    r"does not|cannot (both )?be (specified|used|set)",
     re.I,
 )
 _VALUE = re.compile(

@@ -35,6 +35,8 @@ class RemoteModel:
         )
         known = ledger.fact(self.identity, f"refuses:{model}")
         self.dropped: tuple[str, ...] = tuple(known.split(",")) if known else ()
+        self.neutral: dict[str, float] = {}
+        """Parameters that keep the server from sampling by settings that came with the model."""
 
     def sampling(self, sample: int, temperature: float) -> dict:
         """The intended sampling: part of the key, even if the server then rejects some of it."""
@@ -46,6 +48,7 @@ class RemoteModel:
             "seed": None if seed is None else seed + sample,
             "sample": sample,
             "stop": STOP,
+            **({"extra_body": self.endpoint.extra_body} if self.endpoint.extra_body else {}),
         }
 
     def key(self, sampling: dict, messages: Sequence[Message]) -> str:
@@ -53,13 +56,13 @@ class RemoteModel:
 
     def parameters(self, sampling: dict) -> dict:
         """What is sent of a sampling."""
-        asked = {name: value for name, value in sampling.items() if name != "sample" and value is not None}
+        own = {name: value for name, value in sampling.items() if name not in ("sample", "extra_body")}
+        asked = self.neutral | {name: value for name, value in own.items() if value is not None}
         asked["stop"] = [STOP]
-        if asked["top_p"] == 1.0:
-            del asked["top_p"]
         if "max_tokens" in self.dropped:
             asked["max_completion_tokens"] = asked["max_tokens"]
-        return {"model": self.model} | {name: value for name, value in asked.items() if name not in self.dropped}
+        kept = {name: value for name, value in asked.items() if name not in self.dropped}
+        return {"model": self.model} | kept | self.endpoint.extra_body
 
     def encode(self, parameters: dict, messages: Sequence[Message]) -> Body:
         return encode_request(parameters, messages, self.images)

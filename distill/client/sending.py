@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from distill.client.calls import CallResult
 from distill.client.capabilities import refused_parameters
-from distill.client.connection import first_model, open_transport
+from distill.client.connection import first_model, neutral_sampling, open_transport
 from distill.client.costs import Bound, upper_bound
 from distill.client.encoding import Body
 from distill.client.endpoints import identity_of
@@ -85,6 +85,7 @@ class Sender:
         self._tokens = Pace(endpoint.tokens_per_minute)
         self._attempts: set[asyncio.Task[tuple[CallResult, Entry]]] = set()
         self._encoding: dict[tuple[str, ...], asyncio.Future[EncodedFrames]] = {}
+        self._sampling: asyncio.Task[dict[str, float]] | None = None
         self._proven = False
         """Whether the server accepted a request with the present parameters."""
         self._replied = False
@@ -158,6 +159,7 @@ class Sender:
                 "request, so nothing was sent; lower protocol.overview_frames or zoom_frames, or name another model",
                 retryable=True,
             )
+        await self._learn_sampling()
         parameters = self.remote.parameters(sampling)
         body = await self._encode(parameters, messages)
         tries, without_stop, self.sending = 0, False, True
@@ -277,6 +279,14 @@ class Sender:
                 f"{self.remote.identity} refuses every call ({self._refusals[words]} so far, none got a reply) with "
                 f"{result.kind}: {result.error}; run again once that is mended"
             )
+
+    async def _learn_sampling(self) -> None:
+        """Once, before the first call is sent: what must be sent so that the model's own settings do not apply."""
+        if self._sampling is None:
+            self._sampling = asyncio.ensure_future(
+                neutral_sampling(self._transport, self.remote.model, self._endpoint, self._ledger)
+            )
+        self.remote.neutral = await asyncio.shield(self._sampling)
 
     async def _find_refused_parameters(self) -> None:
         """Some servers fail (500) at a parameter they do not know. Unless a request was accepted before, find out

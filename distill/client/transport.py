@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from pydantic import BaseModel
+
 from distill.client.calls import CallResult
 from distill.client.refusals import read_refusal
 from distill.client.replies import read_completion
@@ -20,6 +22,14 @@ class HttpReply:
     headers: dict[str, str]
     """Names in lower case."""
     text: str
+
+
+class ListedModel(BaseModel):
+    id: str
+    owned_by: str | None = None
+    """`vllm` and `sglang` name themselves here."""
+    max_model_len: int | None = None
+    """Tokens of the model's context, which vLLM and SGLang list."""
 
 
 class NoReply(Exception):
@@ -43,8 +53,8 @@ class Transport(Protocol):
         """
         ...
 
-    async def models(self) -> list[str] | str:
-        """Names of the models that the server lists, or a sentence why it lists none."""
+    async def listed(self) -> list[ListedModel] | str:
+        """The models that the server lists, or a sentence why it lists none."""
         ...
 
     async def close(self) -> None: ...

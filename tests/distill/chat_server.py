@@ -44,6 +44,7 @@ class ChatServer:
         tls: ssl.SSLContext | None = None,
         models: tuple[int, dict, bytes] | None = None,
         max_model_len: int | None = None,
+        owned_by: str = "us",
         rewrite: Callable[[int, dict], dict] | None = None,
     ) -> None:
         """`behave(number, body)` may return a misbehaviour's name, a whole (status, headers, body), or None to answer
@@ -52,8 +53,9 @@ class ChatServer:
         self.latency_s, self.storm, self.refuses, self.behave = latency_s, storm or {}, refuses, behave
         self.zooms, self.keep, self.swallow_stop, self.port, self.tls = zooms, keep, swallow_stop, port, tls
         self.models, self.max_model_len = models, max_model_len
-        self.rewrite = rewrite
+        self.rewrite, self.owned_by = rewrite, owned_by
         self.calls: list[bytes] = []
+        self.heads: list[str] = []
         self.counts: Counter[str] = Counter()
         self.most_at_once = self.at_once = 0
         self.files: dict[str, bytes] = {}
@@ -94,6 +96,8 @@ class ChatServer:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin1")
                 path = head.split(" ", 2)[1]
+                if self.keep:
+                    self.heads.append(head)
                 length = re.search(r"content-length: (\d+)", head, re.I)
                 body = await reader.readexactly(int(length[1])) if length else b""
                 answer = await self._answer(head.split(" ", 1)[0], path, body)
@@ -114,11 +118,11 @@ class ChatServer:
             writer.close()
 
     async def _answer(self, method: str, path: str, body: bytes) -> tuple[int, dict, bytes] | None:
-        if path.endswith("/models"):
+        if path.partition("?")[0].endswith("/models"):
             self.counts["models"] += 1
             if self.models:
                 return self.models
-            served: dict = {"id": "rule-player", "object": "model", "created": 0, "owned_by": "us"}
+            served: dict = {"id": "rule-player", "object": "model", "created": 0, "owned_by": self.owned_by}
             if self.max_model_len:
                 served["max_model_len"] = self.max_model_len
             return json_bytes(200, {"object": "list", "data": [served]})

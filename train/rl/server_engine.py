@@ -39,6 +39,10 @@ ATTEMPTS = 4
 """Attempts per call before the run ends with an error. Started again, it resumes from its last saved state."""
 
 
+CACHES = ("reset_prefix_cache", "reset_encoder_cache", "reset_mm_cache")
+"""Paths that empty what a server keeps from calls with the old weights; not every server has all."""
+
+
 class ServerFailed(RuntimeError):
     """The server cannot be used for playing; the message includes its reply."""
 
@@ -61,8 +65,9 @@ class ServerEngine:
         async with self._session() as session:
             reload = {"method": "reload_weights", "kwargs": {"weights_path": str(checkpoint)}}
             await self._post(session, f"{self._root}/collective_rpc", reload)
-            # Otherwise the server would reuse keys and values of the old weights.
-            await self._post(session, f"{self._root}/reset_prefix_cache", {})
+            # Otherwise the server would reuse keys, values and image features of the old weights, or fail at them.
+            for cache in CACHES:
+                await self._post(session, f"{self._root}/{cache}", {}, may_be_missing=cache != "reset_prefix_cache")
 
     def play_groups(
         self,
@@ -137,6 +142,11 @@ class ServerEngine:
             "messages": [self._message(message) for message in messages],
             "seed": seed,
             "temperature": limits.temperature,
+            # Otherwise the server samples by the checkpoint's generation_config.json, from another distribution.
+            "top_p": 1.0,
+            "top_k": -1,
+            "min_p": 0.0,
+            "repetition_penalty": 1.0,
             "max_tokens": limits.max_new_tokens,
             "stop": [STOP],
             "include_stop_str_in_output": True,
@@ -176,13 +186,18 @@ class ServerEngine:
             connector=aiohttp.TCPConnector(limit=0),
         )
 
-    async def _post(self, session: ClientSession, url: str, body: dict[str, Any]) -> Any:
+    async def _post(
+        self, session: ClientSession, url: str, body: dict[str, Any], *, may_be_missing: bool = False
+    ) -> Any:
+        """Post JSON and read the reply; None for an empty one, or if the path is missing and may be."""
         import aiohttp
 
         cause = ""
         for attempt in range(ATTEMPTS):
             try:
                 async with session.post(url, json=body) as response:
+                    if response.status in (404, 405) and may_be_missing:
+                        return None
                     if response.status == 200:
                         return await response.json(content_type=None) if response.content_length != 0 else None
                     cause = f"HTTP {response.status}: {(await response.text())[:300]}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
@@ -12,6 +12,11 @@ from videozoomer.settings.base import OPERATIONAL, Amount, Count, Positive, Posi
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SECRET = re.compile(r"(?i:sk|gsk|hf|pk|xai)[-_]\w|AIza|(?=\w*[a-z])(?=\w*[A-Z])(?=\w*\d)\w{20,}")
 """How API keys begin, or a long mix of lower case, upper case and digits."""
+_SECRET_HEADER = re.compile(r"(?i)auth|key|token|secret")
+_FROM_ENVIRONMENT = re.compile(r"\$\{?[A-Za-z_][A-Za-z0-9_]*\}?")
+_OWN = frozenset("model messages temperature top_p max_tokens max_completion_tokens seed stop n".split())
+"""Parameters that are fields of the endpoint, or ours to set."""
+_OWN_FLAGS = frozenset({"stream", "stream_options"})
 
 
 class Prices(Settings):
@@ -36,6 +41,13 @@ class Endpoint(Settings):
     """Address of any OpenAI-compatible server, such as http://127.0.0.1:8000/v1."""
     model: str | None = None
     """Name of the model; null takes the first that the server lists."""
+    extra_body: dict[str, Any] = Field({})
+    """Further parameters of each request, as this server takes them: `{top_k: 20}`, `{reasoning_effort: low}`,
+    `{chat_template_kwargs: {enable_thinking: false}}`. They are part of a call's key in the ledger."""
+    headers: Annotated[dict[str, str], OPERATIONAL] = Field({})
+    """Further headers of each request; `$NAME` stands for an environment variable, as in `{api-key: $AZURE_KEY}`."""
+    query: Annotated[dict[str, str], OPERATIONAL] = Field({})
+    """Further parameters of the address, as in `{api-version: "2024-10-21"}`."""
     api_key_env: Annotated[str | None, OPERATIONAL] = None
     """Name of the environment variable with the API key, never the key itself; null sends no key."""
     identity: str | None = None
@@ -82,9 +94,34 @@ class Endpoint(Settings):
             )
         return value
 
+    @field_validator("extra_body")
+    @classmethod
+    def _adds_to_ours(cls, value: dict[str, Any]) -> dict[str, Any]:
+        if ours := sorted(_OWN & value.keys()):
+            raise ValueError(f"{', '.join(ours)}: set it as a field of the server itself, not in extra_body")
+        if flags := sorted(_OWN_FLAGS & value.keys()):
+            raise ValueError(f"{', '.join(flags)} cannot be set: replies are read whole")
+        return value
+
+    @field_validator("headers")
+    @classmethod
+    def _keeps_secrets_out(cls, value: dict[str, str]) -> dict[str, str]:
+        for name, content in value.items():
+            words = content.split()
+            if _SECRET_HEADER.search(name) and not (words and _FROM_ENVIRONMENT.fullmatch(words[-1])):
+                raise ValueError(
+                    f"header {name}: name an environment variable, as in {name}: $MY_KEY, and put the key into it "
+                    "(export MY_KEY=...)"
+                )
+        return value
+
     def _left_out(self) -> frozenset[str]:
-        """An endpoint with an identity is the same at any address."""
-        return self.operational_fields() | {"base_url"} if self.identity else self.operational_fields()
+        """An endpoint with an identity is the same at any address; one without extra_body is as it was before there was
+        one."""
+        left_out = self.operational_fields()
+        if self.identity:
+            left_out |= {"base_url"}
+        return left_out if self.extra_body else left_out | {"extra_body"}
 
 
 class AdditionalTeacher(Settings):

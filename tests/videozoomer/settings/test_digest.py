@@ -17,7 +17,7 @@ OPERATIONAL: dict[type[Settings], set[str]] = {
     VideoSettings: {"workers", "timeout_s", "memory_mb", "failed_share", "batch_size"},
     Endpoint: {
         *("api_key_env", "concurrency", "timeout_s", "retries", "dead_after_s", "deadline_s", "batch"),
-        *("requests_per_minute", "tokens_per_minute", "prices", "max_images"),
+        *("requests_per_minute", "tokens_per_minute", "prices", "max_images", "headers", "query"),
     },
     DistillSettings: {"budget_usd", "failed_share"},
     RolloutServer: {"concurrency", "timeout_s"},
@@ -58,6 +58,12 @@ def test_operational_fields_leave_the_digest_alone_and_others_do_not():
     endpoint = Endpoint(base_url="http://one/v1")
     assert endpoint.model_copy(update={"concurrency": 3, "api_key_env": "KEY"}).digest() == endpoint.digest()
     assert endpoint.model_copy(update={"temperature": 0.5}).digest() != endpoint.digest()
+
+
+def test_an_empty_extra_body_is_as_none_was_before_it_existed():
+    endpoint = Endpoint(base_url="http://one/v1")
+    assert endpoint.model_copy(update={"extra_body": {"top_k": 5}}).digest() != endpoint.digest()
+    assert Endpoint(base_url="http://one/v1", extra_body={}).digest() == endpoint.digest()
 
 
 def test_an_endpoint_with_an_identity_is_the_same_at_any_address():
