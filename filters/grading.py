@@ -22,6 +22,10 @@ GRADERS: dict[str, Callable[[Question, str], Grade]] = {
 """Answer type -> its grader."""
 
 
+LONGEST = 4000
+"""Characters of the longest answer that is read; it also bounds the time that a grade can take."""
+
+
 class GradingError(ValueError):
     """A trajectory cannot be graded; the message names it and what to do."""
 
@@ -34,6 +38,8 @@ def grade(question: Question, answer: str | None) -> Grade:
     """
     if answer is None:
         return graded("wrong", "no_answer", "the rounds ran out without an answer")
+    if len(answer) > LONGEST:
+        return graded("unknown", "too_long", f"{len(answer)} characters are no answer but a text")
     compare = GRADERS.get(question.answer_type)
     if compare is None:
         raise GradingError(

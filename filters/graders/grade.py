@@ -7,7 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Literal
 
-VERSION = "1"
+VERSION = "2"
 """Raised when any grader changes its verdict on some answer; recorded in every grade."""
 
 Verdict = Literal["correct", "wrong", "unknown"]

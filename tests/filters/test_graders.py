@@ -35,29 +35,22 @@ def test_choice_reads_the_letter_or_the_text_in_any_usual_form(answer):
 
 
 @pytest.mark.parametrize(
-    "answer",
-    [
-        "A man walks by",
-        "B",
-        "green square",
-        "D",
-        "A or B",
-        "A, B",
-        "A/C",
-        "A. green square",
-        "a green square is not it",
-        "",
-        "no idea",
-        "Banana",
-    ],
+    "answer", ["B", "green square", "D", "A or B", "A, B", "A/C", "", "no idea", "(B)", "B is correct"]
 )
-def test_choice_finds_no_letter_inside_other_words(answer):
+def test_choice_is_wrong_where_another_or_no_option_is_stated(answer):
     assert verdict("choice", "A", answer, OPTIONS) == "wrong"
 
 
-def test_choice_in_nearly_the_right_words_is_unknown():
-    assert verdict("choice", "A", "it is clearly a red circle", OPTIONS) == "unknown"
-    assert verdict("choice", "A", "circle", OPTIONS) == "unknown"
+@pytest.mark.parametrize(
+    "answer", ["A man walks by", "Banana", "A. green square", "a green square is not it", "circle"]
+)
+def test_choice_finds_no_letter_inside_other_words_and_decides_nothing_that_is_unclear(answer):
+    assert verdict("choice", "A", answer, OPTIONS) == "unknown"
+
+
+def test_choice_reads_an_option_in_a_sentence():
+    assert verdict("choice", "A", "it is clearly a red circle", OPTIONS) == "correct"
+    assert verdict("choice", "B", "it is clearly a red circle", OPTIONS) == "wrong"
 
 
 def test_choice_prefers_the_letter_where_options_are_letters():
@@ -85,12 +78,12 @@ def test_number_reads_digits_words_and_formulas(expected, answer):
 
 @pytest.mark.parametrize(
     ("expected", "answer", "is_"),
-    [("3", "4", "wrong"), ("3", "30", "wrong"), ("3", "13", "wrong"), ("3", "video3", "wrong"), ("3", "3.1", "wrong"),
-     ("3", "many", "wrong"),
+    [("3", "4", "wrong"), ("3", "30", "wrong"), ("3", "13", "wrong"), ("3", "video3", "unknown"), ("3", "3.1", "wrong"),
+     ("3", "many", "unknown"),
      ("3", "3 or 4", "wrong"), ("3", "2-3", "wrong"), ("3", "between 2 and 3", "wrong"), ("3", "-3", "wrong"),
-     ("3", "3, at 12 s and 15 s", "unknown"), ("3", "4, at 12 s and 15 s", "wrong"), ("5 km", "5 miles", "unknown"),
+     ("3", "3, at 12 s and 15 s", "correct"), ("3", "4, at 12 s and 15 s", "wrong"), ("5 km", "5 miles", "wrong"),
      ("a few", "3", "unknown"),
-     ("3", "9^9^9^9", "wrong"), ("7", "\\frac{1}{0}", "wrong")],
+     ("3", "9^9^9^9", "unknown"), ("7", "\\frac{1}{0}", "unknown")],
 )  # fmt: skip
 def test_number_must_be_exact_and_must_not_hedge(expected, answer, is_):
     assert verdict("number", expected, answer) == is_
@@ -141,7 +134,7 @@ def test_time_inside_the_evidence_that_contains_the_true_time():
     ("answer", "is_"),
     [("Yes", "correct"), ("yes.", "correct"), ("Yes, it does", "correct"), ("The answer is yes", "correct"),
      ("True", "correct"), ("No", "wrong"),
-     ("no, never", "wrong"), ("yes or no", "wrong"), ("yes and no", "wrong"), ("It does not", "unknown"),
+     ("no, never", "wrong"), ("yes or no", "wrong"), ("yes and no", "wrong"), ("It does not", "wrong"),
      ("yesterday", "unknown"), ("nothing", "unknown")],
 )  # fmt: skip
 def test_yes_no(answer, is_):
