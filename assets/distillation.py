@@ -81,7 +81,7 @@ def exemplars(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Wor
 @dg.asset(
     group_name=GROUP,
     partitions_def=BATCHES,
-    code_version="1",
+    code_version="2",
     kinds={"parquet"},
     deps=[probes, "questions"],
     description="The grades of the probes.",
@@ -94,7 +94,7 @@ def probe_grades(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[
 @dg.asset(
     group_name=GROUP,
     partitions_def=BATCHES,
-    code_version="1",
+    code_version="2",
     kinds={"parquet"},
     deps=[exemplars, "questions"],
     description="The grades of the exemplars: correct, wrong or unknown, and whether a zoom hit a known evidence "
@@ -122,7 +122,7 @@ def reflections(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[W
 @dg.asset(
     group_name=GROUP,
     partitions_def=BATCHES,
-    code_version="1",
+    code_version="2",
     kinds={"parquet"},
     deps=[reflections, "questions"],
     description="The grades of the reflections.",

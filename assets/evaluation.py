@@ -26,7 +26,7 @@ GROUP = "evaluation"
     group_name=GROUP,
     deps=["evaluation_shards"],
     kinds={"openai", "parquet"},
-    code_version="1",
+    code_version="2",
     description="The teacher on the held-out questions, with zoom and with the overview alone.",
 )
 @step
@@ -58,7 +58,7 @@ def teacher_evaluation(
     group_name=GROUP,
     deps=["evaluation_shards", "sft_policy"],
     kinds={"pytorch", "parquet"},
-    code_version="1",
+    code_version="2",
     description="The fine-tuned policy on the held-out questions, with zoom and with the overview alone.",
 )
 @step
@@ -72,7 +72,7 @@ def policy_evaluation(
     group_name=GROUP,
     deps=["evaluation_shards", "rl_policy"],
     kinds={"pytorch", "parquet"},
-    code_version="1",
+    code_version="2",
     description="The policy after reinforcement learning on the held-out questions, with zoom and with the overview "
     "alone.",
 )

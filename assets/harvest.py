@@ -14,7 +14,7 @@ from assets.workspace import Workspace, finish, step
     group_name=GROUP,
     kinds={"parquet", "huggingface"},
     deps=["rl_policy", "verdicts", "leaks", "questions", "videos"],
-    code_version="2",
+    code_version="3",
     description="Rollouts of RL that are correct, well formed, looked at the evidence and differ from one another. "
     "They pass the same rules as all trajectories and have a manifest and a card like every data set.",
 )

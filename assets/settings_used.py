@@ -31,6 +31,13 @@ def _probed(recipe: Recipe) -> Iterable[Settings | str]:
     return *_played(recipe), f"{chosen.probe_without_video:d}{chosen.probe_overview:d}{chosen.probe_samples}"
 
 
+def _exemplars(recipe: Recipe) -> Iterable[Settings | str | None]:
+    """As other episodes; where a question stops at enough correct answers, the graders decide how many are played."""
+    from filters.graders.grade import VERSION
+
+    return *_played(recipe), None if recipe.distill.enough_correct is None else f"graders{VERSION}"
+
+
 def _graded(recipe: Recipe) -> Iterable[Settings | None]:
     return (recipe.filters.judge,)
 
@@ -58,7 +65,7 @@ SETTINGS_USED: dict[str, Used] = {
     "shots": _decoded,
     "overviews": _decoded,
     "probes": _probed,
-    "exemplars": _played,
+    "exemplars": _exemplars,
     "reflections": _played,
     "probe_grades": _graded,
     "exemplar_grades": _graded,

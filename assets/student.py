@@ -107,7 +107,7 @@ def student_rollouts(context: dg.AssetExecutionContext, workspace: dg.ResourcePa
     partitions_def=BATCHES,
     kinds={"parquet"},
     deps=[student_rollouts, "questions"],
-    code_version="1",
+    code_version="2",
     description="The grades of the student's rollouts.",
 )
 @step

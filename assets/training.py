@@ -44,7 +44,7 @@ def sft_policy(
     group_name=GROUP,
     deps=["rl_shards", sft_policy],
     kinds={"pytorch", "deepspeed"},
-    code_version="2",
+    code_version="3",
     description="The policy after multi-turn GRPO on questions that no rule drops. It plays each question several "
     "times and learns from the differences in reward within such a group. Every rollout is stored in the training "
     "folder.",

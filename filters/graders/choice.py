@@ -89,8 +89,8 @@ def read(answer: str, options: Sequence[str]) -> Reading:
         return Reading("option", options.index(text))
     forms = [normal(_LABEL.sub("", option)) for option in options]
     for form in (text, without_leads(text)):
-        if (whole := _own_text(form, options, forms)) is not None:
-            return whole
+        if (own := _own_text(form, options, forms)) is not None:
+            return own
     if _SEVERAL.fullmatch(text.strip(" .")) and not _same_letter(text):
         return Reading("several", why="names several options")
     if (polar := _polar(text, options)) is not None:

@@ -35,27 +35,6 @@ SMALL = (
 )
 
 
-def spelt(words: list[str]) -> int | None:
-    """The value of words that spell one number ('two', 'hundred', 'and', 'five'); None if they do not."""
-    if not words or words[0] == "and" or words[-1] == "and":
-        return None
-    total, group = 0, 0
-    for word in words:
-        if word == "and":
-            continue
-        if word in SMALL:
-            if group % 100 and not (group % 10 == 0 and group % 100 >= 20 and 0 < SMALL[word] < 10):
-                return None
-            group += SMALL[word]
-        elif word == "hundred":
-            group = (group or 1) * 100
-        elif word in SCALES:
-            total, group = total + (group or 1) * SCALES[word], 0
-        else:
-            return None
-    return total + group
-
-
 def states_number(text: str) -> bool:
     """Whether a text has a figure or a number word, so that it can be read as a number."""
     words = re.findall(r"[^\W\d_]+", text.lower())
