@@ -1,8 +1,8 @@
 """What an answer says, and whether that is right: one module per answer type, each with
 `compare(question, answer) -> Grade`, which reads nothing but its arguments.
 
-`correct` if the answer commits to the right one. `wrong` only if it clearly commits to something else: another answer, a
-list of several, or that it gives none. Everything else is `unknown`, and a judge may decide it: a denial, a bound, a
+`correct` if the answer commits to the right one. `wrong` only if it clearly commits to something else: another answer,
+a list of several, or that it gives none. Everything else is `unknown`, and a judge may decide it: a denial, a bound, a
 correction, words that no list knows. Filters, RL and evaluation all use these modules, through `filters.grading`.
 
 | module | what it does |
