@@ -55,7 +55,7 @@ def _judged(
         return grades
     from distill.client.chat import ChatPlayer
     from distill.client.errors import StepStopped
-    from distill.judge import Judge
+    from distill.judge import Judge, structured
     from distill.storage.frames import FrameStore
     from videozoomer.protocol.prompts import load_prompts
 
@@ -65,8 +65,8 @@ def _judged(
         workspace.open_ledger(f"judge_{stage}", batch) as ledger,
         spending(workspace) as budget,
     ):
-        player = ChatPlayer(endpoint, ledger, store, budget=budget, purpose="judge")
-        judge = Judge(player, load_prompts(workspace.recipe.protocol.prompts), endpoint.concurrency)
+        player = ChatPlayer(structured(endpoint), ledger, store, budget=budget, purpose="judge")
+        judge = Judge(player, load_prompts(workspace.recipe.protocol.prompts), endpoint.concurrency, endpoint.votes)
         try:
             judged = judge.decide_unknown(grades, rows, questions)
         except StepStopped as error:

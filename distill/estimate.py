@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from distill.client.costs import cost_usd, frame_tokens
 from videozoomer.protocol import Prompts, Protocol
+from videozoomer.settings.endpoint import JudgeEndpoint
 from videozoomer.settings.model import Endpoint, Recipe
 
 _BYTES_A_TOKEN = 4
@@ -145,7 +146,8 @@ class _Sizes:
             most,
         )
 
-    def judge(self, endpoint: Endpoint, calls: float, max_calls: float) -> StageEstimate:
+    def judge(self, endpoint: JudgeEndpoint, answers: float, max_answers: float) -> StageEstimate:
+        calls, max_calls = answers * endpoint.votes, max_answers * endpoint.votes
         sent, written = (len(self.prompts.judge) + 300) / _BYTES_A_TOKEN, 5
         cost = (1 - _batch_discount(endpoint)) * cost_usd(
             endpoint.prices, round(calls * sent), 0, round(calls * written)

@@ -19,7 +19,17 @@ from typing import Any
 
 from distill.client.calls import CallResult
 
-DROPPABLE = ("stop", "seed", "top_k", "min_p", "repetition_penalty", "top_p", "temperature", "max_tokens")
+DROPPABLE = (
+    "response_format",
+    "stop",
+    "seed",
+    "top_k",
+    "min_p",
+    "repetition_penalty",
+    "top_p",
+    "temperature",
+    "max_tokens",
+)
 """Parameters that a server may reject; `max_tokens` is then sent under its newer name."""
 
 TABLE = Path(__file__).with_name("refusals.toml")

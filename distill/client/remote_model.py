@@ -62,7 +62,8 @@ class RemoteModel:
         if "max_tokens" in self.dropped:
             asked["max_completion_tokens"] = asked["max_tokens"]
         kept = {name: value for name, value in asked.items() if name not in self.dropped}
-        return {"model": self.model} | kept | self.endpoint.extra_body
+        extra = {name: value for name, value in self.endpoint.extra_body.items() if name not in self.dropped}
+        return {"model": self.model} | kept | extra
 
     def encode(self, parameters: dict, messages: Sequence[Message]) -> Body:
         return encode_request(parameters, messages, self.images)

@@ -93,7 +93,7 @@ def agreement(
     from assets.workspace import Workspace
     from distill.client.chat import ChatPlayer
     from distill.client.errors import StepStopped
-    from distill.judge import Judge, agreement_rate
+    from distill.judge import Judge, agreement_rate, structured
     from distill.judge import agreement as count
     from distill.storage.frames import FrameStore
     from distill.storage.ledger import LedgerError
@@ -114,9 +114,9 @@ def agreement(
         workspace.open_ledger("judge_agreement", "all") as ledger,
         spending(workspace) as budget,
     ):
-        judge = ChatPlayer(endpoint, ledger, store, budget=budget, purpose="judge")
+        judge = ChatPlayer(structured(endpoint), ledger, store, budget=budget, purpose="judge")
         prompts = load_prompts(workspace.recipe.protocol.prompts)
-        pairs = Judge(judge, prompts, endpoint.concurrency).compare_with_rules(
+        pairs = Judge(judge, prompts, endpoint.concurrency, endpoint.votes).compare_with_rules(
             grades, trajectories, questions, limit=most
         )
     table = Table("rules", "judge", "answers")

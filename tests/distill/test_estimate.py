@@ -11,6 +11,7 @@ from distill.rollouts import EpisodeRunner
 from distill.storage.frames import FrameStore
 from distill.storage.ledger import Ledger
 from videozoomer.protocol import Protocol, load_prompts
+from videozoomer.settings.endpoint import JudgeEndpoint
 from videozoomer.settings.model import DistillSettings, Endpoint, FilterSettings, Prices, Recipe
 
 
@@ -58,8 +59,9 @@ def estimated_cost(stage: str, zooms: float, **fields) -> float:
     """Of one stage of a run whose teacher and judge are the same endpoint."""
     base = recipe()
     endpoint = base.teacher.model_copy(update=fields)
+    judge = JudgeEndpoint(**{name: getattr(endpoint, name) for name in endpoint.model_fields_set})
     stages = estimate_run(
-        base.model_copy(update={"teacher": endpoint, "filters": base.filters.model_copy(update={"judge": endpoint})}),
+        base.model_copy(update={"teacher": endpoint, "filters": base.filters.model_copy(update={"judge": judge})}),
         Protocol(),
         load_prompts("v1"),
         train_questions=100,
@@ -79,3 +81,17 @@ def test_a_batch_discounts_first_turns_and_judges_alone(batch_share):
     assert estimated_cost("exemplars", 2, **batched) == pytest.approx(estimated_cost("exemplars", 2) - saved, rel=1e-6)
     assert estimated_cost("judge", 0, **batched) == pytest.approx(batch_share * estimated_cost("judge", 0), rel=1e-6)
     assert estimated_cost("exemplars", 2, prices=prices) == estimated_cost("exemplars", 2)
+
+
+def test_a_second_vote_costs_a_second_call():
+    one, two = (
+        estimate_run(
+            recipe(filters=FilterSettings(judge=JudgeEndpoint(base_url="http://j", votes=votes))),
+            Protocol(),
+            load_prompts("v1"),
+            train_questions=100,
+            evaluation_questions=0,
+        )[-1]
+        for votes in (1, 2)
+    )
+    assert (two.stage, two.calls) == ("judge", 2 * one.calls)

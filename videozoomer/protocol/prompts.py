@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+JUDGE_VERSION = "2"
+"""Raised when the judge's texts change; part of the name of the judge in table `grades`."""
 FOLDER = Path(__file__).parent / "prompts"
 
 
@@ -29,7 +31,10 @@ class Prompts:
     openings: tuple[str, ...]
     """First sentences of a reflection. Each reflection gets one at random, so that none becomes a habit."""
     judge: str
-    """Asks a judge to compare two answers; fields: `{question}`, `{expected}`, `{given}`."""
+    """Asks a judge to compare two answers; fields: `{question}`, `{expected}`, `{given}`. The answers are filled in as
+    JSON strings, so that nothing in one can end it. No player sees the judge's texts; JUDGE_VERSION numbers them."""
+    judge_again: str
+    """The same in other words and from another side, for a second vote."""
 
 
 @cache

@@ -124,6 +124,20 @@ class Endpoint(Settings):
         return left_out if self.extra_body else left_out | {"extra_body"}
 
 
+class JudgeEndpoint(Endpoint):
+    votes: Literal[1, 2] = 1
+    """Differently worded questions about each answer; with 2, a verdict needs both to agree, and costs two calls."""
+    structured: bool = False
+    """Ask for the verdict as JSON by a schema (`response_format`); a server that refuses it is asked without."""
+
+    def _left_out(self) -> frozenset[str]:
+        """A judge without these settings is as it was before there were any."""
+        unset = {
+            name for name in ("votes", "structured") if getattr(self, name) == type(self).model_fields[name].default
+        }
+        return super()._left_out() | unset
+
+
 class AdditionalTeacher(Settings):
     endpoint: Endpoint
     """The additional server."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from videozoomer.settings.base import Positive, Settings, Share
-from videozoomer.settings.endpoint import Endpoint
+from videozoomer.settings.endpoint import Endpoint, JudgeEndpoint
 
 Likeness = Annotated[float, Field(ge=0, le=100)]
 
@@ -36,5 +36,13 @@ class FilterSettings(Settings):
     """Share of the shorter video's seconds, found in the other in the same order, from which one is a copy."""
     text_ratio: Likeness = 95
     """Likeness, from 0 to 100, from which a training question counts as an evaluation question on a copied video."""
-    judge: Endpoint | None = None
+
+    judge: JudgeEndpoint | None = None
     """Server that judges open answers which the rules cannot decide; null leaves them `unknown`."""
+
+    @field_validator("judge", mode="before")
+    @classmethod
+    def _any_endpoint(cls, value: Any) -> Any:
+        """Any endpoint may judge; its settings as a judge are then the defaults."""
+        plain = isinstance(value, Endpoint) and not isinstance(value, JudgeEndpoint)
+        return JudgeEndpoint(**{name: getattr(value, name) for name in value.model_fields_set}) if plain else value
