@@ -17,6 +17,7 @@ from videozoomer.video.clip import ClipError, write_clip
 from videozoomer.video.inspection import inspect_one
 from videozoomer.video.reader import ReaderPool
 from videozoomer.video.settings import IngestSettings
+from videozoomer.video.streams import video_stream
 from videozoomer.video.tasks import ingest_one
 from videozoomer.video.types import FrameError
 
@@ -133,6 +134,50 @@ def test_every_stage_reads_the_stream_that_the_recipe_names() -> None:
                     found.append(path.name)
                     assert "stream" in {word.arg for word in call.keywords}, f"{path}:{call.lineno}"
     assert {"videos.py", "playing.py", "evaluation.py", "harvest.py", "training.py", "video.py"} <= set(found)
+
+
+LONG: Made = ("libx264", (320, 180), 90)
+SHORT: Made = ("libx264", (640, 360), 40)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+@pytest.mark.parametrize(
+    "streams",
+    [
+        pytest.param([(LONG, NONE), (SHORT, NONE)], id="longer first"),
+        pytest.param([(SHORT, NONE), (LONG, NONE)], id="longer last"),
+        pytest.param([(LONG, DEFAULT), (SHORT, DEFAULT)], id="two defaults"),
+    ],
+)
+def test_of_films_without_one_default_the_one_that_ffmpeg_takes_is_read(
+    suffix: str, streams: list[tuple[Made, av.stream.Disposition]], tmp_path: Path
+) -> None:
+    """FFmpeg prefers the higher bit rate to more pictures."""
+    path = several_streams(tmp_path / f"several.{suffix}", *streams)
+    with av.open(str(path)) as container:
+        best = container.streams.best("video")
+        chosen = video_stream(container)
+        assert best is not None and chosen is not None and chosen.index == best.index
+
+
+def test_a_song_with_a_cover_is_not_a_film(tmp_path: Path) -> None:
+    path = tmp_path / "song.m4a"
+    with av.open(str(path), "w", format="mp4") as out:
+        cover = out.add_stream("mjpeg", rate=1)
+        cover.width, cover.height, cover.pix_fmt = 640, 360, "yuvj420p"
+        cover.disposition = av.stream.Disposition.attached_pic
+        frame = av.VideoFrame.from_ndarray(code_picture(7, 640, 360), format="rgb24")
+        frame.pts, frame.time_base = 0, Fraction(1, 1)
+        out.mux(cover.encode(frame))
+        out.mux(cover.encode(None))
+    with av.open(str(path)) as container:
+        assert len(container.streams.video) == 1
+        assert video_stream(container) is None
+
+
+def test_two_pictures_are_a_film(tmp_path: Path) -> None:
+    path = several_streams(tmp_path / "two.mov", (("mjpeg", (640, 360), 2), DEFAULT))
+    assert ingest_one(str(path), IngestSettings()).record.frames == 2
 
 
 @pytest.fixture
