@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import tempfile
 from bisect import bisect_right
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
@@ -25,7 +25,7 @@ from typing import Annotated
 import typer
 
 from videozoomer.protocol.protocol import Protocol
-from videozoomer.sources.listing import list_videos
+from videozoomer.sources.listing import list_place
 from videozoomer.video.ingest import Ingested, IngestSettings, ingest_many
 from videozoomer.video.opening import open_container
 from videozoomer.video.picture import FrameEncoder, orientation_of
@@ -166,11 +166,13 @@ def outcomes(uris: Sequence[str], store: Path, *, samples: int = 150, workers: i
     """Ingest the files and check each in a process of its own."""
     settings = IngestSettings(zoom_store_fps=8.0, zoom_store_dir=str(store))
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as processes:
-        checks = [
-            processes.submit(check, made, settings, samples) for made in ingest_many(uris, settings, workers=workers)
-        ]
-        for running in checks:
-            yield running.result()
+        running: deque[Future[Outcome]] = deque()
+        for made in ingest_many(uris, settings, workers=workers):
+            running.append(processes.submit(check, made, settings, samples))
+            while running and running[0].done():
+                yield running.popleft().result()
+        while running:
+            yield running.popleft().result()
 
 
 @app.command()
@@ -185,7 +187,7 @@ def main(
     compared: Counter[str] = Counter()
     wrong = refused = 0
     with tempfile.TemporaryDirectory() as store:
-        uris = [item.uri for item in list_videos(folder)]
+        uris = [item.uri for item in list_place(folder).offered]
         for outcome in outcomes(uris, Path(store), samples=samples, workers=workers):
             reasons[outcome.reason] += 1
             compared += outcome.compared
@@ -193,7 +195,7 @@ def main(
             refused += len(outcome.refused)
             for kind, found in (("wrong", outcome.wrong), ("refused", outcome.refused)):
                 for line in found[:details]:
-                    print(f"{kind} ({len(found)}) {outcome.name}: {line}")
+                    print(f"{kind} ({len(found)}) {outcome.name}: {line}", flush=True)
     print(f"{len(uris)} files: " + ", ".join(f"{count} {reason}" for reason, count in reasons.most_common()))
     print("frames compared: " + ", ".join(f"{count:,} {where}" for where, count in compared.most_common()))
     print(f"wrong frames: {wrong}; refused with an error: {refused}")
