@@ -61,7 +61,8 @@ class Oracle:
     """Frame id by number."""
 
     def expected(self, time_s: float) -> int:
-        return max(0, bisect_right(self.starts_s, time_s) - 1)
+        # Products of ticks are not exact: 14 s may be 14.000000000000002.
+        return max(0, bisect_right(self.starts_s, time_s + 1e-7) - 1)
 
 
 def straight_decode(uri: str, index: int | None, protocol: Protocol, every: int) -> Oracle:

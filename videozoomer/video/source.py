@@ -29,6 +29,10 @@ NEAR_S = 10.0
 """To reach a frame further away than this, seek instead of decoding on."""
 NEAR_WITHOUT_INDEX_S = 2.0
 """The same for a container without an index."""
+RECOVERING_CODECS = frozenset({"h264", "hevc", "vvc", "vp8", "vp9", "av1"})
+"""Decoders that show nothing before a picture that stands alone, or before a refresh without one is complete."""
+_REFERRING = frozenset({2, 3, 4, 6})
+"""FFmpeg's AVPictureType of pictures that refer to others: P, B, S and SP."""
 HELD_PICTURES = 20
 """Decoded pictures that an open decoder may keep, for the estimate of its memory."""
 END_TOLERANCE_S = 1.0
@@ -166,9 +170,13 @@ class VideoSource:
         pictures: dict[int, EncodedFrame] = {}
         resolved = 0
 
+        entry = trusted_pts
+
         def collect(frames: list[av.VideoFrame]) -> None:
             for frame in frames:
                 pts = frame.pts
+                if pts == entry and not self._is_entry(frame):
+                    raise FastReadFailed
                 if pts is not None and pts in wanted and pts not in pictures:
                     if frame.is_corrupt:
                         raise FastReadFailed
@@ -176,6 +184,7 @@ class VideoSource:
 
         try:
             for packet, pts, until in with_successors(packets):
+                entry = pts if entry is None else entry
                 first = bisect_left(run, pts)
                 last = len(run) if until is None else bisect_left(run, until)
                 if first < last and not packet.is_discard:
@@ -205,7 +214,9 @@ class VideoSource:
         for step_s in STEPS_BACK_S[1:]:
             frames = self._decoded(self._reader.after_seek(run[0] - int(step_s / self.clock.time_base)))
             current = next(frames, None)
-            if current is not None and current.pts is not None and current.pts <= run[0]:
+            if current is None or current.pts is None or current.pts > run[0]:
+                continue
+            if self._is_entry(current) or current.pts == self.clock.first_pts:
                 break
         else:
             self._reader.reopen()
@@ -245,3 +256,12 @@ class VideoSource:
 
     def _error(self, target: int, reason: str) -> FrameError:
         return FrameError(self.uri, self.clock.seconds(target), reason)
+
+    def _is_entry(self, frame: av.VideoFrame) -> bool:
+        """Whether decoding can begin at a frame: some containers mark pictures as keyframes that refer to others.
+
+        Decoding from such a picture gives wrong pictures without an error.
+        """
+        if self._reader.stream.codec_context.codec.canonical_name in RECOVERING_CODECS:
+            return True
+        return bool(frame.key_frame) or int(frame.pict_type) not in _REFERRING
