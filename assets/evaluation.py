@@ -17,6 +17,7 @@ from videozoomer.lake.rows import QuestionRow
 if TYPE_CHECKING:
     from distill.player import Player
     from distill.storage.frames import FrameStore
+    from videozoomer.lake.rows import TrajectoryRow
     from videozoomer.protocol.question import QuestionItem
 
 GROUP = "evaluation"
@@ -137,6 +138,21 @@ def held_out(workspace: Workspace, store: "FrameStore", limit: int | None) -> "l
     return draw(items, limit, workspace.recipe.evaluation.seed)
 
 
+def _graded_otherwise(
+    trajectories: "Sequence[TrajectoryRow]", questions: "Sequence[QuestionRow]"
+) -> dict[str, dg.MarkdownMetadataValue]:
+    """Answers that the paper or lmms-eval would grade otherwise than we do: how many, and which."""
+    from filters.graders.other_rules import RULES, as_markdown
+    from filters.grading import disagreements
+
+    found = {rule: disagreements(trajectories, questions, rule) for rule in RULES}
+    return {
+        f"graded_otherwise_by_{rule}": dg.MetadataValue.md(as_markdown(rows, rule))
+        for rule, rows in found.items()
+        if rows
+    }
+
+
 def _evaluate(
     context: dg.AssetExecutionContext,
     workspace: Workspace,
@@ -197,5 +213,8 @@ def _evaluate(
             "failed": sum(row["status"] == "failed" for row in result.trajectories),
             **accuracy,
         },
-        metadata={"figures": preview(table.filter(table["slice"] == "all"), table.columns, 40)},
+        metadata={
+            "figures": preview(table.filter(table["slice"] == "all"), table.columns, 40),
+            **_graded_otherwise(result.trajectories, rows_as(QuestionRow, lake.read("questions"))),
+        },
     )

@@ -86,6 +86,6 @@ def evaluate(
     rows = runner.play_all(
         evaluation_jobs(items, settings.settings, max_zooms=max_zooms, temperature=settings.temperature)
     )
-    grades = grade_rows(rows, question_rows)
+    grades = grade_rows(rows, question_rows, settings.grader)
     metrics = summarise(rows, grades, question_rows, resamples=settings.bootstrap, seed=settings.seed)
     return Evaluated(rows, grades, metrics)

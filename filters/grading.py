@@ -7,6 +7,7 @@ from typing import Any
 
 from filters.graders import choice, number, order, text, timestamp, yes_no
 from filters.graders.grade import Grade, graded
+from filters.graders.other_rules import Disagreement, Rule, compare_by
 from videozoomer.lake.rows import GradeRow
 from videozoomer.protocol.evidence import best_iou, looks_hit, looks_of
 from videozoomer.protocol.question import Question, QuestionColumns
@@ -30,8 +31,10 @@ class GradingError(ValueError):
     """A trajectory cannot be graded; the message names it and what to do."""
 
 
-def grade(question: Question, answer: str | None) -> Grade:
-    """Grade an answer. A missing answer (None) is wrong, because the player used up its rounds.
+def grade(question: Question, answer: str | None, rule: Rule = "ours") -> Grade:
+    """Grade an answer; another `rule` than ours grades multiple choices as others do.
+
+    A missing answer (None) is wrong, because the player used up its rounds.
 
     Raises:
         GradingError: the answer type has no grader.
@@ -46,11 +49,13 @@ def grade(question: Question, answer: str | None) -> Grade:
             f"question {question.question_id}: answer type {question.answer_type!r} has no grader; "
             f"use one of {sorted(GRADERS)}"
         )
+    if rule != "ours" and question.answer_type == "choice":
+        return compare_by(rule, question, answer)
     return compare(question, answer)
 
 
 def grade_rows(
-    trajectory_rows: Iterable[Mapping[str, Any]], question_rows: Iterable[QuestionColumns]
+    trajectory_rows: Iterable[Mapping[str, Any]], question_rows: Iterable[QuestionColumns], rule: Rule = "ours"
 ) -> list[GradeRow]:
     """Rows of table `grades`, one per trajectory; failed trajectories get none.
 
@@ -68,7 +73,7 @@ def grade_rows(
                 f"trajectory {trajectory['trajectory_id']}: its question {trajectory['question_id']} is not among the "
                 f"{len(questions)} given questions; read the questions again or remove the trajectory"
             )
-        result = grade(question, trajectory["answer"])
+        result = grade(question, trajectory["answer"], rule)
         evidence, looks = question.evidence, looks_of(trajectory["turns"])
         rows.append(
             {
@@ -83,3 +88,21 @@ def grade_rows(
             }
         )
     return rows
+
+
+def disagreements(
+    trajectory_rows: Iterable[Mapping[str, Any]], question_rows: Iterable[QuestionColumns], rule: Rule
+) -> list[Disagreement]:
+    """Answers that another rule grades otherwise than ours, in the order of the trajectories."""
+    questions = {row["question_id"]: Question.from_row(row) for row in question_rows}
+    found: list[Disagreement] = []
+    for row in trajectory_rows:
+        question = questions.get(row["question_id"])
+        if question is None or row["status"] == "failed" or row["answer"] is None:
+            continue
+        ours, theirs = grade(question, row["answer"]).verdict, grade(question, row["answer"], rule).verdict
+        if ours != theirs:
+            found.append(
+                Disagreement(row["trajectory_id"], row["question_id"], question.answer, row["answer"], ours, theirs)
+            )
+    return found

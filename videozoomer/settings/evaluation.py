@@ -22,3 +22,10 @@ class EvalSettings(Settings):
     """Resamples of the bootstrap behind each interval."""
     seed: int = 0
     """Seed of the draw of questions and of the resampling."""
+    grader: Literal["ours", "paper", "lmms_eval"] = "ours"
+    """How multiple choices are graded: `ours`, or for figures to compare with theirs as the paper does (the last letter
+    before a full stop) or lmms-eval (the first letter anywhere). Both take words for letters."""
+
+    def _left_out(self) -> frozenset[str]:
+        """An evaluation by our own grader is as it was before there was a choice."""
+        return super()._left_out() | ({"grader"} if self.grader == "ours" else set())
