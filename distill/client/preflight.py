@@ -12,7 +12,7 @@ from typing import Literal
 from distill.client.aiohttp_transport import AiohttpTransport, ListedModel
 from distill.client.costs import frame_tokens
 from distill.client.endpoints import identity_of
-from distill.client.errors import StepStopped
+from distill.client.errors import PASSING_KINDS, StepStopped
 from distill.client.transport import ask
 from distill.storage.threads import run_blocking
 from videozoomer.protocol import Protocol
@@ -22,7 +22,6 @@ TEXT_TOKENS = 1500
 """About what the system prompt, the question and the times of the overview take."""
 REMEDIES = {
     "context_overflow": "serve the model with a longer context, or lower protocol.overview_frames or max_pixels",
-    "too_large": "raise the server's limits, or lower protocol.overview_frames or protocol.max_pixels",
     "bad_request": "check that the model takes images and that many in one request (vLLM: --limit-mm-per-prompt), "
     "or lower protocol.overview_frames",
     "cut_off": "raise max_tokens: the reply ended before its answer",
@@ -31,10 +30,14 @@ REMEDIES = {
 }
 
 
+PASSING = frozenset(PASSING_KINDS) - {"empty_reply"}
+"""Failures of one moment, which would not stop a run."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
-    level: Literal["error", "warning"]
-    """An error would end the run; a warning is worth knowing."""
+    level: Literal["error", "warning", "note"]
+    """An error would end the run; a warning is worth knowing; a note is what was found."""
     sentence: str
     """What is wrong and its remedy."""
 
@@ -77,6 +80,9 @@ def _listing(
             ]
         if listed.startswith("HTTP") and endpoint.model:
             return []  # Some providers list nothing; the model is named.
+        if listed.startswith("HTTP"):
+            remedy = "check base_url, which usually ends in /v1, or set model"
+            return [Finding("error", f"{server} does not list its models ({listed}); {remedy}")]
         return [Finding("error", f"{server} does not answer ({listed}); start it, or check base_url")]
     names = [model.id for model in listed]
     if not names and not endpoint.model:
@@ -117,14 +123,20 @@ async def _first_call(
     text = "Reply with exactly this text and nothing else: <think>ready</think><answer>A</answer>"
     url = _frame(*_size(protocol))
     shown = [{"type": "image_url", "image_url": {"url": url}}] * (protocol.overview_frames if shows_frames else 0)
-    body = {
-        "model": model,
-        "max_tokens": endpoint.max_tokens,
-        "messages": [{"role": "user", "content": [*shown, {"type": "text", "text": text}] if shown else text}],
-    } | endpoint.extra_body
-    result = await ask(transport, [json.dumps(body).encode()], frozenset(), "preflight")
+    content: str | list[dict] = [*shown, {"type": "text", "text": text}] if shown else text
+    body: dict = {"model": model, "messages": [{"role": "user", "content": content}]} | endpoint.extra_body
+    for limit in ("max_tokens", "max_completion_tokens"):  # Newer models take the second; a run finds that out too.
+        request = json.dumps({limit: endpoint.max_tokens} | body).encode()
+        result = await ask(transport, [request], frozenset({limit}), "preflight")
+        if not result.refused_parameter:
+            break
     asked = f"{model} at {identity_of(endpoint)}, asked with {len(shown)} images,"
+    if result.kind in PASSING:
+        sentence = f"{asked} does not answer now ({result.kind}: {result.error}); a run tries again for some time"
+        return [Finding("warning", sentence)]
     if result.kind != "ok":
+        if result.kind in ("stopped", "too_large"):  # Their sentence has the remedy.
+            return [Finding("error", f"{asked} fails: {result.error}")]
         remedy = REMEDIES.get(result.kind, "check the server")
         return [Finding("error", f"{asked} fails with {result.kind} ({result.error or 'no reason given'}); {remedy}")]
     if "<answer>" not in (result.text or ""):

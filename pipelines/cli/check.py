@@ -13,12 +13,19 @@ from videozoomer.settings import Recipe
 def check(recipe: RECIPE) -> None:
     """Check servers, questions, prices and disk, and ask each server once with as many frames as an overview has.
 
-    The call costs as much as the first of an episode. `run` does the rest of these checks by itself before it starts.
+    The call costs as much as the first of an episode. The first `run` of a home does the same by itself, and
+    `run --dry-run` all but the call.
     Exit code 1: something would stop the run.
 
     Example: `videozoomer check -r my.yaml`
     """
-    print_findings(load(recipe), with_calls=True)
+    from pipelines.cli.sources import print_understood
+    from videozoomer.sources.files import SourceError
+
+    loaded = load(recipe)
+    with reported(SourceError):
+        print_understood(loaded)
+    print_findings(loaded, with_calls=True)
     console.print(f"ready: videozoomer run -r {recipe}", soft_wrap=True)
 
 
@@ -30,6 +37,8 @@ def print_findings(recipe: Recipe, *, with_calls: bool) -> None:
     with reported(SourceError):
         found = check_recipe(recipe, with_calls=with_calls)
     for finding in found:
+        if finding.level == "note":
+            console.print(finding.sentence, soft_wrap=True)
         if finding.level == "warning":
             open_console(stderr=True).print(Text.assemble(("warning: ", "yellow"), finding.sentence), soft_wrap=True)
     errors = [finding.sentence for finding in found if finding.level == "error"]

@@ -60,8 +60,6 @@ def run(
             print_estimate(loaded, console)
         print_findings(loaded, with_calls=False)
         return
-    if not only and _played_nothing(loaded):
-        print_findings(loaded, with_calls=False)
     _update(loaded, recipe, only=only or (), batches=batch or (), force=force or ())
 
 
@@ -80,8 +78,6 @@ def train(recipe: RECIPE) -> None:
         raise stop(f"{recipe} trains nothing; to train, {HOW_TO_TRAIN}")
     if missing := missing_packages(adapters=loaded.policy.lora_rank > 0):
         raise stop(f"training needs {', '.join(missing)}; run `pip install 'videozoomer[train]'`")
-    if _played_nothing(loaded):
-        print_findings(loaded, with_calls=False)
     _update(loaded, recipe)
 
 
@@ -110,6 +106,8 @@ def _update(
         with reported(RunFailed, SourceError, advice=advice), reported(HomeInUse, code=HOME_IN_USE):
             if not only:
                 print_understood(loaded)
+                if _played_nothing(loaded):
+                    print_findings(loaded, with_calls=True)
             result = bring_up_to_date(
                 loaded,
                 progress=RichProgress(console),

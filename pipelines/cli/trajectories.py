@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Read stored trajectories.", no_args_is_help=True, rich_markup_mode="markdown")
 
 
+KINDS = ("exemplar", "reflection", "student", "probe", "evaluation", "rollout")
+OUTCOMES = ("kept", "rejected", "failed")
+
+
 class NotFound(LookupError):
     """No trajectory, or more than one, begins with the given id."""
 
@@ -24,9 +28,11 @@ class NotFound(LookupError):
 @app.command("list")
 def list_trajectories(
     recipe: RECIPE,
-    kind: Annotated[str | None, typer.Option(help="exemplar, reflection, student, probe or evaluation.")] = None,
+    kind: Annotated[
+        str | None, typer.Option(help="exemplar, reflection, student, probe, evaluation or rollout.")
+    ] = None,
     outcome: Annotated[str | None, typer.Option(help="kept, rejected or failed.")] = None,
-    limit: Annotated[int, typer.Option(help="Maximum number of rows.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number of rows.")] = 20,
 ) -> None:
     """List trajectories with their outcome.
 
@@ -37,6 +43,9 @@ def list_trajectories(
     """
     from assets.workspace import Workspace
 
+    for option, value, known in (("--kind", kind, KINDS), ("--outcome", outcome, OUTCOMES)):
+        if value is not None and value not in known:
+            raise typer.BadParameter(f"there is no {value!r}; choose from {', '.join(known)}", param_hint=option)
     print_list(Workspace(load(recipe)).lake, console, kind=kind, outcome=outcome, limit=limit)
 
 

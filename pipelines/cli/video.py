@@ -67,7 +67,7 @@ def probe(
 @app.command()
 def frames(
     file: FILE,
-    at: Annotated[list[float] | None, typer.Option(help="A time in seconds (repeatable).")] = None,
+    at: Annotated[list[float] | None, typer.Option(min=0, help="A time in seconds (repeatable).")] = None,
     start: Annotated[float | None, typer.Option(help="Start of a zoom, in seconds.")] = None,
     end: Annotated[float | None, typer.Option(help="End of a zoom, in seconds.")] = None,
     fps: Annotated[float, typer.Option(help="Frames per second of a zoom.", min=0.001)] = 2.0,

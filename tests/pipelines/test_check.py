@@ -74,16 +74,49 @@ TEXT_ONLY = b'{"error": {"message": "At most 0 image(s) may be provided in one p
 @pytest.mark.parametrize(
     ("behave", "says"),
     [
-        (lambda number, body: (400, {}, TEXT_ONLY), "check that the model takes images"),
+        (lambda number, body: (400, {}, TEXT_ONLY), "takes fewer images in a request; raise its limit (vLLM"),
         (lambda number, body: "overflow", "serve the model with a longer context"),
         (lambda number, body: "cut", "raise max_tokens"),
         (lambda number, body: (401, {}, b"{}"), "rejects the API key"),
+        (
+            lambda number, body: (400, {}, b'{"error": {"message": "unsupported content type"}}'),
+            "check that the model takes images",
+        ),
     ],
 )
-def test_a_server_that_fails_at_an_overview_is_an_error_with_a_remedy(write, behave, says):
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_a_server_that_fails_at_an_overview_stops_before_a_video_is_read(write, tmp_path, command, behave, says):
     with ChatServer(behave=behave) as server:
-        result = call("check", write(server.url))
+        result = call(command, write(server.url))
+        assert len(server.calls) == 1
     assert result.returncode == 1 and says in result.stderr and "Traceback" not in result.stderr
+    assert not (tmp_path / "run" / "stamps").exists()
+
+
+def test_a_server_that_wants_max_tokens_under_its_newer_name_is_fine(write):
+    with ChatServer(refuses=("max_tokens",)) as server:
+        result = call("check", write(server.url))
+        assert result.returncode == 0 and [("max_tokens" in body) for body in server.bodies()] == [True, False]
+
+
+def test_a_busy_server_is_a_warning(write):
+    with ChatServer(behave=lambda number, body: "429") as server:
+        result = call("check", write(server.url))
+    assert result.returncode == 0 and "does not answer now (rate_limited" in result.stderr
+
+
+@pytest.mark.parametrize("arguments", [["check"], ["run", "--dry-run"], ["run"]])
+def test_the_first_lines_say_what_was_understood_and_how_much_disk_it_takes(write, arguments):
+    with ChatServer() as server:
+        result = call(arguments[0], write(server.url), *arguments[1:])
+    assert "1 rows, all usable" in result.stdout and "disk: the run needs about " in result.stdout
+
+
+def test_a_paid_server_without_prices_is_a_warning(write, monkeypatch):
+    monkeypatch.setenv("TEACHER_KEY", "x")
+    with ChatServer() as server:
+        result = call("check", write(server.url, teacher={"base_url": server.url, "api_key_env": "TEACHER_KEY"}))
+    assert result.returncode == 0 and "counted at 0 USD; set its prices.input_per_million" in result.stderr
 
 
 def test_a_server_that_does_not_answer_stops_the_run_before_a_video_is_read(write, tmp_path):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from train.policy.chat_tokens import Chat, CheckpointError
 from train.policy.vision_attention import batch_vision_attention
+from videozoomer.settings.policy import is_hub_name
 
 if TYPE_CHECKING:
     import torch
@@ -47,6 +48,8 @@ def load_policy(
     from transformers import AutoConfig, AutoModelForImageTextToText, AutoTokenizer
     from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
+    if not Path(checkpoint).is_dir() and not is_hub_name(str(checkpoint)):
+        raise CheckpointError(f"{checkpoint} is neither a folder nor a name on the hub (ORGANISATION/NAME)")
     try:
         config = AutoConfig.from_pretrained(checkpoint)
     except (OSError, ValueError) as error:

@@ -125,7 +125,7 @@ def run(
     try:
         policy = load_for_playing(checkpoint)
     except CheckpointError as error:
-        print(error, file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         return 1
 
     def missing_frame(frame_id: str) -> bytes:
@@ -143,7 +143,7 @@ def run(
                 lambda body: complete(body, batcher, name, MAX_TOKENS), card, host=host, port=port, more=extra_paths
             )
         except OSError as error:
-            print(f"cannot listen on {host}:{port}: {error.strerror}; choose another --port", file=sys.stderr)
+            print(f"error: cannot listen on {host}:{port}: {error.strerror}; choose another --port", file=sys.stderr)
             return 1
         _serve_until_stopped(server, until_stdin_closes=until_stdin_closes)
     return 0

@@ -83,6 +83,17 @@ class Endpoint(Settings):
     prices: Annotated[Prices, OPERATIONAL] = Prices()
     """What calls cost, for budget_usd, estimates and the report."""
 
+    @field_validator("base_url")
+    @classmethod
+    def _is_the_address_of_an_api(cls, value: str) -> str:
+        if not re.match(r"https?://[^/\s]", value):
+            raise ValueError(
+                "must be an address that begins with http:// or https://, such as http://127.0.0.1:8000/v1"
+            )
+        if ended := re.search(r"/(chat/completions|completions|models)/?$", value):
+            raise ValueError(f"is the address before /{ended[1]}; it usually ends in /v1")
+        return value
+
     @field_validator("api_key_env")
     @classmethod
     def _names_a_variable(cls, value: str | None) -> str | None:

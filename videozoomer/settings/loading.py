@@ -53,6 +53,8 @@ def load_recipe(path: str | Path, overrides: dict[str, Any] | None = None) -> Re
             value out of range.
     """
     path = Path(path)
+    if path.is_dir():
+        raise RecipeError(f"{path} is a folder; name the recipe, such as {path / 'recipe.yaml'}")
     if not path.is_file():
         raise RecipeError(f"recipe {path} does not exist; write one with `videozoomer init {path}`")
     try:
@@ -62,7 +64,7 @@ def load_recipe(path: str | Path, overrides: dict[str, Any] | None = None) -> Re
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path} is not valid YAML in UTF-8: {error}") from error
     if not isinstance(raw, dict):
-        raise RecipeError(f"{path} must be a mapping of fields; write one with `videozoomer init {path}`")
+        raise RecipeError(f"{path} is no recipe: it must be a mapping of fields; `videozoomer init my.yaml` writes one")
     raw = _expand(raw, "")
     for dotted, value in (overrides or {}).items():
         *parents, last = dotted.split(".")
@@ -101,4 +103,8 @@ def _resolved(recipe: Recipe, folder: Path) -> Recipe:
         )
         for source in recipe.sources
     )
-    return recipe.model_copy(update={"home": absolute_place(recipe.home, folder), "sources": sources})
+    policy, checkpoint = recipe.policy, recipe.policy.checkpoint
+    if checkpoint and Path(beside := absolute_place(checkpoint, folder)).is_dir():  # Otherwise a name on the hub.
+        policy = policy.model_copy(update={"checkpoint": beside})
+    home = absolute_place(recipe.home, folder)
+    return recipe.model_copy(update={"home": home, "sources": sources, "policy": policy})

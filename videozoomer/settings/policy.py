@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from videozoomer.settings.base import Count, Positive, Settings
+
+
+def is_hub_name(checkpoint: str) -> bool:
+    """Whether this could be a model on the Hugging Face hub, which needs no folder."""
+    return re.fullmatch(r"[A-Za-z0-9][\w.-]*/[\w.-]+", checkpoint) is not None
 
 
 class TinyModel(Settings):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from videozoomer.protocol.prompts import load_prompts
 from videozoomer.protocol.protocol import Protocol
 from videozoomer.settings.base import Count, Positive, Settings
 
@@ -29,6 +30,15 @@ class ProtocolSettings(Settings):
     """Maximum pixels of a frame, keeping its aspect ratio; the paper's is 128 visual tokens of 28 by 28 pixels."""
     prompts: str = "v1"
     """Version of the prompt texts: the name of a folder in videozoomer/protocol/prompts."""
+
+    @field_validator("prompts")
+    @classmethod
+    def _there_are_such_prompts(cls, version: str) -> str:
+        try:
+            load_prompts(version)
+        except FileNotFoundError as error:
+            raise ValueError(str(error)) from None
+        return version
 
     def to_protocol(self) -> Protocol:
         """The numbers that episodes are played by."""

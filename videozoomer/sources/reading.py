@@ -42,7 +42,11 @@ def read_entries(place: str) -> list[Entry]:
         with fsspec.open(place, "rb") as handle:
             raw = handle.read()
     except FileNotFoundError as error:
-        raise SourceError(f"question file {place} does not exist") from error
+        raise SourceError(f"question file {place} does not exist; check the path under questions") from error
+    except IsADirectoryError as error:
+        raise SourceError(f"questions must be a file, but {place} is a folder; name the file in it") from error
+    except OSError as error:
+        raise SourceError(f"question file {place} cannot be read ({error}); check its permissions") from error
     try:
         if suffix == ".parquet":
             return [Entry(f"entry {n}", row) for n, row in enumerate(pl.read_parquet(raw).to_dicts(), 1)]

@@ -64,6 +64,16 @@ def write_clip(
         return _cut(uri, source, start_s, end_s, Path(target), max_width, stream)
 
 
+def _has_pictures(clip: Path) -> bool:
+    """FFmpeg writes a file also where a segment holds no picture."""
+    import av
+
+    if clip.stat().st_size == 0:
+        return False
+    with av.open(str(clip)) as container:
+        return any(stream.frames for stream in container.streams.video)
+
+
 def _cut(
     uri: str, source: Path, start_s: float, end_s: float, target: Path, max_width: int, stream_index: int | None
 ) -> Path:
@@ -105,7 +115,7 @@ def _cut(
                 capture_stdout=True,
                 capture_stderr=True,
             )
-            if partial.stat().st_size == 0:
+            if not _has_pictures(partial):
                 raise ClipError(
                     f"{uri} has nothing between {start_s:g} and {end_s:g} s; choose a segment inside the video"
                 )
