@@ -13,7 +13,7 @@ from pipelines.disk import BYTES_PER_HOUR, disk_need, lengths_s
 from pipelines.estimate import expected_stages
 from videozoomer.settings import Recipe
 from videozoomer.sources.files import Offered
-from videozoomer.sources.listing import list_videos
+from videozoomer.sources.listing import list_place
 
 
 def recipe_of(folder: Path, **sections: object) -> Recipe:
@@ -30,7 +30,7 @@ HOUR = [Offered("s3://b/a.mp4", BYTES_PER_HOUR, ""), Offered("s3://b/b.mp4", BYT
 
 
 def test_lengths_come_from_headers_and_for_other_films_from_their_bytes(world):
-    films = list_videos(str(world / "train" / "videos"))
+    films = list_place(str(world / "train" / "videos")).offered
     elsewhere = Offered("s3://bucket/other.mp4", sum(film.bytes for film in films), "")
     found = lengths_s([*films, elsewhere])
     assert 30 < found[0] < 3600 and found[-1] == pytest.approx(sum(found[:-1]), rel=0.2)
@@ -39,7 +39,7 @@ def test_lengths_come_from_headers_and_for_other_films_from_their_bytes(world):
 
 def test_a_film_without_a_readable_header_is_counted_by_its_bytes(tmp_path):
     (tmp_path / "a.mp4").write_bytes(b"no film" * 1000)
-    assert lengths_s(list_videos(str(tmp_path))) == [7000 * 3600 / BYTES_PER_HOUR]
+    assert lengths_s(list_place(str(tmp_path)).offered) == [7000 * 3600 / BYTES_PER_HOUR]
 
 
 def test_the_zoom_store_takes_what_its_setting_says(tmp_path):
@@ -62,7 +62,7 @@ def test_films_that_a_zip_compresses_are_unpacked_and_counted(tmp_path):
     with zipfile.ZipFile(tmp_path / "films.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a.mp4", b"0" * 50_000)
         archive.writestr(zipfile.ZipInfo("b.mp4"), b"0" * 70_000)
-    films = list_videos(str(tmp_path / "films.zip"))
+    films = list_place(str(tmp_path / "films.zip")).offered
     assert len(films) == 2 and need_of(recipe_of(tmp_path), films).unpacked == 50_000
 
 
