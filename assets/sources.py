@@ -12,10 +12,14 @@ from assets.workspace import BATCHES, Workspace, content_of, finish, preview, st
 from videozoomer.lake.reading import rows_as
 from videozoomer.lake.rows import FileRow, QuestionRow
 from videozoomer.lake.stamps import Stamp
+from videozoomer.places.state import identity
+from videozoomer.places.uris import PlaceError
 from videozoomer.settings import Recipe
+from videozoomer.sources.archived_questions import has_films
 from videozoomer.sources.files import Offered, SourceError, assign_batches
 from videozoomer.sources.listing import list_source
 from videozoomer.sources.questions import read_source
+from videozoomer.sources.reading import question_files
 
 GROUP = "sources"
 UNMATCHED = "unmatched"
@@ -34,20 +38,29 @@ def listing_digest(recipe: Recipe) -> str:
 
 
 def question_digest(recipe: Recipe) -> str:
-    """Hash of the question files' content, byte for byte.
+    """Hash of the question files' content.
 
     Raises:
         SourceError: a question file does not exist.
     """
     digest = hashlib.sha256()
     for source in recipe.sources:
-        try:
-            with fsspec.open(source.questions, "rb") as file:
-                content = hashlib.file_digest(file, "sha256").hexdigest()
-        except FileNotFoundError as error:
-            raise SourceError(f"question file {source.questions} does not exist") from error
-        digest.update(json.dumps([source.name, source.questions, content]).encode())
+        for place in question_files(source.questions):
+            digest.update(json.dumps([source.name, place, _content(place)]).encode())
     return digest.hexdigest()[:16]
+
+
+def _content(place: str) -> str:
+    """Hash of a question file; of one that also has the films, size and time, because hashing films takes long."""
+    try:
+        if has_films(place):
+            return identity(place)
+        with fsspec.open(place, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError as error:
+        raise SourceError(f"question file {place} does not exist") from error
+    except PlaceError as error:
+        raise SourceError(f"question file {error}") from error
 
 
 def _listing(offered: Mapping[str, Sequence[Offered]]) -> str:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import io
+import lzma
+import shutil
 import struct
 import tarfile
 import zipfile
+import zlib
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, cast
 
-import fsspec
-
+from videozoomer.places import parquet
 from videozoomer.places.pieces import Piece, open_file
-from videozoomer.places.uris import MemberName, PlaceError, local_path
+from videozoomer.places.state import identity
+from videozoomer.places.uris import MemberName, PlaceError
 
-BUFFER_BYTES = 1 << 16
+COPY_BLOCK_BYTES = 1 << 22
 _LOCAL_HEADER = struct.Struct("<26xHH")
 """A zip member's own header: the lengths of its name and of its extra field, which the data follow."""
 _COMPRESSED_MARKS = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
@@ -49,10 +52,12 @@ class Archive:
     members: dict[str, Member] = field(default_factory=dict)
     problem: tuple[str, str] | None = None
     """Why not all of it could be listed: a reason and a sentence."""
+    unpacked_bytes: int = 0
+    """Bytes of all films of a Parquet file together; it does not say how many each has."""
 
 
 def read_archive(kind: str, place: str) -> Archive:
-    """The members of a zip or tar archive. Damage is part of the answer, because the members before it can be read.
+    """The members of an archive. Damage is part of the answer, because the members before it can be read.
 
     Raises:
         PlaceError: missing, unreadable.
@@ -60,29 +65,8 @@ def read_archive(kind: str, place: str) -> Archive:
     return _read_archive(kind, place, identity(place))
 
 
-def identity(place: str) -> str:
-    """Size and modification time or entity tag: changes when a file does.
-
-    Raises:
-        PlaceError: missing, unreadable.
-    """
-    path = local_path(place)
-    try:
-        if path is not None:
-            status = path.stat()
-            return f"{status.st_size} bytes, {status.st_mtime_ns} ns"
-        system, inner = fsspec.core.url_to_fs(place)
-        info = system.info(inner)
-    except FileNotFoundError:
-        raise PlaceError("missing", f"{place} does not exist; check the path") from None
-    except Exception as error:
-        raise PlaceError("unreadable", f"{place} cannot be read ({error}); check permissions and network") from error
-    tags = [str(info[name]) for name in ("size", "ETag", "etag", "mtime", "LastModified") if info.get(name)]
-    return ", ".join(tags)
-
-
 def find_member(name: MemberName) -> Member:
-    """The member of a zip or tar archive.
+    """The member of an archive.
 
     Raises:
         PlaceError: the archive or the member is missing, damaged or cannot be read.
@@ -117,10 +101,25 @@ def piece_of(name: MemberName, member: Member) -> Piece:
     return Piece(name.archive, member.start + len(head) + sum(_LOCAL_HEADER.unpack(head)), member.bytes)
 
 
-def open_packed(name: MemberName) -> IO[bytes]:
-    """A compressed member of a zip archive, read from its beginning; checks its checksum at its end."""
-    archive = zipfile.ZipFile(cast(IO[bytes], open_file(name.archive)))
-    return archive.open(name.inner)
+def unpack(name: MemberName, out: IO[bytes]) -> None:
+    """Write a member that is compressed. Of a zip's the checksum is compared.
+
+    Raises:
+        PlaceError: damaged, missing.
+    """
+    if name.scheme == "parquet":
+        parquet.write_row(name, out)
+        return
+    file = open_file(name.archive)
+    try:
+        with zipfile.ZipFile(cast(IO[bytes], file)) as archive, archive.open(name.inner) as member:
+            shutil.copyfileobj(member, out, COPY_BLOCK_BYTES)
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError) as error:
+        raise PlaceError(
+            "damaged", f"{name.inner} cannot be unpacked ({error}); copy or download {name.archive} again"
+        ) from error
+    finally:
+        file.close()
 
 
 @lru_cache(maxsize=64)
@@ -133,11 +132,25 @@ def _read_archive(kind: str, place: str, state: str) -> Archive:
         raise
     except OSError as error:
         raise PlaceError("unreadable", f"{place}: {error}; check permissions and the disk") from error
+    if kind == "parquet":
+        file.close()
+        return _parquet_members(place, state)
     try:
         handle = cast(IO[bytes], file)
         return _zip_members(place, handle) if kind == "zip" else _tar_members(place, handle, state)
     finally:
         file.close()
+
+
+def _parquet_members(place: str, state: str) -> Archive:
+    try:
+        found = parquet.film_rows(place)
+    except PlaceError as error:
+        return Archive({}, (error.reason, error.sentence))
+    if found is None:
+        return Archive()
+    members = {name: Member(name, 0, f"row {row} of {state}", True, row) for row, name in enumerate(found.names)}
+    return Archive(members, unpacked_bytes=found.bytes)
 
 
 def _zip_members(place: str, file: IO[bytes]) -> Archive:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import shutil
 import tempfile
-import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
 from videozoomer.lake.atomic import replaced_file
-from videozoomer.places import hls, numbered
-from videozoomer.places.archives import compressed_sentence, find_member, open_packed, piece_of, read_archive
+from videozoomer.places import hls, numbered, parquet
+from videozoomer.places.archives import compressed_sentence, find_member, piece_of, read_archive, unpack
 from videozoomer.places.pieces import Piece, PiecedFile, ReadableFile, check_length, open_file
 from videozoomer.places.uris import COMPRESSED, MemberName, PlaceError, archive_kind, local_path, member_name
 
@@ -72,7 +72,7 @@ def _film_of_many(uri: str) -> Film | None:
         pieces, changed = hls.pieces_of(path)
         return Film(uri, changed, pieces)
     kind = archive_kind(uri)
-    if kind in ("zip", "tar"):
+    if kind is not None:
         archive = read_archive(kind, uri)
         raise PlaceError(*(archive.problem or ("not_a_video", "it is an archive; its members are films of their own")))
     if uri.lower().endswith(COMPRESSED):
@@ -119,7 +119,7 @@ def open_bytes(uri: str) -> ReadableFile:
         return PiecedFile(film.pieces)
     unpacked = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
     try:
-        _unpack(film.packed, unpacked)
+        unpack(film.packed, unpacked)
     except BaseException:
         unpacked.close()
         raise
@@ -136,15 +136,48 @@ def on_disk(uri: str, folder: str | Path | None) -> str:
     film = find_film(uri) if folder is not None and member_name(uri) else None
     if film is None or film.packed is None or folder is None:
         return uri
-    stem = _digest(uri)
-    target = Path(folder) / f"{stem}-{_digest(film.changed)}{Path(film.packed.inner).suffix.lower()}"
-    if not target.exists():
-        with replaced_file(target, sync=False) as partial, partial.open("wb") as out:
-            _unpack(film.packed, out)
-        for old in Path(folder).glob(f"{stem}-*"):
-            if old.name != target.name:
-                old.unlink(missing_ok=True)
+    target = _unpacked_path(film, Path(folder))
+    if target.exists():
+        return str(target)
+    if film.packed.scheme == "parquet":
+        _unpack_row_group(film.packed, Path(folder))
+        if not target.exists():
+            raise PlaceError("missing", f"{film.packed.inner} of {film.packed.archive} has no bytes of a film")
+        return str(target)
+    with replaced_file(target, sync=False) as partial, partial.open("wb") as out:
+        unpack(film.packed, out)
+    _remove_older(target)
     return str(target)
+
+
+def _unpacked_path(film: Film, folder: Path) -> Path:
+    suffix = PurePosixPath(film.packed.inner if film.packed else "").suffix.lower()
+    return folder / f"{_digest(film.uri)}-{_digest(film.changed)}{suffix}"
+
+
+def _remove_older(target: Path) -> None:
+    """Remove what the same member held before it changed."""
+    for old in target.parent.glob(f"{target.name.partition('-')[0]}-*"):
+        if old.name != target.name:
+            old.unlink(missing_ok=True)
+
+
+def _unpack_row_group(name: MemberName, folder: Path) -> None:
+    """Unpack all films that are compressed together with one, one process at a time: each group is read once."""
+    folder.mkdir(parents=True, exist_ok=True)
+    members = dict(parquet.row_group_of(name))
+    first = next(iter(members.values()))
+    with (folder / f"{_digest(name.archive + first)}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        films = {row: find_film(MemberName("parquet", inner, name.archive).uri) for row, inner in members.items()}
+        targets = {row: _unpacked_path(film, folder) for row, film in films.items() if film is not None}
+        if all(target.exists() for target in targets.values()):
+            return
+        for row, film_bytes in parquet.films_of(name):
+            if film_bytes is not None and not targets[row].exists():
+                with replaced_file(targets[row], sync=False) as partial:
+                    partial.write_bytes(film_bytes)
+                _remove_older(targets[row])
 
 
 @contextmanager
@@ -178,16 +211,6 @@ def check_film(film: Film) -> None:
         raise PlaceError(
             "damaged", "its bytes do not fit the checksum in the archive; copy or download the archive again"
         )
-
-
-def _unpack(name: MemberName, out: IO[bytes]) -> None:
-    try:
-        with open_packed(name) as member:
-            shutil.copyfileobj(member, out, COPY_BLOCK_BYTES)
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise PlaceError(
-            "damaged", f"{name.inner} cannot be unpacked ({error}); copy or download {name.archive} again"
-        ) from error
 
 
 def _digest(text: str) -> str:

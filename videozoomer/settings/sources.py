@@ -19,15 +19,16 @@ class Source(Settings):
     """Short name of the source: lower-case letters, digits and `_`; it begins the names of its batches and
     questions."""
     videos: str
-    """Videos: a folder (searched recursively), a glob, one file, or a .txt file with one path or URL a line. A .zip or
-    .tar archive stands for the films in it, and `zip://season1/*.mp4::films.zip` for some of them. In a folder, an
-    HLS playlist (.m3u8) with its segments is one film. fsspec URLs such as s3:// work too."""
+    """Videos: a folder (searched recursively), a glob, one file, or a .txt file with one path or URL a line. A .zip,
+    .tar or .parquet archive stands for the films in it, and `zip://season1/*.mp4::films.zip` for some of them. In a
+    folder, an HLS playlist (.m3u8) with its segments is one film. fsspec URLs such as s3:// work too."""
     frames_rate: PositiveNumber | Annotated[str, Field(pattern=r"^[1-9]\d*(/[1-9]\d*)?$")] | None = None
     """Pictures per second of folders of numbered pictures (`frame_000001.jpg`), each of which is then a film: 25, or
     30000/1001. A file `frames.yaml` beside the pictures (`rate: 25`) comes first; without a rate they are passed
     over."""
     questions: str
-    """Question file (.jsonl, .json, .csv, .tsv or .parquet) with the columns video, question and answer, and optionally
+    """Question file (.jsonl, .json, .csv, .tsv or .parquet; also a .tar with a JSON beside each film; a glob takes
+    several) with the columns video, question and answer, and optionally
     id, options, type (choice, number, time, yes_no, order, text), topic and evidence ([[start_s, end_s], ...])."""
     columns: dict[Role, str | None] = Field(default={})
     """Columns of the question file that have other names: `{question: problem, answer: solution}`; null where the file

@@ -33,7 +33,7 @@ class Listing:
 
     place: str
     offered: list[Offered] = field(default_factory=list)
-    """Sorted by URI, each once."""
+    """Sorted by place, members of an archive together; each once."""
     passed_over: Counter[str] = field(default_factory=Counter)
     """Files that are not taken for videos, by ending; hidden ones do not count."""
     notes: list[str] = field(default_factory=list)
@@ -89,7 +89,7 @@ class _Lister:
             self._members(name, by_name=True)
         else:
             self._files(place)
-        found.offered = sorted({item.uri: item for item in found.offered}.values(), key=lambda item: item.uri)
+        found.offered = sorted({item.uri: item for item in found.offered}.values(), key=_by_place)
         return found
 
     def _files(self, place: str) -> None:
@@ -133,7 +133,7 @@ class _Lister:
                 continue
             if _is_video(uri):
                 self._found.offered.append(offered(uri))
-            elif archive_kind(uri):
+            elif archive_kind(uri) and not _is_plain_table(uri):
                 archives.append(uri)
             else:
                 self._pass_over(uri)
@@ -214,13 +214,14 @@ class _Lister:
             raise SourceError(str(error)) from error
         chosen = _chosen(archive.members, wanted.inner)
         if by_name and not chosen and not archive.problem:
-            raise SourceError(f"{place} has no member {wanted.inner!r}; list its names with `videozoomer sources list`")
+            first = next(iter(archive.members), None)
+            raise SourceError(f"{place} has no member {wanted.inner!r}; its names are such as {first!r}")
         unpacked = packed = packed_bytes = 0
         for name in chosen:
             member = archive.members[name]
             if _is_hidden(name) or name.startswith("__MACOSX/"):
                 continue
-            if "::" in name or not (_is_video(name) or name == wanted.inner):
+            if "::" in name or not (kind == "parquet" or _is_video(name) or name == wanted.inner):
                 self._pass_over(name)
             elif (PurePosixPath(name).name, member.bytes) in loose:
                 unpacked += 1
@@ -234,9 +235,15 @@ class _Lister:
         if unpacked:
             self._found.notes.append(f"{unpacked} films of {place} lie unpacked beside it, which are taken")
         if packed:
+            size = archive.unpacked_bytes if kind == "parquet" else packed_bytes
+            advice = " (`zip -0` stores films so that they are read in place)" if kind == "zip" else ""
             self._found.notes.append(
-                f"{packed} films are compressed in {place}: a run unpacks them into its home, "
-                f"{packed_bytes / 1e6:,.0f} MB (`zip -0` stores films so that they are read in place)"
+                f"{packed} films are compressed in {place}: a run unpacks them into its home, {size / 1e6:,.1f} MB"
+                + advice
+            )
+        elif kind == "parquet" and not archive.problem:
+            self._found.notes.append(
+                f"{place} has no column of films: bytes and path as `datasets.Video` has them, or bytes named video"
             )
 
     def _pass_over(self, name: str) -> None:
@@ -245,6 +252,11 @@ class _Lister:
         self._found.passed_over[ending or "without an ending"] += 1
         if ending in COMPRESSED:
             self._found.notes.append(compressed_sentence(name))
+
+
+def _by_place(item: Offered) -> tuple[str, str]:
+    name = member_name(item.uri)
+    return (name.archive, name.inner) if name else (item.uri, "")
 
 
 def _chosen(names: Iterable[str], wanted: str) -> list[str]:
@@ -267,6 +279,17 @@ def _missing_sentence(folder: Path, pictures: numbered.Pictures, missing: Sequen
         f"{folder} has {len(pictures.names):,} pictures; {len(missing):,} numbers are missing ({shown}), where the "
         "picture before stays on the screen"
     )
+
+
+def _is_plain_table(uri: str) -> bool:
+    """Whether a Parquet file has no films, such as a question file that lies beside them."""
+    if archive_kind(uri) != "parquet":
+        return False
+    try:
+        archive = read_archive("parquet", uri)
+    except PlaceError:
+        return False
+    return not archive.members and not archive.problem
 
 
 def _is_hidden(name: str) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 import fsspec
 import polars as pl
 
+from videozoomer.sources.archived_questions import of_parquet, of_tar
 from videozoomer.sources.files import SourceError
 
 LARGEST_CELL = 1 << 24
@@ -31,13 +32,46 @@ class Entry:
     """Why the entry cannot be read."""
 
 
-def read_entries(place: str) -> list[Entry]:
-    """Every entry of a question file; one that cannot be read keeps its place and its problem.
+def question_files(place: str) -> list[str]:
+    """The files that `questions` of a source names: one, or those that a glob such as `data/train-*.parquet` finds.
 
     Raises:
-        SourceError: the file is missing, has another format, or has no entry that can be read.
+        SourceError: a glob finds none.
     """
+    if not any(mark in place for mark in "*?["):
+        return [place]
+    system, path = fsspec.core.url_to_fs(place)
+    if system.exists(path):
+        return [place]
+    found = sorted(name if "://" not in place else system.unstrip_protocol(name) for name in system.glob(path))
+    if not found:
+        raise SourceError(f"{place} finds no question file; check the path")
+    return found
+
+
+def read_entries(place: str) -> list[Entry]:
+    """Every entry of the question files; one that cannot be read keeps its place and its problem.
+
+    Raises:
+        SourceError: a file is missing, has another format, or has no entry that can be read.
+    """
+    files = question_files(place)
+    if len(files) == 1:
+        return _entries_of(files[0])
+    return [
+        Entry(f"{Path(file).name}: {entry.where}", entry.row, entry.problem)
+        for file in files
+        for entry in _entries_of(file)
+    ]
+
+
+def _entries_of(place: str) -> list[Entry]:
     suffix = Path(place).suffix.lower()
+    beside_films = of_tar(place) if suffix == ".tar" else of_parquet(place) if suffix == ".parquet" else None
+    if beside_films is not None:
+        return [
+            Entry(where, {}, item) if isinstance(item, str) else _object(item, where) for where, item in beside_films
+        ]
     try:
         with fsspec.open(place, "rb") as handle:
             raw = handle.read()
@@ -59,7 +93,7 @@ def read_entries(place: str) -> list[Entry]:
             return entries
     except (ValueError, csv.Error, pl.exceptions.PolarsError) as error:
         raise error if isinstance(error, SourceError) else SourceError(f"{place} cannot be read: {error}") from error
-    raise SourceError(f"{place}: a question file must end in .jsonl, .json, .csv, .tsv or .parquet")
+    raise SourceError(f"{place}: a question file must end in .jsonl, .json, .csv, .tsv, .parquet or .tar")
 
 
 def _text(raw: bytes, place: str) -> str:

@@ -6,7 +6,10 @@ import tarfile
 import zipfile
 from collections import Counter
 
+import datasets
+import polars as pl
 import pytest
+import webdataset
 
 from videozoomer.settings.sources import Source
 from videozoomer.sources.files import SourceError
@@ -93,7 +96,7 @@ def test_films_that_lie_unpacked_beside_their_archive_are_taken_once(tmp_path):
     (tmp_path / "s1").mkdir()
     (tmp_path / "s1/a.mp4").write_bytes(FILMS["s1/a.mp4"])
     listing = list_place(str(tmp_path))
-    assert uris(tmp_path) == [
+    assert sorted(uris(tmp_path)) == [
         str(tmp_path / "s1/a.mp4"),
         *(f"zip://{n}::{tmp_path}/films.zip" for n in ("s1/b.MKV", "s2/a.mp4")),
     ]
@@ -103,7 +106,7 @@ def test_films_that_lie_unpacked_beside_their_archive_are_taken_once(tmp_path):
 def test_compressed_films_are_said_with_their_size(tmp_path):
     archive = write_zip(tmp_path / "films.zip", {"a.mp4": b"a" * 3_000_000}, zipfile.ZIP_DEFLATED)
     (note,) = list_place(str(archive)).notes
-    assert "1 films are compressed" in note and "3 MB" in note
+    assert "1 films are compressed" in note and "3.0 MB" in note
 
 
 def test_a_compressed_tar_is_refused_with_the_remedy(tmp_path):
@@ -155,3 +158,88 @@ def test_a_folder_that_the_archive_does_not_have_may_be_left_out(tmp_path, named
     write_zip(tmp_path / "films.zip", FILMS)
     rows = question_rows([{"video": named, "question": "q", "answer": "yes"}], "f", "train", uris(tmp_path))
     assert rows[0]["reason"] == reason
+
+
+def write_datasets(path, rows):
+    """Parquet as `datasets` writes it, with films in a column of its type Video."""
+    films = [{"bytes": row["film"], "path": row["path"]} for row in rows]
+    columns = {name: [row[name] for row in rows] for name in rows[0] if name not in ("film", "path")}
+    features = {"video": datasets.Video(), **{name: datasets.Value("string") for name in columns}}
+    table = datasets.Dataset.from_dict({"video": films, **columns}, features=datasets.Features(features))
+    table.to_parquet(path)
+    return path
+
+
+ROWS = [
+    {"film": b"a" * 2_000_000, "path": "s1/a.mp4", "question": "q1", "answer": "yes"},
+    {"film": b"b", "path": "s2/a.mp4", "question": "q2", "answer": "no"},
+    {"film": b"c", "path": None, "question": "q3", "answer": "yes"},
+]
+
+
+def test_each_row_of_parquet_is_a_film_and_has_its_question(tmp_path):
+    shard = write_datasets(tmp_path / "train-00000-of-00002.parquet", ROWS)
+    write_datasets(tmp_path / "train-00001-of-00002.parquet", ROWS[:2])
+    pl.DataFrame({"video": ["a.mp4"], "question": ["q"], "answer": ["a"]}).write_parquet(tmp_path / "questions.parquet")
+    listing = list_place(str(tmp_path))
+    assert [item.uri for item in listing.offered[:3]] == [
+        f"parquet://video/{member}::{shard}" for member in ("0/s1/a.mp4", "1/s2/a.mp4", "2")
+    ]
+    assert len(listing.offered) == 5 and describe_passed_over(listing) == "Passed over: 1 .parquet"
+    assert "3 films are compressed" in listing.notes[0] and "2.0 MB" in listing.notes[0]
+    assert uris(tmp_path / "train-*.parquet") == [item.uri for item in listing.offered]
+    source = Source(name="films", videos=str(tmp_path), questions=str(tmp_path / "train-*.parquet"))
+    rows = read_source(source, uris(tmp_path)).rows
+    assert [row["video_uri"] for row in rows] == [item.uri for item in listing.offered]
+    assert [row["reason"] for row in rows] == [None] * 5
+    moved = tmp_path.rename(tmp_path.with_name("moved"))
+    source = Source(name="films", videos=str(moved), questions=str(moved / "train-*.parquet"))
+    assert [row["question_id"] for row in read_source(source, uris(moved)).rows] == [row["question_id"] for row in rows]
+
+
+def test_a_published_layout_beside_its_films_is_read(tmp_path):
+    """MVBench has the video's name in `video`, candidates as a list and the answer as text."""
+    rows = [{"film": b"a", "path": "a.mp4", "question": "q", "candidates": "x|y", "answer": "y"}]
+    shard = write_datasets(tmp_path / "train.parquet", rows)
+    source = Source(name="films", videos=str(shard), questions=str(shard))
+    (row,) = read_source(source, uris(shard)).rows
+    assert (row["options"], row["answer"], row["video_uri"]) == (["x", "y"], "B", uris(shard)[0])
+
+
+def test_images_and_plain_bytes_are_no_films(tmp_path):
+    features = datasets.Features({"video": datasets.Image(), "n": datasets.Value("int64")})
+    table = datasets.Dataset.from_dict({"video": [{"bytes": b"x", "path": "a.png"}], "n": [1]}, features=features)
+    table.to_parquet(tmp_path / "a.parquet")
+    with pytest.raises(SourceError, match=r"has no column of films"):
+        list_place(str(tmp_path / "a.parquet"))
+    with pytest.raises(SourceError, match=r"Passed over: 1 \.parquet"):
+        list_place(str(tmp_path))
+
+
+def test_questions_beside_films_in_webdataset_shards(tmp_path):
+    for shard, keys in (("000", ("a/1", "a/2")), ("001", ("a/1", "no.film"))):
+        with webdataset.TarWriter(str(tmp_path / f"shard-{shard}.tar")) as out:
+            for key in keys:
+                questions = {"question": f"{shard} {key}", "answer": "yes", "video": "youtube-id"}
+                if key == "a/2":
+                    questions = {"questions": [questions, questions | {"question": "again"}]}
+                sample = {"__key__": key, "json": questions, "txt": "a caption"}
+                out.write(sample if key == "no.film" else sample | {"mp4": b"film"})
+    source = Source(name="films", videos=str(tmp_path / "*.tar"), questions=str(tmp_path / "*.tar"))
+    rows = read_source(source, uris(source.videos)).rows
+    assert [(row["question"], row["video_uri"].removeprefix("tar://").split("::")[0]) for row in rows] == [
+        ("000 a/1", "a/1.mp4"), ("000 a/2", "a/2.mp4"), ("again", "a/2.mp4"), ("001 a/1", "a/1.mp4"),
+    ]  # fmt: skip
+    assert [row["video_uri"].endswith("shard-001.tar") for row in rows] == [False, False, False, True]
+    assert not any(row["reason"] for row in rows)
+
+
+def test_a_bad_json_beside_a_film_is_one_bad_row(tmp_path):
+    good = b'{"question": "q", "answer": "yes"}'
+    shard = write_tar(
+        tmp_path / "s.tar", {"a.mp4": b"x", "a.json": good, "b.mp4": b"y", "b.json": b"{", "c.json": good}
+    )
+    rows = read_source(Source(name="films", videos=str(shard), questions=str(shard)), uris(shard)).rows
+    assert [row["reason"] for row in rows] == [None, "bad_row"]
+    with pytest.raises(SourceError, match="no JSON beside its films"):
+        read_source(Source(name="f", videos="x", questions=str(write_tar(tmp_path / "t.tar", {"a.mp4": b"x"}))), [])

@@ -10,7 +10,10 @@ from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
+import datasets
 import imageio_ffmpeg
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from videozoomer.places.numbered import frames_uri
 
@@ -140,3 +143,23 @@ def numbered(film: Path, folder: Path, rate: str, pattern: str, *options: str) -
     target.mkdir()
     ffmpeg("-i", film, "-fps_mode", "passthrough", *options, "-start_number", "0", target / pattern)
     return frames_uri(str(target), Fraction(rate))
+
+
+def by_datasets(film: Path, folder: Path) -> str:
+    """The third of five rows, among rows that are no film and one of another film."""
+    data = film.read_bytes()
+    rows = [{"bytes": b"no film", "path": "x.mp4"}, {"bytes": data + b"\0\0\0\x08free", "path": "a/b.mp4"}]
+    rows += [{"bytes": data, "path": "deep/film.mp4"}, None, None]
+    features = datasets.Features({"video": datasets.Video(), "question": datasets.Value("string")})
+    table = datasets.Dataset.from_dict({"video": rows, "question": ["q"] * 5}, features=features)
+    table.to_parquet(folder / "train-00000-of-00001.parquet")
+    return f"parquet://video/2/deep/film.mp4::{folder / 'train-00000-of-00001.parquet'}"
+
+
+def by_bytes_alone(film: Path, folder: Path) -> str:
+    table = pa.table({"id": [7, 8], "mp4": [b"other", film.read_bytes()]})
+    pq.write_table(table, folder / "plain.parquet", row_group_size=1)
+    return f"parquet://mp4/1::{folder / 'plain.parquet'}"
+
+
+PARQUET = [by_datasets, by_bytes_alone]

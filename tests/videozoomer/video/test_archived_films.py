@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from film_roads import ARCHIVED, by_tar, by_zip, by_zip_stored
+from film_roads import ARCHIVED, PARQUET, by_datasets, by_tar, by_zip, by_zip_stored
 
 from videozoomer.places.finding import changed_mark
 from videozoomer.protocol.protocol import Protocol
@@ -24,7 +24,7 @@ def frames(uri: str, **options: object) -> list[tuple[str, float]]:
         return [(frame.frame_id, frame.time_s) for frame in pool.frames_at(uri, TIMES_S)]
 
 
-@pytest.mark.parametrize("road", ARCHIVED, ids=lambda road: road.__name__)
+@pytest.mark.parametrize("road", [*ARCHIVED, *PARQUET], ids=lambda road: road.__name__)
 def test_each_road_gives_the_same_film(coded_video: Path, tmp_path: Path, road) -> None:
     uri = road(coded_video, tmp_path)
     stores = str(tmp_path / "stores")
@@ -126,3 +126,40 @@ def test_what_is_no_member_or_cannot_be_read_says_so(coded_video: Path, tmp_path
     assert reason(str(archive))[0] == "not_a_video"
     archive.write_bytes(archive.read_bytes()[:-100])
     assert reason(uri)[0] == reason(str(archive))[0] == "damaged"
+
+
+def test_films_that_are_compressed_together_are_unpacked_together(coded_video: Path, tmp_path: Path) -> None:
+    """Reading a row of Parquet reads its whole group, so each group is read once."""
+    uri, folder = by_datasets(coded_video, tmp_path), tmp_path / "unpacked"
+    with ReaderPool(*LIMITS, unpacked_dir=folder) as pool:
+        pool.frames_at(uri, [1.0])
+    assert len(list(folder.glob("*.mp4"))) == 3
+    other = ingest_one(uri.replace("2/deep/film.mp4", "1/a/b.mp4"), IngestSettings(unpacked_dir=str(folder))).record
+    assert other.status == "ok" and other.bytes == coded_video.stat().st_size + 8
+
+
+@pytest.mark.parametrize(
+    ("member", "reason"),
+    [
+        ("video/0/x.mp4", "not_a_video"),
+        ("video/3", "missing"),
+        ("video/4", "missing"),
+        ("video/5", "missing"),
+        ("question/0", "missing"),
+    ],
+)
+@pytest.mark.parametrize("kept", [True, False])
+def test_rows_that_are_no_film_say_why(coded_video: Path, tmp_path: Path, member: str, reason: str, kept: bool) -> None:
+    uri = by_datasets(coded_video, tmp_path).replace("video/2/deep/film.mp4", member)
+    settings = IngestSettings(unpacked_dir=str(tmp_path / "unpacked") if kept else None)
+    assert ingest_one(uri, settings).record.reason == reason
+
+
+def test_a_damaged_parquet_file_is_quarantined(coded_video: Path, tmp_path: Path) -> None:
+    uri = by_datasets(coded_video, tmp_path)
+    (archive,) = tmp_path.glob("*.parquet")
+    whole = archive.read_bytes()
+    archive.write_bytes(whole[:-50])
+    assert reason(uri)[0] == reason(str(archive))[0] == "damaged"
+    archive.write_bytes(whole[:200] + bytes(len(whole) // 2) + whole[200 + len(whole) // 2 :])
+    assert reason(uri)[0] in ("damaged", "empty")
