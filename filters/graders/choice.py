@@ -38,7 +38,7 @@ _DOUBTED = pattern("doubted")
 _LONE = re.compile(r"(?:option|choice|answer)?\s*[:#]?\s*[(\[{<]*\s*([A-Za-z])\s*[)\]}>]*\s*[.:),!。、;]*", re.I)
 _LED = re.compile(
     r"[(\[{<]\s*(?P<held>[A-Za-z])\s*[)\]}>]\s*(?P<held_delim>[-.:,;)!。、=→]*)"
-    r"|(?P<bare>[A-Z])(?P<delim>\s*[.):,;。、=!]+|\s+-+(?=\s)|-(?=[A-Za-z]{2})|\s*\n|(?=\s|$)|(?=[^\x00-\x7f]))"
+    r"|(?P<bare>[A-Z])(?P<delim>\s*[.):,;。、=!]+|\s+-+(?=\s)|-(?=[A-Za-z]{2})|\s*\n|(?=\s|$)|(?=[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]))"
     r"|(?P<small>[a-z])(?P<small_delim>\s*[.):]+)(?=\s|$)"
 )
 _SEVERAL = pattern(
@@ -289,7 +289,7 @@ def _affirmed_letter(text: str, options: Sequence[str], forms: Sequence[tuple[st
     index = found.pop()
     letter = letter_of(index)
     place = re.search(
-        rf"(?<![\w'])(?:options?|choice|answer|选项|pick|is|:|be|=|→|->|with|for|to)\s*[(\[]?{letter}[)\]]?(?![\w'])",
+        rf"(?<![\w'])(?:options?|choice|answer|选项|pick|is|:|be|ist|es|est|é|è|är|er|la|clearly|definitely|certainly|probably|obviously|=|→|->|with|for|to)\s*[(\[]?{letter}[)\]]?(?![\w'])",
         text,
     )
     alone = place is not None and not text[place.end() :].strip(" .!\"')")

@@ -35,6 +35,7 @@ _BOUND_WORD = re.compile(r"(?=以上|以下|左右|未満|程度|이상|이하|�
 _NAMED = pattern("named", r"(?:\b{}\s*[.#:]?\s*|#|[A-Za-z]\s?-)\Z")
 _IDIOM = pattern("idioms_of_one", r"\A\s*{}")
 _TOTAL = pattern("total", r"{}\s*[:,]?\s*(?:of |is |that's |it's )?\Z")
+_IN_TOTAL = re.compile(r"\s*(?:in total|altogether|in all|total|all told|overall)\b", re.I)
 _ASIDE = re.compile(
     r"(?:\b(?:at|around|from|between|frames?|times?|timestamps?|about|to|and|near|,)\s*(?:\d+(?::\d+)*\s*,?\s*)*"
     r"|[(\[,;]\s*)\Z",
@@ -116,12 +117,15 @@ def _because(body: str) -> tuple[str, str]:
 
 def _of(body: str, found: list[Quantity], rest: str) -> Quantity | str:
     """The number that a statement is about: the only one, the total, or the first with asides after it."""
+    if "分之" in body:
+        return "states a part"
     if any(one.kind == "label" for one in found):
         return "has a figure that is no number"
     totals = [one for one in found if _TOTAL.search(body[: one.start])]
     first, others = found[0], found[1:]
-    if totals and totals[-1] is found[-1] and len(found) > 1:
-        chosen = totals[-1]
+    total = (totals and totals[-1] is found[-1]) or _IN_TOTAL.match(body[found[-1].end :])
+    if total and len(found) > 1:
+        chosen = found[-1]
     elif re.search(r"\d\s+\d", body) and not re.search(r"\d\s+\d+/\d", body) and len(found) > 1:
         return "states several numbers"
     elif first.kind == "article" and any(one.kind == "article" for one in others):
@@ -142,7 +146,7 @@ def _of(body: str, found: list[Quantity], rest: str) -> Quantity | str:
     before, after = body[: chosen.start].rstrip(), body[chosen.end :]
     if _BOUND_BEFORE.search(before) or _BOUND_AFTER.match(after):
         return "gives a bound or an estimate"
-    if _NAMED.search(f"{before} ") or re.search(r"[A-Za-z]\Z", body[: chosen.start]):
+    if _NAMED.search(before) or _NAMED.search(f"{before} ") or re.search(r"[A-Za-z]\Z", body[: chosen.start]):
         return "has a figure that may be a name"
     if re.match(r"\s*[+*×/^]|\s*x\s*\d|\s+times\s+\w", body[chosen.end :]) and chosen is not found[-1]:
         return "is a calculation"

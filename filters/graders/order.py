@@ -114,6 +114,7 @@ def _codes(text: str, count: int) -> list[int] | None:
 
 def _scan(text: str, known: Sequence[str], options: Sequence[str]) -> list[str] | str:
     """Items in the order of a text in which every other word is an ordinal in its place or a word between items."""
+    text = re.sub(r"(?<!\d)(\d{1,2})[.)、:](?=[^\W\d])", r"\1 ", text)
     text = re.sub(r"\bafter (?:that|this|which)\b", " next ", text, flags=re.I)
     text = re.sub(
         r"\bfollowed by\b|\bten slotte\b|\bals nächstes\b|\bpor último\b|\bal final\b|\bto start\b",
@@ -144,11 +145,10 @@ def _scan(text: str, known: Sequence[str], options: Sequence[str]) -> list[str] 
             token = tokens[index]
             place = next((at for at, names in enumerate(_ORDINALS) if token in names), None)
             if place is not None:
-                after = index + 1 >= len(tokens) or tokens[index + 1] in ("then", "next", "and", "before")
-                if (place == len(found) - 1 and after) or place == len(found):
-                    pending = place if place == len(found) and not after else None
-                else:
+                # 'first cat' or 'cat first'
+                if place not in (len(found) - 1, len(found)):
                     return "numbers its items in another order"
+                pending = place if place == len(found) else None
             elif len(token) == 1 and token.isalpha() and options and _labels(token, tokens, index, options):
                 pass
             elif token in _LAST or token in _BETWEEN:

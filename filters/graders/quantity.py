@@ -158,7 +158,8 @@ def _from_figure(tokens: list[re.Match[str]], index: int) -> tuple[Fraction | No
         and not tokens[index + 2]["joined"]
     ):
         below = _number(tokens[index + 2]["figure"])
-        return (value / below if below else None), 3, "cardinal", None
+        dozen = 12 if _words(tokens, index + 3, 1) == ["dozen"] else 1
+        return (value / below * dozen if below else None), 3 + (dozen > 1), "cardinal", None
     if (
         index + 3 < len(tokens)
         and tokens[index + 1]["figure"]
@@ -199,8 +200,10 @@ def _from_words(tokens: list[re.Match[str]], index: int) -> tuple[Fraction | Non
             return (value, used + 1) if value is not None else (None, 0)
         if start[:2] == ["half", "a"] and start[2:3] == ["dozen"]:
             return Fraction(6), 3
-        if start[:1] == ["half"] or start[:2] == ["a", "half"] or start[:2] in (["a", "third"], ["a", "quarter"]):
-            return part(start[0]) or part(start[1]), 1 if start[0] == "half" else 2
+        if start[:1] == ["half"]:
+            return Fraction(1, 2), 1
+        if start[:1] == ["a"] and start[1:2] and start[1] in PARTS:
+            return part(start[1]), 2
         if start[:1] and start[0] in COUNTED:
             return Fraction(COUNTED[start[0]]), 1
         if start[:1] and start[0] in SCALES:

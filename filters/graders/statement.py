@@ -10,7 +10,7 @@ from filters.graders.phrases import ABSTAINS, HEDGED, LEAD, MARKER, NEGATED
 
 _BOUNDARY = re.compile(r"(?<=[^\W\d_]{2}[.!?;])\s+|(?<=[\d)\"'%\]][.!?;])\s+(?=\D)|(?<=[。！？；!?;])\s*|\n+")
 _PUNCTUATION = " \t\n:,-.;*#>=|"
-_OPENING = re.compile(r"(?:[\s:,;*#•·‣◦▪●]+|[.\-](?=\s))+")
+_OPENING = re.compile(r"(?:#+(?=\s)|[\s:,;*•·‣◦▪●]+|[.\-](?=\s))+")
 """Punctuation that opens no number: the point of `.5`, the minus of `-5` and the sign of `>3` are left alone."""
 _MAX_LEADS = 8
 

@@ -134,11 +134,13 @@ def _led(text: str) -> bool | None:
         "certainly",
         "absolutely",
         "indeed",
-    ) and not re.match(r"\s*[,;:.!\-\n(]|\s*\Z|\s+because\b", rest):
+    ) and not re.match(r"\s*[,;:.!\n(]|\s+-\s|\s*\Z|\s+because\b", rest):
         return None
     tail = re.sub(r"^[\s,;:.!\-(]+", "", rest)
     if not tail:
         return said
+    if re.match(r"(?:except|unless|if|only|until|apart|other than)\b|\d", tail, re.I):
+        return None
     opening = re.split(r"(?<=[.!?;])\s|\n|,\s", tail)[0].strip(" .!)")
     short = _ELLIPSIS.fullmatch(opening)
     if short is not None and (short["no"] is None) != said:
