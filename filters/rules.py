@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import polars as pl
 
-from filters import duplicates, sql_functions
+from filters import alike, conclusions, duplicates, sql_functions
 from filters.funnel import count
 from videozoomer.lake import CATALOG, Lake
 from videozoomer.settings.model import FilterSettings
@@ -97,79 +97,74 @@ def read_rule(path: Path) -> Rule:
     return Rule(path.stem, level, int(fields["order"]), fields["drops"], fields["why"], text)
 
 
-def run_rules(lake: Lake, settings: FilterSettings, rules: Sequence[Rule] | None = None) -> RuleResult:
+def run_rules(
+    lake: Lake, settings: FilterSettings, rules: Sequence[Rule] | None = None, *, threads: int | None = None
+) -> RuleResult:
     """Apply the rules to every question and every candidate (see `queries/views.sql`).
 
     Reads tables `questions`, `videos`, `overviews`, `trajectories`, `grades` and `leaks`; writes nothing. The rules
-    default to the project's own; to add one, pass `in_order([*load_rules(), read_rule(path)])`.
+    default to the project's own; to add one, pass `in_order([*load_rules(), read_rule(path)])`. `threads` defaults to
+    one a core.
 
     Raises:
-        RuleError: a rule's query fails or does not return the columns (id, reason).
+        RuleError: a rule's query fails or does not return the columns (id, reason), or `settings.skip_rules` names no
+            rule.
     """
+    chosen = _without(load_rules() if rules is None else rules, settings.skip_rules)
     connection = lake.connect()
     try:
-        duplicates.register(connection)
-        sql_functions.register(connection)
+        if threads is not None:
+            connection.execute(f"set threads = {threads:d}")
+        for functions in (duplicates, sql_functions, conclusions):
+            functions.register(connection)
         connection.register("settings", _one_row(settings))
         connection.execute((QUERIES / "views.sql").read_text())
-        candidates = connection.sql(
-            "select trajectory_id, question_id, video_id, kind, status, failure from candidates order by trajectory_id"
-        ).pl()
-        reasons: dict[str, list[str]] = {}
-        dropped: dict[str, list[str]] = {}
-        question_of = dict(candidates.select("trajectory_id", "question_id").iter_rows())
-        for rule in load_rules() if rules is None else rules:
+        connection.execute("create temp table dropped (id varchar, reason varchar, level varchar, place integer)")
+        for place, rule in enumerate(chosen):
             if rule.level == "selection":
-                left = [t for t, question in question_of.items() if not reasons.get(t) and not dropped.get(question)]
-                connection.register(
-                    "left_over", pl.DataFrame({"trajectory_id": left}, schema={"trajectory_id": pl.String})
-                )
-                connection.execute(
-                    "create or replace temp view survivors as select candidates.* from candidates "
-                    "semi join left_over using (trajectory_id) where status <> 'failed'"
-                )
-            target = dropped if rule.level == "question" else reasons
-            for item, reason in sorted(_dropped_by(rule, connection)):
-                target.setdefault(item, []).append(reason)
-        stats = connection.sql((QUERIES / "question_stats.sql").read_text()).pl()
+                connection.execute((QUERIES / "survivors.sql").read_text())
+                if re.search(r"\balike\b", rule.sql):
+                    connection.register("alike", alike.find(connection, settings.trajectory_ratio))
+            drop(rule, place, connection)
+        verdicts, stats = (
+            connection.sql((QUERIES / name).read_text()).pl() for name in ("verdicts.sql", "question_stats.sql")
+        )
     finally:
         connection.close()
-    verdicts = _verdicts(candidates, reasons, dropped)
-    stats = stats.with_columns(
-        pl.Series("reasons", [dropped.get(question, []) for question in stats["question_id"]], dtype=pl.List(pl.String))
-    )
+    verdicts = CATALOG["verdicts"].conform(verdicts).sort("trajectory_id")
     question_stats = CATALOG["question_stats"].conform(stats).sort("question_id")
     return RuleResult(verdicts, question_stats, count(verdicts, question_stats))
 
 
+def _without(rules: Sequence[Rule], skipped: Sequence[str]) -> list[Rule]:
+    names = [rule.name for rule in rules]
+    if unknown := sorted(set(skipped) - set(names)):
+        raise RuleError(f"filters.skip_rules names {unknown}, which are no rules; choose from {sorted(names)}")
+    return [rule for rule in rules if rule.name not in skipped]
+
+
 def _one_row(settings: FilterSettings) -> pl.DataFrame:
     """The settings as a table of one row; queries refer to its columns, so no value is pasted into SQL."""
-    return pl.DataFrame([settings.model_dump(mode="json", exclude={"judge"})])
+    return pl.DataFrame([settings.model_dump(mode="json", exclude={"judge", "skip_rules"})])
 
 
-def _dropped_by(rule: Rule, connection: duckdb.DuckDBPyConnection) -> set[tuple[str, str]]:
-    """(id, reason) of every item that the rule drops."""
+def drop(rule: Rule, place: int, connection: duckdb.DuckDBPyConnection) -> None:
+    """Add (id, reason) of every item that the rule drops to table `dropped`.
+
+    Raises:
+        RuleError: its query fails or returns other columns.
+    """
     import duckdb
 
     try:
-        found = connection.execute(rule.sql)
-        columns = [column[0] for column in found.description or ()]
-        rows = found.fetchall()
+        found = connection.sql(rule.sql)
+        columns = [] if found is None else found.columns
+        if columns == ["id", "reason"]:
+            connection.execute(
+                "insert into dropped select distinct id, reason, $level, $place from found where id is not null",
+                {"level": rule.level, "place": place},
+            )
     except duckdb.Error as error:
         raise RuleError(f"rule {rule.name}: its query fails: {error}") from error
     if columns != ["id", "reason"]:
         raise RuleError(f"rule {rule.name}: its query must return (id, reason), not {columns}")
-    return set(rows)
-
-
-def _verdicts(candidates: pl.DataFrame, reasons: dict[str, list[str]], dropped: dict[str, list[str]]) -> pl.DataFrame:
-    rows = []
-    for row in candidates.iter_rows(named=True):
-        if row["status"] == "failed":
-            outcome, why = "failed", [row["failure"] or "unnamed"]
-        else:
-            why = dropped.get(row["question_id"], []) + reasons.get(row["trajectory_id"], [])
-            outcome = "rejected" if why else "kept"
-        kept = {name: row[name] for name in ("trajectory_id", "question_id", "video_id", "kind")}
-        rows.append({**kept, "outcome": outcome, "reasons": why})
-    return CATALOG["verdicts"].conform(rows).sort("trajectory_id")

@@ -7,17 +7,21 @@ select
     questions.split,
     questions.status,
     questions.answer_type,
+    questions.question,
+    questions.options,
+    questions.answer,
     questions.evidence,
     videos.video_id,
+    videos.duration_s,
     videos.status as video_status,
-    trim(regexp_replace(lower(questions.question), '[^\p{L}\p{N}]+', ' ', 'g')) as plain_question,
-    trim(regexp_replace(lower(
+    plain(questions.question) as plain_question,
+    plain(
         case
             when len(questions.options) > 0
                 then coalesce(option_text(questions.options, questions.answer), questions.answer)
             else questions.answer
         end
-    ), '[^\p{L}\p{N}]+', ' ', 'g')) as plain_answer
+    ) as plain_answer
 from questions
 left join (
     -- A file named by two sources has two rows in `videos`; keep one of them.
@@ -60,16 +64,19 @@ from trajectories
 left join grades on grades.trajectory_id = trajectories.trajectory_id
 where trajectories.kind = 'probe' and trajectories.max_zooms = 0;
 
+-- Presentation times of each video's overview, in seconds.
+create temp table overview_times as
+select video_id, list(time_s order by time_s) as times_s from overviews group by video_id;
+
 -- Whether the overview is enough to answer a question. `shows`: every evidence window contains an overview frame; null
 -- if no evidence is known. `suffices`: a probe with the overview alone was right; without such probes, `shows`.
 create temp table glances as
 with shown as (
     select
         asked_questions.question_id,
-        every_window_is_hit(coalesce(overview.times_s, []), asked_questions.evidence) as shows
+        every_window_is_hit(coalesce(overview_times.times_s, []), asked_questions.evidence) as shows
     from asked_questions
-    left join (select video_id, list(time_s) as times_s from overviews group by video_id) as overview
-        on overview.video_id = asked_questions.video_id
+    left join overview_times on overview_times.video_id = asked_questions.video_id
     where len(asked_questions.evidence) > 0
 ),
 probed as (
@@ -86,37 +93,66 @@ from asked_questions
 left join shown on shown.question_id = asked_questions.question_id
 left join probed on probed.question_id = asked_questions.question_id;
 
--- The turns of reflections. The failed turns that a reflection starts from are not trained on; its repairing turns are.
-create temp table reflection_turns as
-with played as (
+-- Turns of right answers, and all turns of reflections: what the rules about replies look at. `repairs`: whether training
+-- would imitate the turn; it does not take the loss on the failed turns that a reflection starts from. `thought`: the reply
+-- up to its action.
+create temp table turns as
+with trained as (
     select
         trajectory_id,
-        question_id,
-        turns,
-        list_transform(list_filter(messages, lambda m: m.role = 'assistant'), lambda m: m.train) as trained
+        list_transform(list_filter(messages, lambda m: m.role = 'assistant'), lambda m: m.train) as repairs
     from trajectories
     where kind = 'reflection'
 ),
-numbered as (
+played as (
     select
-        trajectory_id,
-        question_id,
-        generate_subscripts(turns, 1) as place,
-        unnest(turns) as turn,
-        unnest(trained) as repairs
-    from played
+        trajectories.trajectory_id,
+        candidates.question_id,
+        candidates.video_id,
+        candidates.kind,
+        candidates.verdict,
+        generate_subscripts(trajectories.turns, 1) as place,
+        unnest(trajectories.turns) as turn
+    from trajectories
+    join candidates using (trajectory_id)
+    where candidates.status <> 'failed' and (candidates.verdict = 'correct' or candidates.kind = 'reflection')
 )
 select
-    trajectory_id,
-    question_id,
-    place,
-    repairs,
-    turn.action as action,
-    turn.reply as reply,
-    turn.start_s as start_s,
-    turn.end_s as end_s,
-    turn.fps as fps
-from numbered;
+    played.trajectory_id,
+    played.question_id,
+    played.video_id,
+    played.kind,
+    played.verdict is not distinct from 'correct' as correct,
+    played.place,
+    coalesce(trained.repairs[played.place], true) as repairs,
+    played.turn.action as action,
+    thought_of(played.turn.reply) as thought,
+    played.turn.start_s as start_s,
+    played.turn.end_s as end_s,
+    played.turn.fps as fps,
+    len(played.turn.frame_times_s) as frames,
+    list_min(played.turn.frame_times_s) as first_s,
+    list_max(played.turn.frame_times_s) as last_s
+from played
+left join trained using (trajectory_id);
+
+-- The turns of reflections.
+create temp view reflection_turns as
+from turns where kind = 'reflection';
+
+-- What a right answer would teach to write: its thoughts that training imitates, with the words of its question.
+create temp view written as
+select
+    turns.trajectory_id,
+    turns.question_id,
+    turns.place,
+    turns.action,
+    turns.thought,
+    lower(turns.thought) as said,
+    lower(concat_ws(' ', asked_questions.question, array_to_string(asked_questions.options, ' '))) as asked
+from turns
+left join asked_questions using (question_id)
+where turns.correct and turns.repairs;
 
 -- Counts of each question's exemplars. `valid` counts those with a definite verdict.
 create temp table pass_rates as

@@ -1,10 +1,10 @@
 -- level: question
 -- order: 60
--- drops: a question that repeats another one about the same video, in nearly the same words and with the same answer
---   (the lowest id stays)
+-- drops: a question that asks the same as another one about the same video, in other words or another order, with the same
+--   answer (the lowest id stays)
 -- why: it would count twice. Formulaic questions may differ in one word and still ask different things ('the red disc',
---   'the blue disc'), so likeness alone is not enough: the evidence must overlap or, if it is unknown, no word may be
---   replaced.
+--   'the blue disc'), so the words with meaning are compared (filters/duplicates.py). If both questions' evidence is known
+--   and does not overlap, they are different whatever their words.
 select distinct later.question_id as id, 'duplicate_near' as reason
 from asked_questions as later
 join asked_questions as earlier
@@ -17,12 +17,13 @@ cross join settings
 where later.split = 'train'
     and earlier.split = 'train'
     and earlier.status = 'ok'
-    and likeness(earlier.plain_question, later.plain_question) >= settings.duplicate_ratio
-    and case
-        when len(earlier.evidence) > 0 and len(later.evidence) > 0 then len(list_filter(
+    and (
+        len(earlier.evidence) = 0
+        or len(later.evidence) = 0
+        or len(list_filter(
             earlier.evidence, lambda e: len(list_filter(
                 later.evidence, lambda l: e.start_s <= l.end_s and l.start_s <= e.end_s
             )) > 0
         )) > 0
-        else not words_replaced(earlier.plain_question, later.plain_question)
-    end
+    )
+    and sameness(earlier.question, later.question) >= settings.duplicate_ratio

@@ -4,17 +4,16 @@
 -- why: too many of them teach the policy never to zoom, none at all teach it to always zoom. A hash of their ids picks
 --   the ones that stay, so no video is favoured and every run picks the same ones.
 with counted as (
-    select
-        trajectory_id,
-        zooms,
-        count(*) filter (where zooms > 0) over () as zoomed,
-        row_number() over (partition by zooms = 0 order by md5(trajectory_id), trajectory_id) as place
+    select count(*) as zoomed from survivors where kind = 'exemplar' and zooms > 0
+),
+placed as (
+    select trajectory_id, row_number() over (order by md5(trajectory_id), trajectory_id) as place
     from survivors
-    where kind = 'exemplar'
+    where kind = 'exemplar' and zooms = 0
 )
-select counted.trajectory_id as id, 'too_many_without_zoom' as reason
-from counted
+select placed.trajectory_id as id, 'too_many_without_zoom' as reason
+from placed
+cross join counted
 cross join settings
-where counted.zooms = 0
-    and settings.non_zoom_share < 1
-    and counted.place > floor(settings.non_zoom_share * counted.zoomed / (1 - settings.non_zoom_share) + 1e-9)
+where settings.non_zoom_share < 1
+    and placed.place > floor(settings.non_zoom_share * counted.zoomed / (1 - settings.non_zoom_share) + 1e-9)

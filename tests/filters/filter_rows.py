@@ -25,7 +25,15 @@ class Rows:
         self.tables[table].append(added)
         return added
 
-    def video(self, video_id: str = "v1", *, uri: str | None = None, status: str = "ok", signature: Any = None) -> dict:
+    def video(
+        self,
+        video_id: str = "v1",
+        *,
+        uri: str | None = None,
+        status: str = "ok",
+        signature: Any = None,
+        duration_s: float | None = None,
+    ) -> dict:
         known = video_id if status == "ok" else None
         return self._add(
             "videos",
@@ -35,6 +43,7 @@ class Rows:
             batch="s-0001",
             status=status,
             signature=signature,
+            duration_s=duration_s,
         )
 
     def question(
@@ -166,7 +175,7 @@ class Judged:
 
 
 def zoom(
-    start_s: float, end_s: float, fps: float = 2.0, *, train: bool = True, reply: str = "<think>I look.</think>"
+    start_s: float, end_s: float, fps: float = 2.0, *, train: bool = True, reply: str = "<think>I look closer.</think>"
 ) -> dict:
     times = [start_s, (start_s + end_s) / 2]
     return _turn("zoom", reply, train) | {

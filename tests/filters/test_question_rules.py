@@ -1,3 +1,7 @@
+import pytest
+
+from filters.duplicates import sameness
+
 """Every question rule, on questions that it must drop and questions that it must keep."""
 
 RED = ("red", "green", "blue")
@@ -86,6 +90,52 @@ def test_duplicate_near_needs_the_same_words_or_the_same_evidence(rows):
     judged = rows.judge(duplicate_ratio=90)
     assert judged.named("duplicate_near") == {"b", "f"}
     assert rows.judge(duplicate_ratio=100).named("duplicate_near") == set()
+
+
+DIFFERENT = [
+    ("What colour is the red disc's border?", "What colour is the blue disc's border?"),
+    ("Who stands to the left of the door?", "Who stands to the right of the door?"),
+    ("What does the man do before the bell rings?", "What does the man do after the bell rings?"),
+    ("Which window is open in the hall?", "Which window is not open in the hall?"),
+    ("Which shop is closed in the morning?", "Which shop is open in the morning?"),
+    ("How many birds sit on the first branch?", "How many birds sit on the second branch?"),
+    ("What does Anna give to Peter?", "What does Peter give to Anna?"),
+    ("What does Anna carry to the car?", "What does Anne carry to the car?"),
+    ("Which number is on bus 12?", "Which number is on bus 21?"),
+    ("What lies on the table in the kitchen?", "What lies on the chair in the kitchen?"),
+    ("Is the red cup above the green plate?", "Is the green cup above the red plate?"),
+    ("What appears on the screen?", "What disappears from the screen?"),
+    ("门口的红色汽车是什么牌子的？", "门口的蓝色汽车是什么牌子的？"),
+]
+THE_SAME = [
+    ("What is painted on the gate?", "What is drawn on the gate?"),
+    ("How many times does the red disc flash in the harbour?", "How many times does the red disc flash in the harbor?"),
+    ("Which colour has the car that stops at the gate?", "What color is the car that stops at the gate?"),
+    ("How many people enter the hall?", "What is the number of people entering the hall?"),
+    ("After the bell rings, what does the man open?", "What does the man open after the bell rings?"),
+    ("At which second of the video does the red disc appear?", "When does the red disc appear?"),
+    ("What is the woman holding in the kitchen?", "What does the woman hold in the kitchen?"),
+    ("In which order exactly do the ring and the disc appear?", "In which order do the ring and the disc appear?"),
+    ("Which animal is visible near the old bridge?", "What animal can be seen near the old bridge?"),
+    ("Does a dog run across the street in this clip?", "Does a dog run across the street?"),
+]
+
+
+@pytest.mark.parametrize(("left", "right", "same"), [(*p, False) for p in DIFFERENT] + [(*p, True) for p in THE_SAME])
+@pytest.mark.parametrize("evidence", [(), ((10.0, 12.0),)])
+def test_questions_are_compared_by_the_words_that_carry_their_meaning(rows, left, right, same, evidence):
+    rows.video()
+    rows.question("a", text=left, answer="x", evidence=evidence)
+    rows.question("b", text=right, answer="x", evidence=evidence)
+    assert rows.judge().named("duplicate_near") == ({"b"} if same else set())
+    assert sameness(left, right) == sameness(right, left)
+
+
+def test_rewordings_about_other_evidence_are_different(rows):
+    rows.video()
+    for name, (text, start_s) in enumerate(zip(THE_SAME[4], (10.0, 50.0), strict=True)):
+        rows.question(f"q{name}", text=text, evidence=((start_s, start_s + 2),))
+    assert rows.judge().named("duplicate_near") == set()
 
 
 def test_answerable_without_video_needs_every_blind_probe(rows):

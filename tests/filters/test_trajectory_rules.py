@@ -120,14 +120,14 @@ def test_reflection_same_window(rows):
         ("The answer key hangs on the wall.", False),
     ],
 )
-def test_reflection_tells(rows, thought, tells):
+def test_tells_of_a_reflection(rows, thought, tells):
     rows.video()
     rows.question(text="What is written beside the answer key?")
     failed = zoom(10, 14, train=False, reply="<think>The ground truth is unknown.</think>")
     rows.trajectory(
         "r", kind="reflection", turns=(failed, zoom(30, 34, reply=f"<think>{thought}</think>"), answer_turn())
     )
-    assert rows.judge().named("reflection_tells") == ({"r"} if tells else set())
+    assert rows.judge().named("tells") == ({"r"} if tells else set())
 
 
 def test_too_many_of_a_question_keeps_the_best(rows):

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator
 from videozoomer.settings.base import Positive, Settings, Share
 from videozoomer.settings.endpoint import Endpoint, JudgeEndpoint
 
+Seconds = Annotated[float, Field(ge=0)]
 Likeness = Annotated[float, Field(ge=0, le=100)]
 
 
@@ -28,7 +29,23 @@ class FilterSettings(Settings):
     """Probes of each kind for a question; it is rejected if all those without video are correct, because one may be by
     chance."""
     duplicate_ratio: Likeness = 92
-    """Likeness, from 0 to 100, from which the second of two questions on the same video is a duplicate."""
+    """Likeness of the words with meaning, from 0 to 100, from which the second of two questions on the same video with
+    the same answer is a duplicate."""
+    min_thought_words: Annotated[int, Field(ge=0)] = 3
+    """Minimum words of each thought that training imitates."""
+    max_thought_chars: Positive = 6000
+    """Maximum characters of a thought."""
+    max_languages: Positive = 1
+    """Maximum languages of one trajectory's thoughts."""
+    time_tolerance_s: Seconds = 1.0
+    """Seconds by which a time that a thought cites may differ from that of a frame that was shown."""
+    zoom_overlap: Share = 0.9
+    """Share of a zoom, already shown by an earlier one at its rate, from which it shows nothing new."""
+    trajectory_ratio: Share = 0.9
+    """Share of their runs of three words that two trajectories have in common, from which one repeats the other; 1
+    drops only exact repetitions."""
+    skip_rules: tuple[str, ...] = ()
+    """Names of rules that are not applied."""
     signature_distance: Annotated[int, Field(ge=0, le=64)] = 18
     """Bits of 64 in which the perceptual hashes of two frames may differ and still show the same picture; unrelated
     pictures differ in 32 on average, a copy at low quality in up to 20."""
