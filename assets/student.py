@@ -23,7 +23,7 @@ from videozoomer.settings.model import Endpoint, StudentSettings
 @dg.asset(
     group_name=TRAINING_GROUP,
     kinds={"parquet", "huggingface"},
-    code_version="2",
+    code_version="3",
     deps=["exemplars", "exemplar_grades", "probe_grades", "leaks", "videos", "questions"],
     description="Exemplars that pass every rule, without reflections: the student's training set.",
 )

@@ -20,6 +20,7 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from videozoomer.lake import CATALOG, Lake
 from videozoomer.settings.model import FilterSettings
@@ -60,18 +61,16 @@ def measure(lake: Lake, each_rule: bool) -> dict[str, Any]:
     from filters import rules
 
     seconds: dict[str, float] = {}
-    if each_rule:
-        dropped_by = rules.drop
+    drop = rules.drop
 
-        def timed(rule: rules.Rule, *rest: Any) -> Any:
-            started_s = time.process_time()
-            result = dropped_by(rule, *rest)
-            seconds[rule.name] = round(time.process_time() - started_s, 1)
-            return result
+    def timed(rule: rules.Rule, *rest: Any) -> None:
+        started_s = time.process_time()
+        drop(rule, *rest)
+        seconds[rule.name] = round(time.process_time() - started_s, 1)
 
-        rules.drop = timed
     started_s = time.monotonic()
-    result = rules.run_rules(lake, FilterSettings(), threads=2)
+    with patch.object(rules, "drop", timed):
+        result = rules.run_rules(lake, FilterSettings(), threads=2)
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return {
         "trajectories": lake.scan("trajectories", columns=["trajectory_id"]).collect().height,
@@ -94,7 +93,8 @@ def make(lake: Lake, scale: float) -> None:
     share = {"reflection": REFLECTIONS / FILMS, "probe": PROBES / FILMS}
     for first in range(0, films, BATCH_FILMS):
         batch = f"s-{first // BATCH_FILMS:04d}"
-        videos, overviews, questions, made = [], [], [], {"exemplar": [], "reflection": [], "probe": []}
+        videos, overviews, questions = [], [], []
+        made: dict[str, list[dict]] = {"exemplar": [], "reflection": [], "probe": []}
         grades: list[dict] = []
         for film in range(first, min(films, first + BATCH_FILMS)):
             video = f"v{film:06d}"

@@ -50,8 +50,8 @@ def concludes_otherwise(thought: str, answer: str, answer_type: str, options: Se
     if options:
         return _other_option(said, answer, options)
     if answer_type == "yes_no":
-        first = re.match(r"\W*(yes|no)\b", said, re.I)
-        return bool(first) and first[1].lower() != answer.strip().lower() and answer.strip().lower() in ("yes", "no")
+        first, right = re.match(r"\W*(yes|no)\b", said, re.I), answer.strip().lower()
+        return first is not None and right in ("yes", "no") and first[1].lower() != right
     if answer_type in ("number", "time"):
         return _other_number(said, answer, OTHER_TIME_S if answer_type == "time" else 0.0)
     return answer_type == "text" and _other_words(said, answer, thought)
