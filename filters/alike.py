@@ -26,16 +26,21 @@ CHUNK = 50_000
 """Texts that are hashed at once."""
 SCHEMA = {"trajectory_id": pl.String, "other_id": pl.String, "share": pl.Float64}
 TEXTS = """
-    select survivors.trajectory_id, string_agg(turns.thought, ' ' order by turns.place) as said
+    select
+        survivors.trajectory_id,
+        survivors.kind = 'rollout' as harvested,
+        string_agg(turns.thought, ' ' order by turns.place) as said
     from survivors
     join turns on turns.trajectory_id = survivors.trajectory_id and turns.repairs
     group by
-        survivors.trajectory_id, survivors.hit, survivors.frames_shown, survivors.output_tokens, survivors.sample
+        survivors.trajectory_id, survivors.kind, survivors.hit, survivors.frames_shown, survivors.output_tokens,
+        survivors.sample
     order by
         coalesce(survivors.hit, false) desc, survivors.frames_shown, survivors.output_tokens, survivors.sample,
         survivors.trajectory_id
 """
-"""The replies of every survivor that training imitates; the best ones first."""
+"""The replies of every survivor that training imitates; the best ones first. Harvested rollouts are a data set of their
+own, so they are compared with one another alone."""
 
 
 def find(connection: duckdb.DuckDBPyConnection, ratio: float) -> pl.DataFrame:
@@ -53,13 +58,16 @@ def find(connection: duckdb.DuckDBPyConnection, ratio: float) -> pl.DataFrame:
         texts = texts.filter(pl.col("said").str.count_matches(" ", literal=True) >= LEAST_WORDS - 1)
         if texts.height:
             ids += texts["trajectory_id"].to_list()
-            keys.append(_bands(texts["said"]))
+            own_key = texts["harvested"].to_numpy().astype(np.uint64)[:, None]
+            keys.append(_bands(texts["said"]) ^ own_key)
     if not ids:
         return pl.DataFrame(schema=SCHEMA)
     pairs = set(_candidates(np.concatenate(keys)))
     compared = sorted({index for pair in pairs for index in pair})
     connection.register("compared", pl.DataFrame({"trajectory_id": [ids[index] for index in compared]}))
-    said = dict(connection.sql(f"select * from ({TEXTS}) semi join compared using (trajectory_id)").fetchall())
+    said = dict(
+        connection.sql(f"select trajectory_id, said from ({TEXTS}) semi join compared using (trajectory_id)").fetchall()
+    )
     rows = []
     for later, earlier in sorted(pairs):
         share = common(said[ids[later]], said[ids[earlier]])

@@ -1,5 +1,5 @@
 -- level: trajectory
--- order: 195
+-- order: 186
 -- drops: a right answer that repeats itself: one sentence three times in a thought, few different words in a long one, one
 --   long run without a space, or the same thought in two turns
 -- why: loops are a failure of sampling that imitation makes more frequent. Few words: fewer different ones than 1.5 times

@@ -205,6 +205,15 @@ def test_repeats_another_within_and_over_questions(rows):
     assert rows.judge(max_trajectories=9, trajectory_ratio=1.0).named("repeats_another") == {"again"}
 
 
+def test_rollouts_are_compared_with_one_another_alone(rows):
+    """They make a data set of their own, and a policy that learnt from exemplars words its thoughts as they do."""
+    film(rows)
+    rows.trajectory("exemplar", turns=(looked(40, 48), said(THOUGHT)))
+    rows.trajectory("rollout", kind="rollout", turns=(looked(40, 48), said(THOUGHT)), sample=1)
+    rows.trajectory("rollout_again", kind="rollout", turns=(looked(40, 48), said(THOUGHT)), sample=2)
+    assert rows.judge(max_trajectories=9).named("repeats_another") == {"rollout_again"}
+
+
 def test_short_texts_do_not_repeat_each_other(rows):
     film(rows)
     for index in range(3):
