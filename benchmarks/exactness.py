@@ -30,6 +30,7 @@ from videozoomer.video.ingest import Ingested, IngestSettings, ingest_many
 from videozoomer.video.opening import open_container
 from videozoomer.video.picture import FrameEncoder, orientation_of
 from videozoomer.video.reader import ReaderPool
+from videozoomer.video.streams import video_stream
 from videozoomer.video.types import Frame, FrameError
 
 ZOOM = 16
@@ -75,7 +76,9 @@ def straight_decode(uri: str, index: int | None, protocol: Protocol, every: int)
     pts: list[int] = []
     pictures: dict[int, str] = {}
     with open_container(uri) as container:
-        stream = container.streams.best("video") if index is None else container.streams[index]
+        stream = video_stream(container, index)
+        if stream is None or stream.time_base is None:
+            raise ValueError("it has no video stream with times")
         stream.thread_type = "AUTO"
         aspect = float(stream.sample_aspect_ratio or 1) or 1.0
         orientation, last = None, 0

@@ -160,6 +160,29 @@ def test_of_films_without_one_default_the_one_that_ffmpeg_takes_is_read(
         assert best is not None and chosen is not None and chosen.index == best.index
 
 
+FILM_OF_PICTURES: Made = ("mjpeg", (320, 180), 50)
+BRIGHT: Made = ("libx264", (640, 360), 50)
+
+
+@pytest.mark.parametrize(
+    ("streams", "film"),
+    [
+        pytest.param([(COVER, DEFAULT), (FILM, NONE), (LONG, NONE)], 2, id="more pictures"),
+        pytest.param([(COVER, DEFAULT), (LONG, NONE), (FILM, DEFAULT)], 2, id="the default film"),
+        pytest.param([(COVER, DEFAULT), (FILM, NONE), (BRIGHT, NONE)], 2, id="the higher bit rate"),
+        pytest.param([(COVER, DEFAULT), (FILM, NONE), (FILM, NONE)], 1, id="the first of equals"),
+        pytest.param([(FILM_OF_PICTURES, DEFAULT), (FILM, NONE)], 0, id="a film of pictures is no cover"),
+    ],
+)
+def test_beside_a_cover_the_best_film_is_read(
+    streams: list[tuple[Made, av.stream.Disposition]], film: int, tmp_path: Path
+) -> None:
+    path = several_streams(tmp_path / "several.mov", *streams)
+    with av.open(str(path)) as container:
+        chosen = video_stream(container)
+        assert chosen is not None and chosen.index == film
+
+
 def test_a_song_with_a_cover_is_not_a_film(tmp_path: Path) -> None:
     path = tmp_path / "song.m4a"
     with av.open(str(path), "w", format="mp4") as out:
