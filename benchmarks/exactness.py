@@ -66,8 +66,10 @@ class Oracle:
         return max(0, bisect_right(self.starts_s, time_s + 1e-7) - 1)
 
 
-def straight_decode(uri: str, index: int | None, protocol: Protocol, every: int) -> Oracle:
-    """Decode a stream from its first packet to its last; encode every so many frames.
+def straight_decode(uri: str, index: int | None, protocol: Protocol, every: int, zero_s: float) -> Oracle:
+    """Decode a stream from its first packet to its last; encode every so many frames from the one at `zero_s` on.
+
+    Frames before it are leading pictures whose references are not in the file: a decoder shows them all the same.
 
     Raises:
         av.error.FFmpegError, ValueError, OSError: as the decoder does.
@@ -84,6 +86,10 @@ def straight_decode(uri: str, index: int | None, protocol: Protocol, every: int)
         orientation, last = None, 0
         for frame in container.decode(stream):
             orientation = orientation or orientation_of(frame)
+            if frame.pts is None:
+                raise ValueError("a frame has no time")
+            if not pts and float(frame.pts * stream.time_base) < zero_s - 1e-4:
+                continue
             if len(pts) % every == 0:
                 pictures[len(pts)] = encoder.encode(frame, aspect, orientation).frame_id
             pts.append(frame.pts)
@@ -112,7 +118,7 @@ def check(made: Ingested, settings: IngestSettings, samples: int) -> Outcome:
     every = max(1, (record.frames or 0) // samples)
     protocol = settings.protocol
     try:
-        oracle = straight_decode(record.uri, record.stream_index, protocol, every)
+        oracle = straight_decode(record.uri, record.stream_index, protocol, every, record.start_offset_s or 0.0)
     except (OSError, ValueError, IndexError) as error:
         outcome.reason = "no_oracle"
         outcome.refused.append(str(error))
