@@ -202,8 +202,9 @@ def test_a_schema_is_sent_where_asked_for_and_left_out_where_refused(made):
     assert structured(JudgeEndpoint(base_url="http://127.0.0.1:9/v1")).extra_body == {}
     with ChatServer(behave=behave) as server:
         player = made(server, extra_body=structured(endpoint).extra_body)
-        assert [one.verdict for one in Judge(player, PROMPTS).decide([Case("c", "q", "a", "b")])] == ["wrong"]
-    assert [asked and asked["type"] for asked in seen] == ["json_schema", None]
+        for name in ("c", "d"):
+            assert [one.verdict for one in Judge(player, PROMPTS).decide([Case(name, name, "a", "b")])] == ["wrong"]
+    assert [asked and asked["type"] for asked in seen] == ["json_schema", None, None]
 
 
 def test_a_judge_without_new_settings_has_the_digest_of_before():

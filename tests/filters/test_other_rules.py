@@ -36,6 +36,7 @@ def asked(answer="B", kind="choice", options=OPTIONS):
         ("three cars", None, None),
         ("b", None, None),
         ("E", "E", None),
+        ("A. is out, so B. it is", "B", "A"),
     ],
 )
 def test_each_rule_reads_its_letter(answer, paper, lmms_eval):
