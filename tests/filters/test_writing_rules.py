@@ -159,7 +159,7 @@ def test_good_trajectories_stay(rows, index):
         ("There is a lamp at about 29.5 s.", True), ("The map appears at 1:15.", False),
         ("The map appears at 1:31.", True), ("A map is shown at 100 s on the wall.", True),
         ("I see it around 14 sec.", False),
-        ("I zoom to 45 s, where I should see it.", True), ("If it appears at 45 s, I will see it.", True),
+        ("I zoom in at 45 s to see it there.", True), ("If it appears at 45 s, I will see it.", True),
     ],
 )  # fmt: skip
 def test_a_sight_needs_a_frame(rows, thought, shown):
