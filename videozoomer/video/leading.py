@@ -87,6 +87,22 @@ def leading_of(container: av.container.InputContainer, stream: av.video.stream.V
     return find_leading(stream.codec_context, head)
 
 
+def first_shown(pts: Iterable[int | None]) -> int | None:
+    """The earliest presentation time of a film, from the times of its packets in the order of the file."""
+    earliest: int | None = None
+    later = 0
+    for when in pts:
+        if when is None:
+            continue
+        if earliest is None or when < earliest:
+            earliest, later = when, 0
+        else:
+            later += 1
+        if later > MOST_REORDERED:
+            break
+    return earliest
+
+
 def _decoded_before(
     context: VideoCodecContext, packets: Sequence[av.Packet], first_pts: int, *, strict: bool = False
 ) -> list[int]:

@@ -86,3 +86,17 @@ class Quarantine(Exception):
 
     def __reduce__(self) -> tuple:
         return type(self), (self.reason, self.detail)
+
+
+@dataclass(frozen=True, slots=True)
+class BadSpan:
+    """A span of a film that cannot be read: no frame is shown in it."""
+
+    start_s: float
+    """Where the last certain frame before it ends."""
+    end_s: float
+    """Time of the first certain frame after it, or the end of the film."""
+    reason: str
+    """A key of `videozoomer.video.salvage.SPANS`."""
+    packets: int
+    """Video packets in it that were found and cannot be used; missing ones are not counted."""
