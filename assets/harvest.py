@@ -22,6 +22,7 @@ from assets.workspace import Workspace, finish, step
 def rft_shards(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
     from filters.rules import run_rules
     from train.rl.harvest import harvest
+    from videozoomer.protocol.question import bad_spans_by_video
     from videozoomer.shards.build import about_recipe, build_sft
     from videozoomer.shards.read import ShardSet
     from videozoomer.video.reader import ReaderPool
@@ -37,6 +38,7 @@ def rft_shards(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Wo
         chosen.protocol.max_pixels,
         unpacked_dir=workspace.unpacked,
         stream=chosen.video.stream_index,
+        bad_spans=bad_spans_by_video(played.questions()),
     ) as readers:
         # Without a policy there is no rollout; what an earlier one played is in the folder still.
         run = workspace.training("rl") if checkpoint_of(workspace, "rl") else None

@@ -11,6 +11,7 @@ from assets.videos import PARTITION as OVERVIEW_FRAMES
 from videozoomer.lake import Lake
 from videozoomer.lake.reading import iterate_as
 from videozoomer.lake.rows import QuestionRow
+from videozoomer.protocol.evidence import Window
 from videozoomer.protocol.messages import FrameRef
 from videozoomer.protocol.question import Question, QuestionItem
 
@@ -27,6 +28,9 @@ def playable(lake: Lake, batch: str, split: str | None = None) -> list[QuestionI
     overviews: dict[str, list[FrameRef]] = {}
     for row in lake.read("overviews", [batch]).sort("video_id", "index").iter_rows(named=True):
         overviews.setdefault(row["video_id"], []).append(FrameRef(row["frame_id"], row["time_s"]))
+    bad_spans: dict[str, list[Window]] = {}
+    for row in lake.read("bad_spans", [batch]).sort("video_id", "index").iter_rows(named=True):
+        bad_spans.setdefault(row["video_id"], []).append(Window(row["start_s"], row["end_s"]))
     joined = questions.join(videos, left_on="video_uri", right_on="uri", suffix="_video").sort("question_id")
     return [
         Question.from_row(row)
@@ -35,6 +39,7 @@ def playable(lake: Lake, batch: str, split: str | None = None) -> list[QuestionI
             batch=batch,
             duration_s=row["duration_s"],
             overview=tuple(overviews[row["video_id"]]),
+            bad_spans=tuple(bad_spans.get(row["video_id"], ())),
         )
         .item
         for row in iterate_as(_PlayableRow, joined)

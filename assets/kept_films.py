@@ -82,7 +82,7 @@ def _to_json(item: "Ingested") -> str:
 
 def _from_json(text: str) -> "Ingested":
     from videozoomer.video.settings import Ingested
-    from videozoomer.video.types import Frame, Shot, VideoRecord
+    from videozoomer.video.types import BadSpan, Frame, Shot, VideoRecord
 
     value = json.loads(text)
     record: dict[str, Any] = {
@@ -94,4 +94,5 @@ def _from_json(text: str) -> "Ingested":
         value["detector"],
         tuple(Frame(**frame | {"jpeg": base64.b64decode(frame["jpeg"])}) for frame in value["overview"]),
         value["overview_policy"],
+        tuple(BadSpan(**span) for span in value.get("bad_spans", ())),
     )

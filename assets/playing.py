@@ -72,6 +72,7 @@ def play_stage(
     from distill.storage.frames import FrameStore
     from distill.teachers import TeacherPool
     from videozoomer.protocol.prompts import load_prompts
+    from videozoomer.protocol.question import bad_spans_by_video
     from videozoomer.video.reader import ReaderPool
 
     batch, lake, recipe = partition_of(context), workspace.lake, workspace.recipe
@@ -87,6 +88,7 @@ def play_stage(
             zoom_store_dir=workspace.zoom_store,
             unpacked_dir=workspace.unpacked,
             stream=recipe.video.stream_index,
+            bad_spans=bad_spans_by_video(items),
         ) as readers,
         spending(workspace) as budget,
         workspace.progress.task(f"{stage} of {batch}", episodes(len(items))) as advance,

@@ -29,7 +29,7 @@ def settled(workspace: Workspace, batch: str, inputs: str, frames: str) -> "list
     `inputs` is the hash of what the batch would be made from now, `frames` the partition with its overview frames.
     """
     from videozoomer.video.settings import Ingested
-    from videozoomer.video.types import Frame, Shot, VideoRecord
+    from videozoomer.video.types import BadSpan, Frame, Shot, VideoRecord
 
     stamp = workspace.stamps.read("videos", batch)
     if stamp is None or stamp.inputs != inputs:
@@ -54,6 +54,10 @@ def settled(workspace: Workspace, batch: str, inputs: str, frames: str) -> "list
             Frame(row["frame_id"], row["time_s"], row["requested_s"], shown["width"], shown["height"], shown["jpeg"])
         )
         policy[row["video_id"]] = row["policy"]
+    bad_spans: dict[str, list[BadSpan]] = {}
+    for row in lake.read("bad_spans", [batch]).sort("video_id", "index").to_dicts():
+        span = BadSpan(row["start_s"], row["end_s"], row["reason"], row["packets"])
+        bad_spans.setdefault(row["video_id"], []).append(span)
     names = [field.name for field in fields(VideoRecord)]
 
     def record(row: dict[str, Any]) -> VideoRecord:
@@ -70,6 +74,7 @@ def settled(workspace: Workspace, batch: str, inputs: str, frames: str) -> "list
             detector.get(row["video_id"], ""),
             tuple(overviews.get(row["video_id"], ())),
             policy.get(row["video_id"], ""),
+            tuple(bad_spans.get(row["video_id"], ())),
         )
         for row in videos
         if row["reason"] not in again

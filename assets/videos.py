@@ -1,4 +1,7 @@
-"""`videos`, `shots`, `overviews`: each file is decoded once; unreadable ones are quarantined with a reason."""
+"""`videos`, `shots`, `overviews`: each file is decoded once; unreadable ones are quarantined with a reason.
+
+What cannot be read of a damaged file is in the table `bad_spans`, written with `videos`.
+"""
 
 import base64
 from collections.abc import Iterator
@@ -11,7 +14,7 @@ from assets.kept_films import KeptFilms, split_kept
 from assets.retries import retry_facts, settled
 from assets.workspace import BATCHES, Workspace, content_of, finish, preview, step
 from videozoomer.lake.reading import rows_as
-from videozoomer.lake.rows import FileRow, FrameRow, OverviewRow, ShotRow
+from videozoomer.lake.rows import BadSpanRow, FileRow, FrameRow, OverviewRow, ShotRow
 
 if TYPE_CHECKING:
     from videozoomer.video.settings import Ingested, IngestSettings
@@ -30,6 +33,7 @@ class Collected:
     """How overview times are chosen, a column of `overviews`."""
     videos: list[dict[str, Any]] = field(default_factory=list)
     shots: list[ShotRow] = field(default_factory=list)
+    bad_spans: list[BadSpanRow] = field(default_factory=list)
     overviews: list[OverviewRow] = field(default_factory=list)
     frames: dict[str, FrameRow] = field(default_factory=dict)
     """Rows of the table `frames` by frame id."""
@@ -55,6 +59,17 @@ class Collected:
                 "detector": item.detector,
             }
             for shot in item.shots
+        ]
+        self.bad_spans += [
+            {
+                "video_id": record.video_id,
+                "index": index,
+                "start_s": span.start_s,
+                "end_s": span.end_s,
+                "reason": span.reason,
+                "packets": span.packets,
+            }
+            for index, span in enumerate(item.bad_spans)
         ]
         for index, frame in enumerate(item.overview):
             self.overviews.append(
@@ -96,7 +111,8 @@ class Collected:
             code_version="4",
             kinds=KINDS,
             description="Every file of the batch, probed and decoded once: codec, size, frame rate, keyframes, "
-            "perceptual signature, and status `ok` or `quarantined` with a reason.",
+            "perceptual signature, and status `ok` or `quarantined` with a reason. The table "
+            "`bad_spans` has what of a damaged file cannot be read.",
         ),
         dg.AssetSpec(
             "shots",
@@ -136,18 +152,20 @@ def ingest(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Worksp
             f"({chosen.failed_share:.0%}) allows. Remove them or raise the share. First: {reasons[0]}"
         )
     lake.write("videos", rows.videos, batch)
+    lake.write("bad_spans", rows.bad_spans, batch)
     lake.write("shots", rows.shots, batch)
     lake.write("overviews", rows.overviews, batch)
     lake.write("frames", list(rows.frames.values()), PARTITION.format(batch=batch))
     yield finish(
         context,
         workspace,
-        content_of(workspace, [("videos", batch)]),
+        content_of(workspace, [("videos", batch), ("bad_spans", batch)]),
         asset="videos",
         facts={
             "videos": len(rows.videos),
             "ok": len(rows.videos) - lost,
             "quarantined": lost,
+            "salvaged": sum(bool(row["unreadable_s"]) for row in rows.videos),
             **retry_facts(rows.videos, chosen),
             "hours": round(sum(row["duration_s"] or 0 for row in rows.videos) / 3600, 3),
         },
@@ -225,6 +243,8 @@ def _collect(
             on_progress(record.uri, 1.0)
             if record.status != "ok":
                 context.log.warning(f"quarantined {record.uri}: {record.reason}: {record.detail}")
+            elif item.bad_spans:
+                context.log.warning(f"{record.uri} is {record.detail}")
     return rows
 
 
@@ -237,6 +257,8 @@ def _ingest_settings(workspace: Workspace) -> "IngestSettings":
         shots=recipe.video.shots,
         detectors=recipe.video.detectors,
         overview=recipe.video.overview,
+        salvage=recipe.video.salvage,
+        unreadable_share=recipe.video.unreadable_share,
         zoom_store_fps=recipe.video.zoom_store_fps,
         zoom_store_dir=workspace.zoom_store,
         stream=recipe.video.stream_index,

@@ -77,11 +77,18 @@ def _lines(workspace: Workspace) -> Iterator[Line]:
 
 
 def _inputs(lake: Lake) -> Iterator[Line]:
-    videos = lake.read("videos", columns=["status", "reason", "uri", "duration_s"])
+    videos = lake.read("videos", columns=["status", "reason", "uri", "duration_s", "unreadable_s"])
     lost = videos.filter(pl.col("status") != "ok")
     minutes = (videos["duration_s"].sum() or 0) / 60
     reasons = "".join(f"\n  {Path(row['uri']).name}: {row['reason']}" for row in lost.iter_rows(named=True))
     yield "videos", f"{videos.height - lost.height} readable ({minutes:.0f} min), {lost.height} quarantined{reasons}"
+    salvaged = videos.filter((pl.col("status") == "ok") & (pl.col("unreadable_s") > 0)).sort("uri")
+    if salvaged.height:
+        spans = "".join(
+            f"\n  {Path(row['uri']).name}: {row['unreadable_s']:.1f} of {row['duration_s']:.1f} s unreadable"
+            for row in salvaged.iter_rows(named=True)
+        )
+        yield "salvaged", f"{salvaged.height} damaged, the rest of them is used{spans}"
     yield "shots", str(lake.read("shots", columns=["video_id"]).height)
     questions = lake.read("questions", columns=["status", "split"])
     usable = questions.filter(pl.col("status") == "ok")

@@ -57,7 +57,8 @@ def _versions() -> dict[str, str]:
 
 
 def videos(lake: Lake, facts: ReportFacts) -> Section:
-    columns = ["uri", "source", "status", "reason", "detail", "codec", "duration_s", "bytes", "variable_rate"]
+    columns = ["uri", "source", "status", "reason", "detail", "codec", "duration_s", "unreadable_s", "bytes"]
+    columns += ["variable_rate"]
     rows = lake.read("videos", columns=columns)
     if not rows.height:
         return Section("videos", "Videos", note("No video was ingested."), ["No video was ingested."])
@@ -101,6 +102,18 @@ def videos(lake: Lake, facts: ReportFacts) -> Section:
         )
     else:
         body += note("No file was quarantined.")
+    salvaged = rows.filter((pl.col("status") == "ok") & (pl.col("unreadable_s") > 0)).sort("uri")
+    if salvaged.height:
+        body += "<h3>Salvaged files</h3>" + note(
+            "Damaged files of which a part is used. The rest is in the table bad_spans: no frame is shown there."
+        )
+        body += table(
+            ["file", "unreadable (s)", "of (s)", "why"],
+            [
+                (row["uri"], number(row["unreadable_s"]), number(row["duration_s"]), row["detail"])
+                for row in salvaged.iter_rows(named=True)
+            ],
+        )
     return Section("videos", "Videos", body)
 
 

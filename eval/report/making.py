@@ -22,6 +22,7 @@ and includes its upper one."""
 FAULTS = {
     "nothing": "neither call nor answer", "both": "both call and answer", "several": "several answers",
     "bad_json": "call is not valid JSON", "bad_fields": "call has wrong fields", "outside": "outside the video",
+    "unreadable": "into a damaged span of the video",
     "over_budget": "over the frame budget", "no_zoom_left": "no zoom left", "unclosed": "tag is not closed",
     "reversed": "ends before it starts",
 }  # fmt: skip

@@ -71,16 +71,18 @@ def questions(lake: Lake, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
 
 
 def videos(lake: Lake, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Video id -> its file, its duration and its shots as [start_s, end_s]."""
+    """Video id -> its file, its duration, and its shots and bad spans as [start_s, end_s]."""
     wanted = pl.col("video_id").is_in(sorted(set(ids)))
     rows = lake.scan("videos", columns=["video_id", "uri", "duration_s"]).filter(wanted).collect()
     found: dict[str, dict[str, Any]] = {
-        video_id: {"uri": uri, "duration_s": duration_s, "shots": []} for video_id, uri, duration_s in rows.iter_rows()
+        video_id: {"uri": uri, "duration_s": duration_s, "shots": [], "bad_spans": []}
+        for video_id, uri, duration_s in rows.iter_rows()
     }
-    shots = lake.scan("shots", columns=["video_id", "index", "start_s", "end_s"]).filter(wanted)
-    for video_id, _, start_s, end_s in shots.sort("video_id", "index").collect().iter_rows():
-        if video_id in found:
-            found[video_id]["shots"].append([start_s, end_s])
+    for table in ("shots", "bad_spans"):
+        spans = lake.scan(table, columns=["video_id", "index", "start_s", "end_s"]).filter(wanted)
+        for video_id, _, start_s, end_s in spans.sort("video_id", "index").collect().iter_rows():
+            if video_id in found:
+                found[video_id][table].append([start_s, end_s])
     return found
 
 

@@ -16,7 +16,7 @@ from pipelines.cli.output import console, reported, stop
 
 if TYPE_CHECKING:
     from videozoomer.video.settings import Ingested, IngestSettings
-    from videozoomer.video.types import Frame
+    from videozoomer.video.types import BadSpan, Frame
 
 app = typer.Typer(
     help="Read a video as the pipeline does: probe it, extract frames, find shots, cut a clip.",
@@ -25,6 +25,9 @@ app = typer.Typer(
 )
 NOT_READABLE = 1
 """Exit code when a video or frame cannot be read. A wrong option exits with 2."""
+
+_SPANS = 8
+"""Bad spans that `probe` prints of a damaged file."""
 
 FILE = Annotated[str, typer.Argument(help="Path or fsspec URL of the video.")]
 STREAM = Annotated[
@@ -103,8 +106,16 @@ def frames(
     if not times_s:
         raise typer.BadParameter("name the frames: --at, --start and --end, or --overview")
     protocol = Protocol()
-    with reported(FrameError), ReaderPool(protocol.min_pixels, protocol.max_pixels, stream=stream) as pool:
-        found = pool.frames_at(file, times_s)
+    limits = protocol.min_pixels, protocol.max_pixels
+    with reported(FrameError):
+        try:
+            with ReaderPool(*limits, stream=stream) as pool:
+                found = pool.frames_at(file, times_s)
+        except FrameError:
+            if not (spans := _bad_spans(file, stream)):
+                raise
+            with ReaderPool(*limits, stream=stream, bad_spans={file: spans}) as pool:
+                found = pool.frames_at(file, times_s)
     written = _write_frames(found, out) if out else [None] * len(found)
     _write_sheet(found, sheet)
     rows = [
@@ -185,6 +196,14 @@ def clip(
         console.print(f"wrote {written} ({size} bytes)", soft_wrap=True)
 
 
+def _bad_spans(file: str, stream: int | None) -> Sequence[BadSpan]:
+    """What of a damaged file cannot be read; it is decoded whole to learn that."""
+    from videozoomer.video.ingest import inspect_many
+
+    (result,) = inspect_many([file], workers=1, timeout_s=3600, stream=stream)
+    return result.bad_spans
+
+
 def _ingested(file: str, settings: IngestSettings) -> Ingested:
     from videozoomer.video.ingest import ingest_many
 
@@ -236,6 +255,11 @@ def _facts_table(facts: dict) -> Table:
     if keyframes:
         longest = max((after - before for before, after in pairwise(keyframes)), default=0.0)
         facts["keyframes"] = f"{len(keyframes)}, up to {longest:.2f} s apart"
+    spans = facts.pop("bad_spans")
+    if spans:
+        shown = [f"{span['start_s']:.2f} to {span['end_s']:.2f} s ({span['reason']})" for span in spans[:_SPANS]]
+        more = f" and {len(spans) - _SPANS} more" if len(spans) > _SPANS else ""
+        facts["cannot be read"] = "; ".join(shown) + more
     table = Table(show_header=False)
     for name, value in facts.items():
         if value not in (None, ()):

@@ -30,7 +30,7 @@ from train.run.process_group import ProcessInfo, barrier, gathered_on_main, summ
 from train.run.saved_state import Progress, SavedState, stamp_of
 from videozoomer.lake.atomic import write_text
 from videozoomer.protocol import load_prompts
-from videozoomer.protocol.question import PlayableQuestion
+from videozoomer.protocol.question import PlayableQuestion, bad_spans_by_video
 from videozoomer.settings.model import Recipe
 from videozoomer.shards.read import ShardSet
 from videozoomer.video.reader import ReaderPool
@@ -131,6 +131,7 @@ class RlRun:
                 protocol.max_pixels,
                 unpacked_dir=recipe.unpacked_path,
                 stream=recipe.video.stream_index,
+                bad_spans=bad_spans_by_video(questions),
             )
         )
         frames = RoundFrames(shards, readers.frames_at)

@@ -89,12 +89,23 @@ VIDEOS = Table(
             "why it is quarantined, one of the reasons in videozoomer/video/preflight.py",
             required=False,
         ),
-        Column("detail", TEXT, "the reason in one sentence, with what to do", required=False),
+        Column(
+            "detail",
+            TEXT,
+            "the reason in one sentence, with what to do; for a salvaged film, how much of it cannot be read, and why",
+            required=False,
+        ),
         Column("container", TEXT, "container format", required=False),
         Column("codec", TEXT, "video codec", required=False),
         Column("width", INT, "displayed width in pixels, after rotation and with square pixels", required=False),
         Column("height", INT, "displayed height in pixels, after rotation and with square pixels", required=False),
         Column("duration_s", FLOAT, "seconds from the first frame to the end of the last", required=False),
+        Column(
+            "unreadable_s",
+            FLOAT,
+            "seconds of it in bad spans; null if the whole film can be read",
+            required=False,
+        ),
         Column("average_fps", FLOAT, "frames per second, averaged over the duration", required=False),
         Column("variable_rate", BOOL, "whether the time between frames varies", required=False),
         Column("frames", INT, "number of decoded frames", required=False),
@@ -117,6 +128,24 @@ VIDEOS = Table(
         ),
         Column("keyframes_s", pl.List(FLOAT), "presentation times of the keyframes in seconds", required=False),
         Column("signature", pl.List(pl.UInt64), "64-bit perceptual hashes of one frame per second", required=False),
+    ),
+)
+BAD_SPANS = Table(
+    "bad_spans",
+    "one span of a damaged video in which no frame can be read with certainty",
+    ("video_id", "index"),
+    (
+        Column("video_id", TEXT, "the video"),
+        Column("index", INT, "position in the video, from 0"),
+        Column("start_s", FLOAT, "where the last certain frame before it ends, in seconds"),
+        Column("end_s", FLOAT, "time of the first certain frame after it, or the end of the video, in seconds"),
+        Column(
+            "reason",
+            TEXT,
+            "`damaged` (packets that cannot be decoded with certainty), `missing` (no packet was found), `cut_off` "
+            "(the file ends before it) or `times_not_increasing` (after a join, where times run back)",
+        ),
+        Column("packets", INT, "video packets in it that were found and cannot be used"),
     ),
 )
 SHOTS = Table(
@@ -330,6 +359,7 @@ CATALOG: dict[str, Table] = {
     for table in (
         FILES,
         VIDEOS,
+        BAD_SPANS,
         SHOTS,
         OVERVIEWS,
         FRAMES,

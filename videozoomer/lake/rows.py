@@ -76,6 +76,7 @@ class VideoRow(TypedDict):
     width: int | None
     height: int | None
     duration_s: float | None
+    unreadable_s: float | None
     average_fps: float | None
     variable_rate: bool | None
     frames: int | None
@@ -90,6 +91,17 @@ class VideoRow(TypedDict):
     stream_index: int | None
     keyframes_s: list[float] | None
     signature: list[int] | None
+
+
+class BadSpanRow(TypedDict):
+    """One span of a damaged video in which no frame can be read with certainty."""
+
+    video_id: str
+    index: int
+    start_s: float
+    end_s: float
+    reason: str
+    packets: int
 
 
 class ShotRow(TypedDict):

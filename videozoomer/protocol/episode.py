@@ -23,6 +23,7 @@ from videozoomer.protocol.options import LETTERS, lettered_lines
 from videozoomer.protocol.parsing import Answer, Fault, Zoom, cut_reply, parse_reply
 from videozoomer.protocol.prompts import Prompts
 from videozoomer.protocol.protocol import Protocol, frames_asked, zoom_times
+from videozoomer.protocol.unreadable import unreadable_at
 
 Status = Literal["running", "answered", "exhausted"]
 _HOW = {
@@ -43,6 +44,8 @@ class Task:
     options: tuple[str, ...]
     answer_type: str
     duration_s: float
+    bad_spans: tuple[Window, ...] = ()
+    """What of a damaged video cannot be read; a zoom into it is refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,7 +288,15 @@ class Episode:
                 f"The call asks for {asked} frames; at most {budget} are allowed. "
                 "Shorten the segment or lower the rate.",
             )
-        return dataclasses.replace(parsed, end_s=min(end_s, limit_s))
+        zoom = dataclasses.replace(parsed, end_s=min(end_s, limit_s))
+        for time_s in zoom_times(zoom.start_s, zoom.end_s, zoom.fps):
+            if (span := unreadable_at(self.task.bad_spans, time_s)) is not None:
+                return fault(
+                    "unreadable",
+                    f"The video is damaged and cannot be read from {span.start_s:.2f} to {span.end_s:.2f} s. "
+                    "Choose a segment that does not reach into it.",
+                )
+        return zoom
 
     def _system(self) -> Message:
         template = self.prompts.system if self.max_zooms else self.prompts.no_zoom

@@ -36,7 +36,8 @@ class Answer:
 class Fault:
     kind: str
     """`bad_json`, `bad_fields`, `both`, `several`, `unclosed`, `empty_answer`, `nothing`; from the episode also
-    `reversed`, `empty_segment`, `bad_rate`, `over_budget`, `outside`, `no_zoom_left`."""
+    `reversed`, `empty_segment`, `bad_rate`, `over_budget`, `outside`, `unreadable`,
+    `no_zoom_left`."""
     text: str
     """A sentence that the player reads."""
     thought: str = ""

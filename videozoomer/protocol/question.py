@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
 
@@ -39,6 +40,7 @@ class PlayableQuestionColumns(QuestionColumns):
 
     video_id: str
     duration_s: float
+    bad_spans: list[WindowRow] | None
     batch: str
     overview_frame_ids: list[str]
     overview_times_s: list[float]
@@ -57,10 +59,11 @@ class QuestionItem:
     answer_type: str
     duration_s: float
     overview: tuple[FrameRef, ...]
+    bad_spans: tuple[Window, ...] = ()
 
     @property
     def task(self) -> Task:
-        return Task(self.question, self.options, self.answer_type, self.duration_s)
+        return Task(self.question, self.options, self.answer_type, self.duration_s, self.bad_spans)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +117,13 @@ class Question:
         }
 
     def with_video(
-        self, *, video_id: str, batch: str, duration_s: float, overview: tuple[FrameRef, ...]
+        self,
+        *,
+        video_id: str,
+        batch: str,
+        duration_s: float,
+        overview: tuple[FrameRef, ...],
+        bad_spans: tuple[Window, ...] = (),
     ) -> PlayableQuestion:
         return PlayableQuestion(
             question_id=self.question_id,
@@ -130,6 +139,7 @@ class Question:
             batch=batch,
             duration_s=duration_s,
             overview=overview,
+            bad_spans=bad_spans,
         )
 
 
@@ -141,6 +151,8 @@ class PlayableQuestion(Question):
     batch: str
     duration_s: float
     overview: tuple[FrameRef, ...]
+    bad_spans: tuple[Window, ...] = ()
+    """What of a damaged video cannot be read, in order."""
 
     @classmethod
     def from_shard_row(cls, row: PlayableQuestionColumns) -> PlayableQuestion:
@@ -160,6 +172,8 @@ class PlayableQuestion(Question):
             batch=row["batch"],
             duration_s=row["duration_s"],
             overview=tuple(FrameRef(frame_id, time_s) for frame_id, time_s in overview),
+            # Older data sets do not have the column.
+            bad_spans=windows_of(row.get("bad_spans")),
         )
 
     def to_shard_row(self) -> PlayableQuestionColumns:
@@ -169,6 +183,7 @@ class PlayableQuestion(Question):
             "video_id": self.video_id,
             "video_uri": self.video_uri,
             "duration_s": self.duration_s,
+            "bad_spans": _window_rows(self.bad_spans) or None,
             "batch": self.batch,
             "split": self.split,
             "question": self.question,
@@ -194,7 +209,13 @@ class PlayableQuestion(Question):
             answer_type=self.answer_type,
             duration_s=self.duration_s,
             overview=self.overview,
+            bad_spans=self.bad_spans,
         )
+
+
+def bad_spans_by_video(questions: Iterable[QuestionItem | PlayableQuestion]) -> dict[str, tuple[Window, ...]]:
+    """URI -> bad spans, of the damaged videos alone: for a reader of their frames."""
+    return {question.video_uri: question.bad_spans for question in questions if question.bad_spans}
 
 
 def _window_rows(windows: tuple[Window, ...]) -> list[WindowRow]:

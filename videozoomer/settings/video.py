@@ -10,6 +10,8 @@ from videozoomer.settings.base import OPERATIONAL, Amount, Count, Positive, Posi
 
 Detector = Literal["adaptive", "content", "hash", "histogram", "threshold", "transnet"]
 
+_UNREADABLE_SHARE = 0.5
+
 
 class VideoSettings(Settings):
     batch_size: Annotated[Positive, OPERATIONAL] = 100
@@ -31,6 +33,11 @@ class VideoSettings(Settings):
     leak; the same file still is), and the check that every picture decodes (damage between the overview's frames shows
     only when a zoom meets it). It allows neither `zoom_store_fps` nor `overview: shot_aware`, which need every
     picture."""
+    salvage: bool = True
+    """Whether to use what is certain of a damaged or cut-off file. What cannot be read is marked as bad spans: no frame
+    is shown there, and a zoom into one is refused with an error text. `false` quarantines the file."""
+    unreadable_share: Share = _UNREADABLE_SHARE
+    """Largest share of a salvaged film that bad spans may cover; above it the film is quarantined."""
     detectors: tuple[Detector, ...] = ("adaptive", "threshold")
     """Shot detectors, run together in one pass. `transnet` is a neural network: it takes about 20 ms of CPU a frame and
     needs `pip install videozoomer[transnet]`."""
@@ -45,9 +52,15 @@ class VideoSettings(Settings):
     fault."""
 
     def _left_out(self) -> frozenset[str]:
-        """Shots were always found and the stream was always chosen once: results of then stay current."""
+        """What came later and has its default is left out, so that a new setting makes no result stale."""
         as_before = {"shots"} if self.shots else set()
-        return super()._left_out() | as_before | ({"stream"} if self.stream == "auto" else set())
+        if self.stream == "auto":
+            as_before.add("stream")
+        if self.salvage:
+            as_before.add("salvage")
+        if not self.salvage or self.unreadable_share == _UNREADABLE_SHARE:
+            as_before.add("unreadable_share")
+        return super()._left_out() | as_before
 
     @property
     def stream_index(self) -> int | None:

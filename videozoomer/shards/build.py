@@ -127,7 +127,15 @@ def _questions(lake: Lake, split: str) -> tuple[pl.DataFrame, dict[str, int]]:
         .group_by("video_id", maintain_order=True)
         .agg(overview_frame_ids=pl.col("frame_id"), overview_times_s=pl.col("time_s"))
     )
+    bad_spans = (
+        lake.read("bad_spans", columns=["video_id", "index", "start_s", "end_s"])
+        .unique(["video_id", "index"], keep="first", maintain_order=True)
+        .sort("video_id", "index")
+        .group_by("video_id", maintain_order=True)
+        .agg(bad_spans=pl.struct("start_s", "end_s"))
+    )
     rows = usable.join(videos, on="video_uri", how="inner").join(overviews, on="video_id", how="inner")
+    rows = rows.join(bad_spans, on="video_id", how="left")
     left_out = {"quarantined": asked.height - usable.height, "video cannot be read": usable.height - rows.height}
     return rows, left_out
 

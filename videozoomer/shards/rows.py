@@ -30,6 +30,7 @@ class RlShardRow(TypedDict):
     video_id: str
     video_uri: str
     duration_s: float
+    bad_spans: list[WindowRow] | None
     batch: str
     split: str
     question: str
@@ -52,6 +53,7 @@ class EvaluationShardRow(TypedDict):
     video_id: str
     video_uri: str
     duration_s: float
+    bad_spans: list[WindowRow] | None
     batch: str
     split: str
     question: str

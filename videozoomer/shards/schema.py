@@ -40,6 +40,12 @@ _QUESTION = (
     Column("video_id", TEXT, "hash of the source video"),
     Column("video_uri", TEXT, "path or URL of the video, for zooms"),
     Column("duration_s", FLOAT, "length of the video in seconds"),
+    Column(
+        "bad_spans",
+        pl.List(WINDOW),
+        "spans of the video that cannot be read, in seconds; a zoom into one is refused. Null or empty for most videos",
+        required=False,
+    ),
     Column("batch", TEXT, "ingest batch of the video"),
     SPLIT,
     Column("question", TEXT, "the question"),

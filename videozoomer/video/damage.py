@@ -6,16 +6,20 @@ decoded without an error, and if its time fits those around it. What lies betwee
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from videozoomer.video.leading import Leading, is_before
 from videozoomer.video.opening import prepare_decoder
+from videozoomer.video.preflight import skipped_bytes_of
 from videozoomer.video.random_access import Entry, entry_of
 
 if TYPE_CHECKING:
     import av
+
+    Opened = Callable[[], tuple[av.container.InputContainer, av.video.stream.VideoStream]]
+    """Opens the same file anew."""
 
 MOST_ERRORS = 1000
 """Read errors after which the rest of a file counts as unreadable."""
@@ -36,8 +40,10 @@ class Packets:
     """Whether the packet itself cannot be used."""
     keyframes: list[bool] = field(default_factory=list)
     durations: list[int] = field(default_factory=list)
-    end_s: float | None = None
-    """Latest end of any undamaged packet of any stream, in seconds on the container's clock."""
+    lost_at_end: bool = False
+    """Whether something may be missing behind the last packet."""
+    errors: set[int] = field(default_factory=set)
+    """Packets that the decoder refused; filled by `decode`."""
 
     def __len__(self) -> int:
         return len(self.pts)
@@ -74,28 +80,36 @@ def read_packets(
     found = Packets()
     entry: av.Packet | None = None
     lost = False
+    # AVI stores no times: FFmpeg counts pictures, and a lost one moves all that come after it.
+    counted, counts_lost = container.format.name == "avi", False
+    skipped_bytes, read_to = skipped_bytes_of(container), None
     for packet in packets_past_damage(container):
         if packet is None:
             lost = True
             continue
-        begin = packet.pts if packet.pts is not None else packet.dts
-        if begin is not None and packet.time_base is not None and not packet.is_discard and not packet.is_corrupt:
-            end_s = float((begin + (packet.duration or 0)) * packet.time_base)
-            found.end_s = end_s if found.end_s is None else max(found.end_s, end_s)
+        if skipped_bytes is not None and packet.pos is not None:
+            lost |= read_to is not None and packet.pos - read_to > skipped_bytes
+            read_to = packet.pos + packet.size
         if packet.stream_index != stream.index:
+            counts_lost |= counted and lost
             continue
+        if counted and not found and packet.pos is not None and stream.index_entries:
+            lost |= packet.pos - stream.index_entries[0].pos > (skipped_bytes or 0)
+        counts_lost |= counted and lost
         if entry is None:
-            if not packet.is_keyframe or packet.pts is None:
+            if not packet.is_keyframe or packet.pts is None or counts_lost:
                 continue
             entry = packet
         hidden = packet.is_discard or (is_before(packet, entry) and not leading.has(entry, packet))
+        hidden |= counts_lost
         found.pts.append(None if hidden else packet.pts)
         found.dts.append(packet.dts)
-        found.broken.append(packet.is_corrupt)
+        found.broken.append(packet.is_corrupt or counts_lost)
         found.after_loss.append(lost)
         found.keyframes.append(packet.is_keyframe)
         found.durations.append(packet.duration or 0)
         lost = False
+    found.lost_at_end = lost
     return found
 
 
@@ -111,109 +125,149 @@ class Decoded:
     frame: av.VideoFrame
 
 
-def decode(
-    container: av.container.InputContainer,
-    stream: av.video.stream.VideoStream,
-    leading: Leading,
-    packets: Packets,
-) -> Iterator[Decoded]:
+def decode(opened: Opened, leading: Leading, packets: Packets) -> Iterator[Decoded]:
     """Decode what can be trusted, in the order of the file; the same for the same file, so it can be repeated.
 
-    After damage the decoder begins anew at the next keyframe at which it may. Pictures after an error, up to there, and
+    After damage a new decoder begins at the next keyframe at which it may. Pictures after an error, up to there, and
     pictures shown before that keyframe are left out.
     """
-    import av
-
-    prepare_decoder(stream)
-    context = stream.codec_context
-    run = _Run()
-    entry: av.Packet | None = None
-    index = -1
-    for packet in packets_past_damage(container):
-        if packet is None or packet.stream_index != stream.index:
-            continue
-        if entry is None:
-            if not packet.is_keyframe or packet.pts is None:
+    container, stream = opened()
+    with container, _Run(opened) as run:
+        entry: av.Packet | None = None
+        index = -1
+        for packet in packets_past_damage(container):
+            if packet is None or packet.stream_index != stream.index:
                 continue
-            entry = packet
-        index += 1
-        if index >= len(packets):
-            return
-        if is_before(packet, entry) and not leading.has(entry, packet):
-            continue
-        way = entry_of(packet, context)
-        if (packets.after_loss[index] or packets.broken[index]) and run.decoding:
-            # What was decoded until here is right; what comes next may refer to what is missing.
-            yield from run.taken(_drained(context))
-            run.stop()
-        if packets.broken[index] or (way is Entry.NO and not run.decoding):
-            continue
-        if way is not Entry.NO and not run.trusted:
-            run.begin(packet.pts, fresh=not run.decoding, way=way, first=index == 0)
-        if packet.pts is not None and not packet.is_discard:
-            run.expect(packet.pts, index)
-        try:
-            frames = context.decode(packet)
-        except av.error.FFmpegError:
-            if run.running_in:
-                run.trusted = False  # It refers to pictures before the keyframe; the next keyframe may help.
-                run.drop(packet.pts)
-            else:
-                run.drop(packet.pts)
-                yield from run.taken(_drained(context))
-                run.stop()
-            continue
-        yield from run.taken(frames)
-    if run.decoding:
-        yield from run.taken(_drained(context))
+            if entry is None:
+                if not packet.is_keyframe or packet.pts is None:
+                    continue
+                entry = packet
+            index += 1
+            if index >= len(packets):
+                return
+            if is_before(packet, entry) and not leading.has(entry, packet):
+                continue
+            if packets.after_loss[index] or packets.broken[index]:
+                # What was decoded until here is right; what comes next may refer to what is missing.
+                yield from run.stop()
+            if packets.broken[index]:
+                continue
+            way = entry_of(packet, stream.codec_context)
+            if way is not Entry.NO:
+                run.enter(way, packet.pts, first=index == 0)
+            yield from run.take(packet, index, packets.errors)
+        yield from run.stop()
 
 
 class _Run:
-    """Decoding from one keyframe until the next damage."""
+    """Decoding from one keyframe until the next damage, with a decoder of its own.
 
-    def __init__(self) -> None:
-        self.decoding = self.trusted = self.running_in = False
+    A decoder that met damage can return wrong pictures even after it was flushed, so it is never used again.
+
+    A decoder of H.264 that begins at an open group of pictures refuses a picture or two there, because they name
+    pictures before it; it decodes them nevertheless. Whether they are damaged shows at the *next* keyframe: there a new
+    decoder begins, and the one before it, which knows all pictures by then, tells errors of the new one from damage.
+    """
+
+    def __init__(self, opened: Opened) -> None:
+        self._opened = opened
+        self._decoder: _Decoder | None = None
+        self._judge: _Decoder | None = None
+        """Decodes the same packets and knows the group of pictures before; its errors count, its pictures do not."""
+        self._trusted = self._running_in = self._failed = False
         self._floor: int | None = None
         self._number = 0
-        self._index_of: dict[int, tuple[int, int]] = {}
+        self._expected: dict[int, tuple[int, int]] = {}
 
-    def begin(self, pts: int | None, *, fresh: bool, way: Entry, first: bool) -> None:
-        """Trust pictures from this keyframe on, in the order of the file and of presentation."""
-        self.running_in = fresh and way is Entry.OPEN
-        self.decoding = self.trusted = True
-        self._number += 1
-        # The leading pictures of a file's first keyframe were tried before.
-        self._floor = None if first else pts
+    def __enter__(self) -> _Run:
+        return self
 
-    def expect(self, pts: int, index: int) -> None:
-        if self.trusted and (self._floor is None or pts >= self._floor):
-            self._index_of[pts] = index, self._number
+    def __exit__(self, *_: object) -> None:
+        self._close()
 
-    def drop(self, pts: int | None) -> None:
-        if pts is not None:
-            self._index_of.pop(pts, None)
+    def enter(self, way: Entry, pts: int | None, *, first: bool) -> None:
+        """A keyframe comes next at which decoding may begin."""
+        if self._judge is not None:
+            self._judge.close()
+            self._judge = None
+        if self._failed:
+            self._judge, self._decoder = self._decoder, None
+            self._failed = self._trusted = False
+        fresh = self._decoder is None
+        if fresh:
+            self._decoder = _Decoder(*self._opened())
+        self._running_in = fresh and way is Entry.OPEN and self._judge is None
+        if not self._trusted:
+            self._trusted = True
+            self._number += 1
+            # The leading pictures of a file's first keyframe were tried before.
+            self._floor = None if first else pts
 
-    def stop(self) -> None:
-        self.decoding = self.trusted = self.running_in = False
-        self._index_of.clear()
+    def take(self, packet: av.Packet, index: int, errors: set[int]) -> Iterator[Decoded]:
+        """Decode a packet; on damage, end the run and note the packet in `errors`."""
+        if self._decoder is None:
+            return
+        pts = packet.pts
+        if self._trusted and pts is not None and not packet.is_discard and (self._floor is None or pts >= self._floor):
+            self._expected[pts] = index, self._number
+        fails = not self._decoder.decode(packet)
+        if self._judge is not None:
+            fails = not self._judge.decode(packet)
+        if fails:
+            errors.add(index)
+            if pts is not None:
+                self._expected.pop(pts, None)
+            if not self._running_in:
+                yield from self.stop()
+                return
+            self._failed, self._trusted = True, False
+        yield from self._results()
 
-    def taken(self, frames: Sequence[av.VideoFrame]) -> Iterator[Decoded]:
+    def stop(self) -> Iterator[Decoded]:
+        """The pictures that the decoder still holds; the next keyframe begins with another decoder."""
+        if self._decoder is not None:
+            self._decoder.decode(None)
+            yield from self._results()
+        self._close()
+        self._trusted = self._running_in = self._failed = False
+        self._expected.clear()
+
+    def _results(self) -> Iterator[Decoded]:
+        if self._decoder is None:
+            return
+        frames, self._decoder.frames = self._decoder.frames, []
         for frame in frames:
-            found = self._index_of.pop(frame.pts, None) if frame.pts is not None else None
+            found = self._expected.pop(frame.pts, None) if frame.pts is not None else None
             if frame.pts is None or found is None:
                 continue
             if frame.is_corrupt:
-                self.trusted = False
+                self._trusted = False
             yield Decoded(*found, frame.pts, frame)
 
+    def _close(self) -> None:
+        for decoder in (self._decoder, self._judge):
+            if decoder is not None:
+                decoder.close()
+        self._decoder = self._judge = None
 
-def _drained(context: av.video.codeccontext.VideoCodecContext) -> list[av.VideoFrame]:
-    """The pictures that a decoder still holds; it can begin anew afterwards."""
-    import av
 
-    try:
-        return context.decode(None)
-    except av.error.FFmpegError:
-        return []
-    finally:
-        context.flush_buffers()
+class _Decoder:
+    """A new decoder of a file, with the file opened for it: only so does it get all that the container declares."""
+
+    def __init__(self, container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> None:
+        prepare_decoder(stream)
+        self._container, self._context = container, stream.codec_context
+        self.frames: list[av.VideoFrame] = []
+
+    def decode(self, packet: av.Packet | None) -> bool:
+        """Whether the decoder took the packet without an error; pictures are added to `frames`."""
+        import av
+
+        try:
+            self.frames += self._context.decode(packet)
+        except av.error.FFmpegError:
+            return False
+        return True
+
+    def close(self) -> None:
+        self._container.close()

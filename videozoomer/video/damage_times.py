@@ -10,14 +10,13 @@ from itertools import pairwise
 
 from videozoomer.video.damage import Packets
 from videozoomer.video.leading import MOST_REORDERED
+from videozoomer.video.preflight import HOLE_STEPS
 from videozoomer.video.types import Quarantine
 
-EVEN_SHARE = 0.9
+EVEN_SHARE = 0.8
 """A film has an even rate if this share of the steps between its pictures is the usual one."""
 UNEVEN = 0.1
 """A step is the usual one if it differs from it by at most this share; two ticks of difference come from rounding."""
-HOLE_STEPS = 1.5
-"""In a film of an even rate, pictures are missing where the next one comes later than this many usual steps."""
 JUMP_STEPS = 300
 """A decoding time this many usual steps later than the one before begins a new part of the file."""
 MOST_PARTS = 2000
@@ -76,9 +75,7 @@ def settle_times(packets: Packets, *, stored_dts: bool) -> Times:
             _mark_late(packets, usual)
         else:
             _mark_holes(packets, ordered, usual)
-    durations = [
-        duration for when, duration in zip(packets.pts, packets.durations, strict=True) if when == ordered[-1]
-    ]
+    durations = [duration for when, duration in zip(packets.pts, packets.durations, strict=True) if when == ordered[-1]]
     return Times(
         ordered,
         frozenset(ordered),
@@ -120,9 +117,7 @@ def _increasing(packets: Packets, parts: Sequence[range]) -> list[range]:
             spans.append((part, begin, max(later), len(later)))
     best: list[tuple[int, int]] = []
     for index, (_, begin, _, weight) in enumerate(spans):
-        before = max(
-            ((best[other][0], -other) for other in range(index) if spans[other][2] < begin), default=(0, 1)
-        )
+        before = max(((best[other][0], -other) for other in range(index) if spans[other][2] < begin), default=(0, 1))
         best.append((before[0] + weight, -before[1]))
     if not best:
         return []
@@ -135,19 +130,35 @@ def _increasing(packets: Packets, parts: Sequence[range]) -> list[range]:
 
 
 def _drop_others(packets: Packets, parts: Sequence[range], kept: Sequence[range]) -> int:
-    """Take away the times of the other parts; returns how many packets come after the last part that is kept."""
-    believed = set(kept)
+    """Take away the times of the other parts; returns how many packets come after the last part that is kept.
+
+    A part without a keyframe shows nothing. It keeps its times if they are between those of the parts around it.
+    """
+    begins = [_times_in(packets, part)[0] for part in kept]
+    following, latest = 0, None
     dropped_after = 0
     for part in parts:
         packets.after_loss[part.start] = part.start > 0
-        if part in believed:
+        times = _times_in(packets, part)
+        if following < len(kept) and part == kept[following]:
+            following += 1
+            latest = max(times)
+            continue
+        until = begins[following] if following < len(kept) else None
+        has_keyframe = any(packets.keyframes[index] for index in part)
+        fits = times and latest is not None and min(times) > latest and (until is None or max(times) < until)
+        if fits and not has_keyframe:
+            latest = max(times)
             continue
         for index in part:
             packets.pts[index] = None
             packets.broken[index] = True
-        if part.start >= kept[-1].stop:
-            dropped_after += len(part)
+        dropped_after += len(part) if following == len(kept) else 0
     return dropped_after
+
+
+def _times_in(packets: Packets, part: range) -> list[int]:
+    return [when for index in part if (when := packets.pts[index]) is not None]
 
 
 def _mark_late(packets: Packets, usual: int) -> None:

@@ -23,9 +23,12 @@ from videozoomer.video.preflight import (
     open_checked,
     read_timeline,
 )
+from videozoomer.video.salvage import REASONS, certain_frames, nothing_usable, survey
+from videozoomer.video.scaling import Colours
 from videozoomer.video.stream_facts import declared_colours, facts_of
 from videozoomer.video.streams import no_stream, video_stream
-from videozoomer.video.types import FrameError, Quarantine
+from videozoomer.video.types import BadSpan, FrameError, Quarantine
+from videozoomer.video.watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,6 +87,9 @@ class VideoInfo:
     """Kind and codec of each stream, in the container's order."""
     stream_index: int | None = None
     """Which of them is read; there may be other films beside it."""
+    unreadable_s: float | None = None
+    """Seconds in bad spans, for a damaged file of which the rest can be used; it was decoded whole to find them."""
+    bad_spans: tuple[BadSpan, ...] = ()
     decoded_at_s: tuple[float, ...] = ()
     """Times at which the decode test succeeded."""
 
@@ -93,19 +99,24 @@ def inspect_one(uri: str, stream_index: int | None = None) -> VideoInfo:
     try:
         film = find_film(uri)
         if film is None or not film.packed:
-            return _inspected(uri, stream_index)
+            return _inspected_or_salvaged(uri, stream_index)
         with as_file(uri) as path:
-            return replace(_inspected(str(path), stream_index), uri=uri)
-    except Quarantine as error:
-        return VideoInfo(uri, "quarantined", error.reason, error.detail)
-    except FrameError as error:
-        return VideoInfo(uri, "quarantined", "damaged", f"at {error.time_s:.1f} s: {error.reason}")
+            return replace(_inspected_or_salvaged(str(path), stream_index), uri=uri)
     except PlaceError as error:
         return VideoInfo(uri, "quarantined", error.reason, error.sentence)
     except FileNotFoundError:
         return VideoInfo(uri, "quarantined", "missing", "the file does not exist; check the path or URL")
     except OSError as error:
         return VideoInfo(uri, "quarantined", "unreadable", f"{error}; check permissions, the disk and the network")
+
+
+def _inspected_or_salvaged(uri: str, stream_index: int | None) -> VideoInfo:
+    try:
+        return _inspected(uri, stream_index)
+    except FrameError as error:
+        return _salvaged(uri, stream_index, Quarantine("damaged", f"at {error.time_s:.1f} s: {error.reason}"))
+    except Quarantine as error:
+        return _salvaged(uri, stream_index, error)
 
 
 def _inspected(uri: str, stream_index: int | None) -> VideoInfo:
@@ -127,17 +138,8 @@ def _inspected(uri: str, stream_index: int | None) -> VideoInfo:
         frame = next((frame for packet in packets for frame in stream.codec_context.decode(packet)), None)
         if frame is None or frame.pts is None or stream.time_base is None:
             raise Quarantine("no_frames", "its video stream has no frame that can be shown; remove it from the source")
-        with colours_checked(frame, declared):
-            orientation = orientation_of(frame)
-        width, height = display_size(frame, info.pixel_aspect or 1.0, orientation)
         info = replace(
-            info,
-            width=round(width),
-            height=round(height),
-            rotation_degrees=90 * orientation.quarters,
-            mirrored=orientation.mirrored,
-            start_offset_s=float(frame.pts * stream.time_base),
-            **asdict(facts_of(container, stream, frame, declared)),
+            _with_picture(info, container, stream, frame, declared), start_offset_s=float(frame.pts * stream.time_base)
         )
         if timeline is not None:
             info = _with_timeline(info, timeline, frame.pts)
@@ -152,6 +154,32 @@ def _inspected(uri: str, stream_index: int | None) -> VideoInfo:
     return replace(info, decoded_at_s=times_s)
 
 
+def _salvaged(uri: str, stream_index: int | None, damage: Quarantine) -> VideoInfo:
+    """What can be used of a damaged file; quarantined if that is nothing, or if it is behind a URL."""
+    if damage.reason not in REASONS or not is_here(uri):
+        return VideoInfo(uri, "quarantined", damage.reason, damage.detail)
+    try:
+        size = check_film_file(uri)
+        salvage = survey(uri, Watch(), size, stream_index)
+        first = next(certain_frames(salvage))[1]
+    except Quarantine as error:
+        return VideoInfo(uri, "quarantined", damage.reason, nothing_usable(damage, error).detail)
+    share = salvage.unreadable_s / salvage.duration_s
+    info = VideoInfo(uri, "ok", detail=f"{share:.1%} of it cannot be read, because {damage.detail}", bytes=size)
+    with _opened(uri, stream_index) as (container, stream):
+        info = _with_declarations(info, container, stream)
+        info = _with_picture(info, container, stream, first, declared_colours(stream))
+    info = _with_timeline(info, salvage.timeline, salvage.clock.first_pts)
+    return replace(
+        info,
+        duration_s=salvage.duration_s,
+        start_offset_s=float(salvage.clock.first_pts * salvage.clock.time_base),
+        variable_rate=not salvage.even,
+        unreadable_s=salvage.unreadable_s,
+        bad_spans=salvage.spans,
+    )
+
+
 def _with_declarations(
     info: VideoInfo, container: av.container.InputContainer, stream: av.video.stream.VideoStream
 ) -> VideoInfo:
@@ -163,6 +191,26 @@ def _with_declarations(
         streams=tuple(_kind_and_codec(one) for one in container.streams),
         average_fps=float(stream.average_rate) if stream.average_rate else None,
         duration_s=_declared_s(container, stream),
+    )
+
+
+def _with_picture(
+    info: VideoInfo,
+    container: av.container.InputContainer,
+    stream: av.video.stream.VideoStream,
+    frame: av.VideoFrame,
+    declared: Colours,
+) -> VideoInfo:
+    with colours_checked(frame, declared):
+        orientation = orientation_of(frame)
+    width, height = display_size(frame, info.pixel_aspect or 1.0, orientation)
+    return replace(
+        info,
+        width=round(width),
+        height=round(height),
+        rotation_degrees=90 * orientation.quarters,
+        mirrored=orientation.mirrored,
+        **asdict(facts_of(container, stream, frame, declared)),
     )
 
 

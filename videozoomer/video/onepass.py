@@ -10,8 +10,10 @@ from array import array
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from videozoomer.protocol.unreadable import unreadable_at
 from videozoomer.video.leading import Leading, leading_of
 from videozoomer.video.opening import prepare_decoder
 from videozoomer.video.overview import overview_times, shot_aware_times
@@ -28,6 +30,7 @@ from videozoomer.video.preflight import (
     open_checked,
     read_timeline,
 )
+from videozoomer.video.salvage import REASONS, Salvage, certain_frames, nothing_usable, survey
 from videozoomer.video.sampling import (
     CANDIDATE_SPACING_S,
     CachingEncoder,
@@ -64,6 +67,21 @@ def ingest_file(path: str, uri: str, settings: IngestSettings, watch: Watch | No
     size = check_film_file(path)
     watch.allow(cpu_limit_s(size))
     video_id = content_hash(path)
+    try:
+        found = _ingest_whole(path, uri, video_id, size, settings, watch)
+    except Quarantine as error:
+        if not settings.salvage or error.reason not in REASONS:
+            raise
+        found = _ingest_salvaged(path, uri, video_id, size, settings, watch, error)
+    return replace(found, record=replace(found.record, bytes=size, video_id=video_id))
+
+
+def _ingest_whole(path: str, uri: str, video_id: str, size: int, settings: IngestSettings, watch: Watch) -> Ingested:
+    """Ingest a file of which every picture can be read.
+
+    Raises:
+        Quarantine: one cannot.
+    """
     container, stream = open_checked(path, settings.stream)
     with container:
         leading = leading_of(container, stream)
@@ -74,16 +92,42 @@ def ingest_file(path: str, uri: str, settings: IngestSettings, watch: Watch | No
         pixels = stream.codec_context.width * stream.codec_context.height
     watch.allow(cpu_limit_s(size, len(timeline.pts), pixels, transnet="transnet" in settings.detectors))
     if not settings.shots:
-        found = overview_only(path, uri, timeline, settings)
-        return replace(found, record=replace(found.record, bytes=size, video_id=video_id))
+        return overview_only(path, uri, timeline, settings)
     container, stream = open_checked(path, settings.stream)
     with container, ExitStack() as cleanup:
         decoded = _Pass(container, stream, timeline, leading, settings, uri, cleanup)
         with colours_checked(decoded.first, decoded.declared):
             decoded.run(watch)
         check_decoded(decoded.clock, timeline, decoded.duration_s)
+        return decoded.result(path, video_id)
+
+
+def _ingest_salvaged(
+    path: str, uri: str, video_id: str, size: int, settings: IngestSettings, watch: Watch, damage: Quarantine
+) -> Ingested:
+    """Ingest what is certain of a damaged file; without shots too, every picture is decoded.
+
+    Raises:
+        Quarantine: too little of it is certain.
+    """
+    try:
+        salvage = survey(path, watch, size, settings.stream)
+    except Quarantine as error:
+        raise nothing_usable(damage, error) from None
+    lost, length = salvage.unreadable_s, salvage.duration_s
+    cannot = f"{lost / length:.1%} of it ({lost:.1f} of {length:.1f} s) cannot be read"
+    if lost > settings.unreadable_share * length:
+        limit = f"video.unreadable_share allows {settings.unreadable_share:.0%}"
+        raise Quarantine(damage.reason, f"{damage.detail}. {cannot}, and {limit}")
+    container, stream = open_checked(path, settings.stream)
+    with container, ExitStack() as cleanup:
+        decoded = _Pass(container, stream, salvage.timeline, salvage.leading, settings, uri, cleanup, salvage)
+        with colours_checked(decoded.first, decoded.declared):
+            decoded.run(watch)
         found = decoded.result(path, video_id)
-        return replace(found, record=replace(found.record, bytes=size))
+    detail = f"salvaged: {cannot}, because {damage.detail}"
+    record = replace(found.record, detail=detail, unreadable_s=lost)
+    return replace(found, record=record, bad_spans=salvage.spans)
 
 
 class _Pass:
@@ -98,19 +142,24 @@ class _Pass:
         settings: IngestSettings,
         uri: str,
         cleanup: ExitStack,
+        salvage: Salvage | None = None,
     ) -> None:
+        self._salvage = salvage
         self._container, self._stream, self._timeline = container, stream, timeline
         self._settings, self._uri = settings, uri
         self._limits = settings.protocol.min_pixels, settings.protocol.max_pixels
-        large = stream.codec_context.width * stream.codec_context.height > LARGE_PICTURE_PIXELS
-        prepare_decoder(stream, 1 if large else max(1, settings.threads))
         self.declared = declared_colours(stream)
-        self._frames = _decoded(container, stream, timeline, leading)
+        if salvage is None:
+            large = stream.codec_context.width * stream.codec_context.height > LARGE_PICTURE_PIXELS
+            prepare_decoder(stream, 1 if large else max(1, settings.threads))
+            self._frames = _decoded(container, stream, timeline, leading)
+        else:
+            self._frames = certain_frames(salvage)
         first = next(self._frames, None)
         if first is None:
             raise Quarantine("no_frames", "its video stream has no frame that can be shown; remove it from the source")
         first_pts, self.first = self._last = first
-        self.clock = StreamClock(first_pts, timeline.time_base)
+        self.clock = StreamClock(first_pts, timeline.time_base) if salvage is None else salvage.clock
         self._orientation = orientation_of(self.first)
         self._aspect = float(stream.sample_aspect_ratio or 1) or 1.0
         self._pts = array("q")
@@ -120,7 +169,7 @@ class _Pass:
         self._planned_end_s = self._end_s(last_pts, None)
         self._planned_s = self._overview_times(self._planned_end_s, self.clock.seconds(last_pts))
         average_fps = len(timeline.pts) / self._planned_end_s
-        self._shots = ShotFinder(settings.detectors, average_fps, self.declared)
+        self._shots = ShotFinder(settings.detectors if settings.shots else (), average_fps, self.declared)
         self._spool = FrameSpool(self.clock)
         cleanup.callback(self._spool.close)
         self._store: ZoomStoreWriter | None = None
@@ -135,23 +184,27 @@ class _Pass:
             self._pts.append(pts)
             watch.reached(min(1.0, len(self._pts) / pictures))
             self._shots.take(frame, self.clock.seconds(pts))
+            until = None if following is None else following[0]
+            certain_until = None if self._salvage is None else self._salvage.until[len(self._pts) - 1]
             for sampler in self._samplers:
-                sampler.offer(pts, frame, None if following is None else following[0])
+                sampler.offer(pts, frame, until, certain_until)
             if following is None:
                 break
+            if certain_until is not None and certain_until < following[0]:
+                self._shots.interrupt()
             if following[0] <= pts:
                 before_s, after_s = self.clock.seconds(pts), self.clock.seconds(following[0])
                 detail = f"after {before_s:.3f} s comes a frame at {after_s:.3f} s; re-encode it"
                 raise Quarantine("times_not_increasing", detail)
             self._last = following
         self.last_s = self.clock.seconds(pts)
-        self.duration_s = self._end_s(pts, frame.duration)
+        self.duration_s = self._end_s(pts, frame.duration) if self._salvage is None else self._salvage.duration_s
 
     def result(self, path: str, video_id: str) -> Ingested:
         import numpy as np
 
         settings = self._settings
-        shots = self._shots.shots(self.duration_s)
+        shots = self._shots.shots(self.duration_s) if settings.shots else ()
         overview = self._overview(path, shots)
         width, height = display_size(self.first, self._aspect, self._orientation)
         record = VideoRecord(
@@ -162,18 +215,18 @@ class _Pass:
             width=round(width),
             height=round(height),
             duration_s=self.duration_s,
-            average_fps=len(self._pts) / self.duration_s,
-            variable_rate=has_variable_rate(np.asarray(self._pts)),
+            average_fps=len(self._pts) / (self.duration_s - (self._salvage.unreadable_s if self._salvage else 0.0)),
+            variable_rate=not self._salvage.even if self._salvage else has_variable_rate(np.asarray(self._pts)),
             frames=len(self._pts),
             start_offset_s=float(self.clock.first_pts * self.clock.time_base),
             keyframes_s=tuple(
                 self.clock.seconds(int(k)) for k in self._timeline.keyframes if k >= self.clock.first_pts
             ),
-            signature=tuple(self._signature),
+            signature=tuple(self._signature) if settings.shots else None,
         )
         if self._store is not None:
             end_pts = self._pts[-1] + round(self.duration_s / self.clock.time_base) - (self._pts[-1] - self._pts[0])
-            self._store.finish(self.clock, self._pts, end_pts, video_id)
+            self._store.finish(self.clock, self._pts, end_pts, video_id, self._salvage.gaps if self._salvage else ())
         return Ingested(record, shots, self._shots.name, overview, settings.overview)
 
     def _make_samplers(self, cleanup: ExitStack) -> Iterator[FrameSampler]:
@@ -200,13 +253,20 @@ class _Pass:
             cleanup.callback(store.abandon)
             self._store = store
             grid_s = grid_times(1 / settings.zoom_store_fps, end_s)
-            yield FrameSampler(clock, grid_s, lambda time_s, pts, frame: store.add(pts, encoder.encode(pts, frame)))
+            yield FrameSampler(
+                clock, grid_s, lambda time_s, pts, frame: store.add(pts, encoder.encode(pts, frame)), exact=True
+            )
 
     def _overview(self, path: str, shots: tuple[Shot, ...]) -> tuple[Frame, ...]:
         settings = self._settings
         times_s = self._overview_times(self.duration_s, self.last_s)
         if settings.overview == "shot_aware":
-            candidates = [time_s for time_s in self._spool.times_s if time_s < self.duration_s]
+            spans = self._salvage.spans if self._salvage else ()
+            candidates = [
+                time_s
+                for time_s in self._spool.times_s
+                if time_s < self.duration_s and unreadable_at(spans, time_s) is None
+            ]
             times_s = shot_aware_times(
                 shots, candidates, frames=len(times_s), max_frames=settings.protocol.overview_frames
             )
@@ -217,7 +277,11 @@ class _Pass:
                 return tuple(source.frames_at(times_s))
             finally:
                 source.close()
-        return self._spool.frames(times_s)
+        frames = self._spool.frames(times_s)
+        if self._salvage is None:
+            return frames
+        # Several times in a bad span have the same nearest frame; it is shown once.
+        return (*frames[:1], *(frame for before, frame in pairwise(frames) if frame.time_s != before.time_s))
 
     def _overview_times(self, duration_s: float, last_frame_s: float) -> list[float]:
         fps, frames = self._settings.protocol.overview_fps, self._settings.protocol.overview_frames

@@ -44,8 +44,8 @@ class PacketReader:
         self._uri, self._threads, self._stream_index = uri, threads, stream_index
         import av
 
-        self._container, self.stream, self.time_base = self._opened()
-        self._leading = Leading()
+        self._container, self.stream, self.time_base = self.opened()
+        self.leading = Leading()
         self._head: list[av.Packet] = []
         """Packets that were read ahead and come next."""
         try:
@@ -54,19 +54,24 @@ class PacketReader:
             self.reopen()
             return
         if leads(self._head):
-            self._leading = find_leading(self.stream.codec_context, self._head)
+            self.leading = find_leading(self.stream.codec_context, self._head)
             self.reopen()
 
     def reopen(self) -> None:
         """Close the file and open it again: the one way back to the first packet that works for every container."""
         self.close()
         self._head = []
-        self._container, self.stream, self.time_base = self._opened()
+        self._container, self.stream, self.time_base = self.opened()
 
     def close(self) -> None:
         self._container.close()
 
-    def _opened(self) -> tuple[av.container.InputContainer, av.video.stream.VideoStream, Fraction]:
+    def opened(self) -> tuple[av.container.InputContainer, av.video.stream.VideoStream, Fraction]:
+        """The file opened once more, which does not disturb what is read here; close it.
+
+        Raises:
+            OSError, ValueError: as when it was opened first.
+        """
         container = open_container(self._uri)
         stream = video_stream(container, self._stream_index)
         if stream is None and self._stream_index is not None:
@@ -98,7 +103,7 @@ class PacketReader:
 
     def from_here(self) -> Iterator[av.Packet]:
         head, self._head = self._head, []
-        return from_keyframe(itertools.chain(head, self._container.demux(self.stream)), self._leading)
+        return from_keyframe(itertools.chain(head, self._container.demux(self.stream)), self.leading)
 
     def at_keyframe(self, target: int) -> Iterator[av.Packet]:
         """Packets from a keyframe that is shown no later than the target; from the beginning if there is none."""

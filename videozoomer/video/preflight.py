@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from videozoomer.places.finding import check_film, find_film, open_bytes
 from videozoomer.places.uris import PlaceError
-from videozoomer.video.leading import Leading, is_before
+from videozoomer.video.leading import MOST_REORDERED, Leading, is_before
 from videozoomer.video.opening import open_container
 from videozoomer.video.scaling import UnsupportedColours, check_colours
 from videozoomer.video.stream_clock import StreamClock
@@ -62,6 +62,13 @@ LOST_S = 1.0
 LOST_SHARE = 0.02
 UNEVEN_SHARE = 0.1
 """The frame rate varies if the longest and shortest frame spacing differ by more than this share of the mean."""
+HOLE_STEPS = 1.5
+"""Pictures may be missing where the next one comes later than this many usual steps."""
+_SKIPPED_BYTES = {"matroska": 64, "avi": 64}
+"""Container -> most bytes of headers between two packets. More of them were skipped, because they are damaged or are no
+packet (an index, padding)."""
+_INDEX_BYTES = 40
+"""Bytes of Matroska's index for a keyframe."""
 PLAYLIST_MARKS = (b"#EXTM3U", b"ffconcat", b"<MPD", b"<?xml", b"[playlist]", b"<smil", b"<asx")
 
 
@@ -84,6 +91,12 @@ class Timeline:
     """Video packets found, including hidden ones."""
     packets_promised: int
     """Video packets that the container's index lists; 0 where it has no index."""
+    corrupt: int | None = None
+    """Time of the first packet that the container knows to be damaged."""
+    unread_bytes: int = 0
+    """Bytes behind the last packet (Matroska only): its index, or packets that were skipped because of damage."""
+    skipped: tuple[int, ...] = ()
+    """Times of the video packets before which bytes were skipped that belong to no packet."""
 
 
 def check_film_file(place: str) -> int:
@@ -153,6 +166,12 @@ def open_checked(
         raise
     except (av.error.FFmpegError, ValueError) as error:
         looks_like = _container_by_first_bytes(str(source))
+        if looks_like == "MP4" and not _has_index(str(source)):
+            detail = (
+                "its index (the box moov) is missing, as in a recording that was cut off; download it again, or "
+                "rebuild the index from another recording of the same device, for example with untrunc"
+            )
+            raise Quarantine("damaged", detail) from None
         if looks_like:
             detail = f"it starts like {looks_like} but its header or index cannot be read; download the file again"
             raise Quarantine("damaged", detail) from None
@@ -198,12 +217,20 @@ def read_timeline(
     last, last_duration, end_s, broken = None, 0, None, None
     entry: av.Packet | None = None
     packets = 0
-    # An MP4's index is complete before its data is read. A fragmented MP4's lists too few packets, never too many.
-    promised = len(stream.index_entries) if container.format.name.startswith("mov") else 0
+    corrupt: int | None = None
+    skipped: list[int] = []
+    skipped_bytes = skipped_bytes_of(container)
+    read_to: int | None = None
+    has_skipped = False
+    # The index of MP4 and AVI is complete before their data is read. A fragmented MP4's lists too few, never too many.
+    promised = len(stream.index_entries) if container.format.name.startswith(("mov", "avi")) else 0
     try:
         for packet in container.demux():
             if packet.size == 0:
                 continue
+            if skipped_bytes is not None and packet.pos is not None:
+                has_skipped |= read_to is not None and packet.pos - read_to > skipped_bytes
+                read_to = packet.pos + packet.size
             begin = packet.pts if packet.pts is not None else packet.dts
             if begin is not None and packet.time_base is not None and not packet.is_discard:
                 packet_end_s = float((begin + (packet.duration or 0)) * packet.time_base)
@@ -211,10 +238,15 @@ def read_timeline(
             if packet.stream_index != stream.index:
                 continue
             packets += 1
+            if has_skipped and packet.pts is not None:
+                skipped.append(packet.pts)
+                has_skipped = False
             if entry is None and packet.is_keyframe:
                 entry = packet
             if entry is None or (is_before(packet, entry) and not leading.has(entry, packet)):
                 continue  # It cannot be decoded, see `videozoomer.video.leading`.
+            if packet.is_corrupt and corrupt is None:
+                corrupt = packet.pts
             if packet.is_discard:
                 hidden += 1
             elif packet.pts is None:
@@ -246,6 +278,9 @@ def read_timeline(
         broken=broken,
         packets=packets,
         packets_promised=promised,
+        corrupt=corrupt,
+        unread_bytes=container.size - read_to if container.format.name.startswith("matroska") and read_to else 0,
+        skipped=tuple(skipped),
     )
 
 
@@ -265,6 +300,11 @@ def check_timeline(
     if container.duration is not None and timeline.container_end_s is not None:
         declared_s = (container.duration + (0 if from_zero else container.start_time or 0)) / av.time_base
         _check_end("it", declared_s, timeline.container_end_s)
+        if timeline.unread_bytes > _INDEX_BYTES * (16 + len(timeline.keyframes)):
+            # Packets, not an index: then even a short piece that is missing shows damage.
+            step_s = float((timeline.pts[-1] - timeline.pts[0]) * timeline.time_base) / max(1, len(timeline.pts) - 1)
+            if declared_s - timeline.container_end_s > HOLE_STEPS * step_s:
+                raise Quarantine("damaged", f"its last {timeline.unread_bytes} bytes cannot be read; download it again")
     if stream.duration is not None:
         declared_s = float((stream.duration + (0 if from_zero else stream.start_time or 0)) * timeline.time_base)
         found_s = float((int(timeline.pts[-1]) + timeline.last_duration) * timeline.time_base)
@@ -279,6 +319,41 @@ def check_timeline(
         raise Quarantine(
             "damaged", f"reading the container stopped early ({timeline.broken}); download it again or re-encode it"
         )
+    if timeline.corrupt is not None:
+        near_s = float((timeline.corrupt - int(timeline.pts[0])) * timeline.time_base)
+        raise Quarantine("damaged", f"its data is corrupt near {near_s:.1f} s; repair or re-encode it")
+    if container.format.name == "avi" and timeline.skipped and timeline.packets > timeline.packets_promised:
+        detail = "some of its data was skipped, and its index is incomplete, so no time in it is certain; re-encode it"
+        raise Quarantine("damaged", detail)
+    if (lost := _lost_pictures(timeline)) is not None:
+        near_s = float((lost - int(timeline.pts[0])) * timeline.time_base)
+        raise Quarantine("damaged", f"pictures are missing near {near_s:.1f} s; download it again")
+
+
+def _lost_pictures(timeline: Timeline) -> int | None:
+    """Time after which pictures are missing because Matroska's reader skipped damaged bytes, without a word.
+
+    Neither sign is enough alone: an index or padding between pictures is skipped too, and a screen recording has
+    pictures only where something changes.
+    """
+    import numpy as np
+
+    steps = np.diff(timeline.pts)
+    if not timeline.skipped or not len(steps):
+        return None
+    holes = np.flatnonzero(steps > HOLE_STEPS * np.median(steps))
+    for pts in timeline.skipped:
+        at = int(np.searchsorted(timeline.pts, pts))
+        # A picture behind the hole may be shown up to this many later than it is decoded.
+        near = holes[(holes >= at - 1 - MOST_REORDERED) & (holes < at + MOST_REORDERED)]
+        if len(near):
+            return int(timeline.pts[near[0]])
+    return None
+
+
+def skipped_bytes_of(container: av.container.InputContainer) -> int | None:
+    """The number in _SKIPPED_BYTES; None for a container whose packets are not stored one after another."""
+    return _SKIPPED_BYTES.get(container.format.name.split(",")[0])
 
 
 def counts_from_zero(container: av.container.InputContainer) -> bool:
@@ -347,6 +422,25 @@ def _container_by_first_bytes(place: str) -> str | None:
         b"\x30\x26\xb2\x75": "ASF",
     }
     return marks.get(head[:4])
+
+
+def _has_index(place: str) -> bool:
+    """Whether a box moov begins somewhere on the top level of an MP4, as far as its boxes can be followed."""
+    at = 0
+    with closing(open_bytes(place)) as handle:
+        while True:
+            handle.seek(at)
+            head = handle.read(16)
+            if len(head) < 8:
+                return False
+            length = int.from_bytes(head[:4], "big")
+            if length == 1:
+                length = int.from_bytes(head[8:16], "big")
+            if head[4:8] == b"moov":
+                return True
+            if length < 8:
+                return False
+            at += length
 
 
 def _short(error: Exception) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
+from videozoomer.protocol.unreadable import Span
+from videozoomer.video.salvaged_source import SalvagedSource, check_readable
 from videozoomer.video.source import VideoSource
 from videozoomer.video.store import ZoomStore, open_store
 from videozoomer.video.types import Frame, FrameError
@@ -56,16 +58,20 @@ class ReaderPool:
         unpacked_dir: str | Path | None = None,
         threads: int = 1,
         stream: int | None = None,
+        bad_spans: Mapping[str, Sequence[Span]] | None = None,
     ) -> None:
         """`zoom_store_dir` is the folder that ingest wrote zoom stores to, `unpacked_dir` the one for films that an
         archive compresses; `threads` is the decoder threads per file.
 
         `max_memory_mb` limits the memory of idle decoders, estimated from the size of their pictures. `stream` is the
         position of the video stream to read among all streams of each file; by default the one that FFmpeg takes.
+
+        `bad_spans` are those that ingest found in damaged files, by URI; no frame is read in them.
         """
         self._min_pixels, self._max_pixels = min_pixels, max_pixels
         self._max_open, self._threads, self._store_dir = max_open, threads, zoom_store_dir
         self._unpacked_dir, self._stream = unpacked_dir, stream
+        self._bad_spans = {uri: tuple(spans) for uri, spans in (bad_spans or {}).items() if spans}
         self._max_memory_bytes = max_memory_mb << 20
         self._files: OrderedDict[str, _OpenFile] = OrderedDict()
         self._lock = threading.Lock()
@@ -85,14 +91,15 @@ class ReaderPool:
         frames are byte for byte equal to decoded ones.
 
         Raises:
-            FrameError: the file cannot be opened, a time is more than a second past the end, or a frame cannot be
-                decoded.
+            FrameError: the file cannot be opened, a time is more than a second past the end or in a bad span, or a
+                frame cannot be decoded.
         """
         for time_s in times_s:
             if not -1e12 < time_s < 1e12:
                 raise FrameError(uri, time_s, "it is not a time in seconds")
         if not times_s:
             return []
+        check_readable(uri, self._bad_spans.get(uri, ()), times_s)
         file = self._enter(uri)
         try:
             stored = self._from_store(file, uri, times_s)
@@ -145,14 +152,7 @@ class ReaderPool:
     def _serve(self, file: _OpenFile, uri: str, requests: list[Request]) -> None:
         try:
             if file.source is None:
-                file.source = VideoSource(
-                    uri,
-                    self._min_pixels,
-                    self._max_pixels,
-                    threads=self._threads,
-                    unpacked_dir=self._unpacked_dir,
-                    stream=self._stream,
-                )
+                file.source = self._opened(uri)
             frames = file.source.frames_at([time_s for times_s, _ in requests for time_s in times_s])
         except FrameError as error:
             if len(requests) > 1:
@@ -168,6 +168,14 @@ class ReaderPool:
             for times_s, future in requests:
                 future.set_result(frames[: len(times_s)])
                 frames = frames[len(times_s) :]
+
+    def _opened(self, uri: str) -> VideoSource:
+        limits = self._min_pixels, self._max_pixels
+        if spans := self._bad_spans.get(uri):
+            return SalvagedSource(
+                uri, *limits, spans, threads=self._threads, unpacked_dir=self._unpacked_dir, stream=self._stream
+            )
+        return VideoSource(uri, *limits, threads=self._threads, unpacked_dir=self._unpacked_dir, stream=self._stream)
 
     def _enter(self, uri: str) -> _OpenFile:
         with self._lock:

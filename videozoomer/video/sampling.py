@@ -36,17 +36,34 @@ class CachingEncoder:
 
 
 class FrameSampler:
-    """Calls `take` with the frame on the screen at each of increasing times: (time_s, pts, frame)."""
+    """Calls `take` with the frame on the screen at each of increasing times: (time_s, pts, frame).
+
+    In a bad span, where no frame is certain, it takes the nearest one that is, or none if `exact`.
+    """
 
     def __init__(
-        self, clock: StreamClock, times_s: Iterable[float], take: Callable[[float, int, av.VideoFrame], None]
+        self,
+        clock: StreamClock,
+        times_s: Iterable[float],
+        take: Callable[[float, int, av.VideoFrame], None],
+        *,
+        exact: bool = False,
     ) -> None:
-        self._clock, self._times, self._take = clock, iter(times_s), take
+        self._clock, self._times, self._take, self._exact = clock, iter(times_s), take, exact
         self._advance()
 
-    def offer(self, pts: int, frame: av.VideoFrame, until_pts: int | None) -> None:
-        """`frame` is on the screen from `pts` until `until_pts`; None for the last one."""
+    def offer(self, pts: int, frame: av.VideoFrame, until_pts: int | None, certain_until: int | None = None) -> None:
+        """`frame` is on the screen from `pts` until `until_pts`; None for the last one.
+
+        `certain_until` is where a bad span begins, up to `until_pts`; None if there is none.
+        """
         while self._next_s is not None and (until_pts is None or self._next_tick < until_pts):
+            shown = self._next_tick >= pts and (certain_until is None or self._next_tick < certain_until)
+            if not shown and self._exact:
+                self._advance()
+                continue
+            if not shown and until_pts is not None and self._next_tick - pts > until_pts - self._next_tick:
+                return  # The next frame is nearer.
             self._take(self._next_s, pts, frame)
             self._advance()
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from videozoomer.protocol.protocol import Protocol
 from videozoomer.video.transnet import is_installed
-from videozoomer.video.types import Frame, Shot, VideoRecord
+from videozoomer.video.types import BadSpan, Frame, Shot, VideoRecord
 
 DETECTORS = ("adaptive", "content", "hash", "histogram", "threshold", "transnet")
 
@@ -29,6 +29,10 @@ class IngestSettings:
     """Folder for films that an archive compresses; without one, they are unpacked anew for each reading."""
     stream: int | None = None
     """Position of the video stream to read among all streams of a file; None takes the one that FFmpeg would."""
+    salvage: bool = True
+    """Whether to use what is certain of a damaged file, and mark the rest as bad spans; otherwise it is quarantined."""
+    unreadable_share: float = 0.5
+    """Largest share of a film that bad spans may cover."""
     threads: int = 0
     """Decoder threads per file; 0 shares the cores among the files that are read at once."""
 
@@ -63,6 +67,8 @@ class Ingested:
     """Frames of the overview, in order of time."""
     overview_policy: str = ""
     """`uniform` or `shot_aware`."""
+    bad_spans: tuple[BadSpan, ...] = ()
+    """What cannot be read of a damaged film."""
 
     @property
     def reason(self) -> str | None:

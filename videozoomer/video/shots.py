@@ -31,9 +31,10 @@ class ShotFinder:
             ImportError: the package of a detector is not installed.
         """
         fps = max(1.0, average_fps)
-        self._detectors: list[Detector] = [
-            make_detector(name, fps, max(1, round(SHORTEST_S * fps))) for name in detectors
-        ]
+        self._make = lambda: [make_detector(name, fps, max(1, round(SHORTEST_S * fps))) for name in detectors]
+        self._detectors: list[Detector] = self._make()
+        self._offset = 0
+        """Number of the first frame that the present detectors got."""
         self._cuts: list[list[Cut]] = [[] for _ in self._detectors]
         self._times = array("d")
         self._waiting: dict[InputFormat, list[np.ndarray]] = {detector.input: [] for detector in self._detectors}
@@ -54,12 +55,20 @@ class ShotFinder:
         if len(self._times) % BATCH_FRAMES == 0:
             self._detect()
 
+    def interrupt(self) -> None:
+        """A bad span comes next: the frames on both sides of it are compared with nothing, so it makes no cut."""
+        self._detect()
+        for detector, cuts in zip(self._detectors, self._cuts, strict=True):
+            cuts += [Cut(cut.frame + self._offset, cut.score) for cut in detector.finish()]
+        self._offset = len(self._times)
+        self._detectors = self._make()
+
     def shots(self, duration_s: float) -> tuple[Shot, ...]:
         """The shots of all frames taken so far; they cover the video from 0 to its end without gaps."""
         self._detect()
         found = []
         for detector, cuts in zip(self._detectors, self._cuts, strict=True):
-            cuts += detector.finish()
+            cuts += [Cut(cut.frame + self._offset, cut.score) for cut in detector.finish()]
             found.append([(self._times[cut.frame], cut.score) for cut in cuts])
         starts = [(0.0, None), *merged_cuts(found)]
         ends_s = [*(start_s for start_s, _ in starts[1:]), duration_s]
@@ -70,7 +79,7 @@ class ShotFinder:
 
     def _detect(self) -> None:
         for detector, cuts in zip(self._detectors, self._cuts, strict=True):
-            cuts += detector.take(self._waiting[detector.input])
+            cuts += [Cut(cut.frame + self._offset, cut.score) for cut in detector.take(self._waiting[detector.input])]
         for waiting in self._waiting.values():
             waiting.clear()
 

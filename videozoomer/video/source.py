@@ -73,11 +73,11 @@ class VideoSource:
             raise FrameError(uri, 0.0, f"cannot be opened: {error}") from error
         self._encoder = FrameEncoder(min_pixels, max_pixels, self._reader.declared)
         try:
-            first = next(self._decoded(self._reader.from_here()), None)
+            first, first_pts = self._first()
         except (OSError, ValueError, av.error.FFmpegError) as error:
             self.close()
             raise FrameError(uri, 0.0, f"its first frame cannot be decoded: {error}; re-encode the video") from error
-        if first is None or first.pts is None:
+        if first is None or first_pts is None:
             self.close()
             raise FrameError(uri, 0.0, "the video shows no frame with a time; remux it, for example to MP4")
         try:
@@ -85,7 +85,7 @@ class VideoSource:
         except UnsupportedColours as error:
             self.close()
             raise FrameError(uri, 0.0, str(error)) from error
-        self.clock = StreamClock(first.pts, self._reader.time_base)
+        self.clock = StreamClock(first_pts, self._reader.time_base)
         context = self._reader.stream.codec_context
         self.memory_bytes = context.width * context.height * 2 * HELD_PICTURES
         """Estimated memory of the open decoder: pictures it may still refer to, at two bytes a pixel."""
@@ -101,6 +101,11 @@ class VideoSource:
 
     def close(self) -> None:
         self._reader.close()
+
+    def _first(self) -> tuple[av.VideoFrame | None, int | None]:
+        """The first frame, and time zero in ticks."""
+        first = next(self._decoded(self._reader.from_here()), None)
+        return first, None if first is None else first.pts
 
     def frames_at(self, times_s: Sequence[float]) -> list[Frame]:
         """The frame on the screen at each time, in the order of the times.
@@ -143,17 +148,24 @@ class VideoSource:
             try:
                 return self._read_wanted(run, self._reader.at_keyframe(run[0]), None)
             except (FastReadFailed, OSError, ValueError, av.error.FFmpegError):
-                pass
+                self._reader.reopen()  # A decoder that met damage can return wrong pictures, even after a seek.
         try:
             shown = self._read_wanted(run, *self._reader.with_run_in(run[0]))
             self._open_groups = True
             return shown
         except (FastReadFailed, OSError, ValueError, av.error.FFmpegError):
-            pass
+            self._reader.reopen()
         shown = {}
         try:
             self._read_all(run, shown)
+            return shown
+        except (av.error.FFmpegError, OSError, ValueError):
+            self._reader.reopen()
+        shown = {}
+        try:
+            self._read_all(run, shown, from_start=True)
         except (av.error.FFmpegError, OSError, ValueError) as error:
+            self._reader.reopen()
             missing = next(target for target in run if target not in shown)
             reason = (None if isinstance(error, ValueError) else error.strerror) or error
             raise self._error(missing, f"it cannot be read ({reason}); re-encode the video") from error
@@ -209,9 +221,9 @@ class VideoSource:
             raise FastReadFailed
         return {target: (pts, pictures[pts]) for pts, targets in wanted.items() for target in targets}
 
-    def _read_all(self, run: list[int], shown: Shown) -> None:
+    def _read_all(self, run: list[int], shown: Shown, *, from_start: bool = False) -> None:
         """Decode every frame in order from well before the first target, and take those on the screen."""
-        for step_s in STEPS_BACK_S[1:]:
+        for step_s in () if from_start else STEPS_BACK_S[1:]:
             frames = self._decoded(self._reader.after_seek(run[0] - int(step_s / self.clock.time_base)))
             current = next(frames, None)
             if current is None or current.pts is None or current.pts > run[0]:

@@ -97,8 +97,18 @@ class ZoomStoreWriter:
                 self._database.execute("INSERT INTO frames VALUES (?, ?, ?, ?)", row)
             self._last_pts = pts
 
-    def finish(self, clock: StreamClock, pts: Sequence[int], end_pts: int, video_id: str) -> Path:
-        """Complete the store with the presentation time of every frame of the video, in order."""
+    def finish(
+        self,
+        clock: StreamClock,
+        pts: Sequence[int],
+        end_pts: int,
+        video_id: str,
+        bad: Sequence[tuple[int, int]] = (),
+    ) -> Path:
+        """Complete the store with the presentation time of every frame of the video, in order.
+
+        `bad` are the spans in ticks in which no frame is certain, in order.
+        """
         deltas = array("q", [pts[0], *(after - before for before, after in pairwise(pts))])
         base = clock.time_base
         self._about |= {
@@ -106,6 +116,7 @@ class ZoomStoreWriter:
             "first_pts": clock.first_pts,
             "time_base": f"{base.numerator}/{base.denominator}",
             "end_pts": end_pts,
+            "bad": list(bad),
         }
         rows = [(key, json.dumps(value)) for key, value in self._about.items()]
         with _as_store_error(self.target):
@@ -142,6 +153,7 @@ class ZoomStore:
         self._made_as = (about["encoding"], about["min_pixels"], about["max_pixels"], about.get("stream"))
         self._clock = StreamClock(about["first_pts"], Fraction(about["time_base"]))
         self._end_pts: int = about["end_pts"]
+        self._bad: list[tuple[int, int]] = [(start, stop) for start, stop in about.get("bad", ())]
         deltas = array("q")
         deltas.frombytes(zlib.decompress(self._database.execute("SELECT deltas FROM times").fetchone()[0]))
         for index in range(1, len(deltas)):
@@ -173,8 +185,10 @@ class ZoomStore:
 
     def _on_screen(self, time_s: float) -> int | None:
         target = self._clock.ticks(time_s)
-        # Past the end, the source decides whether the time is too far.
-        return None if target >= self._end_pts else self._pts[bisect_right(self._pts, target) - 1]
+        # Past the end, and in a span that cannot be read, the source decides.
+        if target >= self._end_pts or any(start <= target < stop for start, stop in self._bad):
+            return None
+        return self._pts[bisect_right(self._pts, target) - 1]
 
 
 def open_store(

@@ -50,6 +50,8 @@ class VideoRecord:
     """Displayed size: upright, square pixels."""
     height: int | None = None
     duration_s: float | None = None
+    unreadable_s: float | None = None
+    """Seconds of it inside bad spans; None if the whole film can be read."""
     average_fps: float | None = None
     variable_rate: bool | None = None
     frames: int | None = None

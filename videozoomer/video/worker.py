@@ -63,7 +63,8 @@ def _run(task: Task[Result], uri: str, memory_mb: int, watch: Watch) -> Result:
             # Decoders and detectors can raise anything. It costs only this file, and the record keeps the traceback.
             result = task.quarantined(uri, "decoder_crashed", traceback.format_exc(limit=-3))
     # A decoder that gets no memory may report a damaged file.
-    starved = result.reason in ("damaged", "decoder_crashed", "not_a_video") and limit.reached
+    suspect = result.reason in ("damaged", "decoder_crashed", "not_a_video") or bool(result.bad_spans)
+    starved = suspect and limit.reached
     return task.quarantined(uri, "out_of_memory", OUT_OF_MEMORY) if starved else result
 
 

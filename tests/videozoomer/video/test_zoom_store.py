@@ -60,7 +60,7 @@ def test_a_quarantined_video_leaves_no_store(coded_video: Path, tmp_path: Path) 
     middle = len(data) // 2
     data[middle : middle + 4000] = bytes(4000)
     broken.write_bytes(data)
-    settings = IngestSettings(zoom_store_fps=8, zoom_store_dir=str(tmp_path / "stores"))
+    settings = IngestSettings(zoom_store_fps=8, zoom_store_dir=str(tmp_path / "stores"), salvage=False)
     (result,) = ingest_many([str(broken)], settings, workers=1)
     assert result.record.reason == "damaged"
     assert list((tmp_path / "stores").iterdir()) == []

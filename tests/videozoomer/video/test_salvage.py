@@ -1,0 +1,170 @@
+"""A damaged film: every frame that is served is that of the undamaged film; all else is in a recorded bad span."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import pytest
+from damaged_films import (
+    FILMS,
+    FPS,
+    LIMITS,
+    Damage,
+    Film,
+    check_damaged,
+    cut,
+    drop_packets,
+    ingest,
+    join,
+    make_film,
+    noise,
+    truncate,
+    zeros,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from videozoomer.protocol.unreadable import unreadable_at
+from videozoomer.video.inspection import inspect_one
+from videozoomer.video.random_access import nal_units, recovery_frames
+from videozoomer.video.reader import ReaderPool
+from videozoomer.video.types import FrameError
+
+SHARES = st.floats(0, 1)
+LENGTHS = st.integers(700, 8000)
+"""Bytes. No decoder notices a few flipped bits everywhere."""
+CUTS = [st.builds(cut, SHARES, LENGTHS), st.builds(truncate, st.floats(0.3, 1))]
+OVERWRITTEN = [st.builds(noise, SHARES, LENGTHS, st.integers(0, 99)), st.builds(zeros, SHARES, LENGTHS)]
+LOST = [st.builds(drop_packets, SHARES, st.integers(1, 20)), st.builds(join, SHARES)]
+
+
+@pytest.fixture(scope="module")
+def films(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Film]:
+    folder = tmp_path_factory.mktemp("films")
+    return {name: make_film(folder, name) for name in FILMS}
+
+
+def damaged(film: Film, folder: Path, *damages: Damage) -> Path:
+    data = film.path.read_bytes()
+    for damage in damages:
+        data = damage(data)
+    path = folder / film.path.name
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FILMS)
+@settings(max_examples=8, deadline=None)
+@given(data=st.data())
+def test_every_frame_that_is_served_is_the_right_one(name: str, films: dict[str, Film], data: st.DataObject) -> None:
+    ways = CUTS + (LOST if name.endswith(".ts") else []) + (OVERWRITTEN if not name.startswith("vp9") else [])
+    # The times of an AVI whose beginning and index are both damaged cannot be checked.
+    most = 1 if name.endswith(".avi") else 3
+    damages = data.draw(st.lists(st.one_of(ways), min_size=1, max_size=most))
+    with tempfile.TemporaryDirectory() as folder:
+        path = damaged(films[name], Path(folder), *damages)
+        check_damaged(films[name], path, Path(folder) / "store")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "damage", "unreadable_s"),
+    [
+        ("h264.ts", drop_packets(0.5, 5), (0.01, 1.2)),
+        ("open.ts", drop_packets(0.5, 5), (0.01, 2.0)),
+        ("hevc.ts", drop_packets(0.5, 17), (0.01, 1.2)),
+        ("mpeg2.ts", drop_packets(0.5, 5), (0.01, 1.2)),
+        ("h264.ts", join(0.5), (1.5, 3.0)),
+        ("h264.mkv", truncate(0.7), (1.0, 2.5)),
+        ("frag.mp4", truncate(0.7), (0.01, 1.2)),
+        ("h264.mkv", noise(0.5, 1500, 0), (0.5, 2.5)),
+        ("h264.mp4", zeros(0.5, 1500), (0.01, 1.2)),
+        ("h264.flv", cut(0.5, 1500), (0.01, 2.0)),
+        ("mpeg4.avi", noise(0.5, 1500, 0), (1.0, 4.5)),
+        ("vp9.mkv", truncate(0.7), (1.0, 4.0)),
+    ],
+)
+def test_a_damaged_film_is_usable_around_the_damage(
+    name: str, damage: Damage, unreadable_s: tuple[float, float], films: dict[str, Film], tmp_path: Path
+) -> None:
+    path = damaged(films[name], tmp_path, damage)
+    result = check_damaged(films[name], path, tmp_path / "store")
+    record = result.record
+    assert record.status == "ok" and record.unreadable_s is not None
+    assert unreadable_s[0] < record.unreadable_s < unreadable_s[1], result.bad_spans
+    assert record.detail and record.detail.startswith("salvaged: ")
+    assert ingest(path, salvage=False).record.status == "quarantined"
+    info = inspect_one(str(path))
+    assert info.bad_spans == result.bad_spans and info.unreadable_s == record.unreadable_s
+    without_shots = ingest(path, shots=False)
+    assert without_shots.bad_spans == result.bad_spans and without_shots.overview == result.overview
+    assert without_shots.shots == () and without_shots.record.signature is None
+
+
+@pytest.mark.slow
+def test_too_much_damage_is_a_quarantine_that_names_the_share(films: dict[str, Film], tmp_path: Path) -> None:
+    path = damaged(films["h264.mkv"], tmp_path, truncate(0.4))
+    record = ingest(path).record
+    assert record.reason == "truncated"
+    assert record.detail and "cannot be read, and video.unreadable_share allows 50%" in record.detail
+    assert ingest(path, unreadable_share=0.9).record.status == "ok"
+
+
+@pytest.mark.slow
+def test_a_recording_joined_behind_a_shorter_one_is_quarantined(films: dict[str, Film], tmp_path: Path) -> None:
+    path = tmp_path / "joined.ts"
+    data = films["h264.ts"].path.read_bytes()
+    path.write_bytes(data[: len(data) * 3 // 10 // 188 * 188] + data)
+    record = ingest(path).record
+    assert record.status == "quarantined" and record.detail and "its times run back" in record.detail
+
+
+@pytest.mark.slow
+def test_damage_makes_no_cut_between_shots(films: dict[str, Film], tmp_path: Path) -> None:
+    """The background drifts, so pictures on both sides of a bad span differ; the film itself has no cut there."""
+    path = damaged(films["h264.ts"], tmp_path, drop_packets(0.5, 5))
+    result = ingest(path, detectors=("content", "adaptive", "histogram"))
+    (span,) = result.bad_spans
+    assert all(abs(shot.start_s - span.end_s) > 1e-6 and not span.start_s <= shot.start_s < span.end_s
+               for shot in result.shots)  # fmt: skip
+    assert result.shots[0].start_s == 0.0 and result.shots[-1].end_s == result.record.duration_s
+
+
+@pytest.mark.slow
+def test_overview_frames_in_a_bad_span_are_the_nearest_certain_ones(films: dict[str, Film], tmp_path: Path) -> None:
+    from videozoomer.protocol.protocol import Protocol
+
+    path = damaged(films["h264.ts"], tmp_path, drop_packets(0.5, 5))
+    result = ingest(path, protocol=Protocol(overview_fps=float(FPS), overview_frames=200))
+    (span,) = result.bad_spans
+    edges = {frame.time_s for frame in result.overview if unreadable_at(result.bad_spans, frame.requested_s)}
+    assert edges <= {round(span.start_s - 1 / FPS, 6), span.end_s}
+    times_s = [frame.time_s for frame in result.overview]
+    assert times_s == sorted(set(times_s)) and len(times_s) == result.record.frames
+
+
+def test_a_zoom_into_a_bad_span_says_where_it_is(films: dict[str, Film], tmp_path: Path) -> None:
+    path = damaged(films["h264.ts"], tmp_path, drop_packets(0.5, 5))
+    result = ingest(path)
+    (span,) = result.bad_spans
+    with (
+        ReaderPool(*LIMITS, bad_spans={str(path): result.bad_spans}) as pool,
+        pytest.raises(FrameError, match=rf"damaged from {span.start_s:.2f} to {span.end_s:.2f} s"),
+    ):
+        pool.frames_at(str(path), [0.0, span.start_s])
+
+
+def test_recovery_points_are_read_from_their_bits() -> None:
+    def sei(bits: str) -> bytes:
+        payload = int(bits.ljust(16, "0"), 2).to_bytes(2, "big")
+        return bytes([6, 5, 1, 0xAA, 6, 2, *payload, 0x80])
+
+    assert recovery_frames(sei("1")) == 0
+    assert recovery_frames(sei("00111")) == 6
+    assert recovery_frames(bytes([6, 5, 1, 0xAA, 0x80])) is None
+    units = [b"\x06abc", b"\x65def"]
+    assert list(nal_units(b"".join(b"\0\0\1" + unit for unit in units), 0)) == units
+    assert list(nal_units(b"".join(len(unit).to_bytes(4, "big") + unit for unit in units), 4)) == units
+    assert list(nal_units(b"\0\0\0\x20short", 4)) == []
