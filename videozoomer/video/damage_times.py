@@ -19,6 +19,8 @@ UNEVEN = 0.1
 """A step is the usual one if it differs from it by at most this share; two ticks of difference come from rounding."""
 JUMP_STEPS = 300
 """A decoding time this many usual steps later than the one before begins a new part of the file."""
+LEAST_PICTURES = 24
+"""Pictures that must be left of a film, so that its usual step is known."""
 MOST_PARTS = 2000
 """Most parts of a file, between losses and jumps of its times."""
 
@@ -59,6 +61,8 @@ def settle_times(packets: Packets, *, stored_dts: bool) -> Times:
     dropped_after = _drop_others(packets, parts, kept)
     shown = [when for when in packets.pts if when is not None]
     ordered = sorted(set(shown))
+    if len(ordered) < LEAST_PICTURES:
+        raise Quarantine("damaged", "too few of its pictures are left to tell their times; download it again")
     steps = _steps(ordered)
     usual = _median(steps)
     usually = [_is_usual(step, usual) for step in steps]

