@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+import av
 import pytest
 from damaged_films import (
     FILMS,
@@ -103,6 +104,31 @@ def test_a_damaged_film_is_usable_around_the_damage(
     without_shots = ingest(path, shots=False)
     assert without_shots.bad_spans == result.bad_spans and without_shots.overview == result.overview
     assert without_shots.shots == () and without_shots.record.signature is None
+
+
+@pytest.mark.slow
+def test_a_recording_that_begins_in_an_open_group_of_pictures_loses_that_group(
+    films: dict[str, Film], tmp_path: Path
+) -> None:
+    film = films["open.ts"]
+    with av.open(str(film.path)) as container:
+        second = [packet.pos for packet in container.demux(video=0) if packet.is_keyframe][1]
+    path = tmp_path / "late.ts"
+    # The first packets hold the tables of programs.
+    data = film.path.read_bytes()
+    path.write_bytes(data[: 3 * 188] + data[second:])
+    result = check_damaged(film, path, tmp_path / "store")
+    (span,) = result.bad_spans
+    assert span.end_s == pytest.approx(20 / FPS)
+
+
+@pytest.mark.slow
+def test_a_decoder_that_met_damage_is_not_used_again(films: dict[str, Film], tmp_path: Path) -> None:
+    """One wrong byte in a picture leaves the decoder of H.264 with wrong coefficients, even after it is flushed."""
+    result = check_damaged(
+        films["frag.mp4"], damaged(films["frag.mp4"], tmp_path, zeros(0.2527, 1)), tmp_path / "store"
+    )
+    assert len(result.bad_spans) == 1
 
 
 @pytest.mark.slow
