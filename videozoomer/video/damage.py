@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from videozoomer.video.leading import Leading, is_before
 from videozoomer.video.opening import prepare_decoder
 from videozoomer.video.preflight import skipped_bytes_of
-from videozoomer.video.random_access import Entry, entry_of
+from videozoomer.video.random_access import Entry, entry_of, stands_alone
 
 if TYPE_CHECKING:
     import av
@@ -176,6 +176,7 @@ class _Run:
         """Decodes the same packets and knows the group of pictures before; its errors count, its pictures do not."""
         self._trusted = self._running_in = self._failed = False
         self._floor: int | None = None
+        self._entry: int | None = None
         self._number = 0
         self._expected: dict[int, tuple[int, int]] = {}
 
@@ -202,6 +203,7 @@ class _Run:
             self._number += 1
             # The leading pictures of a file's first keyframe were tried before.
             self._floor = None if first else pts
+            self._entry = pts
 
     def take(self, packet: av.Packet, index: int, errors: set[int]) -> Iterator[Decoded]:
         """Decode a packet; on damage, end the run and note the packet in `errors`."""
@@ -240,6 +242,10 @@ class _Run:
             found = self._expected.pop(frame.pts, None) if frame.pts is not None else None
             if frame.pts is None or found is None:
                 continue
+            if frame.pts == self._entry and not stands_alone(frame, self._decoder.context):
+                self._trusted = False
+                self._expected.clear()
+                continue
             if frame.is_corrupt:
                 self._trusted = False
             yield Decoded(*found, frame.pts, frame)
@@ -256,7 +262,7 @@ class _Decoder:
 
     def __init__(self, container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> None:
         prepare_decoder(stream)
-        self._container, self._context = container, stream.codec_context
+        self._container, self.context = container, stream.codec_context
         self.frames: list[av.VideoFrame] = []
 
     def decode(self, packet: av.Packet | None) -> bool:
@@ -264,7 +270,7 @@ class _Decoder:
         import av
 
         try:
-            self.frames += self._context.decode(packet)
+            self.frames += self.context.decode(packet)
         except av.error.FFmpegError:
             return False
         return True

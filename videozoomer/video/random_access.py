@@ -21,6 +21,11 @@ _HEVC_IDR, _HEVC_IRAP = frozenset({16, 17, 18, 19, 20}), range(16, 22)
 _VVC_IDR, _VVC_IRAP = frozenset({7, 8}), range(7, 10)
 _HEVC_SLICES, _VVC_SLICES = range(32), range(11)
 
+RECOVERING_CODECS = frozenset({"h264", "hevc", "vvc", "vp8", "vp9", "av1"})
+"""Decoders that show nothing before a picture that stands alone, or before a refresh without one is complete."""
+_REFERRING = frozenset({2, 3, 4, 6})
+"""FFmpeg's AVPictureType of pictures that refer to others: P, B, S and SP."""
+
 
 class Entry(Enum):
     """What may be decoded from a packet on if everything before it is missing."""
@@ -53,6 +58,13 @@ def entry_of(packet: av.Packet, context: VideoCodecContext) -> Entry:
             if kind in slices:
                 return Entry.CLOSED if kind in idr else Entry.OPEN if kind in irap else Entry.NO
     return Entry.NO
+
+
+def stands_alone(frame: av.VideoFrame, context: VideoCodecContext) -> bool:
+    """Whether a decoded picture refers to no other, as far as its decoder tells; a container's flag may be wrong."""
+    if context.codec.canonical_name in RECOVERING_CODECS:
+        return True
+    return bool(frame.key_frame) or int(frame.pict_type) not in _REFERRING
 
 
 def nal_units(data: bytes, length_bytes: int) -> Iterator[bytes]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from videozoomer.places.finding import on_disk
 from videozoomer.video.packets import STEPS_BACK_S, FastReadFailed, PacketReader, with_successors
 from videozoomer.video.picture import EncodedFrame, FrameEncoder, display_size, orientation_of
+from videozoomer.video.random_access import stands_alone
 from videozoomer.video.scaling import UnsupportedColours, check_colours
 from videozoomer.video.stream_clock import StreamClock
 from videozoomer.video.types import Frame, FrameError
@@ -29,10 +30,6 @@ NEAR_S = 10.0
 """To reach a frame further away than this, seek instead of decoding on."""
 NEAR_WITHOUT_INDEX_S = 2.0
 """The same for a container without an index."""
-RECOVERING_CODECS = frozenset({"h264", "hevc", "vvc", "vp8", "vp9", "av1"})
-"""Decoders that show nothing before a picture that stands alone, or before a refresh without one is complete."""
-_REFERRING = frozenset({2, 3, 4, 6})
-"""FFmpeg's AVPictureType of pictures that refer to others: P, B, S and SP."""
 HELD_PICTURES = 20
 """Decoded pictures that an open decoder may keep, for the estimate of its memory."""
 END_TOLERANCE_S = 1.0
@@ -274,6 +271,4 @@ class VideoSource:
 
         Decoding from such a picture gives wrong pictures without an error.
         """
-        if self._reader.stream.codec_context.codec.canonical_name in RECOVERING_CODECS:
-            return True
-        return bool(frame.key_frame) or int(frame.pict_type) not in _REFERRING
+        return stands_alone(frame, self._reader.stream.codec_context)
