@@ -101,7 +101,7 @@ def test_a_damaged_film_is_usable_around_the_damage(
     # A probe decodes five frames of a file whose packets seem whole, so it may not meet the damage.
     assert (info.bad_spans, info.unreadable_s) in ((result.bad_spans, record.unreadable_s), ((), None))
     assert info.bad_spans or not name.endswith(".ts")
-    without_shots = ingest(path, shots=False)
+    without_shots = ingest(path, shots=False, unreadable_share=1.0)
     assert without_shots.bad_spans == result.bad_spans and without_shots.overview == result.overview
     assert without_shots.shots == () and without_shots.record.signature is None
 
