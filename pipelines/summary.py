@@ -19,6 +19,7 @@ from assets.training import why_untrained
 from assets.workspace import Workspace
 from pipelines.run import RunResult
 from videozoomer.lake import Lake
+from videozoomer.places.uris import short_name
 from videozoomer.settings import Recipe
 
 Line = tuple[str, str]
@@ -80,7 +81,7 @@ def _inputs(lake: Lake) -> Iterator[Line]:
     videos = lake.read("videos", columns=["status", "reason", "uri", "duration_s", "unreadable_s"])
     lost = videos.filter(pl.col("status") != "ok")
     minutes = (videos["duration_s"].sum() or 0) / 60
-    reasons = "".join(f"\n  {Path(row['uri']).name}: {row['reason']}" for row in lost.iter_rows(named=True))
+    reasons = "".join(f"\n  {short_name(row['uri'])}: {row['reason']}" for row in lost.iter_rows(named=True))
     yield "videos", f"{videos.height - lost.height} readable ({minutes:.0f} min), {lost.height} quarantined{reasons}"
     salvaged = videos.filter((pl.col("status") == "ok") & (pl.col("unreadable_s") > 0)).sort("uri")
     if salvaged.height:

@@ -68,6 +68,13 @@ def archive_kind(place: str) -> str | None:
     return next((kind for ending, kind in ARCHIVES.items() if place.lower().endswith(ending)), None)
 
 
+def short_name(uri: str) -> str:
+    """A film's name for a list: `film.mp4`, or `films.zip/season1/film.mp4`."""
+    if member := member_name(uri):
+        return f"{Path(member.archive).name}/{member.inner}"
+    return unquote(Path(uri.split("?", 1)[0]).name) if is_url(uri) else Path(uri).name
+
+
 def absolute_place(place: str, folder: Path) -> str:
     """A place with its path relative to a folder made absolute; URLs and absolute paths stay as they are."""
     if member := member_name(place):

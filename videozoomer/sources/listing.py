@@ -233,12 +233,12 @@ class _Lister:
             self._found.offered.append(offered(place))
             self._found.notes.append(archive.problem[1])
         if unpacked:
-            self._found.notes.append(f"{unpacked} films of {place} lie unpacked beside it, which are taken")
+            self._found.notes.append(f"{films(unpacked)} of {place} lie unpacked beside it and are taken from there")
         if packed:
             size = archive.unpacked_bytes if kind == "parquet" else packed_bytes
             advice = " (`zip -0` stores films so that they are read in place)" if kind == "zip" else ""
             self._found.notes.append(
-                f"{packed} films are compressed in {place}: a run unpacks them into its home, {size / 1e6:,.1f} MB"
+                f"Compressed in {place}: {films(packed)}, which a run unpacks into its home, {size / 1e6:,.1f} MB"
                 + advice
             )
         elif kind == "parquet" and not archive.problem:
@@ -257,6 +257,10 @@ class _Lister:
 def _by_place(item: Offered) -> tuple[str, str]:
     name = member_name(item.uri)
     return (name.archive, name.inner) if name else (item.uri, "")
+
+
+def films(count: int) -> str:
+    return f"{count} film{'' if count == 1 else 's'}"
 
 
 def _chosen(names: Iterable[str], wanted: str) -> list[str]:

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 import webdataset
 
+from videozoomer.places.uris import short_name
 from videozoomer.settings.sources import Source
 from videozoomer.sources.files import SourceError
 from videozoomer.sources.listing import describe_passed_over, list_place
@@ -100,13 +101,13 @@ def test_films_that_lie_unpacked_beside_their_archive_are_taken_once(tmp_path):
         str(tmp_path / "s1/a.mp4"),
         *(f"zip://{n}::{tmp_path}/films.zip" for n in ("s1/b.MKV", "s2/a.mp4")),
     ]
-    assert any("1 films" in note and "unpacked beside it" in note for note in listing.notes)
+    assert any("1 film of" in note and "unpacked beside it" in note for note in listing.notes)
 
 
 def test_compressed_films_are_said_with_their_size(tmp_path):
     archive = write_zip(tmp_path / "films.zip", {"a.mp4": b"a" * 3_000_000}, zipfile.ZIP_DEFLATED)
     (note,) = list_place(str(archive)).notes
-    assert "1 films are compressed" in note and "3.0 MB" in note
+    assert ": 1 film, which a run unpacks" in note and "3.0 MB" in note
 
 
 def test_a_compressed_tar_is_refused_with_the_remedy(tmp_path):
@@ -160,6 +161,19 @@ def test_a_folder_that_the_archive_does_not_have_may_be_left_out(tmp_path, named
     assert rows[0]["reason"] == reason
 
 
+@pytest.mark.parametrize(
+    ("uri", "name"),
+    [
+        ("/data/a [1].mp4", "a [1].mp4"),
+        ("zip://s1/a.mp4::/data/films.zip", "films.zip/s1/a.mp4"),
+        ("frames:///data/my%20film?rate=30000/1001", "my film"),
+        ("s3://bucket/a.mp4", "a.mp4"),
+    ],
+)
+def test_a_list_of_films_names_members_with_their_archive(uri, name):
+    assert short_name(uri) == name
+
+
 def write_datasets(path, rows):
     """Parquet as `datasets` writes it, with films in a column of its type Video."""
     films = [{"bytes": row["film"], "path": row["path"]} for row in rows]
@@ -186,7 +200,7 @@ def test_each_row_of_parquet_is_a_film_and_has_its_question(tmp_path):
         f"parquet://video/{member}::{shard}" for member in ("0/s1/a.mp4", "1/s2/a.mp4", "2")
     ]
     assert len(listing.offered) == 5 and describe_passed_over(listing) == "Passed over: 1 .parquet"
-    assert "3 films are compressed" in listing.notes[0] and "2.0 MB" in listing.notes[0]
+    assert ": 3 films, which a run unpacks" in listing.notes[0] and "2.0 MB" in listing.notes[0]
     assert uris(tmp_path / "train-*.parquet") == [item.uri for item in listing.offered]
     source = Source(name="films", videos=str(tmp_path), questions=str(tmp_path / "train-*.parquet"))
     rows = read_source(source, uris(tmp_path)).rows
