@@ -163,3 +163,13 @@ def test_a_damaged_parquet_file_is_quarantined(coded_video: Path, tmp_path: Path
     assert reason(uri)[0] == reason(str(archive))[0] == "damaged"
     archive.write_bytes(whole[:200] + bytes(len(whole) // 2) + whole[200 + len(whole) // 2 :])
     assert reason(uri)[0] in ("damaged", "empty")
+
+
+@pytest.mark.parametrize("road", [by_tar, by_datasets])
+def test_a_change_without_another_size_is_noticed(coded_video: Path, tmp_path: Path, road) -> None:
+    """A tar has no checksums: whatever changes it may have changed any of its films."""
+    uri = road(coded_video, tmp_path)
+    mark = changed_mark(uri)
+    (archive,) = [path for path in tmp_path.iterdir() if path.suffix in (".tar", ".parquet")]
+    damaged(archive, archive.stat().st_size // 2)
+    assert changed_mark(uri) != mark
