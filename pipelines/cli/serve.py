@@ -12,7 +12,7 @@ from pipelines.cli.output import stop
 def serve(
     checkpoint: Annotated[str, typer.Argument(help="Folder or hub name of a Qwen2.5-VL or Qwen3-VL checkpoint.")],
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes any free one.")] = 8000,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes any free one.")] = 8000,
     name: Annotated[str, typer.Option(help="Model name that clients send.")] = "student",
     max_batch: Annotated[int, typer.Option(help="Maximum requests answered in one forward pass.")] = 16,
     take_weights: Annotated[

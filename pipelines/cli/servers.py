@@ -56,7 +56,9 @@ def probe(
             try:
                 servers = [Endpoint(base_url=base_url, model=model, api_key_env=key_env)]
             except ValidationError as error:
-                raise stop(f"--key-env: {error.errors()[0]['msg']}") from None
+                wrong = error.errors(include_input=False)[0]  # The input may be a key.
+                option = {"base_url": "the address", "api_key_env": "--key-env"}.get(str(wrong["loc"][0]), "an option")
+                raise stop(f"{option} {wrong['msg'].removeprefix('Value error, ')}") from None
         if recipe is not None:
             loaded = load(recipe)
             target, servers = Workspace(loaded).servers, list(servers_of(loaded))

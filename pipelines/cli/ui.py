@@ -20,7 +20,9 @@ GRACE_S = 15.0
 """What Dagster's processes get to end by themselves; after that they are killed."""
 
 
-def ui(recipe: RECIPE, port: Annotated[int, typer.Option(help="Port of the web page.")] = 3000) -> None:
+def ui(
+    recipe: RECIPE, port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the web page.")] = 3000
+) -> None:
     """Open the Dagster UI on the recipe's assets: lineage, reruns, schedules.
 
     Example: `videozoomer ui --recipe my.yaml --port 3000`, then open http://127.0.0.1:3000

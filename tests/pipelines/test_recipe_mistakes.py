@@ -96,6 +96,16 @@ def test_a_clip_after_the_end_is_an_error_and_leaves_no_file(world, tmp_path):
     assert call("video", "frames", film, "--at", "-5").exit_code == 2
 
 
+@pytest.mark.parametrize("command", ["ui -r x.yaml", "serve some/model"])
+def test_a_port_that_cannot_be_is_wrong(command):
+    assert call(*command.split(), "--port", 99_999).exit_code == 2
+
+
+def test_probe_names_what_is_wrong_with_an_address():
+    result = call("ledger", "probe", "nonsense")
+    assert result.exit_code == 1 and "error: the address must be an address that begins with http" in result.output
+
+
 def test_serve_does_not_look_on_the_hub_for_a_folder_that_is_missing(tmp_path):
     pytest.importorskip("torch")
     assert call("serve", tmp_path / "none").exit_code == 1
