@@ -16,6 +16,7 @@ file under the target's name either.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import re
 import shutil
@@ -24,6 +25,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)
+"""What `link` says on a file system that has no hard links."""
 _LEFTOVER = re.compile(r"\.(?P<target>.+)\.[0-9a-f]{8}\.(partial|replaced)")
 
 
@@ -47,6 +50,45 @@ def commit(partial: Path, target: Path, *, sync: bool = True) -> None:
         _sync(target.parent)
     if aside:
         shutil.rmtree(aside)
+
+
+def create(partial: Path, target: Path) -> bool:
+    """Sync a finished file to disk and give it the target's name, unless a file has that name; return whether it did.
+
+    Of several processes that create the same target, one does. The partial file is gone afterwards.
+    """
+    _sync(partial)
+    try:
+        os.link(partial, target)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        if not _create_without_links(partial, target):
+            return False
+    finally:
+        partial.unlink(missing_ok=True)
+    _sync(target.parent)
+    return True
+
+
+def _create_without_links(partial: Path, target: Path) -> bool:
+    """For file systems that have no hard links, such as exFAT: a lock stands for the name that must not exist."""
+    with target.with_name(".create.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if target.exists():
+            return False
+        partial.rename(target)
+        return True
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it; their names are on disk afterwards."""
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    for folder in missing:
+        _sync(folder.parent)
 
 
 @contextmanager

@@ -17,9 +17,9 @@ import polars as pl
 from videozoomer.lake.atomic import replaced_file
 from videozoomer.lake.catalog import CATALOG
 from videozoomer.lake.schema import Table
+from videozoomer.lake.snapshot import ALL
 
-ALL = "all"
-"""Partition of a table that is not divided into batches."""
+__all__ = ["ALL", "Lake", "view_sql"]
 
 
 @dataclass(frozen=True)

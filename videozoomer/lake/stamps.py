@@ -10,29 +10,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from videozoomer.lake.atomic import write_text
-from videozoomer.lake.lake import ALL
+from videozoomer.lake.snapshot import ALL, UNFINISHED, Stamp
 
-UNFINISHED = "unfinished-"
-"""Start of the content of a stamp whose result is being replaced. What follows is unique, so nothing made meanwhile
-counts as current later."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stamp:
-    inputs: str
-    content: str
-    facts: dict[str, Any] = field(default_factory=dict)
-    """Counts to show without reading the result; `retryable` > 0 makes the result stale."""
-
-    @property
-    def unfinished(self) -> bool:
-        """Whether the step that writes the result has not ended or was killed: it may be half old, half new."""
-        return self.content.startswith(UNFINISHED)
+__all__ = ["UNFINISHED", "Stamp", "Stamps"]
 
 
 @dataclass(frozen=True)
