@@ -17,6 +17,8 @@ from filters.graders.units import in_kelvin, measure
 from videozoomer.protocol.question import Question
 
 NAME = "number"
+MOST_FIGURES = 60
+"""A text with more figures than this commits to none of them, and would take long to read."""
 
 _FORMULA = re.compile(r"[\d\s.,+\-*/^(){}\\a-z×]{1,60}")
 _ZERO = pattern("zero", r"(?:there (?:are|is|were|was) |i (?:see|saw|count) )?{}")
@@ -71,6 +73,8 @@ def committed(answer: str) -> Quantity | str:
     text = undress(answer)
     if not text.strip(" .?!-"):
         return "gives no answer"
+    if len(re.findall(r"\d+|\b\w\b", text)) > MOST_FIGURES:
+        return "states several numbers"
     if (formula := _formula(text)) is not None:
         return Quantity(formula, None, 0, len(text))
     said = conclude(text)

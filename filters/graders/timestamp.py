@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from filters.graders.dress import undress
 from filters.graders.grade import Grade, graded
+from filters.graders.number import MOST_FIGURES
 from filters.graders.number_words import as_digits
 from filters.graders.phrases import ABSTAINS, CORRECTED, NEGATED, pattern
 from filters.graders.statement import conclude, gives_none
@@ -71,6 +72,8 @@ def committed(answer: str) -> list[float] | str:
     text = undress(answer)
     if not text.strip(" .?!-"):
         return "gives no answer"
+    if len(re.findall(r"\d+", text)) > MOST_FIGURES:
+        return "states many times"
     said = conclude(text)
     body = said.said.strip().strip("[]()").rstrip(".!。 ")
     if said.doubt:

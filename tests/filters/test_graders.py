@@ -1,5 +1,7 @@
 """Every answer type: correct and wrong answers, and answers that only a judge can decide."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -203,3 +205,12 @@ def test_a_missing_answer_is_wrong(answer_type):
 def test_an_unknown_type_is_named_with_the_question():
     with pytest.raises(GradingError, match=r"question q7: .*'sound'.*yes_no"):
         grade(a_question(question_id="q7", answer="x", answer_type="sound"), "x")
+
+
+@pytest.mark.parametrize("answer_type", GRADERS)
+@pytest.mark.parametrize("answer", ["1 " * 1999, "a, " * 1300, "(" * 3999, "no " * 1300, "x" * 3999, "3 or " * 700])
+def test_a_long_answer_takes_no_long_time(answer_type, answer):
+    """A policy may write anything; the worst of these took 18 s."""
+    started = time.process_time()
+    assert verdict(answer_type, EXPECTED[answer_type], answer, OPTIONS) != "correct"
+    assert time.process_time() - started < 3
