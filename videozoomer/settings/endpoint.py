@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
@@ -125,6 +126,12 @@ class Endpoint(Settings):
                     "(export MY_KEY=...)"
                 )
         return value
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        # The digest of a list of teachers is made of their texts: what is not set must not change it.
+        for name, value in super().__repr_args__():
+            if name not in ("headers", "query") and (name != "extra_body" or value):
+                yield name, value
 
     def _left_out(self) -> frozenset[str]:
         """An endpoint with an identity is the same at any address; one without extra_body is as it was before there was

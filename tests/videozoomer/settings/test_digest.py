@@ -7,7 +7,14 @@ import pytest
 
 from videozoomer.settings import Recipe, load_recipe
 from videozoomer.settings.base import Settings
-from videozoomer.settings.model import DistillSettings, Endpoint, RlSettings, SftSettings, VideoSettings
+from videozoomer.settings.model import (
+    AdditionalTeacher,
+    DistillSettings,
+    Endpoint,
+    RlSettings,
+    SftSettings,
+    VideoSettings,
+)
 from videozoomer.settings.rl import RolloutServer
 
 FOLDER = Path(__file__).resolve().parents[3] / "recipes"
@@ -64,6 +71,16 @@ def test_an_empty_extra_body_is_as_none_was_before_it_existed():
     endpoint = Endpoint(base_url="http://one/v1")
     assert endpoint.model_copy(update={"extra_body": {"top_k": 5}}).digest() != endpoint.digest()
     assert Endpoint(base_url="http://one/v1", extra_body={}).digest() == endpoint.digest()
+
+
+def test_new_fields_of_an_endpoint_leave_the_digest_of_several_teachers_alone():
+    def digest(**fields: object) -> str:
+        teacher = AdditionalTeacher(endpoint=Endpoint(base_url="http://one/v1", **fields))
+        return DistillSettings(more_teachers=(teacher,)).digest()
+
+    assert digest() == "2f28f07ed8787115"
+    assert digest(headers={"x-title": "films"}, query={"v": "1"}, extra_body={}) == digest()
+    assert digest(extra_body={"top_k": 5}) != digest()
 
 
 def test_an_endpoint_with_an_identity_is_the_same_at_any_address():
