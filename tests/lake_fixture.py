@@ -140,6 +140,7 @@ def _any_video(uri: str, status: str) -> dict:
         "start_offset_s",
         "video_streams",
         "stream_index",
+        "unreadable_s",
         "keyframes_s",
         "signature",
     )

@@ -26,6 +26,7 @@ def test_a_changed_evaluation_set_is_refused(tmp_path):
         "question_id": "q", "video_id": "v", "video_uri": "v.mp4", "duration_s": 10.0, "batch": "s-0001",
         "split": "evaluation", "question": "Which?", "options": ["red", "blue"], "answer": "A", "answer_type": "choice",
         "topic": None, "evidence": [], "overview_frame_ids": [frame["frame_id"]], "overview_times_s": [0.0],
+        "bad_spans": [],
     }  # fmt: skip
     folder = workspace.shards("evaluation")
     write_dataset("evaluation", folder, [question], [frame], about={}, max_rows=10)

@@ -74,6 +74,7 @@ def rl_shards(tmp_path_factory) -> ShardSet:
             "evidence": [{"start_s": 1.5, "end_s": 2.5}],
             "overview_frame_ids": [frame.frame_id for frame in overview],
             "overview_times_s": [frame.time_s for frame in overview],
+            "bad_spans": [],
             "pass_rate": 0.5,
             "valid": 2,
             "correct": 1,

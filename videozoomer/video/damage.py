@@ -27,6 +27,10 @@ _SAME_PLACE = 3
 """Read errors in a row, without a packet between them, after which the rest of a file counts as unreadable."""
 
 
+COUNTED_GAP = 24
+"""Bytes between two chunks of an AVI: the header of one, a padding byte, and the header of a list."""
+
+
 @dataclass
 class Packets:
     """What the packets of a damaged file say, in the order of the file; read without decoding."""
@@ -44,6 +48,10 @@ class Packets:
     """Whether something may be missing behind the last packet."""
     errors: set[int] = field(default_factory=set)
     """Packets that the decoder refused; filled by `decode`."""
+    counted: bool = False
+    """Whether times are counts of pictures that no index confirms, so that damage may have moved all later ones."""
+    fewer: bool = False
+    """Whether the header counts more pictures than were found."""
 
     def __len__(self) -> int:
         return len(self.pts)
@@ -82,7 +90,8 @@ def read_packets(
     lost = False
     # AVI stores no times: FFmpeg counts pictures, and a lost one moves all that come after it.
     counted, counts_lost = container.format.name == "avi", False
-    skipped_bytes, read_to = skipped_bytes_of(container), None
+    skipped_bytes, read_to = COUNTED_GAP if counted else skipped_bytes_of(container), None
+    promised, read = len(stream.index_entries), 0
     for packet in packets_past_damage(container):
         if packet is None:
             lost = True
@@ -96,6 +105,7 @@ def read_packets(
         if counted and not found and packet.pos is not None and stream.index_entries:
             lost |= packet.pos - stream.index_entries[0].pos > (skipped_bytes or 0)
         counts_lost |= counted and lost
+        read += 1
         if entry is None:
             if not packet.is_keyframe or packet.pts is None or counts_lost:
                 continue
@@ -110,6 +120,8 @@ def read_packets(
         found.durations.append(packet.duration or 0)
         lost = False
     found.lost_at_end = lost
+    found.counted = counted and promised != read
+    found.fewer = stream.frames > read
     return found
 
 

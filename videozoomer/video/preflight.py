@@ -325,6 +325,12 @@ def check_timeline(
     if container.format.name == "avi" and timeline.skipped and timeline.packets > timeline.packets_promised:
         detail = "some of its data was skipped, and its index is incomplete, so no time in it is certain; re-encode it"
         raise Quarantine("damaged", detail)
+    if container.format.name == "avi" and timeline.packets_promised < timeline.packets < stream.frames:
+        detail = (
+            f"its header counts {stream.frames} pictures, {timeline.packets} were found, and its index is incomplete, "
+            "so no time in it is certain; re-encode it"
+        )
+        raise Quarantine("damaged", detail)
     if (lost := _lost_pictures(timeline)) is not None:
         near_s = float((lost - int(timeline.pts[0])) * timeline.time_base)
         raise Quarantine("damaged", f"pictures are missing near {near_s:.1f} s; download it again")

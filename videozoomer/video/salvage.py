@@ -272,6 +272,11 @@ def _certain(opened: Opened, codec: str, leading: Leading, packets: Packets, wat
             corrupt_from[picture.run] = min(picture.index, corrupt_from.get(picture.run, picture.index))
         came.append((picture.pts, picture.index, picture.run))
     doubtful = _beside_damage(packets, notices=codec in _NOTICING)
+    if packets.counted:
+        noticed = packets.errors | set(corrupt_from.values())
+        # Pictures are missing somewhere before the end: where is unknown unless the decoder noticed it.
+        unknown = packets.fewer and not packets.lost_at_end
+        doubtful |= set(range(min(noticed, default=0 if unknown else len(packets)), len(packets)))
     return {
         pts: run for pts, index, run in came if index < corrupt_from.get(run, len(packets)) and index not in doubtful
     }

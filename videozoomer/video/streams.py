@@ -23,17 +23,17 @@ def video_stream(container: av.container.InputContainer, index: int | None = Non
     """The video stream at this position among all streams; None if that is no video stream.
 
     Without a position, the one that FFmpeg takes (`av_find_best_stream`): the default one, then the one with more
-    pictures. Covers do not count, although FFmpeg takes one that is marked as the default. None if there is no other.
+    pictures, and the first of equals. Covers do not count, although FFmpeg takes one that is marked as the default.
+    None if there is no other.
     """
     if index is not None:
         return next((stream for stream in container.streams.video if stream.index == index), None)
     moving = [stream for stream in container.streams.video if not int(stream.disposition) & _ATTACHED_PICTURE]
     films = [stream for stream in moving if not _may_be_cover(stream)] or moving
     best = container.streams.best("video")
-    if best is not None:
-        for stream in films:
-            if stream.index == best.index:
-                return stream
+    if best is not None and (taken := next((one for one in films if one.index == best.index), None)) is not None:
+        # FFmpeg's choice among equals depends on how far its threads have decoded when it looks.
+        return next(one for one in films if _rank(one)[:-1] == _rank(taken)[:-1])
     return max(films, key=_rank, default=None)
 
 
