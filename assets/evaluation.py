@@ -165,20 +165,11 @@ def _evaluate(
     from distill.rollouts import EpisodeRunner
     from eval.harness import evaluate
     from videozoomer.protocol.prompts import load_prompts
-    from videozoomer.protocol.question import bad_spans_by_video
-    from videozoomer.video.reader import ReaderPool
 
     chosen, lake, recipe = workspace.recipe.evaluation, workspace.lake, workspace.recipe
     protocol = recipe.protocol.to_protocol()
     with (
-        ReaderPool(
-            protocol.min_pixels,
-            protocol.max_pixels,
-            zoom_store_dir=workspace.zoom_store,
-            unpacked_dir=workspace.unpacked,
-            stream=recipe.video.stream_index,
-            bad_spans=bad_spans_by_video(items),
-        ) as readers,
+        workspace.readers(items) as readers,
         workspace.progress.task(stage.replace("_", " of the "), len(items) * len(chosen.settings)) as advance,
     ):
         result = evaluate(

@@ -72,8 +72,6 @@ def play_stage(
     from distill.storage.frames import FrameStore
     from distill.teachers import TeacherPool
     from videozoomer.protocol.prompts import load_prompts
-    from videozoomer.protocol.question import bad_spans_by_video
-    from videozoomer.video.reader import ReaderPool
 
     batch, lake, recipe = partition_of(context), workspace.lake, workspace.recipe
     scratch = workspace.scratch(stage, batch)
@@ -82,14 +80,7 @@ def play_stage(
     with (
         FrameStore(scratch / "frames.sqlite") as store,
         workspace.open_ledger(stage, batch) as ledger,
-        ReaderPool(
-            protocol.min_pixels,
-            protocol.max_pixels,
-            zoom_store_dir=workspace.zoom_store,
-            unpacked_dir=workspace.unpacked,
-            stream=recipe.video.stream_index,
-            bad_spans=bad_spans_by_video(items),
-        ) as readers,
+        workspace.readers(items) as readers,
         spending(workspace) as budget,
         workspace.progress.task(f"{stage} of {batch}", episodes(len(items))) as advance,
     ):

@@ -24,6 +24,8 @@ from videozoomer.settings import Recipe
 
 if TYPE_CHECKING:
     from distill.storage.ledger import Ledger
+    from videozoomer.protocol.question import QuestionItem
+    from videozoomer.video.reader import ReaderPool
 
 BATCHES = dg.DynamicPartitionsDefinition(name="batches")
 """Ingest batches, named `<source>-<NNNN>`; the asset `sources` adds them."""
@@ -134,6 +136,21 @@ class Workspace:
     @property
     def unpacked(self) -> str:
         return str(self.recipe.unpacked_path)
+
+    def readers(self, items: Iterable[QuestionItem]) -> ReaderPool:
+        """What reads the frames that a player of these questions asks for, from the zoom store where it has them."""
+        from videozoomer.protocol.question import bad_spans_by_video
+        from videozoomer.video.reader import ReaderPool
+
+        protocol = self.recipe.protocol.to_protocol()
+        return ReaderPool(
+            protocol.min_pixels,
+            protocol.max_pixels,
+            zoom_store_dir=self.zoom_store,
+            unpacked_dir=self.unpacked,
+            stream=self.recipe.video.stream_index,
+            bad_spans=bad_spans_by_video(items),
+        )
 
     @property
     def report(self) -> Path:

@@ -16,7 +16,7 @@ WAITING_KINDS = {
     "context_overflow": "the conversation is longer than the model's context",
     "too_large": "the request has more bytes, images or tokens than the server accepts",
 }
-"""Failures that a setting of the recipe or of the server would mend: not retried in the same run, but in the next. If
+"""Failures that a setting of the recipe or of the server would fix: not retried in the same run, but in the next. If
 the first calls of a step all fail like this, the step stops."""
 
 PASSING_KINDS = {

@@ -1,7 +1,7 @@
-"""What a refusal means: who could mend it, and so whether the call is retried, waits for a later run, or is given up.
+"""What a refusal means: who can fix it, and so whether the call is retried now, retried by a later run, or given up.
 
-`refusals.toml` lists how servers word their refusals. Only what the call itself causes is final and kept for ever; what
-topping up an account, waiting, or a setting would mend is asked again by a later run.
+`refusals.toml` lists how servers word their refusals. Only what the call itself causes is final; a later run asks again
+where topping up the account, waiting or changing a setting helps.
 """
 
 from __future__ import annotations

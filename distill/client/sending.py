@@ -277,7 +277,7 @@ class Sender:
         if not self._replied and self._refusals[words] >= EQUAL_REFUSALS:
             self._breaker.stop(
                 f"{self.remote.identity} refuses every call ({self._refusals[words]} so far, none got a reply) with "
-                f"{result.kind}: {result.error}; run again once that is mended"
+                f"{result.kind}: {result.error}; run again once that is fixed"
             )
 
     async def _learn_sampling(self) -> None:

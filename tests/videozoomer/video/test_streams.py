@@ -133,7 +133,7 @@ def test_every_stage_reads_the_stream_that_the_recipe_names() -> None:
                 if isinstance(call, ast.Call) and getattr(call.func, "id", "") in opened:
                     found.append(path.name)
                     assert "stream" in {word.arg for word in call.keywords}, f"{path}:{call.lineno}"
-    assert {"videos.py", "playing.py", "evaluation.py", "harvest.py", "training.py", "video.py"} <= set(found)
+    assert {"videos.py", "workspace.py", "harvest.py", "training.py", "video.py"} <= set(found)
 
 
 LONG: Made = ("libx264", (320, 180), 90)
