@@ -108,6 +108,7 @@ def test_samples_differ_by_seed_and_sampling_changes_the_key(store, tmp_path):
         assert server.counts["calls"] == 2 * before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["429", "500", "503", "malformed", "close"])
 def test_passing_failures_are_retried(store, tmp_path, how):
     left = [how, how]

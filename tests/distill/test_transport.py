@@ -91,6 +91,7 @@ def test_a_body_arrives_unchanged_however_little_the_socket_accepts(accepted, mo
     assert arrived == sent and connections == 1 and len(calls) == 3
 
 
+@pytest.mark.slow
 def test_a_body_goes_over_tls_to_a_server_with_a_trusted_certificate():
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(CERTIFICATE)

@@ -122,6 +122,7 @@ def test_report_of_an_empty_lake_lists_what_did_not_run(tmp_path):
         assert sentence in page.split('id="absent"')[1], sentence
 
 
+@pytest.mark.slow
 def test_reinforcement_learning_is_shown_if_it_ran(world, tmp_path):
     rounds = [{"step": n, "reward": 0.2 * n, "accuracy": 0.1 * n, "kl": None} for n in (1, 2, 3)]
     (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rounds))

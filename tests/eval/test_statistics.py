@@ -52,6 +52,7 @@ def test_interval_covers_the_true_value_at_its_nominal_rate(number):
     assert 0.88 <= coverage(number, by_video=True) <= 0.99
 
 
+@pytest.mark.slow
 def test_resampling_questions_instead_of_videos_would_be_overconfident():
     assert coverage(20, by_video=False) < 0.8
 

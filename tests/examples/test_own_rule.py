@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from lake_fixture import write_lake
 
 from filters.rules import run_rules
@@ -28,6 +29,7 @@ def tried(home: Path, *rule: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
+@pytest.mark.slow
 def test_it_names_what_the_rule_would_drop(tmp_path):
     lake = home_of(tmp_path)
     files = tables_in(tmp_path)

@@ -36,6 +36,7 @@ def test_what_is_painted_decides_the_answer(server: TeacherServer, glyph: str, c
     assert play(server, film.episode(COLOUR.replace("star", glyph)), film).answer == colour
 
 
+@pytest.mark.slow
 def test_it_cannot_know_what_it_is_not_shown(server: TeacherServer) -> None:
     right = {True: 0, False: 0}
     for number, glyph in enumerate(("star", "heart", "moon", "arrow", "ring")):

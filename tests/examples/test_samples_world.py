@@ -37,6 +37,7 @@ def test_same_seed_gives_same_bytes_and_another_seed_does_not(small: World, tmp_
     assert _digests(other.root)["train/videos/tape-01.mp4"] != _digests(small.root)["train/videos/tape-01.mp4"]
 
 
+@pytest.mark.slow
 def test_a_finished_world_is_left_alone_and_a_broken_one_is_made_again(small: World, tmp_path: Path) -> None:
     world = World(tmp_path / "world")
     shutil.copytree(small.root, world.root)
@@ -97,6 +98,7 @@ def test_the_variable_rate_video_varies_and_the_others_do_not(small: World) -> N
         assert (steps.max() > 2.5 * steps.min()) == video["variable_rate"], name
 
 
+@pytest.mark.slow
 def test_one_file_is_damaged_one_is_no_video_and_one_is_missing(small: World) -> None:
     with pytest.raises(av.error.FFmpegError):
         av.open(str(small.train_videos / "notes.mp4"))

@@ -19,6 +19,8 @@ from experiments.proof.world import COLOURS, GLYPH_S, OVERVIEW_S, World
 from videozoomer.protocol.question import PlayableQuestion
 from videozoomer.shards.read import ShardSet
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def recipe(tmp_path_factory):

@@ -121,6 +121,7 @@ THE_SAME = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("left", "right", "same"), [(*p, False) for p in DIFFERENT] + [(*p, True) for p in THE_SAME])
 @pytest.mark.parametrize("evidence", [(), ((10.0, 12.0),)])
 def test_questions_are_compared_by_the_words_that_carry_their_meaning(rows, left, right, same, evidence):

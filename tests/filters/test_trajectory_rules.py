@@ -104,6 +104,7 @@ def test_reflection_same_window(rows):
     assert rows.judge().named("reflection_same_window") == {"same", "nearly", "first_failure"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("thought", "tells"),
     [

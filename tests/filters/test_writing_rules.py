@@ -82,6 +82,7 @@ JUNK = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", JUNK)
 def test_junk_is_dropped_for_its_reason(rows, name):
     rule, turns = JUNK[name]
@@ -145,6 +146,7 @@ GOOD = [
 """Trajectories as they should be, read by hand; each is near one of the rules."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("index", range(len(GOOD)))
 def test_good_trajectories_stay(rows, index):
     film(rows)
@@ -152,6 +154,7 @@ def test_good_trajectories_stay(rows, index):
     assert rows.judge(non_zoom_share=1).result.verdicts["reasons"].to_list() == [[]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("thought", "shown"),
     [

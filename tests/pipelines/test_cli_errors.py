@@ -41,6 +41,7 @@ def recipe(tmp_path) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command",
     [
@@ -127,6 +128,7 @@ def with_answer(lake: Lake, folder: Path, answer: str) -> Lake:
 PRINTABLE = st.text(st.characters(exclude_categories=("C", "Z", "M")), min_size=1, max_size=40)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("console", [open_console(), Console()], ids=["ours", "with markup"])
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(answer=PRINTABLE | st.sampled_from(MARKUP))

@@ -29,6 +29,7 @@ def need_of(recipe: Recipe, films: list[Offered], questions: int = 0) -> disk.Di
 HOUR = [Offered("s3://b/a.mp4", BYTES_PER_HOUR, ""), Offered("s3://b/b.mp4", BYTES_PER_HOUR, "")]
 
 
+@pytest.mark.slow
 def test_lengths_come_from_headers_and_for_other_films_from_their_bytes(world):
     films = list_place(str(world / "train" / "videos")).offered
     elsewhere = Offered("s3://bucket/other.mp4", sum(film.bytes for film in films), "")

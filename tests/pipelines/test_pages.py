@@ -37,6 +37,7 @@ def stamp_of(tmp_path, monkeypatch):
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ASSET)
 def test_two_pages_of_the_same_length_have_different_stamps(name, stamp_of):
     first = stamp_of(name, "84 kept")

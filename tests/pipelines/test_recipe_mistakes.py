@@ -87,6 +87,7 @@ def test_a_filter_that_fits_nothing_is_wrong(write, option, typed):
     assert call("trajectories", "list", "-r", write(), option, typed).exit_code == 2
 
 
+@pytest.mark.slow
 def test_a_clip_after_the_end_is_an_error_and_leaves_no_file(world, tmp_path):
     film = next((world / "train" / "videos").glob("tape-*.mp4"))
     result = call("video", "clip", film, 90_000, 90_001, "-o", tmp_path / "clip.mp4")
@@ -106,6 +107,7 @@ def test_probe_names_what_is_wrong_with_an_address():
     assert result.exit_code == 1 and "error: the address must be an address that begins with http" in result.output
 
 
+@pytest.mark.slow
 def test_serve_does_not_look_on_the_hub_for_a_folder_that_is_missing(tmp_path):
     pytest.importorskip("torch")
     assert call("serve", tmp_path / "none").exit_code == 1

@@ -23,6 +23,8 @@ from videozoomer.video import ingest
 from videozoomer.video.settings import Ingested
 from videozoomer.video.types import BadSpan, Frame, Shot, VideoRecord
 
+pytestmark = pytest.mark.slow
+
 SPANS = (BadSpan(2.0, 3.0, "damaged", 25), BadSpan(9.0, 10.0, "cut_off", 0))
 
 

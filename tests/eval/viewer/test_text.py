@@ -88,6 +88,7 @@ def everywhere(rows, text: str) -> tuple[dict, dict, dict, dict]:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wanted", [{"kind": "reflection", "zooms": 2}, {"status": "failed"}])
 @given(text=st.text(min_size=1))
 @example("B [/INST]")

@@ -16,6 +16,8 @@ from videozoomer.shards.manifest import FILE, ShardError, sha256_of
 from videozoomer.shards.read import ShardSet
 from videozoomer.shards.write import write_dataset
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = ShardSettings(max_rows=3, validation_share=0.25)
 
 

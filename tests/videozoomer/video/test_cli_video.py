@@ -14,6 +14,8 @@ from video_samples import even_pts, read_code, turned, write_video
 
 from pipelines.cli.video import app
 
+pytestmark = pytest.mark.slow
+
 runner = CliRunner()
 
 

@@ -15,6 +15,8 @@ from videozoomer.video.clip import write_clip
 from videozoomer.video.inspection import inspect_one
 from videozoomer.video.reader import ReaderPool
 
+pytestmark = pytest.mark.slow
+
 COLOURS = {
     "red": (220, 30, 30),
     "green": (30, 200, 40),

@@ -16,6 +16,8 @@ from videozoomer.video.reader import ReaderPool
 from videozoomer.video.settings import IngestSettings
 from videozoomer.video.tasks import ingest_one
 
+pytestmark = pytest.mark.slow
+
 TIMES = int(os.environ.get("EXACT_TIMES", "200"))
 LIMITS = (25_088, 100_352)
 ALSO_FAST = {"h264-gop30", "h264-variable", "h264-rotated-90", "hevc", "vp9-webm", "mpeg4-avi"}

@@ -13,6 +13,8 @@ from benchmarks.exactness import check
 from videozoomer.video.settings import IngestSettings
 from videozoomer.video.tasks import ingest_one
 
+pytestmark = pytest.mark.slow
+
 FRAMES = 120
 
 

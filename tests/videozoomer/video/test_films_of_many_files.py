@@ -17,6 +17,8 @@ from videozoomer.video.reader import ReaderPool
 from videozoomer.video.settings import IngestSettings
 from videozoomer.video.tasks import ingest_one
 
+pytestmark = pytest.mark.slow
+
 LIMITS = (Protocol().min_pixels, Protocol().max_pixels)
 TIMES_S = [0.0, 0.5, 3.98, 7.01, 11.9, 2.0]
 

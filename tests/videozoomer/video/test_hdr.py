@@ -26,6 +26,8 @@ from videozoomer.video.tasks import ingest_one
 from videozoomer.video.tone import ToneMapper, compressed, hlg_to_scene, pq_to_nits
 from videozoomer.video.types import FrameError
 
+pytestmark = pytest.mark.slow
+
 LIMITS = (25_088, 100_352)
 COLOURS = [(170, 30, 30), (30, 160, 40), (40, 60, 175), (128, 128, 128), (60, 60, 60), (175, 150, 30)]
 """All below the knee of the curve, where BT.2390 changes nothing."""

@@ -105,6 +105,7 @@ def test_only_cpu_time_counts_against_the_limit(coded_video: Path, monkeypatch: 
     assert result.record.status == "ok", result.record.detail
 
 
+@pytest.mark.slow
 def test_a_reader_that_reports_nothing_for_long_is_ended(coded_video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     start = ReadingProcess.start
 
@@ -126,6 +127,7 @@ def test_the_default_limit_grows_with_the_film() -> None:
     assert cpu_limit_s(1_000_000, 250, 320 * 180) < 600
 
 
+@pytest.mark.slow
 def test_the_limit_of_a_film_is_set_in_the_process_that_reads_it(coded_video: Path) -> None:
     process = ReadingProcess[Ingested]()
     try:
@@ -159,6 +161,7 @@ def test_cores_are_shared_among_the_files_that_are_read_at_once() -> None:
     assert threads_per_file(1, 1, 2048) == threads_per_file(8, 1, 16) == 1
 
 
+@pytest.mark.slow
 def test_threads_change_no_frame(coded_video: Path) -> None:
     one, four = _one(coded_video, threads=1), _one(coded_video, threads=4)
     assert one == four

@@ -25,6 +25,8 @@ from videozoomer.video.reader import ReaderPool
 from videozoomer.video.settings import IngestSettings
 from videozoomer.video.tasks import ingest_one
 
+pytestmark = pytest.mark.slow
+
 LIMITS = (25_088, 100_352)
 PYRAMID = {"preset": "veryfast", "crf": "18", "bf": "8", "b-pyramid": "normal", "g": "60", "sc_threshold": "0"}
 

@@ -16,6 +16,8 @@ from videozoomer.video.ingest import IngestSettings, ingest_many
 from videozoomer.video.reader import ReaderPool
 from videozoomer.video.types import FrameError
 
+pytestmark = pytest.mark.slow
+
 LIMITS = (25_088, 100_352)
 
 

@@ -32,6 +32,8 @@ from videozoomer.video.random_access import nal_units, recovery_frames
 from videozoomer.video.reader import ReaderPool
 from videozoomer.video.types import FrameError
 
+pytestmark = pytest.mark.slow
+
 SHARES = st.floats(0, 1)
 LENGTHS = st.integers(700, 8000)
 """Bytes. No decoder notices a few flipped bits everywhere."""

@@ -21,6 +21,8 @@ from videozoomer.video.streams import video_stream
 from videozoomer.video.tasks import ingest_one
 from videozoomer.video.types import FrameError
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 
 DEFAULT = av.stream.Disposition.default

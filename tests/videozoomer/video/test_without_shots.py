@@ -15,6 +15,8 @@ from videozoomer.video.settings import IngestSettings
 from videozoomer.video.source import VideoSource
 from videozoomer.video.tasks import ingest_one
 
+pytestmark = pytest.mark.slow
+
 NAMES = {
     *("h264-gop250", "h264-open-gop", "h264-variable", "h264-edit-list", "h264-ts", "h264-ts-variable-offset"),
     *("hevc-ts-open-gop", "vp9-webm-altref", "mpeg4-avi", "mpeg2-ps", "h264-rotated-90", "h264-anamorphic"),
