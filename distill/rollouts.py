@@ -14,15 +14,13 @@ from distill.episodes import FramesAt, FrameSource, first_turns, play_episode
 from distill.items import EpisodeJob
 from distill.player import AsksAhead, Player, PlayerPool, Session, SinglePlayer, Warms
 from distill.storage.frames import FrameStore
-from distill.storage.threads import helpers, run_blocking
+from distill.storage.threads import run_blocking
 from videozoomer.protocol import FrameRef, Prompts, Protocol
 
 if TYPE_CHECKING:
     from videozoomer.lake.rows import TrajectoryRow
 
 PlayJob = Callable[[EpisodeJob], "Awaitable[TrajectoryRow]"]
-START_INTERVAL_S = 0.0005
-"""Between the starts of the first episodes. Calls sent together are answered together and then wait for one another."""
 LOOKAHEAD = 16
 """Chains whose overviews are encoded before they start."""
 
@@ -75,7 +73,7 @@ class EpisodeRunner:
 
     async def play_chains(self, chains: Iterable[Chain]) -> AsyncIterator[tuple[int, TrajectoryRow]]:
         """Like `play_each` for chains; `concurrency` of them run at once."""
-        ahead, readers = helpers(1, "ahead"), helpers(self.readers, "frames")
+        ahead, readers = ThreadPoolExecutor(1, "ahead"), ThreadPoolExecutor(self.readers, "frames")
         source = FrameSource(self.frames_at, self.store, self.protocol)
         numbered = enumerate(self._looking_ahead(chains, ahead))
         sessions = [one for one in self._pool.players if isinstance(one, Session)]
@@ -105,8 +103,6 @@ class EpisodeRunner:
                     task = asyncio.create_task(finished(item[1]))
                     running[task] = item[0]
                     task.add_done_callback(ended.put_nowait)
-                    if item[0] < self.concurrency:
-                        await asyncio.sleep(START_INTERVAL_S)
                 if not running:
                     break
                 task = await ended.get()

@@ -1,10 +1,9 @@
-"""Threads that work for an event loop, and yield their core to it."""
+"""Threads that work for an event loop."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import signal
 import threading
 import time
@@ -15,18 +14,6 @@ from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 Waiting = Future | asyncio.Future
-
-
-def helpers(count: int, name: str) -> ThreadPoolExecutor:
-    """A pool of threads that yield to others."""
-    return ThreadPoolExecutor(count, thread_name_prefix=name, initializer=yield_to_others)
-
-
-def yield_to_others() -> None:
-    """From now on the calling thread does not preempt a running one when it wakes (Linux)."""
-    if hasattr(os, "SCHED_BATCH"):
-        with contextlib.suppress(OSError):  # A container may forbid it; everything works without.
-            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def run_blocking(collect: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -89,7 +76,6 @@ class Flusher(Generic[T]):
         self._thread.join()
 
     def _serve(self) -> None:
-        yield_to_others()
         while (first := self._queue.get()) is not None:
             if self._gather_s:
                 time.sleep(self._gather_s)

@@ -1,29 +1,12 @@
-"""Helper threads yield to others; a flusher passes on everything that waits."""
+"""A flusher passes on everything that waits."""
 
 import asyncio
-import os
 import threading
 from concurrent.futures import Future
 
 import pytest
 
-from distill.storage.threads import Flusher, helpers
-
-
-@pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="only Linux has it")
-def test_only_helper_threads_yield_to_others():
-    before = os.sched_getscheduler(0)
-    with helpers(1, "aside") as pool:
-        standing, forbidden = pool.submit(os.sched_getscheduler, 0).result(), pool.submit(_forbidden).result()
-    assert standing == (before if forbidden else os.SCHED_BATCH)
-    assert os.sched_getscheduler(0) == before
-
-
-def _forbidden():
-    try:
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
-    except OSError:
-        return True
+from distill.storage.threads import Flusher
 
 
 def test_items_that_arrive_during_a_flush_go_with_the_next():
