@@ -10,7 +10,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -30,7 +30,6 @@ from distill.client.transport import Transport, ask
 from distill.storage.budget import Budget
 from distill.storage.frames import FrameStore
 from distill.storage.ledger import Entry, Ledger
-from distill.storage.threads import helpers
 from videozoomer.protocol import Message
 from videozoomer.settings.model import Endpoint
 
@@ -111,7 +110,7 @@ class Sender:
         Raises:
             StepStopped: the API key's variable is not set, no model is named and none is listed, or it takes no images.
         """
-        transport, threads = open_transport(endpoint), helpers(2, "calls")
+        transport, threads = open_transport(endpoint), ThreadPoolExecutor(2, "calls")
         try:
             identity = identity_of(endpoint)
             breaker = Breaker(identity, endpoint.dead_after_s, endpoint.deadline_s)
