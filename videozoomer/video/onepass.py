@@ -90,9 +90,10 @@ def _ingest_whole(path: str, uri: str, video_id: str, size: int, settings: Inges
         timeline = read_timeline(container, stream, leading)
         check_timeline(timeline, container, stream)
         pixels = stream.codec_context.width * stream.codec_context.height
+        threads = _decoder_threads(stream, settings)
     watch.allow(cpu_limit_s(size, len(timeline.pts), pixels, transnet="transnet" in settings.detectors))
-    if not settings.shots:
-        return overview_only(path, uri, timeline, settings)
+    if not settings.shots and (found := overview_only(path, uri, timeline, settings, threads)):
+        return found
     container, stream = open_checked(path, settings.stream)
     with container, ExitStack() as cleanup:
         decoded = _Pass(container, stream, timeline, leading, settings, uri, cleanup)
@@ -150,8 +151,7 @@ class _Pass:
         self._limits = settings.protocol.min_pixels, settings.protocol.max_pixels
         self.declared = declared_colours(stream)
         if salvage is None:
-            large = stream.codec_context.width * stream.codec_context.height > LARGE_PICTURE_PIXELS
-            prepare_decoder(stream, 1 if large else max(1, settings.threads))
+            prepare_decoder(stream, _decoder_threads(stream, settings))
             self._frames = _decoded(container, stream, timeline, leading)
         else:
             self._frames = certain_frames(salvage)
@@ -290,6 +290,11 @@ class _Pass:
     def _end_s(self, last_pts: int, duration: int | None) -> float:
         """End of the last frame. A single frame without a duration counts as one tick, not as zero."""
         return self.clock.seconds(last_pts + (duration or self._timeline.last_duration or 1))
+
+
+def _decoder_threads(stream: av.video.stream.VideoStream, settings: IngestSettings) -> int:
+    large = stream.codec_context.width * stream.codec_context.height > LARGE_PICTURE_PIXELS
+    return 1 if large else max(1, settings.threads)
 
 
 def _decoded(

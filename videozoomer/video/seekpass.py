@@ -6,40 +6,38 @@ from contextlib import closing
 from dataclasses import asdict
 
 from videozoomer.video.overview import overview_times
-from videozoomer.video.preflight import Timeline, check_decoded, has_variable_rate
-from videozoomer.video.scaling import UnsupportedColours
+from videozoomer.video.preflight import Timeline, has_variable_rate
 from videozoomer.video.settings import Ingested, IngestSettings
 from videozoomer.video.source import VideoSource
-from videozoomer.video.types import FrameError, Quarantine, VideoRecord
+from videozoomer.video.types import FrameError, VideoRecord
 
 
-def overview_only(path: str, uri: str, timeline: Timeline, settings: IngestSettings) -> Ingested:
+def overview_only(path: str, uri: str, timeline: Timeline, settings: IngestSettings, threads: int) -> Ingested | None:
     """The overview is byte for byte that of `videozoomer.video.onepass`; there are no shots and no signature.
 
-    Raises:
-        Quarantine: a frame of the overview, or the last frame, cannot be decoded.
+    None if a frame of the overview cannot be read, or the last packet shows none: then only a decode of the whole film
+    can tell where it ends, or what is wrong with it.
     """
     protocol = settings.protocol
     try:
-        threads = max(1, settings.threads)
         source = VideoSource(path, protocol.min_pixels, protocol.max_pixels, threads=threads, stream=settings.stream)
         with closing(source):
             clock = source.clock
+            # The first packets may show nothing, as those of a recording that begins between two complete pictures.
             shown = timeline.pts[timeline.pts >= clock.first_pts]
-            # The decoder may show fewer frames than there are packets, so the last one is looked at.
-            (last,) = source.frames_at([clock.seconds(int(shown[-1]))])
-            duration_s = last.time_s + float((timeline.last_duration or 1) * timeline.time_base)
-            check_decoded(clock, timeline, duration_s)
+            last_s = clock.seconds(int(shown[-1]))
+            (last,) = source.frames_at([last_s])
+            if last.time_s != last_s:
+                return None
+            duration_s = clock.seconds(int(shown[-1]) + (timeline.last_duration or 1))
             times_s = overview_times(
-                duration_s, fps=protocol.overview_fps, max_frames=protocol.overview_frames, last_frame_s=last.time_s
+                duration_s, fps=protocol.overview_fps, max_frames=protocol.overview_frames, last_frame_s=last_s
             )
             overview = tuple(source.frames_at(times_s))
             width, height = source.display_size
             facts = source.facts
-    except FrameError as error:
-        if isinstance(error.__cause__, UnsupportedColours):
-            raise Quarantine("unsupported_colours", error.reason) from None
-        raise Quarantine("damaged", f"at {error.time_s:.1f} s: {error.reason}") from None
+    except FrameError:
+        return None
     record = VideoRecord(
         uri,
         "ok",

@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
+import av
 import pytest
 from exact_matrix import KINDS, Kind
 from pydantic import ValidationError
+from video_samples import even_pts, write_video
 
 from videozoomer.protocol import Protocol
 from videozoomer.settings.video import VideoSettings
-from videozoomer.video.settings import IngestSettings
+from videozoomer.video import onepass, packets
+from videozoomer.video.settings import Ingested, IngestSettings
 from videozoomer.video.source import VideoSource
 from videozoomer.video.tasks import ingest_one
 
@@ -31,14 +34,87 @@ def test_the_overview_is_that_of_a_full_decode(kind: Kind, frames: int, tmp_path
     protocol = Protocol(overview_frames=frames)
     full = ingest_one(str(path), IngestSettings(protocol))
     quick = ingest_one(str(path), IngestSettings(protocol, shots=False))
-    assert quick.overview == full.overview and len(full.overview) >= 3
-    assert (quick.shots, quick.record.signature) == ((), None)
+    assert len(full.overview) >= 3
+    check_equal(quick, full)
+
+
+def check_equal(quick: Ingested, full: Ingested) -> None:
+    """Whether a film is the same without shots, but for what only a decode of every picture tells."""
+    assert (quick.overview, quick.overview_policy, quick.bad_spans) == (full.overview, "uniform", full.bad_spans)
+    assert (quick.shots, quick.detector, quick.record.signature) == ((), "none", None)
     expected, found = asdict(full.record), asdict(quick.record)
     for name in ONLY_BY_DECODING:
         del expected[name], found[name]
     assert found.pop("duration_s") == pytest.approx(expected.pop("duration_s"))
     assert found.pop("average_fps") == pytest.approx(expected.pop("average_fps"))
     assert found == expected
+
+
+def test_the_rate_of_the_overview_is_the_protocols(coded_video: Path) -> None:
+    protocol = Protocol(overview_fps=2.0)
+    full = ingest_one(str(coded_video), IngestSettings(protocol))
+    assert len(full.overview) == 24
+    check_equal(ingest_one(str(coded_video), IngestSettings(protocol, shots=False)), full)
+
+
+def with_empty(path: Path, *, first: int = 0, last: int = 0) -> Path:
+    """150 pictures of HEVC at 25 fps, and packets around them that hold a delimiter and no picture.
+
+    The decoder takes such packets without an error and shows nothing.
+    """
+    film = write_video(
+        path.with_suffix(".raw.mp4"),
+        pts=even_pts(150, 25),
+        codec="libx265",
+        options={"preset": "ultrafast", "x265-params": "keyint=20:min-keyint=20:bframes=0:log-level=none"},
+    )
+    with av.open(str(film)) as source, av.open(str(path), "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        packets = [packet for packet in source.demux(video=0) if packet.size]
+        step = packets[0].duration
+        empty = [av.Packet(b"\0\0\0\3\x46\1\x10") for _ in range(first + last)]
+        for number, packet in enumerate([*empty[:first], *packets, *empty[first:]]):
+            packet.pts = packet.dts = number * step
+            packet.time_base, packet.duration, packet.stream = packets[0].time_base, step, stream
+            packet.is_keyframe |= number == 0
+            target.mux(packet)
+    return path
+
+
+def test_packets_that_show_nothing_at_the_beginning(tmp_path: Path) -> None:
+    path = with_empty(tmp_path / "empty-start.mp4", first=2)
+    full = ingest_one(str(path), IngestSettings(salvage=False))
+    assert (full.record.status, full.record.frames) == ("ok", 150), full.record
+    check_equal(ingest_one(str(path), IngestSettings(shots=False, salvage=False)), full)
+
+
+@pytest.mark.parametrize(("last", "reason"), [(10, None), (50, "truncated")])
+def test_packets_that_show_nothing_at_the_end(last: int, reason: str | None, tmp_path: Path) -> None:
+    """Where the film ends shows only a decode of all of it."""
+    path = with_empty(tmp_path / "empty-end.mp4", last=last)
+    full = ingest_one(str(path), IngestSettings(salvage=False))
+    quick = ingest_one(str(path), IngestSettings(salvage=False, shots=False))
+    assert (quick.record.reason, quick.record.detail) == (full.record.reason, full.record.detail)
+    assert (full.record.reason, len(full.overview)) == (reason, 0 if reason else 3)
+    if reason is None:
+        check_equal(quick, full)
+        assert quick.record.duration_s == full.record.duration_s
+
+
+@pytest.mark.parametrize(("large", "threads"), [(10**9, 3), (100, 1)])
+def test_threads_are_those_of_a_full_decode(
+    coded_video: Path, large: int, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pictures of more than a limit are decoded by one thread, because each needs memory for some of them."""
+    used: list[int] = []
+
+    def prepared(stream: object, threads: int) -> None:
+        used.append(threads)
+
+    monkeypatch.setattr(packets, "prepare_decoder", prepared)
+    monkeypatch.setattr(onepass, "LARGE_PICTURE_PIXELS", large)
+    ingest_one(str(coded_video), IngestSettings(shots=False, threads=3))
+    assert set(used) == {threads}
 
 
 def test_most_of_the_film_is_not_decoded(coded_video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
