@@ -108,7 +108,7 @@ class Collected:
             "videos",
             deps=["sources"],
             group_name=GROUP,
-            code_version="4",
+            code_version="5",
             kinds=KINDS,
             description="Every file of the batch, probed and decoded once: codec, size, frame rate, keyframes, "
             "perceptual signature, and status `ok` or `quarantined` with a reason. The table "
@@ -118,7 +118,7 @@ class Collected:
             "shots",
             deps=["sources"],
             group_name=GROUP,
-            code_version="4",
+            code_version="5",
             kinds=KINDS,
             description="Shots of every readable video, found by the recipe's detectors during the same decode.",
         ),
@@ -126,7 +126,7 @@ class Collected:
             "overviews",
             deps=["sources"],
             group_name=GROUP,
-            code_version="4",
+            code_version="5",
             kinds=KINDS,
             description="The glance: up to `protocol.overview_frames` frames of every readable video at protocol "
             "size, each with its own presentation time.",

@@ -32,6 +32,9 @@ NEAR_WITHOUT_INDEX_S = 2.0
 """The same for a container without an index."""
 HELD_PICTURES = 20
 """Decoded pictures that an open decoder may keep, for the estimate of its memory."""
+MOST_UNCODED_BYTES = 19
+"""MPEG-4 packets up to this size may say that there is no picture at their time (FFmpeg's MAX_NVOP_SIZE). The decoder
+shows nothing for them, or the picture before at its end."""
 END_TOLERANCE_S = 1.0
 """How far past the end a time still shows the last frame."""
 
@@ -173,7 +176,8 @@ class VideoSource:
         import av
 
         context = self._reader.stream.codec_context
-        skips = context.codec.canonical_name in SKIPPING_CODECS
+        codec = context.codec.canonical_name
+        skips, may_be_uncoded = codec in SKIPPING_CODECS, codec == "mpeg4"
         trusted = trusted_pts is None
         wanted: dict[int, list[int]] = {}
         pictures: dict[int, EncodedFrame] = {}
@@ -197,6 +201,8 @@ class VideoSource:
                 first = bisect_left(run, pts)
                 last = len(run) if until is None else bisect_left(run, until)
                 if first < last and not packet.is_discard:
+                    if may_be_uncoded and packet.size <= MOST_UNCODED_BYTES:
+                        raise FastReadFailed
                     if until is None:
                         self._check_end(run[-1], pts, packet.duration)
                     wanted[pts] = run[first:last]
