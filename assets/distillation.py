@@ -49,7 +49,7 @@ def probes(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Worksp
 @dg.asset(
     group_name=GROUP,
     partitions_def=BATCHES,
-    code_version="1",
+    code_version="2",
     kinds={"openai", "parquet"},
     deps=["questions", "videos", "overviews"],
     description="The teacher plays each training question several times: overview, zooms, answer. Every call is "
@@ -74,6 +74,7 @@ def exemplars(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Wor
         endpoint=chosen.teacher,
         split="train",
         more=chosen.distill.more_teachers,
+        read_as_meant=chosen.distill.zoom_calls == "as_meant",
         episodes=lambda questions: questions * chosen.distill.samples,
     )
 
@@ -108,7 +109,7 @@ def exemplar_grades(context: dg.AssetExecutionContext, workspace: dg.ResourcePar
 @dg.asset(
     group_name=GROUP,
     partitions_def=BATCHES,
-    code_version="1",
+    code_version="2",
     kinds={"openai", "parquet"},
     deps=[exemplars, exemplar_grades, "questions", "videos", "overviews"],
     description="Failed exemplars that zoomed, shown to the teacher without their answer and without the truth. The "
@@ -160,6 +161,7 @@ def reflect(context: dg.AssetExecutionContext, workspace: Workspace, rollouts: s
         endpoint=chosen.teacher,
         split="train",
         frames_from=[rollouts],
+        read_as_meant=chosen.distill.zoom_calls == "as_meant",
         episodes=lambda questions: (
             min(len(failed), questions * chosen.distill.reflect_per_question) * chosen.distill.reflections
         ),

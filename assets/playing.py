@@ -56,12 +56,14 @@ def play_stage(
     frames_from: Iterable[str] = (),
     more: Sequence[AdditionalTeacher] = (),
     cut_off: Literal["fail", "play"] = "fail",
+    read_as_meant: bool = False,
 ) -> dg.MaterializeResult:
     """Play a stage's episodes for this batch against a server; write `trajectories` and the frames they showed.
 
     `episodes` gives the maximum number of episodes for a number of questions. `frames_from` names stages whose frames
     the first messages already contain (a reflection shows the failed zoom again). `more` are further teachers.
     `cut_off` decides whether a reply that reaches max_tokens fails the episode or is played as it is.
+    `read_as_meant`: see `Episode`.
 
     Raises:
         dagster.Failure: the server stopped answering, or too many episodes could not be played.
@@ -99,6 +101,7 @@ def play_stage(
             load_prompts(recipe.protocol.prompts),
             endpoint.concurrency,
             lambda row: advance(1),
+            read_as_meant=read_as_meant,
         )
         try:
             rows = play(items, runner)
@@ -153,6 +156,7 @@ def finish_stage(
         "answered": sum(row["status"] == "answered" for row in rows),
         "exhausted": sum(row["status"] == "exhausted" for row in rows),
         "failed": failed,
+        "not_to_the_letter": sum(row["as_written"] is not None for row in rows),
         "retryable": sum(count for kind, count in failures.items() if kind in RETRYABLE),
         "zooms": sum(row["zooms"] for row in rows),
         "input_tokens": sum(row["input_tokens"] for row in rows),

@@ -120,7 +120,7 @@ def student_grades(context: dg.AssetExecutionContext, workspace: dg.ResourcePara
     partitions_def=BATCHES,
     kinds={"openai", "parquet"},
     deps=[student_rollouts, student_grades, "questions", "videos", "overviews"],
-    code_version="1",
+    code_version="2",
     description="Failed rollouts of the student that zoomed, shown to the teacher without their answer and without "
     "the truth. The teacher says what was wrong with the zoom, zooms elsewhere and answers.",
 )

@@ -51,9 +51,16 @@ class FrameSource:
 
 
 async def play_episode(
-    job: EpisodeJob, player: Player, source: FrameSource, prompts: Prompts, readers: ThreadPoolExecutor
+    job: EpisodeJob,
+    player: Player,
+    source: FrameSource,
+    prompts: Prompts,
+    readers: ThreadPoolExecutor,
+    *,
+    read_as_meant: bool = False,
 ) -> TrajectoryRow:
     """One episode as a row of table `trajectories`; an episode that cannot be played is a row with status `failed`.
+    `read_as_meant`: see `Episode`.
 
     Raises:
         StepStopped: the player can serve no further call of any episode.
@@ -61,7 +68,7 @@ async def play_episode(
     protocol = source.protocol
     spent, failure, episode = Spent(), None, None
     try:
-        episode = begin(job, protocol, prompts)
+        episode = begin(job, protocol, prompts, read_as_meant=read_as_meant)
         while episode.running:
             reply = await player.reply(episode.messages, sample=job.sample, temperature=job.temperature)
             spent.add(reply)
@@ -91,7 +98,7 @@ async def play_episode(
     return to_row(job, episode, player.name, spent, failure, protocol, prompts)
 
 
-def begin(job: EpisodeJob, protocol: Protocol, prompts: Prompts) -> Episode:
+def begin(job: EpisodeJob, protocol: Protocol, prompts: Prompts, *, read_as_meant: bool = False) -> Episode:
     """The episode of a job, before its first reply.
 
     Raises:
@@ -99,12 +106,20 @@ def begin(job: EpisodeJob, protocol: Protocol, prompts: Prompts) -> Episode:
     """
     item, author = job.item, AUTHORS[job.kind]
     if job.parent_row is None:
-        return Episode(item.task, item.overview, protocol, prompts, max_zooms=job.max_zooms, author=author)
+        return Episode(
+            item.task,
+            item.overview,
+            protocol,
+            prompts,
+            max_zooms=job.max_zooms,
+            author=author,
+            read_as_meant=read_as_meant,
+        )
     failed = to_episode(job.parent_row, item.task, protocol, prompts)
     # Whoever failed, in a reflection its turns are the student's and the repair is the teacher's.
     failed.turns = [dataclasses.replace(turn, author="student") for turn in failed.turns]
     try:
-        return Episode.reflecting_on(failed, job.opening or "", author=author)
+        return Episode.reflecting_on(failed, job.opening or "", author=author, read_as_meant=read_as_meant)
     except ValueError as error:
         raise RecordError(f"trajectory {job.parent_row['trajectory_id']}: {error}") from error
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -80,6 +81,7 @@ def to_row(
         "failure": failure,
         "answer": episode.answer if episode else None,
         "turns": [turn_row(turn) for turn in episode.turns] if episode else [],
+        "as_written": _as_written(episode.turns) if episode else None,
         "messages": to_rows(episode.transcript) if episode else [],
         "zooms": episode.zooms if episode else 0,
         "frames_shown": episode.frames_shown if episode else 0,
@@ -112,8 +114,10 @@ def to_episode(row: Mapping[str, Any], task: Task, protocol: Protocol, prompts: 
         )
     overview = overview_of(row)
     episode = Episode(task, overview, protocol, prompts, max_zooms=row["max_zooms"], author=AUTHORS[row["kind"]])
-    for turn in row["turns"]:
+    as_written = row.get("as_written") or [None] * len(row["turns"])
+    for turn, written in zip(row["turns"], as_written, strict=True):
         asked = episode.step(turn["reply"], finish_reason=turn["finish_reason"], call_key=turn["call_key"])
+        episode.turns[-1] = dataclasses.replace(episode.turns[-1], as_written=written)
         frames = _frames(turn)
         if len(asked) != len(frames):
             if not frames and row["status"] == "failed":
@@ -154,6 +158,11 @@ def turn_row(turn: Turn) -> TurnRow:
         "frame_times_s": [float(frame.time_s) for frame in turn.frames],
         "call_key": turn.call_key,
     }
+
+
+def _as_written(turns: Sequence[Turn]) -> list[str | None] | None:
+    written = [turn.as_written for turn in turns]
+    return written if any(one is not None for one in written) else None
 
 
 def _frames(turn: Mapping[str, Any]) -> list[FrameRef]:

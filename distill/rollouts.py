@@ -49,6 +49,8 @@ class EpisodeRunner:
     """Called with each row when its episode ends, on the event loop's thread: keep it short."""
     readers: int = 4
     """Maximum concurrent frame reads."""
+    read_as_meant: bool = False
+    """Whether a zoom call that is not to the letter but beyond doubt is played; see `Episode`."""
 
     def play_all(self, jobs: Iterable[EpisodeJob]) -> list[TrajectoryRow]:
         """Play every job and return the rows in the order of the jobs. Blocks; runs its own event loop.
@@ -83,7 +85,9 @@ class EpisodeRunner:
         stopped: BaseException | None = None
 
         async def play_job(job: EpisodeJob) -> TrajectoryRow:
-            row = await play_episode(job, self._pool.for_job(job), source, self.prompts, readers)
+            row = await play_episode(
+                job, self._pool.for_job(job), source, self.prompts, readers, read_as_meant=self.read_as_meant
+            )
             if self.on_done is not None:
                 self.on_done(row)
             return row

@@ -184,6 +184,7 @@ def play(
         "failure": "timeout" if failed else None,
         "answer": episode.answer,
         "turns": [turn_row(turn) for turn in episode.turns],
+        "as_written": None,
         "messages": to_rows(episode.transcript),
         "zooms": episode.zooms,
         "frames_shown": episode.frames_shown,

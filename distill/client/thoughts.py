@@ -8,6 +8,7 @@ write tags of their own. Whatever can be put back without doubt is; the reply as
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -68,7 +69,20 @@ def text_and_reasoning(message: Mapping[str, Any]) -> tuple[str | None, str | No
     details = message.get("reasoning_details") or message.get("thinking_blocks")
     if reasoning is None and isinstance(details, list):
         reasoning = "".join(_text_of(part) or "" for part in details) or None
-    return (text if isinstance(text, str) else None), reasoning or moved
+    text = text if isinstance(text, str) else None
+    if called := _tool_calls(message.get("tool_calls")):
+        text = f"{text or ''}\n{called}".lstrip()
+    return text, reasoning or moved
+
+
+def _tool_calls(calls: Any) -> str:
+    """Tool calls that a server's parser moved out of the text, as models write them in it."""
+    functions = [call.get("function") for call in calls if isinstance(call, Mapping)] if isinstance(calls, list) else []
+    return "\n".join(
+        f"<tool_call>{json.dumps({'name': one.get('name'), 'arguments': one.get('arguments')})}</tool_call>"
+        for one in functions
+        if isinstance(one, Mapping)
+    )
 
 
 def _joined(parts: Iterable[Any]) -> tuple[str | None, str | None]:

@@ -199,11 +199,13 @@ function turn_item(turn, n, t, q) {
     make("p", { class: "who" }, make("b", {}, `Turn ${n + 1}`), ` ${turn.author} `,
       turn.train === false ? badge("not trained on", "warn", "The loss ignores this turn") : null,
       turn.well_formed || turn.action === "fault" ? null : badge("not well formed", "warn"),
+      turn.as_written === null ? null : badge("not to the letter", "", "Its meaning was beyond doubt; it is played and trained on in the protocol's form"),
       turn.finish_reason && turn.finish_reason !== "stop" ? badge(`ended by ${turn.finish_reason}`, "warn") : null),
     thought ? make("blockquote", {}, thought) : make("p", { class: "small" }, "no thought"),
     act,
     turn.frames.length ? strip(turn.frames, q) : null,
-    make("details", {}, make("summary", {}, "Full reply"), make("pre", {}, turn.reply)));
+    make("details", {}, make("summary", {}, "Full reply"), make("pre", {}, turn.reply)),
+    turn.as_written === null ? null : make("details", {}, make("summary", {}, "As it was written"), make("pre", {}, turn.as_written)));
 }
 function enlarge(encoded, label, id) {
   const dialog = document.getElementById("large");

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from distill.client.replies import read_completion
-from distill.client.thoughts import with_thought
+from distill.client.thoughts import text_and_reasoning, with_thought
+from videozoomer.protocol.as_meant import as_meant
 from videozoomer.protocol.parsing import Answer, Zoom, parse_reply
 
 THOUGHTS = st.text(alphabet="ab .\n{}\"'éß視", min_size=1, max_size=40)
@@ -94,3 +95,18 @@ def test_an_answer_needs_no_tag_back():
     result = read_completion(completion({"content": "<answer>B</answer>", "reasoning": "so"}, None), stop_sent=True)
     answer = parse_reply(result.text or "")
     assert isinstance(answer, Answer) and answer.well_formed and answer.thought == "so"
+
+
+@pytest.mark.parametrize("content", [None, "", "<think>closer</think>"])
+@pytest.mark.parametrize("arguments", ['{"segment": [4, 6], "fps": 2}', {"segment": [4, 6], "fps": 2}])
+def test_a_tool_call_that_a_parser_moved_away_is_a_call_again(content, arguments):
+    function = {"name": "video_zoom", "arguments": arguments}
+    message = {"content": content, "tool_calls": [{"id": "c1", "type": "function", "function": function}]}
+    text, reasoning = text_and_reasoning(message)
+    read = parse_reply(as_meant(with_thought(text, reasoning or (None if content else "closer"))))
+    assert read == Zoom(4, 6, 2, "closer", True)
+
+
+@pytest.mark.parametrize("calls", [[], None, "x", [None], [{"function": None}], [{}]])
+def test_what_is_no_list_of_tool_calls_changes_nothing(calls):
+    assert text_and_reasoning({"content": "as it was", "tool_calls": calls}) == ("as it was", None)

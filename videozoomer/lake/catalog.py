@@ -236,6 +236,13 @@ TRAJECTORIES = Table(
         Column("failure", TEXT, "class of the error if it failed", required=False),
         Column("answer", TEXT, "the final answer, unchanged", required=False),
         Column("turns", pl.List(TURN), "every generation with its result"),
+        Column(
+            "as_written",
+            TEXTS,
+            "for each turn the reply as its author wrote it, where it was not to the letter and `turns` and `messages` "
+            "have what it means; null for a turn to the letter, and in whole if all are",
+            required=False,
+        ),
         Column("messages", pl.List(MESSAGE), "the complete conversation, with frames by id"),
         Column("zooms", INT, "number of zooms that returned frames"),
         Column("frames_shown", INT, "number of frames in the overview and all zooms"),

@@ -170,6 +170,7 @@ class TrajectoryRow(TypedDict):
     failure: str | None
     answer: str | None
     turns: list[TurnRow]
+    as_written: list[str] | None
     messages: list[MessageRow]
     zooms: int
     frames_shown: int

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from videozoomer.protocol.as_meant import as_meant
 from videozoomer.protocol.evidence import Look, Window
 from videozoomer.protocol.messages import FrameRef, Message, Part, Text, merged, tagged
 from videozoomer.protocol.options import LETTERS, lettered_lines
@@ -66,6 +67,8 @@ class Turn:
     finish_reason: str | None = None
     call_key: str | None = None
     """Ledger key of the call that produced the reply."""
+    as_written: str | None = None
+    """The reply as its author wrote it, where it was not to the letter and `reply` is what it means."""
     frames: tuple[FrameRef, ...] = ()
 
 
@@ -81,8 +84,10 @@ class Episode:
         *,
         max_zooms: int | None = None,
         author: str = "policy",
+        read_as_meant: bool = False,
     ) -> None:
-        """`max_zooms=0` plays with the overview alone; with an empty overview too, it plays blind.
+        """`max_zooms=0` plays with the overview alone; with an empty overview too, it plays blind. `read_as_meant`: a
+        zoom call that is not to the letter but beyond doubt is rewritten into the protocol's form and played.
 
         Raises:
             ValueError: there are more overview frames or options than the protocol can show.
@@ -100,6 +105,7 @@ class Episode:
         self.prompts = prompts
         self.max_zooms = protocol.max_zooms if max_zooms is None else min(max_zooms, protocol.max_zooms)
         self.author = author
+        self.read_as_meant = read_as_meant
         self.status: Status = "running"
         self.turns: list[Turn] = []
         self._messages: list[Message] = [self._system(), self._ask()]
@@ -108,7 +114,9 @@ class Episode:
         self._inherited = 0
 
     @classmethod
-    def reflecting_on(cls, failed: Episode, opening: str, *, author: str = "teacher") -> Episode:
+    def reflecting_on(
+        cls, failed: Episode, opening: str, *, author: str = "teacher", read_as_meant: bool = False
+    ) -> Episode:
         """A new episode that continues a failed one from before its final answer, for a player who corrects it.
 
         The player sees `prompts.reflect` after the last tool answer. The transcript leaves it out, so that training
@@ -128,7 +136,13 @@ class Episode:
         if not any(turn.action == "zoom" for turn in kept):
             raise ValueError("no round is left to correct the failed zoom; choose an episode with fewer turns")
         episode = cls(
-            failed.task, failed.overview, failed.protocol, failed.prompts, max_zooms=failed.max_zooms, author=author
+            failed.task,
+            failed.overview,
+            failed.protocol,
+            failed.prompts,
+            max_zooms=failed.max_zooms,
+            author=author,
+            read_as_meant=read_as_meant,
         )
         for turn in kept:
             episode._record(dataclasses.replace(turn, frames=()), train=False)
@@ -200,9 +214,19 @@ class Episode:
                 if not self.running
                 else "the episode waits for frames; call show"
             )
-        reply = cut_reply(reply)
+        reply, as_written = cut_reply(reply), None
+        if self.read_as_meant and (meant := as_meant(reply)) is not None:
+            reply, as_written = meant, reply
         parsed = self._checked(parse_reply(reply))
-        turn = Turn(reply, self.author, "fault", False, finish_reason=finish_reason, call_key=call_key)
+        turn = Turn(
+            reply,
+            self.author,
+            "fault",
+            False,
+            finish_reason=finish_reason,
+            call_key=call_key,
+            as_written=as_written,
+        )
         if isinstance(parsed, Answer):
             self._record(dataclasses.replace(turn, action="answer", well_formed=parsed.well_formed, answer=parsed.text))
             self.status = "answered"

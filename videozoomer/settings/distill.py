@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -23,8 +23,17 @@ class DistillSettings(Settings):
     """Reflections played for each failed rollout that zoomed; 0 plays none."""
     reflect_per_question: Positive = 2
     """Maximum failed rollouts of one question to reflect on."""
+    zoom_calls: Literal["as_meant", "to_the_letter"] = "as_meant"
+    """`as_meant` plays a teacher's zoom call that is not to the letter (numbers as text, minutes and seconds, a code
+    fence, a tool call) where its meaning is beyond doubt, and trains on it in the protocol's form; `to_the_letter`
+    makes it a fault. Students, RL and evaluations are always held to the letter."""
     budget_usd: Annotated[Amount | None, OPERATIONAL] = None
     """US dollars that this run may spend, over all its processes; a call that could exceed it is not made. null sets no
     limit."""
     failed_share: Annotated[Share, OPERATIONAL] = 0.2
     """Share of a batch's episodes that may fail; above it the batch fails, because then the server is at fault."""
+
+    def _left_out(self) -> frozenset[str]:
+        """Settings without zoom_calls are as they were before there was one."""
+        left_out = self.operational_fields()
+        return left_out if self.zoom_calls == "to_the_letter" else left_out | {"zoom_calls"}

@@ -107,3 +107,11 @@ def test_fixture_has_every_kind_of_turn(lake):
     """Without faults, masked turns and failures the tests above would prove little."""
     actions = set(lake.read("trajectories")["turns"].explode().struct.field("action").drop_nulls())
     assert actions == {"zoom", "answer", "fault"}
+
+
+def test_a_turn_that_was_not_to_the_letter_shows_what_was_written(lake):
+    row, *others = rows_of(lake, kind="exemplar", zooms=1)
+    loose = "<think>closer</think><tool_call>as it came</tool_call>"
+    assert "not to the letter" not in shown(row, *others)
+    text = shown(row | {"as_written": [loose, *[None] * (len(row["turns"]) - 1)]}, *others)
+    assert "not to the letter" in text and "written as <tool_call>as it came</tool_call>" in text

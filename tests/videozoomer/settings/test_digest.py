@@ -83,6 +83,11 @@ def test_new_fields_of_an_endpoint_leave_the_digest_of_several_teachers_alone():
     assert digest(extra_body={"top_k": 5}) != digest()
 
 
+def test_calls_read_as_meant_are_as_distillation_was_before_the_choice_existed():
+    assert DistillSettings(zoom_calls="as_meant").digest() == DistillSettings().digest()
+    assert DistillSettings(zoom_calls="to_the_letter").digest() != DistillSettings().digest()
+
+
 def test_an_endpoint_with_an_identity_is_the_same_at_any_address():
     moved = [Endpoint(base_url=f"http://{host}/v1", identity="ours") for host in ("one", "two")]
     assert moved[0].digest() == moved[1].digest()
