@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from distill.client.calls import Reply
@@ -30,12 +30,16 @@ class Spent:
     input_tokens: int = 0
     output_tokens: int = 0
     cost_usd: float = 0.0
+    served_models: set[str] = field(default_factory=set)
+    """The models that the replies name."""
 
     def add(self, reply: Reply | None) -> None:
         if reply is not None:
             self.input_tokens += reply.input_tokens
             self.output_tokens += reply.output_tokens
             self.cost_usd += reply.cost_usd
+            if reply.served_model is not None:
+                self.served_models.add(reply.served_model)
 
 
 def trajectory_id(job: EpisodeJob, player: str, protocol: Protocol, prompts: Prompts) -> str:
@@ -74,6 +78,7 @@ def to_row(
         "batch": job.item.batch,
         "kind": job.kind,
         "player": player,
+        "served_models": sorted(spent.served_models) or None,
         "sample": job.sample,
         "temperature": float(job.temperature),
         "max_zooms": episode.max_zooms if episode else protocol.max_zooms if job.max_zooms is None else job.max_zooms,
@@ -114,10 +119,10 @@ def to_episode(row: Mapping[str, Any], task: Task, protocol: Protocol, prompts: 
         )
     overview = overview_of(row)
     episode = Episode(task, overview, protocol, prompts, max_zooms=row["max_zooms"], author=AUTHORS[row["kind"]])
-    as_written = row.get("as_written") or [None] * len(row["turns"])
+    as_written = row.get("as_written") or [""] * len(row["turns"])
     for turn, written in zip(row["turns"], as_written, strict=True):
         asked = episode.step(turn["reply"], finish_reason=turn["finish_reason"], call_key=turn["call_key"])
-        episode.turns[-1] = dataclasses.replace(episode.turns[-1], as_written=written)
+        episode.turns[-1] = dataclasses.replace(episode.turns[-1], as_written=written or None)
         frames = _frames(turn)
         if len(asked) != len(frames):
             if not frames and row["status"] == "failed":
@@ -160,9 +165,9 @@ def turn_row(turn: Turn) -> TurnRow:
     }
 
 
-def _as_written(turns: Sequence[Turn]) -> list[str | None] | None:
-    written = [turn.as_written for turn in turns]
-    return written if any(one is not None for one in written) else None
+def _as_written(turns: Sequence[Turn]) -> list[str] | None:
+    written = [turn.as_written or "" for turn in turns]
+    return written if any(written) else None
 
 
 def _frames(turn: Mapping[str, Any]) -> list[FrameRef]:

@@ -185,6 +185,7 @@ def play(
         "answer": episode.answer,
         "turns": [turn_row(turn) for turn in episode.turns],
         "as_written": None,
+        "served_models": None,
         "messages": to_rows(episode.transcript),
         "zooms": episode.zooms,
         "frames_shown": episode.frames_shown,

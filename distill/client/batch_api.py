@@ -144,7 +144,8 @@ class BatchApiRun:
             for call in calls:
                 sampling = self._remote.sampling(call.sample, call.temperature)
                 key = self._remote.key(sampling, call.messages)
-                if key in seen or self._ledger.replay(key) is not None:
+                known = self._ledger.replay(key)
+                if key in seen or (known is not None and not self._remote.refuses(known)):
                     self.tally.known += 1
                     continue
                 seen.add(key)
@@ -245,6 +246,7 @@ class BatchApiRun:
         self._on_state(f"batch {batch.id} is {batch.status}")
 
     async def _record_line(self, line: _Line, result: CallResult) -> None:
+        result = self._remote.checked(result)
         body = Body((), line.digest, line.text_bytes, line.image_tokens)
         entry = self._remote.entry(
             line.key,

@@ -58,3 +58,5 @@ class Reply:
     """Ledger key of the call; null for a player without a ledger."""
     replayed: bool = False
     """Whether it came from the ledger, so that nothing was paid."""
+    served_model: str | None = None
+    """The model that the reply names."""

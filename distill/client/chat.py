@@ -46,6 +46,8 @@ class ChatPlayer:
         self._ledger, self._store, self._budget = ledger, store, budget
         self._purpose, self._cut_off, self._cache_bytes = purpose, cut_off, image_cache_bytes
         self._counts = CallCounts()
+        self._others: set[str | None] = set()
+        """Other models that replies named so far."""
         self._sender: Sender | None = None
         self._opening: asyncio.Task[Sender] | None = None
         self._opened_by: asyncio.AbstractEventLoop | None = None
@@ -101,11 +103,13 @@ class ChatPlayer:
         sampling = sender.remote.sampling(sample, temperature)
         key = sender.remote.key(sampling, messages)
         if key in self._in_flight:
-            return self._reply(await asyncio.shield(self._in_flight[key]), replayed=True)
+            return self._reply(sender, await asyncio.shield(self._in_flight[key]), replayed=True)
         flight = self._in_flight[key] = asyncio.get_running_loop().create_future()
         try:
             # This takes microseconds; a trip to a thread would take a tenth of a millisecond and two queues.
             known, attempt = self._ledger.look_up(key)
+            if known is not None and sender.remote.refuses(known):
+                known = None
             entry = await sender.ask(key, attempt, sampling, messages) if known is None else known
             flight.set_result(entry)
         except Exception as error:
@@ -115,7 +119,7 @@ class ChatPlayer:
         finally:
             flight.cancel()
             del self._in_flight[key]
-        return self._reply(entry, replayed=known is not None)
+        return self._reply(sender, entry, replayed=known is not None)
 
     def warm(self, frame_ids: Sequence[str]) -> None:
         """See `Warms.warm`. As long as everything is replayed, nothing is sent, and no frame is encoded."""
@@ -143,8 +147,19 @@ class ChatPlayer:
         self.name = self._sender.remote.model
         return self._sender
 
-    def _reply(self, entry: Entry, *, replayed: bool) -> Reply:
+    def _reply(self, sender: Sender, entry: Entry, *, replayed: bool) -> Reply:
         self._counts.replayed += replayed
+        if sender.remote.is_another(entry.served_model):
+            self._counts.another_model += 1
+            if entry.served_model not in self._others:
+                self._others.add(entry.served_model)
+                _log.warning(
+                    "%s was asked for at %s, and a reply names %s: a gateway may have fallen back to another model. "
+                    "List that name in served_names if it is the same one; another_model: refuse takes no other",
+                    sender.remote.model,
+                    self.identity,
+                    entry.served_model,
+                )
         reply = Reply(
             entry.reply or "",
             entry.finish_reason,
@@ -153,6 +168,7 @@ class ChatPlayer:
             entry.cost_usd,
             entry.key,
             replayed,
+            entry.served_model,
         )
         if entry.outcome == "ok" or (entry.outcome == "cut_off" and self._cut_off == "play"):
             return reply

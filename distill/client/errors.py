@@ -14,6 +14,7 @@ key contains max_tokens, so a raised one is another call.)"""
 WAITING_KINDS = {
     "bad_request": "the server rejects the request, for a reason that is not known here",
     "context_overflow": "the conversation is longer than the model's context",
+    "another_model": "the reply names another model, and the recipe refuses those",
     "too_large": "the request has more bytes, images or tokens than the server accepts",
 }
 """Failures that a setting of the recipe or of the server would fix: not retried in the same run, but in the next. If

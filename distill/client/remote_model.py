@@ -3,6 +3,7 @@ this."""
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Sequence
 
@@ -11,6 +12,7 @@ from distill.client.costs import cost_usd, frame_tokens, upper_bound
 from distill.client.encoding import Body, encode_request
 from distill.client.endpoints import identity_of
 from distill.client.image_cache import ImageCache
+from distill.client.served_models import is_another
 from distill.storage.frames import FrameStore
 from distill.storage.keys import call_key
 from distill.storage.ledger import Entry, Ledger
@@ -73,6 +75,24 @@ class RemoteModel:
         if name not in self.dropped:
             self.dropped = (*self.dropped, name)
             self.ledger.set_fact(self.identity, f"refuses:{self.model}", ",".join(self.dropped))
+
+    def is_another(self, served: str | None) -> bool:
+        """Whether a reply names another model than the one asked for."""
+        return is_another(self.model, served, self.endpoint.served_names)
+
+    def refuses(self, entry: Entry) -> bool:
+        """Whether the recipe does not take a reply in the ledger, because another model gave it."""
+        return self.endpoint.another_model == "refuse" and self.is_another(entry.served_model)
+
+    def checked(self, result: CallResult) -> CallResult:
+        """The result of an attempt, as a failure where another model answered and the recipe refuses it."""
+        if not result.final or self.endpoint.another_model == "note" or not self.is_another(result.served_model):
+            return result
+        sentence = (
+            f"{result.served_model} answered instead of {self.model}, which another_model: refuse does not take; turn "
+            "off the gateway's fallback, or list the name in served_names if it is the same model"
+        )
+        return dataclasses.replace(result, kind="another_model", final=False, error=sentence)
 
     def entry(
         self,

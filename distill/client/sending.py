@@ -53,6 +53,8 @@ class CallCounts:
     """Requests sent for a call that had failed before."""
     refused: int = 0
     """Calls with a final failure."""
+    another_model: int = 0
+    """Replies that name another model than the one asked for."""
     paid_usd: float = 0.0
 
 
@@ -241,7 +243,7 @@ class Sender:
         try:
             self._breaker.check()
             self._breaker.sending()
-            result = await ask(self._transport, body.pieces, sent, idempotency_key)
+            result = self.remote.checked(await ask(self._transport, body.pieces, sent, idempotency_key))
             if self._own_actions and result.kind in ("empty_reply", "stopped_in_thought") and not result.uncounted:
                 result = dataclasses.replace(result, kind="ok", final=True, text=result.text or "", error=None)
             succeeded = result.kind == "ok"

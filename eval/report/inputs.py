@@ -18,6 +18,7 @@ PACKAGES = (
     "deepspeed", "trl",
 )  # fmt: skip
 """Packages whose versions the report lists."""
+NOT_NAMED = "not named"
 
 
 def what_ran(lake: Lake, facts: ReportFacts) -> Section:
@@ -38,12 +39,26 @@ def what_ran(lake: Lake, facts: ReportFacts) -> Section:
                 "prompt version": ", ".join(sorted(set(played["prompt_version"]))),
             }
         )
+        served = _served(lake)
+        body += "<h3>Models</h3>" + table(["player", "model that its replies name", "trajectories"], served)
+        if any(model != player and model != NOT_NAMED for player, model, _ in served):
+            body += note(
+                "Where the two names differ, the server has an alias or a release for the model, or a gateway answered "
+                "with another one; another_model: refuse takes no other."
+            )
     for name, values in (("Teacher", facts.teacher), ("Protocol", facts.protocol)):
         if values:
             body += f"<h3>{name}</h3>" + facts_list(values)
         else:
             absent.append(f"The {name.lower()}'s settings are not known.")
     return Section("ran", "What ran", body + "<h3>Versions</h3>" + facts_list(_versions()), absent)
+
+
+def _served(lake: Lake) -> list[tuple[str, str, int]]:
+    """Trajectories of each player by the model that its replies name; one whose replies name two counts for both."""
+    named = lake.read("trajectories", columns=["player", "served_models"]).explode("served_models")
+    counted = named.with_columns(pl.col("served_models").fill_null(NOT_NAMED)).group_by("player", "served_models").len()
+    return counted.sort("player", "served_models").rows()
 
 
 def _versions() -> dict[str, str]:

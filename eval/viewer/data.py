@@ -43,7 +43,7 @@ def _trajectory(row: dict[str, Any], grade: dict[str, Any] | None, verdict: dict
         shown = {name: turn[name] for name in TURN_FIELDS}
         shown["train"] = trained[number] if number < len(trained) else None
         frames = zip(turn["frame_ids"] or [], turn["frame_times_s"] or [], strict=True)
-        shown["as_written"] = row["as_written"][number] if row["as_written"] else None
+        shown["as_written"] = (row["as_written"][number] or None) if row["as_written"] else None
         shown["frames"] = [list(frame) for frame in frames]
         turns.append(shown)
     return {

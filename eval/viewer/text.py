@@ -51,10 +51,10 @@ def render(
 
     parts = [_head(row, question, grade, verdict), literal(""), _timeline(row, question), literal("")]
     trained = [message["train"] for message in row["messages"] if message["role"] == "assistant"]
-    as_written = row.get("as_written") or [None] * len(row["turns"])
+    as_written = row.get("as_written") or [""] * len(row["turns"])
     for number, turn in enumerate(row["turns"]):
-        written = None if as_written[number] is None else str(as_written[number])
-        parts.append(_turn(number + 1, turn, trained[number] if number < len(trained) else True, written))
+        in_loss = trained[number] if number < len(trained) else True
+        parts.append(_turn(number + 1, turn, in_loss, as_written[number]))
     if row["status"] == "failed":
         parts.append(literal(f"The episode could not be finished: {row['failure']}. It may be retried.", "yellow"))
     if row["status"] == "exhausted":
@@ -137,7 +137,7 @@ def _marks(windows: Sequence[tuple[float, float]], end_s: float, mark: str) -> s
     return "".join(line)
 
 
-def _turn(number: int, turn: Mapping[str, Any], trained: bool, as_written: str | None) -> RenderableType:
+def _turn(number: int, turn: Mapping[str, Any], trained: bool, as_written: str) -> RenderableType:
     from rich.panel import Panel
 
     body = literal(parse_reply(turn["reply"]).thought or turn["reply"], "" if trained else "dim")
@@ -152,7 +152,7 @@ def _turn(number: int, turn: Mapping[str, Any], trained: bool, as_written: str |
         body.append_text(literal(f"\n→ fault {turn['fault']}: {turn['fault_text'] or ''}", "yellow"))
     notes = [] if trained else ["not trained on"]
     notes += [] if turn["well_formed"] else ["not well formed"]
-    if as_written is not None:
+    if as_written:
         notes.append("not to the letter")
         body.append_text(literal(f"\n  written as {as_written[len(_thought_of(as_written)) :].strip()}", "dim"))
     title = literal(", ".join([f"turn {number}", turn["author"], *notes]))

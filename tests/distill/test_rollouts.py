@@ -267,13 +267,13 @@ def test_a_call_as_meant_is_played_and_stored_to_the_letter_with_the_reply_as_wr
     assert (strict["turns"][0]["fault"], strict["as_written"]) == ("nothing", None)
     (row,) = play(jobs, Scripted(LOOSE, ANSWER), store, read_as_meant=True)
     (same,) = play(jobs, Scripted(to_the_letter := row["turns"][0]["reply"], ANSWER), store)
-    assert row["as_written"] == [LOOSE, None] and same == row | {"as_written": None}
+    assert row["as_written"] == [LOOSE, ""] and same == row | {"as_written": None}
     assert row["well_formed"] and row["zooms"] == 1 and to_the_letter != LOOSE
     assert not any("tool_call" in part["text"] for m in row["messages"] for part in m["parts"] if part["text"])
     episode = to_episode(row, item.task, PROTOCOL, PROMPTS)
-    assert [turn.as_written for turn in episode.turns] == row["as_written"]
+    assert [turn.as_written for turn in episode.turns] == [LOOSE, None]
     table = CATALOG["trajectories"].conform([row, same | {"trajectory_id": "other"}])
-    assert table["as_written"].to_list() == [[LOOSE, None], None]
+    assert table["as_written"].to_list() == [[LOOSE, ""], None]
 
 
 def test_a_reflection_keeps_what_its_parent_wrote_and_is_read_as_meant_too(store):
@@ -284,4 +284,4 @@ def test_a_reflection_keeps_what_its_parent_wrote_and_is_read_as_meant_too(store
     jobs = list(reflection_jobs(items, [failed], DistillSettings(), PROMPTS))
     elsewhere = LOOSE.replace("0:0", "0:2")
     (row,) = play(jobs, Scripted("never", elsewhere, ANSWER), store, read_as_meant=True)
-    assert row["as_written"] == [LOOSE, elsewhere, None] and row["well_formed"]
+    assert row["as_written"] == [LOOSE, elsewhere, ""] and row["well_formed"]

@@ -225,6 +225,12 @@ TRAJECTORIES = Table(
         Column("batch", TEXT, "ingest batch of the video"),
         Column("kind", TEXT, "`exemplar`, `student`, `reflection`, `probe`, `evaluation` or `rollout` (RL)"),
         Column("player", TEXT, "name of the model that played"),
+        Column(
+            "served_models",
+            TEXTS,
+            "models that the replies name: a gateway may have chosen another than the player; null if none is named",
+            required=False,
+        ),
         Column("sample", INT, "sample number, from 0"),
         Column("temperature", FLOAT, "sampling temperature"),
         Column("max_zooms", INT, "maximum zooms; with 0 the player has the overview alone, or no frame at all (blind)"),
@@ -240,7 +246,7 @@ TRAJECTORIES = Table(
             "as_written",
             TEXTS,
             "for each turn the reply as its author wrote it, where it was not to the letter and `turns` and `messages` "
-            "have what it means; null for a turn to the letter, and in whole if all are",
+            "have what it means; empty for a turn to the letter, null if all are",
             required=False,
         ),
         Column("messages", pl.List(MESSAGE), "the complete conversation, with frames by id"),

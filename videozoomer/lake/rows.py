@@ -163,6 +163,7 @@ class TrajectoryRow(TypedDict):
     batch: str
     kind: str
     player: str
+    served_models: list[str] | None
     sample: int
     temperature: float
     max_zooms: int

@@ -161,7 +161,8 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _repaired(text: str) -> str | None:
     """JSON from tokens; None where the text holds anything else."""
-    tokens, position = [], 0
+    tokens: list[str] = []
+    position = 0
     while position < len(text):
         if not (token := _TOKEN.match(text, position)):
             return None

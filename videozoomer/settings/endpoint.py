@@ -42,6 +42,11 @@ class Endpoint(Settings):
     """Address of any OpenAI-compatible server, such as http://127.0.0.1:8000/v1."""
     model: str | None = None
     """Name of the model; null takes the first that the server lists."""
+    another_model: Literal["note", "refuse"] = "note"
+    """What happens to a reply that names another model than `model`, as after a gateway's fallback: `note` plays it and
+    counts it in the report and the data set's card; `refuse` fails the call, and a later run asks again."""
+    served_names: Annotated[tuple[str, ...], OPERATIONAL] = ()
+    """Further names by which replies may name `model`, where the server gives it an alias; `*` stands for anything."""
     extra_body: dict[str, Any] = Field({})
     """Further parameters of each request, as this server takes them: `{top_k: 20}`, `{reasoning_effort: low}`,
     `{chat_template_kwargs: {enable_thinking: false}}`. They are part of a call's key in the ledger."""
@@ -130,16 +135,18 @@ class Endpoint(Settings):
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
         # The digest of a list of teachers is made of their texts: what is not set must not change it.
         for name, value in super().__repr_args__():
-            if name not in ("headers", "query") and (name != "extra_body" or value):
+            if name not in ("headers", "query", "served_names") and name not in self._unset():
                 yield name, value
 
     def _left_out(self) -> frozenset[str]:
-        """An endpoint with an identity is the same at any address; one without extra_body is as it was before there was
-        one."""
-        left_out = self.operational_fields()
-        if self.identity:
-            left_out |= {"base_url"}
-        return left_out if self.extra_body else left_out | {"extra_body"}
+        """An endpoint with an identity is the same at any address."""
+        left_out = self.operational_fields() | self._unset()
+        return left_out | {"base_url"} if self.identity else left_out
+
+    def _unset(self) -> frozenset[str]:
+        """Younger fields that have their defaults: such an endpoint is as it was before there were any."""
+        younger = ("extra_body", "another_model")
+        return frozenset(name for name in younger if getattr(self, name) == type(self).model_fields[name].default)
 
 
 class JudgeEndpoint(Endpoint):

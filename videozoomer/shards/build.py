@@ -63,20 +63,38 @@ def build_sft(
     rows = (
         lake.scan(
             "trajectories",
-            columns=["trajectory_id", "question_id", "video_id", "kind", "player", "messages", "zooms", "answer"],
+            columns=[
+                "trajectory_id",
+                "question_id",
+                "video_id",
+                "kind",
+                "player",
+                "served_models",
+                "messages",
+                "zooms",
+                "answer",
+            ],
         )
         .join(kept, on="trajectory_id", how="semi")
         .rename({"trajectory_id": "id"})
         .collect()
     )
-    about, lost = about | {"players": _players(rows)}, _first_reasons(judged.collect())
-    return _write(lake, "sft", target, _with_split(rows.drop("player"), settings), settings, about, lost)
+    about, lost = about | {"players": _players(rows), "served": _served(rows)}, _first_reasons(judged.collect())
+    return _write(
+        lake, "sft", target, _with_split(rows.drop("player", "served_models"), settings), settings, about, lost
+    )
 
 
 def _players(rows: pl.DataFrame) -> list[dict]:
     """Rows of each player and kind, and the player's share of that kind."""
     counted = rows.group_by("kind", "player").len("rows").sort("kind", "player")
     return counted.with_columns(share=(pl.col("rows") / pl.col("rows").sum().over("kind")).round(4)).to_dicts()
+
+
+def _served(rows: pl.DataFrame) -> list[dict]:
+    """Rows of each player by the model that its replies name; a row whose replies name two counts for both."""
+    named = rows.explode("served_models").with_columns(pl.col("served_models").fill_null("not named").alias("model"))
+    return named.group_by("player", "model").len("rows").sort("player", "model").to_dicts()
 
 
 def build_rl(lake: Lake, target: Path, settings: ShardSettings, about: dict) -> Manifest:

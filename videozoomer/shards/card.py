@@ -39,6 +39,11 @@ def render_card(manifest: Manifest) -> str:
                 [(p["kind"], p["player"], p["rows"], f"{p['share']:.1%}") for p in players],
             ),
         ]
+    if served := about.get("served"):
+        parts += [
+            "## Models\n\nThe models that replies name; a gateway may answer with another than the one asked for.\n",
+            _table(("player", "model in the replies", "rows"), [(s["player"], s["model"], s["rows"]) for s in served]),
+        ]
     if left_out := about.get("left_out"):
         parts += ["## Left out\n", _table(("reason", "rows"), sorted(left_out.items()))]
     if funnel := about.get("funnel"):

@@ -113,5 +113,5 @@ def test_a_turn_that_was_not_to_the_letter_shows_what_was_written(lake):
     row, *others = rows_of(lake, kind="exemplar", zooms=1)
     loose = "<think>closer</think><tool_call>as it came</tool_call>"
     assert "not to the letter" not in shown(row, *others)
-    text = shown(row | {"as_written": [loose, *[None] * (len(row["turns"]) - 1)]}, *others)
+    text = shown(row | {"as_written": [loose, *[""] * (len(row["turns"]) - 1)]}, *others)
     assert "not to the letter" in text and "written as <tool_call>as it came</tool_call>" in text
