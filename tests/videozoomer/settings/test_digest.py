@@ -24,7 +24,7 @@ OPERATIONAL: dict[type[Settings], set[str]] = {
     VideoSettings: {"workers", "timeout_s", "memory_mb", "failed_share", "batch_size"},
     Endpoint: {
         *("api_key_env", "concurrency", "timeout_s", "retries", "dead_after_s", "deadline_s", "batch"),
-        *("requests_per_minute", "tokens_per_minute", "prices", "max_images", "headers", "query"),
+        *("requests_per_minute", "tokens_per_minute", "prices", "max_images", "headers", "served_names", "query"),
     },
     DistillSettings: {"budget_usd", "failed_share"},
     RolloutServer: {"concurrency", "timeout_s"},
@@ -79,7 +79,8 @@ def test_new_fields_of_an_endpoint_leave_the_digest_of_several_teachers_alone():
         return DistillSettings(more_teachers=(teacher,)).digest()
 
     assert digest() == "2f28f07ed8787115"
-    assert digest(headers={"x-title": "films"}, query={"v": "1"}, extra_body={}) == digest()
+    assert digest(headers={"x-title": "films"}, query={"v": "1"}, extra_body={}, served_names=["a"]) == digest()
+    assert digest(another_model="note") == digest() != digest(another_model="refuse")
     assert digest(extra_body={"top_k": 5}) != digest()
 
 
