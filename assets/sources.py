@@ -38,14 +38,14 @@ def listing_digest(recipe: Recipe) -> str:
 
 
 def question_digest(recipe: Recipe) -> str:
-    """Hash of the question files' content.
+    """Hash of the content of the question files, and of the files of answers.
 
     Raises:
         SourceError: a question file does not exist.
     """
     digest = hashlib.sha256()
     for source in recipe.sources:
-        for place in question_files(source.questions):
+        for place in [*question_files(source.questions), *([source.answers] if source.answers else [])]:
             digest.update(json.dumps([source.name, place, _content(place)]).encode())
     return digest.hexdigest()[:16]
 
@@ -117,7 +117,7 @@ def sources(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Works
 
 @dg.asset(
     group_name=GROUP,
-    code_version="3",
+    code_version="4",
     deps=[sources],
     kinds={"parquet"},
     description="Every question of the recipe's question files in one common form, with its split. Rows that cannot "

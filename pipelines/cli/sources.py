@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+import difflib
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
 from pipelines.cli.output import console, reported
 from pipelines.cli.recipe import RECIPE, load
 from videozoomer.settings import Recipe, RecipeError
+from videozoomer.settings.sources import Role
 
 if TYPE_CHECKING:
     from videozoomer.sources.listing import Listing
@@ -24,6 +26,14 @@ def add(
     videos: Annotated[str, typer.Option(help="Folder, glob, file, archive, or .txt manifest; URLs are allowed.")],
     questions: Annotated[str, typer.Option(help="Questions as .jsonl, .json, .csv, .tsv or .parquet.")],
     split: Annotated[str, typer.Option(help="train or evaluation.")] = "train",
+    answers: Annotated[
+        str | None, typer.Option(help="File of right answers, where the question file has none.")
+    ] = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(help="What a column is, as ROLE=NAME; `options=` says that there is none. Repeat it for more."),
+    ] = None,
+    index_base: Annotated[int | None, typer.Option(help="Index of the first option, 0 or 1.", min=0, max=1)] = None,
     frames_rate: Annotated[
         str | None, typer.Option(help="Pictures per second of folders of numbered pictures, such as 25 or 30000/1001.")
     ] = None,
@@ -35,6 +45,8 @@ def add(
     - `videozoomer sources add films --videos /data/films --questions /data/films.jsonl -r my.yaml`
     - `videozoomer sources add bench --videos "s3://b/*.mp4" --questions q.csv --split evaluation -r my.yaml`
     - `videozoomer sources add clips --videos "shards/*.tar" --questions clips.jsonl -r my.yaml`
+    - `videozoomer sources add ego --videos ego --questions questions.json --answers subset_answers.json -r my.yaml`
+    - `videozoomer sources add tv --videos tv --questions q.csv --column question=ask --column options= -r my.yaml`
     - `videozoomer sources add pictures --videos pictures --frames-rate 25 --questions q.csv -r my.yaml`
     """
     from videozoomer.settings.edit import add_source
@@ -43,16 +55,33 @@ def add(
     from videozoomer.sources.listing import list_place
     from videozoomer.sources.questions import read_source
 
+    columns = _columns(column or [])
+    more = {"frames_rate": frames_rate, "answers": answers, "columns": columns, "index_base": index_base}
     with reported(SourceError, RecipeError):
         listing = list_place(videos, frames_rate)
-        source = Source(name="new", videos=videos, questions=questions)
+        source = Source.model_validate({"name": "new", "videos": videos, "questions": questions} | more)
         reading = read_source(source, [item.uri for item in listing.offered])
-        add_source(recipe, name=name, videos=videos, questions=questions, split=split, frames_rate=frames_rate)
+        add_source(recipe, name=name, videos=videos, questions=questions, split=split, **more)
     lost = sum(row["status"] != "ok" for row in reading.rows)
     questions_found = f"{len(reading.rows)} questions, {lost} of them unusable"
     console.print(f"added {name}: {len(listing.offered)} videos, {questions_found}")
     print_listing(listing)
     print_reading(reading)
+
+
+def _columns(given: list[str]) -> dict[str, str | None]:
+    """`question=ask` and `options=` as the recipe's `columns`."""
+    found: dict[str, str | None] = {}
+    for pair in given:
+        role, equals, name = pair.partition("=")
+        if not equals or role not in get_args(Role):
+            guess = difflib.get_close_matches(role, get_args(Role), 1)
+            meant = f"; did you mean {guess[0]}?" if guess and guess[0] != role else ""
+            raise typer.BadParameter(
+                f"{pair!r} is not ROLE=NAME with a role of {', '.join(get_args(Role))}{meant}", param_hint="--column"
+            )
+        found[role] = name or None
+    return found
 
 
 @app.command()

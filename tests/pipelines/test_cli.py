@@ -144,6 +144,27 @@ def test_sources_add_keeps_comments_and_lists_unusable_questions(tmp_path):
     assert COMMENT in path.read_text()
 
 
+def test_sources_add_takes_what_a_question_file_does_not_say(tmp_path):
+    videos, path = tmp_path / "films", tmp_path / "my.yaml"
+    videos.mkdir()
+    (videos / "a.mp4").touch()
+    questions, answers = tmp_path / "q.json", tmp_path / "truth.json"
+    questions.write_text(json.dumps([{"name": "x", "video": "a", "ask": "What?", "options": ["red", "blue"]}]))
+    answers.write_text('{"x": 1}')
+    assert call("init", path).exit_code == 0
+    command = ["sources", "add", "clips", "--videos", videos, "--questions", questions, "-r", path]
+    refused = call(*command)
+    assert refused.exit_code == 1 and "no column for the question" in refused.output
+    said = ["--answers", answers, "--column", "question=ask", "--column", "id=name"]
+    result = call(*command, *said, "--index-base", "1")
+    assert result.exit_code == 0 and "1 questions, 0 of them unusable" in result.output
+    source = load_recipe(path).sources[-1]
+    assert (source.answers, source.columns) == (str(answers), {"question": "ask", "id": "name"})
+    for wrong in ("question", "qestion=ask"):
+        refused = call(*command, "--column", wrong)
+        assert refused.exit_code == 2 and "ROLE=NAME" in refused.output
+
+
 def test_sources_check_says_what_was_understood_of_each_file(tmp_path):
     path = tmp_path / "mine.yaml"
     call("init", path)

@@ -12,12 +12,11 @@ from videozoomer.places.uris import absolute_place
 from videozoomer.settings.loading import RecipeError, load_recipe
 
 
-def add_source(
-    path: Path, *, name: str, videos: str, questions: str, split: str, frames_rate: str | None = None
-) -> None:
+def add_source(path: Path, *, name: str, videos: str, questions: str, split: str, **more: object) -> None:
     """Append an entry to a recipe's `sources`; replace the file only if the result is a valid recipe.
 
-    Relative paths start at the current folder and are written as absolute ones.
+    `more` are other settings of the source; those that are None or empty are left out. Relative paths start at the
+    current folder and are written as absolute ones.
 
     Raises:
         RecipeError: the file is missing, has no `sources` list in block form, or would not be a valid recipe.
@@ -43,8 +42,9 @@ def add_source(
         "questions": absolute_place(questions, here),
         "split": split,
     }
-    if frames_rate is not None:
-        entry["frames_rate"] = frames_rate
+    if more.get("answers"):
+        more["answers"] = absolute_place(str(more["answers"]), here)
+    entry |= {setting: value for setting, value in more.items() if value is not None and value != {}}
     block = yaml.safe_dump(entry, sort_keys=False, width=1000).splitlines()
     added = [f"{pad}{'- ' if i == 0 else '  '}{line}" for i, line in enumerate(block)]
     with replaced_file(path) as candidate:

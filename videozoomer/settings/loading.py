@@ -99,6 +99,7 @@ def _resolved(recipe: Recipe, folder: Path) -> Recipe:
             update={
                 "videos": absolute_place(source.videos, folder),
                 "questions": absolute_place(source.questions, folder),
+                "answers": absolute_place(source.answers, folder) if source.answers else source.answers,
             }
         )
         for source in recipe.sources

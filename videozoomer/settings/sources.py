@@ -11,7 +11,7 @@ from videozoomer.settings.base import PositiveNumber, Settings
 Role = Literal["video", "question", "answer", "options", "id", "type", "topic", "evidence", "clip_start", "clip_end"]
 
 Split = Literal["train", "evaluation"]
-UNSET: dict[str, Any] = {"columns": {}, "index_base": None, "frames_rate": None}
+UNSET: dict[str, Any] = {"answers": None, "columns": {}, "index_base": None, "frames_rate": None}
 
 
 class Source(Settings):
@@ -30,6 +30,9 @@ class Source(Settings):
     """Question file (.jsonl, .json, .csv, .tsv or .parquet; also a .tar with a JSON beside each film; a glob takes
     several) with the columns video, question and answer, and optionally
     id, options, type (choice, number, time, yes_no, order, text), topic and evidence ([[start_s, end_s], ...])."""
+    answers: str | None = None
+    """File of right answers, where the question file has none: an object from a question's id to its answer, or rows
+    with id and answer. `columns: {id: ...}` names the id where it is not found."""
     columns: dict[Role, str | None] = Field(default={})
     """Columns of the question file that have other names: `{question: problem, answer: solution}`; null where the file
     has none, such as `{options: null}` for open questions. The published layouts and usual names are known without.

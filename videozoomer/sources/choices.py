@@ -24,6 +24,8 @@ _NUMPY = re.compile(r"""['"]\s+['"]""")
 _REQUEST = re.compile(
     r"(?:please|(?:directly )?answer with|respond with|only give|select|choose|provide|the best answer is)\b", re.I
 )
+_NAMED = re.compile(r"([A-Za-z]{3,12}) ([A-Za-z]|\d{1,2})\s*[:.)]\s*(\S.*)", re.S)
+"""An option that starts with a word and its letter or number: `Option 1: red`, `Sentence A: It is red.`"""
 INLINE = "lines of the question"
 KEYED = ("a dict", "columns of their own")
 _MISSING = ("", "nan", "n/a")
@@ -152,7 +154,8 @@ def _from_dict(value: dict[Any, Any]) -> list[Any] | None:
 def split_question(text: str) -> tuple[str, Options] | None:
     """A question and the options in its last lines, lettered from A on, each once; None if it has none.
 
-    A line after them that asks for an answer's form is left out.
+    They may also start with one word and a letter or number: `Option 1: ...`, `Sentence A: ...`. A line after them that
+    asks for an answer's form is left out.
     """
     lines = [line for line in _LINE_END.split(text) if line.strip()]
     if lines and _REQUEST.match(lines[-1].strip()):
@@ -160,10 +163,20 @@ def split_question(text: str) -> tuple[str, Options] | None:
     for first in range(1, len(lines) - 1):
         options = [line.strip() for line in lines[first:]]
         bare, given = in_order(options)
+        if bare == options:
+            bare = _under_words(options)
         if bare != options:
             question = [line for line in lines[:first] if line.strip().rstrip(":").casefold() != "options"]
             return "\n".join(question).strip(), Options(tuple(bare), tuple(given), INLINE)
     return None
+
+
+def _under_words(options: Sequence[str]) -> list[str]:
+    """Options without the word and the letter or number, counted from A or 1, that they start with; else unchanged."""
+    found = [match for option in options if (match := _NAMED.fullmatch(option))]
+    words, names = {match[1].casefold() for match in found}, [match[2].upper() for match in found]
+    counted = names in (list(LETTERS[: len(options)]), [str(number) for number in range(1, len(options) + 1)])
+    return [match[3] for match in found] if len(words) == 1 and counted else list(options)
 
 
 def untagged(answer: str) -> str:

@@ -61,14 +61,14 @@ def draft_of(entry: Entry, columns: Columns, videos: Videos) -> Draft:
             draft.problem("bad_text", f"its {role} has {bad}; remove it")
         return clean
 
-    draft.asked = text("question", cell("question"))
+    draft.asked = text("question", _one(draft, "question", cell("question")))
     draft.question = re.sub(r"^(?:<(?:video|image)>\s*)+|(?:\s*<(?:video|image)>)+$", "", draft.asked).strip()
     named = cell("video")
     if isinstance(named, list) and len(named) > 1:
         draft.problem("several_videos", f"it names {len(named)} videos; a question is about one")
         named = named[0]
     draft.named = text("video", _single(named))
-    draft.answer = untagged(text("answer", _single(cell("answer"))))
+    draft.answer = untagged(text("answer", _one(draft, "answer", _single(cell("answer")))))
     draft.own_id = text("id", cell("id"), strip=False)
     draft.kind = text("type", cell("type"))
     topic = cell("topic")
@@ -88,8 +88,11 @@ def draft_of(entry: Entry, columns: Columns, videos: Videos) -> Draft:
             )
         draft.options = given
         draft.is_open = isinstance(cell("options"), list | dict) and not given.texts
-        split = split_question(draft.question) if not given.texts and draft.kind in ("", "choice") else None
-        if split and draft.answer and (columns.layout or _names_one(draft.answer, split[1])):
+        split = split_question(draft.question) if draft.kind in ("", "choice") else None
+        if split and given.texts:
+            if split[1].texts == given.texts:  # Some files have the options in the question, too.
+                draft.question = split[0]
+        elif split and draft.answer and (columns.layout or _names_one(draft.answer, split[1])):
             draft.question, draft.options = split
     except Unusable as why:
         draft.problem(why.reason, str(why))
@@ -129,6 +132,14 @@ def _refuse_clip(draft: Draft, start: Any, end: Any, columns: Columns) -> None:
         f"{end_s or 'the end'}); cut that part into a file of its own and name that, or say "
         f"`columns: {{{unset}}}` in the recipe's source to ask about the whole film",
     )
+
+
+def _one(draft: Draft, role: str, value: Any) -> Any:
+    """A cell that is to be one text; a list or an object is none, and its printed form would be a wrong one."""
+    if not isinstance(value, list | dict):
+        return value
+    draft.problem("bad_text", f"its {role} is {'a list' if isinstance(value, list) else 'an object'}; write one text")
+    return None
 
 
 def _single(value: Any) -> Any:

@@ -13,7 +13,7 @@ from videozoomer.sources.choices import Unusable
 def windows_given(value: Any, *, loose: bool = False) -> tuple[Window, ...]:
     """Windows of a cell: a list of pairs or of objects with `start_s` and `end_s`, one pair, or `mm:ss-mm:ss`.
 
-    With `loose` a text that is no time range, such as `whole video`, means that the evidence is unknown.
+    With `loose` a text that is no time range, such as `whole video` or `nan-nan`, means that the evidence is unknown.
 
     Raises:
         Unusable: `bad_evidence`.
@@ -26,6 +26,8 @@ def windows_given(value: Any, *, loose: bool = False) -> tuple[Window, ...]:
         except ValueError:
             try:
                 value = [[_seconds(part) for part in value.split("-")]]
+                if loose and any(map(math.isnan, value[0])):
+                    return ()
             except ValueError as error:
                 if loose:
                     return ()

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from videozoomer.settings.sources import Role
 from videozoomer.sources.files import SourceError
 
+KEY, SUBKEY = "entry_key", "entry_subkey"
+"""Columns of entries that a JSON document has under keys: the key, which names the film if no other column does."""
 ROLES: tuple[Role, ...] = (
     "video", "question", "answer", "options", "id", "type", "topic", "evidence", "clip_start", "clip_end",
 )  # fmt: skip
@@ -30,9 +32,15 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "topic": ("topic",),
     "evidence": ("evidence", "clue_intervals", "temporal_windows"),
     "clip_start": ("clip_start", "start", "start_time", "start_s", "start_sec", "video_start", "begin"),
-    "clip_end": ("clip_end", "end", "end_time", "end_s", "end_sec", "video_end"),
+    "clip_end": ("clip_end", "realtime", "ask_time", "end", "end_time", "end_s", "end_sec", "video_end"),
 }  # fmt: skip
 """Names of a column, our own first."""
+RARER: dict[str, tuple[str, ...]] = {
+    "video": ("vid_path", "vid_name", "vid", "gif_name", "video_key", "clip_name", "filename", "visual_input"),
+    "question": ("q", "instruction"),
+    "answer": ("answer_idx", "gold_answer", "correct_idx"),
+}
+"""Names that count only where a file has none of the usual ones, so that a file is read as it always was."""
 SERIES = (
     "{letter}",
     "option_{letter}",
@@ -73,7 +81,7 @@ class Layout:
     index_base: int | None = None
     """What the first option's index is, where the layout's answers are indices."""
     nested: bool = False
-    """Whether an entry holds several questions; `nested.py` gives each the columns named here."""
+    """Whether an entry holds several questions: `needs` are columns of entries, `columns` those of questions."""
     clock: bool = False
     """Whether evidence is a time range as text, which may also say `whole video`: then the evidence is unknown."""
 
@@ -92,6 +100,18 @@ LAYOUTS: tuple[Layout, ...] = (
             clip_end="end_time"),
     _layout("LVBench", "key qa", nested=True, clock=True, video="key", question="question", answer="answer",
             id="uid", topic="question_type", evidence="time_reference"),
+    _layout("LVBench", "key question time_reference", clock=True, video="key", question="question", answer="answer",
+            options="candidates", id="uid", topic="question_type", evidence="time_reference"),
+    _layout("LVBench", "video_key question time_reference", clock=True, video="video_key", question="question",
+            answer="answer", options="candidates", id="uid", topic="question_type", evidence="time_reference"),
+    _layout("LVBench", "video question candidates time_reference", clock=True, video="video", question="question",
+            answer="answer", options="candidates", id="uid", topic="question_type", evidence="time_reference"),
+    _layout("StreamingBench", "time_stamp required_ability question video_path", video="video_path",
+            question="question", options="options", answer="answer", topic="task_type", clip_end="time_stamp"),
+    _layout("TVQA", "vid_name show_name q ts a0", index_base=0, clock=True, video="vid_name", question="q",
+            answer="answer_idx", id="qid", evidence="ts"),
+    _layout("TVQA", "vid_name bbox q ts a0", index_base=0, clock=True, video="vid_name", question="q",
+            answer="answer_idx", id="qid", evidence="ts"),
     _layout("CG-Bench", "video_uid choices right_answer question", video="video_uid", question="question",
             options="choices", answer="right_answer", id="qid", topic="sub_category", evidence="clue_intervals"),
     _layout("Video-MME", "videoid question_id task_type options", video="videoid", question="question",
@@ -118,10 +138,6 @@ LAYOUTS: tuple[Layout, ...] = (
             answer="answer", topic="problem_type"),
 )  # fmt: skip
 """The published layouts; the first that fits is used."""
-
-
-NESTS = frozenset({"conversations", "qa"})
-"""Columns that hold the questions of an entry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +167,12 @@ def plain_row(row: Mapping[str, Any]) -> dict[str, Any]:
     return plain
 
 
-def columns_of(present: Collection[str], place: str, given: Mapping[Role, str | None]) -> Columns:
+def columns_of(
+    present: Collection[str], place: str, given: Mapping[Role, str | None], nested: Layout | None = None
+) -> Columns:
     """What the columns of a file mean; `given` (role -> column, or None for no column) comes before all else.
+
+    `nested` is the layout of a file with several questions in an entry, whose columns `present` are those of questions.
 
     Raises:
         SourceError: a required column is missing, a given one does not exist, or several could have one meaning.
@@ -163,19 +183,21 @@ def columns_of(present: Collection[str], place: str, given: Mapping[Role, str | 
             raise SourceError(
                 f"{place} has no column {name!r} for {role}; its columns are {', '.join(sorted(present))}"
             )
-    layout = next((layout for layout in LAYOUTS if layout.needs <= set(present)), None)
-    if {"video", "question", "answer", "options"} <= set(present):
+    layout = nested or next((layout for layout in LAYOUTS if layout.needs <= set(present)), None)
+    if not nested and {"video", "question", "answer", "options"} <= set(present):
         layout = None
     for role in ROLES:
         if role in given:
             column = given[role]
             names = [] if column is None else [plain_name(column)]
         elif layout:
-            names = [name for name in [layout.columns.get(role)] if name and (name in present or layout.nested)]
+            names = [name for name in [layout.columns.get(role)] if name in present]
             if not names and role == "answer" and not layout.nested:
                 names = _synonyms(role, present, place)
         else:
             names = _synonyms(role, present, place)
+        if not names and role == "video" and role not in given and KEY in present:
+            names = [KEY]
         if names:
             column_of[role] = names[0]
     series = () if "options" in column_of or "options" in given else _series(present)
@@ -191,18 +213,9 @@ def columns_of(present: Collection[str], place: str, given: Mapping[Role, str | 
     return Columns(layout, column_of, series, ignored, frozenset() if "options" in given else doubtful)
 
 
-def within(columns: Columns, names: Collection[str]) -> Columns:
-    """The columns of a layout with several questions in an entry, as far as these questions have them."""
-    ignored = tuple(name for name in columns.ignored if name not in NESTS)
-    return replace(
-        columns,
-        column_of={role: name for role, name in columns.column_of.items() if name in names},
-        ignored=tuple(sorted({*ignored, *(set(names) - set(columns.column_of.values()))})),
-    )
-
-
 def _synonyms(role: str, present: Collection[str], place: str) -> list[str]:
     found = [name for name in SYNONYMS[role] if name in present]
+    found = found or [name for name in RARER.get(role, ()) if name in present][:1]
     if len(found) > 1 and found[0] != role and role not in ("id", "clip_start", "clip_end"):
         raise SourceError(
             f"{place}: {' and '.join(found)} could each be the {role}. Name one in the recipe's source: "

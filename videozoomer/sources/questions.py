@@ -13,17 +13,18 @@ from typing import Any
 from videozoomer.lake.rows import QuestionRow
 from videozoomer.protocol.question import Question
 from videozoomer.settings.sources import Source, Split
+from videozoomer.sources.answer_files import ANSWER, Joined, beside, with_answers
 from videozoomer.sources.answers import Convention, check_open, choice_letter, kind_of, settled
 from videozoomer.sources.choices import INLINE, Unusable
 from videozoomer.sources.drafting import Draft, draft_of
 from videozoomer.sources.evidence_windows import windows_given
 from videozoomer.sources.files import SourceError
-from videozoomer.sources.layouts import Columns, columns_of, plain_name, plain_row, within
+from videozoomer.sources.layouts import Columns, columns_of, plain_name, plain_row
 from videozoomer.sources.matching import Match, Videos, collisions, source_root
-from videozoomer.sources.nested import expanded
+from videozoomer.sources.nested import Unnested, unnested
 from videozoomer.sources.reading import Entry, read_entries
+from videozoomer.sources.settling import ANSWER_TYPES, as_topic, by_keys, told_apart
 
-ANSWER_TYPES = ("choice", "number", "time", "yes_no", "order", "text")
 COLUMNS = {
     "video": "path, URL or file name of the video (required)",
     "question": "the question (required)",
@@ -58,6 +59,10 @@ class Reading:
     option_forms: Counter[str] = field(default_factory=Counter)
     convention: Convention = field(default_factory=Convention)
     foreign_folders: set[str] = field(default_factory=set)
+    joined: Joined | None = None
+    """Answers that came from a file of their own."""
+    nests: tuple[str, ...] = ()
+    """Columns of entries that hold several questions."""
     by_folder: int = 0
     """Questions whose video is told from others of its name by a folder named like the file or the topic."""
 
@@ -107,12 +112,13 @@ def question_rows(
 
 
 def _reading(entries: Sequence[Entry], place: str, source: Source, videos: Videos) -> Reading:
-    present = {plain_name(name) for entry in entries for name in entry.row}
-    columns = columns_of(present, place, source.columns) if present else Columns(None, {}, (), ())
-    parts = [part for entry in entries for part in expanded(_plain(entry), columns.layout)]
-    if columns.layout and columns.layout.nested:
-        columns = within(columns, {name for part in parts for name in part.row})
-    reading = Reading(place, columns)
+    made = unnested([_plain(entry) for entry in entries], source.columns.get("question"))
+    parts, joined = told_apart(made.entries), None
+    if source.answers:
+        joined = with_answers(parts, source.answers, source.columns.get("id"), source.columns.get("answer"))
+        parts = joined.entries
+    columns = _columns(parts, place, source, made)
+    reading = Reading(place, columns, joined=joined, nests=made.columns)
     drafts = [draft_of(part, columns, videos) for part in parts]
     lost = collisions((draft.named, draft.match) for draft in drafts if draft.match)
     reading.convention = _convention(drafts, columns, source)
@@ -122,7 +128,10 @@ def _reading(entries: Sequence[Entry], place: str, source: Source, videos: Video
             draft.match = Match(None, "unknown_video")
         row = _row(draft, source, reading)
         if row["question_id"] in seen:
-            draft.problem("repeated_id", f"id {row['question_id']!r} is not the first of its kind; give each its own")
+            draft.problem(
+                "repeated_id",
+                f"id {row['question_id']!r} is not the first of its kind; give each its own, or leave out equal rows",
+            )
             row["question_id"] = f"{row['question_id']}#{number}"
             row["status"], row["reason"] = "quarantined", draft.problems[0][0]
         seen.add(row["question_id"])
@@ -134,6 +143,25 @@ def _reading(entries: Sequence[Entry], place: str, source: Source, videos: Video
         if draft.options.texts:
             reading.option_forms[draft.options.form] += 1
     return reading
+
+
+def _columns(parts: Sequence[Entry], place: str, source: Source, made: Unnested) -> Columns:
+    present = {name for part in parts for name in part.row}
+    if not present:
+        return Columns(made.layout, {}, (), ())
+    given = source.columns
+    if source.answers and (named := given.get("answer")) and plain_name(named) not in present:
+        given = given | {"answer": ANSWER}
+    try:
+        columns = columns_of(present, place, given, made.layout)
+    except SourceError as error:
+        file = None if source.answers or "for the answer" not in str(error) else beside(place)
+        if file is None:
+            raise
+        raise SourceError(
+            f"{error}; or, if the answers are in {file} beside it, say `answers: {file}` in the recipe's source"
+        ) from error
+    return as_topic(by_keys(columns, parts, given), parts, given)
 
 
 def _plain(entry: Entry) -> Entry:
@@ -156,7 +184,8 @@ def _row(draft: Draft, source: Source, reading: Reading) -> QuestionRow:
     if not draft.question:
         draft.problem("no_question", "it has no question")
     if not answer:
-        draft.problem("no_answer", "it has no answer")
+        elsewhere = f", and {source.answers} has none for it" if source.answers else ""
+        draft.problem("no_answer", f"it has no answer{elsewhere}")
     if not draft.named:
         draft.problem("no_video", "it names no video")
     elif draft.match and draft.match.reason == "unknown_video":

@@ -15,6 +15,7 @@ import polars as pl
 
 from videozoomer.sources.archived_questions import of_parquet, of_tar
 from videozoomer.sources.files import SourceError
+from videozoomer.sources.shapes import NotQuestions, entries_in
 
 LARGEST_CELL = 1 << 24
 """Characters of a CSV cell; Python's own limit of 131,072 is too small for printed lists."""
@@ -130,10 +131,10 @@ def _json(text: str, place: str) -> list[Entry]:
         if "Extra data" in str(error) and text.lstrip().startswith("{"):
             return _json_lines(text, place)
         raise
-    listed = loaded.get("questions") if isinstance(loaded, dict) else loaded
-    if not isinstance(listed, list):
-        raise SourceError(f"{place} must be a list of questions, or an object with a list under 'questions'")
-    return [_object(item, f"entry {number}") for number, item in enumerate(listed, 1)]
+    try:
+        return [_object(item, where) for where, item in entries_in(loaded)]
+    except NotQuestions as error:
+        raise SourceError(f"{place} {error}") from error
 
 
 def _object(item: Any, where: str) -> Entry:

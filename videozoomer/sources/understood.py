@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 
-from videozoomer.sources.layouts import ROLES
+from videozoomer.sources.layouts import KEY, ROLES, SUBKEY
 from videozoomer.sources.questions import Reading
 
 
 def understood(reading: Reading, examples: int = 5) -> list[str]:
     """A line on columns and answers, one on what is not used, and one for each of the first unusable rows."""
     lines = [f"{'; '.join([_columns(reading), *_forms(reading)])}; {_counts(reading)}"]
+    if reading.nests:
+        lines.append(f"each entry has its questions under {' and '.join(f'`{name}`' for name in reading.nests)}")
+    if reading.joined:
+        joined = reading.joined
+        unused = f"; {joined.unused:,} answers there name no question" if joined.unused else ""
+        lines.append(f"answers by `{joined.by}` from {joined.place} ({joined.found:,} questions){unused}")
     if reading.columns.ignored:
         lines.append(f"not used: {', '.join(reading.columns.ignored)}")
     if reading.foreign_folders:
@@ -27,10 +33,15 @@ def understood(reading: Reading, examples: int = 5) -> list[str]:
     return lines
 
 
+KEYS = {KEY: "the key of each entry", SUBKEY: "the inner key of each entry"}
+
+
 def _columns(reading: Reading) -> str:
     columns = reading.columns
     renamed = [
-        f"{role} from `{columns.column_of[role]}`" for role in ROLES if columns.column_of.get(role, role) != role
+        f"{role} from {KEYS.get(column, f'`{column}`')}"
+        for role in ROLES
+        if (column := columns.column_of.get(role, role)) != role
     ]
     if columns.series:
         renamed.append(f"options from `{columns.series[0]}` to `{columns.series[-1]}`")

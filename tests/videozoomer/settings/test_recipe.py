@@ -202,6 +202,18 @@ def test_adding_a_source_keeps_the_rest_of_the_file(write, tmp_path, monkeypatch
     recipe = load_recipe(path)
     assert [source.name for source in recipe.sources] == ["films", "more"]
     assert (recipe.sources[1].videos, recipe.sources[1].questions) == (str(tmp_path / "more"), "s3://b/q.csv")
+    add_source(
+        path,
+        name="ego",
+        videos="e",
+        questions="q.json",
+        split="train",
+        answers="a.json",
+        columns={"id": "q"},
+        index_base=0,
+    )
+    source = load_recipe(path).sources[2]
+    assert (source.answers, source.columns, source.index_base) == (str(tmp_path / "a.json"), {"id": "q"}, 0)
     kept = [line for line in path.read_text().splitlines() if line in text.splitlines()]
     assert kept == text.splitlines()
     before = path.read_text()

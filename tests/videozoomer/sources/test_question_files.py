@@ -99,7 +99,7 @@ def test_a_missing_file(tmp_path):
         ({"video": ""}, "no_video"),
         ({"video": "z.mp4"}, "unknown_video"),
         ({"video": "c.mp4"}, "ambiguous_video"),
-        ({"type": "sound"}, "unknown_type"),
+        ({"type": "numbers"}, "unknown_type"),
         ({"options": ["red", "blue"], "answer": "green"}, "answer_not_in_options"),
         ({"options": ["red", "blue"], "answer": "C"}, "answer_not_in_options"),
         ({"options": ["red", "blue"], "answer": "3"}, "unknown_index_base"),
