@@ -68,7 +68,10 @@ def _listing(offered: Mapping[str, Sequence[Offered]]) -> str:
     return hashlib.sha256(json.dumps(listed).encode()).hexdigest()[:16]
 
 
-LISTINGS: dict[str, Callable[[Recipe], str]] = {"sources": listing_digest, "questions": question_digest}
+LISTINGS: dict[str, Callable[[Workspace], str]] = {
+    "sources": lambda workspace: listing_digest(workspace.recipe),
+    "questions": lambda workspace: question_digest(workspace.recipe),
+}
 """Assets made from files outside the home, and the hash of these files; a stamp keeps it as the fact `listing`."""
 
 

@@ -142,7 +142,7 @@ def ingest(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Worksp
         " ".join(sorted(f"{key.to_user_string()}:{version}" for key, version in versions.items())),
         workspace.zoom_store,
     )
-    inputs = workspace.steps["videos", batch].inputs
+    inputs = workspace.inputs("videos")
     rows = _collect(context, workspace, kept, settled(workspace, batch, inputs, PARTITION.format(batch=batch)))
     lost = len(rows.lost)
     if rows.videos and lost > chosen.failed_share * len(rows.videos):
@@ -196,7 +196,7 @@ def ingest(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Worksp
         facts={"overview_frames": len(rows.overviews), "bytes": sum(len(row["jpeg"]) for row in rows.frames.values())},
         metadata=_contact_sheet(rows.sheet),
     )
-    kept.clear()
+    workspace.after_commit(kept.clear)
 
 
 ASSETS = [ingest]

@@ -8,8 +8,8 @@ import inspect
 import json
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
@@ -18,8 +18,9 @@ import polars as pl
 
 from videozoomer.lake import Lake
 from videozoomer.lake.lake import ALL
-from videozoomer.lake.lock import HomeInUse, hold
-from videozoomer.lake.stamps import UNFINISHED, Stamp, Stamps
+from videozoomer.lake.lock import HomeInUse, ResultInUse, hold, hold_result
+from videozoomer.lake.snapshot import Snapshot
+from videozoomer.lake.stamps import UNFINISHED, Stamp, Stamps, inputs_hash
 from videozoomer.settings import Recipe
 
 if TYPE_CHECKING:
@@ -51,13 +52,20 @@ def _silent(steps: float = 1) -> None:
 
 
 @dataclass
-class StepState:
-    """One result that a running step makes."""
+class RunningStep:
+    """The step that runs now. What it writes is one commit, made once its function has ended without an error."""
 
-    inputs: str
-    """Hash of what it is made from, taken before anything was read."""
-    writing: bool = False
-    """Whether its files are being replaced."""
+    lake: Lake
+    """Reads the snapshot that the step began with, and what it has written itself."""
+    inputs: dict[str, str]
+    """For each asset that the step makes: hash of what it is made from, in that snapshot."""
+    partition: str
+    held: ExitStack
+    """Locks of results that are folders."""
+    claimed: dict[str, Stamp] = field(default_factory=dict)
+    """For each asset whose folder is being replaced, the stamp that says so."""
+    afterwards: list[Callable[[], None]] = field(default_factory=list)
+    """To call once the commit stands."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +74,10 @@ class Workspace:
 
     recipe: Recipe
     progress: Progress = field(default_factory=Progress)
-    steps: dict[tuple[str, str], StepState] = field(default_factory=dict, compare=False, repr=False)
-    """The steps that run now, by asset and partition."""
+    running: list[RunningStep] = field(default_factory=list, compare=False, repr=False)
+    """The step that runs in this process, if one does."""
+    pinned: Snapshot | None = field(default=None, compare=False, repr=False)
+    """Read this snapshot; None reads the newest one at every access."""
 
     @property
     def home(self) -> Path:
@@ -75,24 +85,42 @@ class Workspace:
 
     @property
     def lake(self) -> Lake:
-        return Lake(self.home / "tables", before_write=self.begin_writing)
+        return self.running[-1].lake if self.running else Lake(self.home / "tables", pinned=self.pinned)
+
+    def at_once(self) -> Workspace:
+        """The workspace as it is now: what is read from it one after another belongs together."""
+        return replace(self, running=[], pinned=self.lake.snapshot())
+
+    def inputs(self, asset: str) -> str:
+        """Hash of what the running step makes this asset from."""
+        return self.running[-1].inputs[asset]
+
+    def after_commit(self, action: Callable[[], None]) -> None:
+        """Call `action` once the running step's results are committed; never if it fails or is killed."""
+        self.running[-1].afterwards.append(action)
 
     def begin_writing(self) -> None:
-        """Mark the results of the running steps as unfinished, before the first of their files is replaced.
+        """Call it before the running step replaces a folder or a page: these are not part of a commit.
 
-        The stamp that remains if the process is killed then fits neither the old inputs nor the new ones.
+        Until the step commits, their stamps say that they are unfinished, so what a killed process leaves behind is
+        stale. No other process replaces them meanwhile.
+
+        Raises:
+            dagster.Failure: another process is replacing them.
         """
-        for (asset, partition), state in self.steps.items():
-            if state.writing:
-                continue
-            state.writing = True
-            if (old := self.stamps.read(asset, partition)) is not None:
-                unfinished = Stamp("", f"{UNFINISHED}{uuid.uuid4().hex}", old.facts)
-                self.stamps.write(asset, unfinished, partition)
+        step = self.running[-1]
+        for asset in step.inputs:
+            try:
+                step.held.enter_context(hold_result(self.home, f"{asset}.{step.partition}"))
+            except ResultInUse as error:
+                raise dg.Failure(str(error)) from error
+            old = step.lake.snapshot().stamp(asset, step.partition)
+            step.claimed[asset] = Stamp("", f"{UNFINISHED}{uuid.uuid4().hex}", old.facts if old else {})
+            Stamps(Lake(self.home / "tables")).write(asset, step.claimed[asset], step.partition)
 
     @property
     def stamps(self) -> Stamps:
-        return Stamps(self.home / "stamps")
+        return Stamps(self.lake)
 
     def ledger(self, stage: str, partition: str) -> Path:
         """Path of the ledger of one stage of one batch: one file, one writer."""
@@ -165,34 +193,36 @@ def partition_of(context: dg.AssetExecutionContext) -> str:
     return context.partition_key if context.has_partition_key else ALL
 
 
-def stamped_inputs(workspace: Workspace, assets_def: dg.AssetsDefinition, key: dg.AssetKey, partition: str) -> str:
-    """Hash of what the asset would be made from if it ran now; see `videozoomer.lake.stamps`."""
+def stamped_inputs(snapshot: Snapshot, assets_def: dg.AssetsDefinition, key: dg.AssetKey, partition: str) -> str:
+    """Hash of what the asset would be made from in this snapshot; see `videozoomer.lake.stamps`."""
     version = assets_def.code_versions_by_key.get(key) or ""
     # The outputs of one asset function may depend on one another; only inputs from outside it count.
     parents = {parent.to_user_string() for parent in assets_def.asset_deps[key]} - {
         k.to_user_string() for k in assets_def.keys
     }
-    return workspace.stamps.inputs(version, parents, partition)
+    return inputs_hash(snapshot, version, parents, partition)
 
 
 Step = TypeVar("Step", bound=Callable[..., Any])
 
 
 def step(function: Step) -> Step:
-    """Decorate the function of an asset, below Dagster's decorator: what it is made from is noted before it starts.
+    """Decorate the function of an asset, below Dagster's decorator: it reads one snapshot and makes one commit.
 
     A result whose inputs change while it is made is stamped with the inputs that it was made from, and so is stale at
-    once. The home is held meanwhile, so that no run from the command line replaces tables that the step reads.
+    once. The home is held meanwhile, so that no run from the command line works on it.
 
     Raises:
-        dagster.Failure: a run from another process holds the home.
+        dagster.Failure: a run from another process holds the home, or has made the same result meanwhile.
     """
     if inspect.isgeneratorfunction(function):
 
         @functools.wraps(function)
         def results(context: dg.AssetExecutionContext, workspace: Workspace, **others: Any) -> Iterator[Any]:
+            # Nothing is reported as made before it is committed.
             with _running(context, workspace):
-                yield from function(context, workspace=workspace, **others)
+                made = list(function(context, workspace=workspace, **others))
+            yield from made
 
         return cast(Step, results)
 
@@ -208,18 +238,47 @@ def step(function: Step) -> Step:
 def _running(context: dg.AssetExecutionContext, workspace: Workspace) -> Iterator[None]:
     definition, partition = context.assets_def, partition_of(context)
     work = f"the step {definition.op.name} of Dagster run {context.run.run_id[:8]}"
+    if workspace.running:
+        raise dg.Failure(f"{work} cannot run beside another step of the same process; use the in-process executor")
     try:
-        with hold(workspace.home, work, shared=True):
-            for key in definition.keys:
-                inputs = stamped_inputs(workspace, definition, key, partition)
-                workspace.steps[key.to_user_string(), partition] = StepState(inputs)
+        with hold(workspace.home, work, shared=True), ExitStack() as held:
+            lake = Lake(workspace.home / "tables").begin(f"{work}, partition {partition}")
+            inputs = {
+                key.to_user_string(): stamped_inputs(lake.snapshot(), definition, key, partition)
+                for key in definition.keys
+            }
+            running = RunningStep(lake, inputs, partition, held)
+            workspace.running.append(running)
             try:
                 yield
+                lake.commit(lambda head: _refuse_if_overtaken(running, definition, head))
             finally:
-                for key in definition.keys:
-                    workspace.steps.pop((key.to_user_string(), partition), None)
+                workspace.running.clear()
+            for action in running.afterwards:
+                action()
     except HomeInUse as error:
         raise dg.Failure(str(error)) from error
+
+
+def _refuse_if_overtaken(running: RunningStep, definition: dg.AssetsDefinition, head: Snapshot) -> None:
+    """Of two runs that make the same result, the one that commits first stands, unless it is stale and this is not.
+
+    Raises:
+        dagster.Failure: another run has committed a result of this step since it began, and it stands.
+    """
+    before = running.lake.base
+    for key in definition.keys:
+        asset, partition = key.to_user_string(), running.partition
+        own = running.claimed.get(asset, before.stamp(asset, partition))
+        found = head.stamp(asset, partition)
+        if found is None or found == own or found == running.lake.snapshot().stamp(asset, partition):
+            continue
+        now = stamped_inputs(head, definition, key, partition)
+        if found.inputs == now or running.inputs[asset] != now:
+            raise dg.Failure(
+                f"another run has made {asset} ({partition}) since this step began. That result stands and nothing of "
+                "this step is kept; run again if it is stale"
+            )
 
 
 def finish(
@@ -233,9 +292,8 @@ def finish(
 ) -> dg.MaterializeResult:
     """Stamp the result of a `step` and report it to Dagster. `facts` are counts, for the stamp and the metadata."""
     key = dg.AssetKey(asset) if asset else context.asset_key
-    partition = partition_of(context)
-    state = workspace.steps.pop((key.to_user_string(), partition))
-    workspace.stamps.write(key.to_user_string(), Stamp(state.inputs, content, dict(facts or {})), partition)
+    name = key.to_user_string()
+    workspace.stamps.write(name, Stamp(workspace.inputs(name), content, dict(facts or {})), partition_of(context))
     return dg.MaterializeResult(
         asset_key=key, data_version=dg.DataVersion(content), metadata={**(facts or {}), **(metadata or {})}
     )
@@ -255,10 +313,11 @@ def content_of(workspace: Workspace, written: Iterable[tuple[str, str]]) -> str:
 
 def is_current(workspace: Workspace, assets_def: dg.AssetsDefinition, key: dg.AssetKey, partition: str) -> bool:
     """Whether a result exists, was made from the present inputs, and contains no failure that may be retried."""
-    stamp = workspace.stamps.read(key.to_user_string(), partition)
+    snapshot = workspace.lake.snapshot()
+    stamp = snapshot.stamp(key.to_user_string(), partition)
     return (
         stamp is not None
-        and stamp.inputs == stamped_inputs(workspace, assets_def, key, partition)
+        and stamp.inputs == stamped_inputs(snapshot, assets_def, key, partition)
         and not stamp.facts.get("retryable")
         and not raised_limits(stamp, workspace.recipe)
     )

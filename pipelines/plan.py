@@ -7,9 +7,13 @@ from dataclasses import dataclass
 
 import dagster as dg
 
+from assets.reporting import files_digest
 from assets.sources import LISTINGS
 from assets.workspace import Workspace, is_current
 from videozoomer.lake.lake import ALL
+
+READ = {**LISTINGS, "lake_views": files_digest}
+"""Assets made from files that no stamp of a parent covers, and the hash of these files."""
 
 
 @dataclass(frozen=True)
@@ -66,12 +70,12 @@ class Plan:
         return found
 
     def _listing_changed(self, key: dg.AssetKey) -> bool:
-        """Whether an asset that reads the user's files would find others than when it was made."""
+        """Whether an asset that reads files would find others than when it was made."""
         name = key.to_user_string()
-        if name not in LISTINGS:
+        if name not in READ:
             return False
         stamp = self.workspace.stamps.read(name)
-        return stamp is None or stamp.facts.get("listing") != LISTINGS[name](self.workspace.recipe)
+        return stamp is None or stamp.facts.get("listing") != READ[name](self.workspace)
 
     def _parents_in(self, key: dg.AssetKey, level: Level) -> set[dg.AssetKey]:
         """Parents within the level of the asset and of the other assets of its function; none of these themselves."""

@@ -19,6 +19,7 @@ from assets.checks import CHECKS
 from assets.training_process import LoggedProcess
 from assets.workspace import BATCHES, Progress, Workspace
 from pipelines.build import build_assets, why_absent
+from pipelines.garbage import ViewsInUse, collect_garbage
 from pipelines.plan import Level, Plan
 from videozoomer.lake.lock import hold
 from videozoomer.settings import Recipe
@@ -111,12 +112,21 @@ def run(
             for partition in plan.partitions(level):
                 if not (level.partitioned and batches and partition not in batches):
                     materializer.update(level, partition)
+        if materializer.result.materialized:
+            _collect_garbage(workspace, say)
     return materializer.result
 
 
 def _no_such(name: str, names: Sequence[str]) -> str:
     near = get_close_matches(name, names, n=1)
     return f"there is no asset {name!r}; " + (f"did you mean {near[0]}?" if near else f"choose from {', '.join(names)}")
+
+
+def _collect_garbage(workspace: Workspace, say: Callable[[str], None]) -> None:
+    try:
+        collect_garbage(workspace)
+    except ViewsInUse as error:
+        say(f"replaced files of tables are kept: {error}")
 
 
 def _require_batches(asked: Iterable[str], known: Sequence[str]) -> None:

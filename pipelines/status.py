@@ -23,7 +23,7 @@ def print_status(recipe: Recipe, console: Console) -> None:
     Raises:
         SourceError: a source has nothing to list.
     """
-    workspace = Workspace(recipe)
+    workspace = Workspace(recipe).at_once()
     plan = Plan(build_assets(recipe), workspace)
     table = Table("asset", "batch", "state", "counts", box=None)
     for level in plan.levels:

@@ -44,7 +44,7 @@ def print_summary(
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
-    for name, text in _lines(Workspace(recipe)):
+    for name, text in _lines(Workspace(recipe).at_once()):
         table.add_row(Text(name), Text(text))
     console.print(table)
     steps = "".join(f"\n  {line}" for line in _next(Workspace(recipe).lake, _short(recipe_path), demo))

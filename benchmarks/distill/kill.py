@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -85,5 +86,5 @@ def kill_run(home: Path, url: str, episodes: int, at_once: int) -> None:
                 if part["frame_id"]
             }
         )
-        lake.write("frames", list(store.rows(shown))).replace(home / "frames.parquet")
-        lake.write("trajectories", rows).replace(home / "trajectories.parquet")
+        shutil.copyfile(lake.write("frames", list(store.rows(shown))), home / "frames.parquet")
+        shutil.copyfile(lake.write("trajectories", rows), home / "trajectories.parquet")

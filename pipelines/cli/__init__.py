@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli import check, init, ledger, run, serve, shards, sources, trajectories, ui, video
+from pipelines.cli import check, garbage, init, ledger, run, serve, shards, sources, trajectories, ui, video
 from pipelines.cli.output import console, stop
 
 EXIT_CODES = (
@@ -51,6 +51,7 @@ app.command()(run.run)
 app.command()(run.train)
 app.command()(run.status)
 app.command()(ui.ui)
+app.command()(garbage.gc)
 app.add_typer(sources.app, name="sources")
 app.add_typer(trajectories.app, name="trajectories")
 app.add_typer(video.app, name="video")

@@ -99,11 +99,16 @@ def _update(
     from pipelines.run import run as bring_up_to_date
     from pipelines.summary import nothing_kept, print_summary
     from videozoomer.lake.lock import HomeInUse
+    from videozoomer.lake.log import LogError
+    from videozoomer.lake.store import StoreError
     from videozoomer.sources.files import SourceError
 
     advice = "\nFinished results are kept. Fix this and run the same command again."
     try:
-        with reported(RunFailed, SourceError, advice=advice), reported(HomeInUse, code=HOME_IN_USE):
+        with (
+            reported(RunFailed, SourceError, LogError, StoreError, advice=advice),
+            reported(HomeInUse, code=HOME_IN_USE),
+        ):
             if not only:
                 print_understood(loaded)
                 if _played_nothing(loaded):
@@ -130,8 +135,10 @@ def _update(
 def _played_nothing(recipe: Recipe) -> bool:
     """Whether no episode was played yet. Later the ledger may have all that is needed, also without a server."""
     from assets.workspace import Workspace
+    from videozoomer.lake.log import LogError
 
-    return not Workspace(recipe).stamps.partitions("exemplars")
+    with reported(LogError):
+        return not Workspace(recipe).stamps.partitions("exemplars")
 
 
 def status(recipe: RECIPE) -> None:
@@ -140,8 +147,9 @@ def status(recipe: RECIPE) -> None:
     Example: `videozoomer status --recipe my.yaml`
     """
     from pipelines.status import print_status
+    from videozoomer.lake.log import LogError
     from videozoomer.sources.files import SourceError
 
     loaded = load(recipe)
-    with reported(SourceError):
+    with reported(SourceError, LogError):
         print_status(loaded, console)

@@ -104,7 +104,7 @@ def agreement(
     from videozoomer.protocol import load_prompts
 
     workspace = Workspace(load(recipe))
-    endpoint, lake = workspace.recipe.filters.judge, workspace.lake
+    endpoint, lake = workspace.recipe.filters.judge, workspace.at_once().lake
     if endpoint is None:
         raise stop(f"{recipe} names no judge; set filters.judge")
     grades, questions = rows_as(GradeRow, lake.read("grades")), rows_as(QuestionRow, lake.read("questions"))

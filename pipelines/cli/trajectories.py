@@ -46,7 +46,7 @@ def list_trajectories(
     for option, value, known in (("--kind", kind, KINDS), ("--outcome", outcome, OUTCOMES)):
         if value is not None and value not in known:
             raise typer.BadParameter(f"there is no {value!r}; choose from {', '.join(known)}", param_hint=option)
-    print_list(Workspace(load(recipe)).lake, console, kind=kind, outcome=outcome, limit=limit)
+    print_list(Workspace(load(recipe)).at_once().lake, console, kind=kind, outcome=outcome, limit=limit)
 
 
 @app.command()
@@ -59,7 +59,7 @@ def show(
     """
     from assets.workspace import Workspace
 
-    lake = Workspace(load(recipe)).lake
+    lake = Workspace(load(recipe)).at_once().lake
     with reported(NotFound):
         print_one(lake, console, trajectory_id)
 

@@ -59,7 +59,7 @@ def test_a_context_that_is_too_small_for_the_overview_stops_before_a_call(write,
         result = call(arguments[0], write(server.url), *arguments[1:])
         assert result.returncode == 1 and "context of rule-player" in result.stderr and "8,192" in result.stderr
         assert "lower protocol.overview_frames" in result.stderr and not server.calls
-    assert not (tmp_path / "run" / "stamps").exists()
+    assert not (tmp_path / "run" / "tables").exists()
 
 
 def test_a_context_that_some_episodes_outgrow_is_a_warning(write):
@@ -122,7 +122,7 @@ def test_a_paid_server_without_prices_is_a_warning(write, monkeypatch):
 def test_a_server_that_does_not_answer_stops_the_run_before_a_video_is_read(write, tmp_path):
     result = call("run", write("http://127.0.0.1:9/v1"))
     assert result.returncode == 1 and "does not answer" in result.stderr and "check base_url" in result.stderr
-    assert not (tmp_path / "run" / "stamps").exists()
+    assert not (tmp_path / "run" / "tables").exists()
 
 
 def test_a_rejected_key_is_named(write):

@@ -11,6 +11,7 @@ from lake_fixture import write_lake
 from rich.console import Console
 from typer.testing import CliRunner
 
+import videozoomer.lake.lake
 from pipelines.cli import app
 from pipelines.cli.output import open_console, print_error
 from pipelines.cli.trajectories import print_list, print_one
@@ -80,7 +81,7 @@ def test_the_message_of_a_failed_command_names_the_path_with_its_brackets(comman
 
 @pytest.mark.parametrize("command", ["run --dry-run", "run", "status"])
 def test_a_source_that_cannot_be_listed_is_an_error_and_no_traceback(command, recipe):
-    Stamps(recipe.parent / "stamps").write("sources", Stamp("", ""))
+    Stamps(Lake(recipe.parent / "tables")).write("sources", Stamp("", ""))
     result = run(*command.split(), "-r", recipe)
     assert result.exit_code == 1 and result.output.count("error: ") == 1 and PATH in printed(result.output)
 
@@ -157,3 +158,16 @@ def test_any_text_is_printed_as_it_is(text):
 def test_any_path_in_an_error_is_printed_as_it_is(name, tmp_path):
     result = run("status", "-r", tmp_path / f"{name}.yaml")
     assert result.exit_code == 1 and printed(f"{name}.yaml") in printed(result.output)
+
+
+@pytest.mark.parametrize("command", ["run", "status", "gc"])
+def test_a_damaged_log_is_an_error_that_names_the_file_and_no_traceback(command, recipe, monkeypatch):
+    lake = Lake(recipe.parent / "tables")
+    for number in range(3):
+        lake.write("leaks", [], f"b-{number}")
+    (lake.root / "log" / "0000000002.json").unlink()
+    # As a process that has read nothing yet.
+    monkeypatch.setattr(videozoomer.lake.lake, "_logs", {})
+    result = run(command, "-r", recipe)
+    assert isinstance(result.exception, SystemExit) and result.exit_code == 1
+    assert "0000000002.json" in result.output and "backup" in result.output

@@ -6,38 +6,43 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
+import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from chat_server import ChatServer
-from edited_home import EditedHome, contents, read_films
+from edited_home import WANTED_AND_BEFORE, EditedHome, contents, read_films
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from killing import Killed, kill_9, killed_after
+from touched import Touched
 
 from pipelines.run import RunFailed
-from videozoomer.lake import atomic
+from videozoomer.lake import Lake
 from videozoomer.video import ingest
+from videozoomer.video.settings import Ingested
 
 LONG = "VIDEOZOOMER_LONG_EDITS" in os.environ
 FILMS = ("a", "b", "c", "d")
 
 pytestmark = pytest.mark.slow
+READ: list[str] = []
+"""Films that were read, in order."""
 NO_SERVER = "http://127.0.0.1:9/v1"
-
-
-class Killed(BaseException):
-    """Stands for a process that ends: from now on nothing is written."""
 
 
 @pytest.fixture
 def server(monkeypatch) -> Iterator[ChatServer]:
-    monkeypatch.setattr(ingest, "ingest_many", read_films)
+    def noting(uris: Sequence[str], *settings: object, **limits: object) -> Iterator[Ingested]:
+        READ.extend(uris)
+        return read_films(uris, *settings, **limits)
+
+    monkeypatch.setattr(ingest, "ingest_many", noting)
     with ChatServer(zooms=0) as server:
         yield server
 
@@ -61,18 +66,14 @@ def check_as_fresh(edited: EditedHome) -> None:
 
 
 def killed_run(edited: EditedHome, written: int) -> None:
-    """A run whose process ends after so many files."""
-    left, commit = itertools.count(written, -1), atomic.commit
-
-    def counted(partial: Path, target: Path, **how: bool) -> None:
-        if edited.folder / "home" in target.parents and "dagster" not in target.parts and next(left) <= 0:
-            raise Killed
-        commit(partial, target, **how)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(atomic, "commit", counted)
-        with contextlib.suppress(RunFailed, Killed):
-            edited.run()
+    """A run whose process ends after so many writes: by kill -9 in long tests."""
+    home = edited.folder / "home"
+    if LONG:
+        edited.recipe(home)
+        kill_9(edited.folder / "recipe.yaml", home, WANTED_AND_BEFORE, written)
+        return
+    with contextlib.suppress(RunFailed, Killed), killed_after(written, home):
+        edited.run()
 
 
 def batches(made: set[tuple[str, str]]) -> set[str]:
@@ -112,6 +113,47 @@ def test_a_run_killed_between_two_edits(edited, written):
     check_as_fresh(edited)
 
 
+@pytest.mark.parametrize("written", [9, 10, 11])
+def test_kill_9_between_a_steps_files_and_its_commit_and_after_it(edited, written):
+    """The steps before it write 5 and 6 times; the third writes videos, shots, overviews, frames and commits."""
+    edited.film("a").write_text("another film")
+    edited.ask(1, "b", "B")
+    edited.recipe(edited.folder / "home")
+    assert kill_9(edited.folder / "recipe.yaml", edited.folder / "home", WANTED_AND_BEFORE, written)
+    edited.ask(1, "b", "A")
+    edited.run()
+    check_as_fresh(edited)
+
+
+def test_a_home_of_a_release_without_a_log_is_taken_over(edited, server):
+    """Nothing is made again and nothing is asked; edits make again what they touch."""
+    as_before_the_log(edited.folder / "home")
+    calls, before = server.counts["calls"], contents(edited.folder / "home")
+    assert edited.run() == set() and server.counts["calls"] == calls
+    edited.ask(1, "b", "B")
+    made = edited.run()
+    assert batches(made) == {edited.batch_of("b")} and server.counts["calls"] == calls
+    check_as_fresh(edited)
+    assert contents(edited.folder / "home").keys() == before.keys()
+
+
+def as_before_the_log(home: Path) -> None:
+    """The home as earlier releases laid it out: a file for each partition, a JSON file for each stamp."""
+    tables, stamps = home / "tables", home / "stamps"
+    snapshot = Lake(tables).snapshot()
+    for table, files in snapshot.files.items():
+        for partition, name in files.items():
+            (tables / name).rename(tables / table / f"{partition}.parquet")
+        for left in (tables / table).glob("*@*"):
+            left.unlink()
+    for asset, found in snapshot.stamps.items():
+        (stamps / asset).mkdir(parents=True)
+        for partition, stamp in found.items():
+            (stamps / asset / f"{partition}.json").write_text(json.dumps(stamp.to_json()))
+    shutil.rmtree(tables / "log")
+    shutil.rmtree(tables / "checkpoints", ignore_errors=True)
+
+
 def test_a_server_that_fails_and_works_again(edited):
     edited.film("d").write_text("film d")
     edited.ask(3, "d", "A")
@@ -129,6 +171,7 @@ class Edits(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.home = EditedHome(Path(tempfile.mkdtemp()), self.server.url)
+        self.touched = Touched(self.home)
 
     @initialize()
     def start(self) -> None:
@@ -170,18 +213,24 @@ class Edits(RuleBasedStateMachine):
     @precondition(lambda self: usable(self.home))
     @rule(written=st.integers(0, 40))
     def kill(self, written: int) -> None:
+        self.touched.note()
         killed_run(self.home, written)
 
     @precondition(lambda self: usable(self.home))
     @rule()
     def fail(self) -> None:
+        self.touched.note()
         with contextlib.suppress(RunFailed):
             self.home.run(url=NO_SERVER)
 
     @precondition(lambda self: usable(self.home))
     @rule()
     def run(self) -> None:
-        self.home.run()
+        self.touched.note()
+        before = self.touched.batches()
+        READ.clear()
+        made = self.home.run()
+        self.touched.check(made, set(READ), before)
         check_as_fresh(self.home)
 
     def teardown(self) -> None:

@@ -29,6 +29,14 @@ def test_every_asset_is_made_and_none_twice(finished):
 
 
 def test_a_second_run_makes_nothing_and_sends_no_call(finished):
+    # A call that failed under load may pass later, so its stage is made again.
+    retryable = [
+        (asset, part)
+        for asset, found in Workspace(finished.recipe).lake.snapshot().stamps.items()
+        for part, stamp in found.items()
+        if stamp.facts.get("retryable")
+    ]
+    assert not retryable, f"this machine was too slow: {retryable} have failures that may pass at another try"
     before = len(finished.recorder.requests)
     again = run(finished.recipe)
     assert again.materialized == []

@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import IO
 
 NAME = "run.lock"
+RESULTS = "locks"
+"""Folder of the locks of single results."""
 
 _alone: set[Path] = set()
 """Homes that this process holds alone; its own steps need no lock of their own."""
@@ -28,6 +30,10 @@ _guard = threading.Lock()
 
 class HomeInUse(RuntimeError):
     """Another process runs on the home; the message says which one and since when."""
+
+
+class ResultInUse(RuntimeError):
+    """Another process is replacing the same folder; the message says which."""
 
 
 @contextmanager
@@ -58,6 +64,26 @@ def hold(home: Path, work: str, *, shared: bool = False) -> Iterator[None]:
         finally:
             with _guard:
                 _alone.discard(home)
+
+
+@contextmanager
+def hold_result(home: Path, result: str) -> Iterator[None]:
+    """Hold one result that is a folder or a page while it is replaced.
+
+    Raises:
+        ResultInUse: another process is replacing it.
+    """
+    path = home / RESULTS / f"{result}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise ResultInUse(
+                f"{result} is being made by {_holder(handle)}; wait for it or stop it, then run again"
+            ) from error
+        _sign(handle, result)
+        yield
 
 
 def _sign(handle: IO[str], work: str) -> None:

@@ -1,4 +1,4 @@
-"""Stamps: a small JSON file for each result records what it was made from, and so whether it is current.
+"""Stamps: for each result, the log records what it was made from, and so whether it is current.
 
 A stamp has two hashes: `inputs` covers the code version, the settings and the contents of everything that the result
 was made from; `content` covers the result. A result is current while its inputs have the same hash. A changed recipe,
@@ -8,43 +8,43 @@ file or upstream result makes it stale, and an upstream result that comes out th
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 
-from videozoomer.lake.atomic import write_text
-from videozoomer.lake.snapshot import ALL, UNFINISHED, Stamp
+from videozoomer.lake.lake import Lake
+from videozoomer.lake.snapshot import ALL, UNFINISHED, Snapshot, Stamp
 
-__all__ = ["UNFINISHED", "Stamp", "Stamps"]
+__all__ = ["UNFINISHED", "Stamp", "Stamps", "inputs_hash"]
 
 
 @dataclass(frozen=True)
 class Stamps:
-    root: Path
-
-    def file(self, asset: str, partition: str = ALL) -> Path:
-        return self.root / asset / f"{partition}.json"
+    lake: Lake
 
     def read(self, asset: str, partition: str = ALL) -> Stamp | None:
-        path = self.file(asset, partition)
-        return Stamp(**json.loads(path.read_text())) if path.exists() else None
+        return self.lake.snapshot().stamp(asset, partition)
 
     def write(self, asset: str, stamp: Stamp, partition: str = ALL) -> None:
-        write_text(self.file(asset, partition), json.dumps(asdict(stamp), indent=1, sort_keys=True))
+        self.lake.write_stamp(asset, stamp, partition)
 
     def partitions(self, asset: str) -> list[str]:
-        return sorted(path.stem for path in (self.root / asset).glob("*.json") if path.stem != ALL)
+        return sorted(name for name in self.lake.snapshot().stamps.get(asset, {}) if name != ALL)
 
     def inputs(self, code_version: str, parents: Iterable[str], partition: str = ALL) -> str:
-        """Hash of everything that a result would be made from now.
+        """Hash of everything that a result would be made from now."""
+        return inputs_hash(self.lake.snapshot(), code_version, parents, partition)
 
-        If a parent has a stamp for the same partition, only that stamp counts; otherwise all its stamps do.
-        """
-        digest = hashlib.sha256(code_version.encode())
-        for parent in sorted(parents):
-            names = [partition] if self.file(parent, partition).exists() else [ALL, *self.partitions(parent)]
-            for name in names:
-                stamp = self.read(parent, name)
-                digest.update(f"|{parent}/{name}={stamp.content if stamp else 'missing'}".encode())
-        return digest.hexdigest()[:32]
+
+def inputs_hash(snapshot: Snapshot, code_version: str, parents: Iterable[str], partition: str) -> str:
+    """Hash of everything that a result would be made from, were it made from this snapshot.
+
+    If a parent has a stamp for the same partition, only that stamp counts; otherwise all its stamps do.
+    """
+    digest = hashlib.sha256(code_version.encode())
+    for parent in sorted(parents):
+        found = snapshot.stamps.get(parent, {})
+        names = [partition] if partition in found else [ALL, *sorted(found.keys() - {ALL})]
+        for name in names:
+            stamp = found.get(name)
+            digest.update(f"|{parent}/{name}={stamp.content if stamp else 'missing'}".encode())
+    return digest.hexdigest()[:32]

@@ -27,7 +27,7 @@ def stream_frames(lake: Lake, places: Mapping[str, Sequence[tuple[str, float]]])
     """
     import duckdb
 
-    files = [lake.file("frames", partition) for partition in lake.partitions("frames")]
+    files = lake.files("frames")
     ids = pa.table(
         {
             "frame_id": pa.array(list(places), pa.string()),

@@ -79,7 +79,8 @@ def test_a_failed_write_leaves_the_old_rows_and_nothing_else(lake, monkeypatch):
         lake.write("leaks", [leak("t2")])
     monkeypatch.undo()
     assert lake.read("leaks")["train_id"].to_list() == ["t1"]
-    assert [path.name for path in lake.file("leaks").parent.iterdir()] == ["all.parquet"]
+    assert list(lake.file("leaks").parent.iterdir()) == [lake.file("leaks")]
+    assert not list((lake.root / ".partial").iterdir())
 
 
 def test_a_reader_sees_one_write_or_another_never_both(lake):

@@ -181,7 +181,7 @@ def shared_jpeg(lake: Lake, batches: tuple[str, str]) -> None:
     lake.write("trajectories", trajectories, "s-0000")
     frames = lake.read("frames").filter(pl.col("frame_id") != black["frame_id"]).unique("frame_id").to_dicts()
     for name in lake.partitions("frames"):
-        lake.file("frames", name).unlink()
+        lake.write("frames", [], name)
     late = {"video_id": "video3", "time_s": 3.0}
     early = {"video_id": "video0", "time_s": 2.0}
     lake.write("frames", [row for row in frames if row["video_id"] < "video2"] + [black | early], batches[0])
