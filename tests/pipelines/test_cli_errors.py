@@ -162,6 +162,10 @@ def test_any_path_in_an_error_is_printed_as_it_is(name, tmp_path):
 
 @pytest.mark.parametrize("command", ["run", "status", "gc"])
 def test_a_damaged_log_is_an_error_that_names_the_file_and_no_traceback(command, recipe, monkeypatch):
+    film = recipe.parent / PATH / "a.mp4"
+    film.parent.mkdir(parents=True, exist_ok=True)
+    film.touch()
+    (recipe.parent / "q.jsonl").write_text('{"video": "a.mp4", "question": "Which?", "answer": "red"}')
     lake = Lake(recipe.parent / "tables")
     for number in range(3):
         lake.write("leaks", [], f"b-{number}")
