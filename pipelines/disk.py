@@ -6,12 +6,13 @@ import json
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from distill.estimate import Assumed, StageEstimate
-from videozoomer.places.archives import find_member
+from videozoomer.places.archives import find_member, read_archive
 from videozoomer.places.uris import PlaceError, member_name
 from videozoomer.settings import Recipe
 from videozoomer.sources.files import Offered
@@ -66,6 +67,7 @@ def disk_need(recipe: Recipe, films: Sequence[Offered], stages: Sequence[StageEs
     """What a run writes into its home. `stages` are those of `estimate_run`; checkpoints are not counted."""
     protocol, guess = recipe.protocol, Assumed()
     frame = FRAME_BYTES * protocol.max_pixels / FRAME_PIXELS
+    films = _with_bytes(films)
     seconds = lengths_s(films)
     shown = sum(min(protocol.overview_frames, max(1.0, length * protocol.overview_fps)) for length in seconds)
     overviews = shown * frame * COPIES
@@ -120,10 +122,25 @@ def _header_lengths_s(paths: Sequence[str]) -> dict[str, float]:
     return {path: seconds for path, seconds in map(json.loads, whole.splitlines()) if seconds > 0}
 
 
+def _with_bytes(films: Sequence[Offered]) -> list[Offered]:
+    """The same films, those of a Parquet file as large as they are on average: it tells the bytes of all together."""
+    rows = Counter(name.archive for film in films if (name := member_name(film.uri)) and name.scheme == "parquet")
+    shares = {place: _unpacked_bytes(place) // count for place, count in rows.items()}
+    archives = {film.uri: name.archive for film in films if (name := member_name(film.uri))}
+    return [replace(film, bytes=film.bytes or shares.get(archives.get(film.uri, ""), 0)) for film in films]
+
+
+def _unpacked_bytes(place: str) -> int:
+    try:
+        return read_archive("parquet", place).unpacked_bytes
+    except PlaceError:
+        return 0  # Its films will be quarantined.
+
+
 def _is_packed(uri: str) -> bool:
     try:
         name = member_name(uri)
-        return name is not None and name.scheme == "zip" and find_member(name).packed
+        return name is not None and find_member(name).packed
     except PlaceError:
         return False
 

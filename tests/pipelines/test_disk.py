@@ -6,6 +6,8 @@ import shutil
 import zipfile
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pipelines import disk, preflight
@@ -65,6 +67,16 @@ def test_films_that_a_zip_compresses_are_unpacked_and_counted(tmp_path):
         archive.writestr(zipfile.ZipInfo("b.mp4"), b"0" * 70_000)
     films = list_place(str(tmp_path / "films.zip")).offered
     assert len(films) == 2 and need_of(recipe_of(tmp_path), films).unpacked == 50_000
+
+
+def test_films_in_parquet_are_unpacked_and_counted(tmp_path):
+    rows = [bytes([number]) * 40_000 for number in range(5)]
+    pq.write_table(pa.table({"video": rows}), tmp_path / "films.parquet", compression="none", use_dictionary=False)
+    films = list_place(str(tmp_path / "films.parquet")).offered
+    need = need_of(recipe_of(tmp_path), films)
+    assert need.unpacked == pytest.approx(200_000, rel=0.01)
+    assert need.hours == pytest.approx(need.unpacked / BYTES_PER_HOUR)
+    assert "unpacked films" in str(need)
 
 
 @pytest.mark.parametrize(

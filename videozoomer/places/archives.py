@@ -131,7 +131,7 @@ def _read_archive(kind: str, place: str, state: str) -> Archive:
     except PlaceError:
         raise
     except OSError as error:
-        raise PlaceError("unreadable", f"{place}: {error}; check permissions and the disk") from error
+        raise PlaceError("unreadable", f"{place}: {error}; check permissions, the disk and the network") from error
     if kind == "parquet":
         file.close()
         return _parquet_members(place, state)

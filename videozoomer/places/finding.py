@@ -17,7 +17,15 @@ from videozoomer.lake.atomic import replaced_file
 from videozoomer.places import hls, numbered, parquet
 from videozoomer.places.archives import compressed_sentence, find_member, piece_of, read_archive, unpack
 from videozoomer.places.pieces import Piece, PiecedFile, ReadableFile, check_length, open_file
-from videozoomer.places.uris import COMPRESSED, MemberName, PlaceError, archive_kind, local_path, member_name
+from videozoomer.places.uris import (
+    COMPRESSED,
+    MemberName,
+    PlaceError,
+    archive_kind,
+    local_path,
+    member_name,
+    without_query,
+)
 
 COPY_BLOCK_BYTES = 1 << 22
 
@@ -65,7 +73,8 @@ def _film_of_many(uri: str) -> Film | None:
     if uri.startswith(f"{numbered.SCHEME}://"):
         pieces, changed = numbered.pieces_of(uri)
         return Film(uri, changed, pieces)
-    if uri.lower().endswith(hls.ENDING):
+    name = without_query(uri).lower()
+    if name.endswith(hls.ENDING):
         path = local_path(uri)
         if path is None:
             raise PlaceError("playlist", "it is a playlist on another machine; download the film (FFmpeg can)")
@@ -75,7 +84,7 @@ def _film_of_many(uri: str) -> Film | None:
     if kind is not None:
         archive = read_archive(kind, uri)
         raise PlaceError(*(archive.problem or ("not_a_video", "it is an archive; its members are films of their own")))
-    if uri.lower().endswith(COMPRESSED):
+    if name.endswith(COMPRESSED):
         raise PlaceError("compressed_archive", compressed_sentence(uri))
     return None
 
@@ -201,13 +210,23 @@ def check_film(film: Film) -> None:
         PlaceError: missing, truncated, damaged.
     """
     check_length(film.pieces)
-    if film.crc is None or film.packed:
-        return
+    if film.crc is not None and not film.packed:
+        with closing(open_bytes(film.uri)) as file:
+            for _ in blocks_of(file, film):
+                pass
+
+
+def blocks_of(file: ReadableFile, film: Film | None) -> Iterator[bytes]:
+    """A film's bytes from its beginning to its end, compared with the checksum that its archive has of them.
+
+    Raises:
+        PlaceError: damaged.
+    """
     crc = 0
-    with PiecedFile(film.pieces) as file:
-        while block := file.read(COPY_BLOCK_BYTES):
-            crc = zlib.crc32(block, crc)
-    if crc != film.crc:
+    while block := file.read(COPY_BLOCK_BYTES):
+        crc = zlib.crc32(block, crc)
+        yield block
+    if film is not None and film.crc not in (None, crc):
         raise PlaceError(
             "damaged", "its bytes do not fit the checksum in the archive; copy or download the archive again"
         )

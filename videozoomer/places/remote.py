@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from videozoomer.places.state import is_missing
+from videozoomer.places.uris import PlaceError
+
 REMOTE_BLOCK_BYTES = 1 << 20
 
 
@@ -27,7 +30,7 @@ class RemoteFile:
             self._file.seek(0)
         except (ValueError, OSError) as error:
             self._file.close()
-            raise OSError("its server does not serve ranges; copy the file to this machine") from error
+            raise PlaceError("unreadable", f"{url}: its server does not serve ranges; copy the file here") from error
 
     def read(self, size: int = -1) -> bytes:
         with self._as_os_error():
@@ -52,6 +55,10 @@ class RemoteFile:
         """Turns the errors of any file system into OSError."""
         try:
             yield
+        except FileNotFoundError as error:
+            if is_missing(error):
+                raise
+            raise OSError(str(error.__cause__)) from error
         except OSError:
             raise
         except Exception as error:

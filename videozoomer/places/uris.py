@@ -65,14 +65,20 @@ def member_name(uri: str) -> MemberName | None:
 
 def archive_kind(place: str) -> str | None:
     """`zip`, `tar` or `parquet` by the ending of a name; None if it is no archive."""
-    return next((kind for ending, kind in ARCHIVES.items() if place.lower().endswith(ending)), None)
+    name = without_query(place).lower()
+    return next((kind for ending, kind in ARCHIVES.items() if name.endswith(ending)), None)
+
+
+def without_query(place: str) -> str:
+    """A place by which to know its ending: a URL may have a query behind its path, such as a signature."""
+    return place.split("?", 1)[0] if is_url(place) else place
 
 
 def short_name(uri: str) -> str:
     """A film's name for a list: `film.mp4`, or `films.zip/season1/film.mp4`."""
     if member := member_name(uri):
-        return f"{Path(member.archive).name}/{member.inner}"
-    return unquote(Path(uri.split("?", 1)[0]).name) if is_url(uri) else Path(uri).name
+        return f"{short_name(member.archive)}/{member.inner}"
+    return unquote(Path(without_query(uri)).name) if is_url(uri) else Path(uri).name
 
 
 def absolute_place(place: str, folder: Path) -> str:

@@ -15,7 +15,17 @@ import yaml
 from videozoomer.places import hls, numbered
 from videozoomer.places.archives import compressed_sentence, read_archive
 from videozoomer.places.finding import find_film
-from videozoomer.places.uris import COMPRESSED, MemberName, PlaceError, archive_kind, is_url, local_path, member_name
+from videozoomer.places.state import TAGS
+from videozoomer.places.uris import (
+    COMPRESSED,
+    MemberName,
+    PlaceError,
+    archive_kind,
+    is_url,
+    local_path,
+    member_name,
+    without_query,
+)
 from videozoomer.settings.sources import Source
 from videozoomer.sources.files import VIDEO_SUFFIXES, Offered, SourceError
 
@@ -118,7 +128,7 @@ class _Lister:
             kind = None if member_name(uri) else archive_kind(uri)
             if kind is not None and offered(uri).modified != "missing":
                 self._members(MemberName(kind, "", uri))
-            elif uri.lower().endswith(COMPRESSED):
+            elif without_query(uri).lower().endswith(COMPRESSED):
                 raise SourceError(compressed_sentence(uri))
             else:
                 self._found.offered.append(offered(uri))
@@ -347,7 +357,5 @@ def offered(uri: str) -> Offered:
         info = system.info(path)
     except FileNotFoundError:
         return Offered(uri, 0, "missing")
-    changed = next(
-        (info[name] for name in ("ETag", "etag", "mtime", "LastModified", "last_modified") if name in info), ""
-    )
+    changed = next((info[name] for name in TAGS if name in info), "")
     return Offered(uri, int(info.get("size") or 0), str(changed))

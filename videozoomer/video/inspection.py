@@ -39,6 +39,11 @@ TEST_FRAMES = 5
 """Frames that the decode test reads, evenly spread."""
 TEST_PIXELS = (1_000, 25_000)
 """Minimum and maximum pixels of the decode test's pictures, which are discarded."""
+NOT_FETCHED = (
+    "A run may still use what is certain of it; a probe does not fetch a whole film to find out: copy it to this "
+    "machine, and probe the copy"
+)
+"""What can be done about a damaged film behind a URL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +161,10 @@ def _inspected(uri: str, stream_index: int | None) -> VideoInfo:
 
 def _salvaged(uri: str, stream_index: int | None, damage: Quarantine) -> VideoInfo:
     """What can be used of a damaged file; quarantined if that is nothing, or if it is behind a URL."""
-    if damage.reason not in REASONS or not is_here(uri):
+    if damage.reason not in REASONS:
         return VideoInfo(uri, "quarantined", damage.reason, damage.detail)
+    if not is_here(uri):
+        return VideoInfo(uri, "quarantined", damage.reason, f"{damage.detail}. {NOT_FETCHED}")
     try:
         size = check_film_file(uri)
         salvage = survey(uri, Watch(), size, stream_index)

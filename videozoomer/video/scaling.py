@@ -30,6 +30,15 @@ class UnsupportedColours(ValueError):
     """Colours that would be shown wrong; the message says which, and what to do."""
 
 
+APPLY_DOLBY_VISION = (
+    "ffmpeg -init_hw_device vulkan -i FILM -vf "
+    "libplacebo=colorspace=bt709:color_primaries=bt709:color_trc=bt709:range=tv:format=yuv420p "
+    "-fps_mode passthrough -c:v libx264 -crf 14 -c:a copy NEW.mp4"
+)
+"""Applies a film's Dolby Vision metadata and tone-maps it to BT.709; each frame keeps its time. PyAV's FFmpeg has no
+libplacebo. Without a graphics card the package mesa-vulkan-drivers gives a Vulkan that runs on the processor."""
+
+
 def check_colours(frame: av.VideoFrame, declared: Colours) -> None:
     """Look at a video's first frame only: reading its side data keeps a frame in memory for a while.
 
@@ -42,8 +51,8 @@ def check_colours(frame: av.VideoFrame, declared: Colours) -> None:
     metadata = frame.side_data.get("DOVI_METADATA")
     if isinstance(metadata, SideData) and is_profile_5(bytes(metadata)):
         raise UnsupportedColours(
-            "its colours are those of Dolby Vision profile 5, which only a Dolby Vision decoder shows; convert it to "
-            "HDR10 or BT.709 with a tool that applies its metadata, such as FFmpeg's libplacebo filter"
+            "its colours are those of Dolby Vision profile 5, which only a Dolby Vision decoder shows; convert it with "
+            f"an ffmpeg that has libplacebo and Vulkan: {APPLY_DOLBY_VISION}"
         )
 
 

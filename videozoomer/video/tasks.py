@@ -9,14 +9,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from videozoomer.places.finding import is_here, on_disk, open_bytes
+from videozoomer.places.finding import blocks_of, find_film, is_here, on_disk, open_bytes
 from videozoomer.places.uris import PlaceError, local_path
 from videozoomer.video.inspection import VideoInfo, inspect_one
 from videozoomer.video.settings import Ingested, IngestSettings
 from videozoomer.video.types import Quarantine, VideoRecord
 from videozoomer.video.watch import Watch, cpu_limit_s
-
-COPY_BLOCK_BYTES = 1 << 22
 
 Result = TypeVar("Result", Ingested, VideoInfo)
 Result_co = TypeVar("Result_co", Ingested, VideoInfo, covariant=True)
@@ -120,7 +118,7 @@ def readable(uri: str, unpacked_dir: str | None, watch: Watch) -> Iterator[str]:
             raise Quarantine("missing", "the file does not exist; check the URL") from None
         with closing(source), copy.open("wb") as target:
             copied = 0
-            while block := source.read(COPY_BLOCK_BYTES):
+            for block in blocks_of(source, find_film(place)):
                 copied += target.write(block)
                 watch.allow(cpu_limit_s(copied))
         yield str(copy)

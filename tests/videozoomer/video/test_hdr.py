@@ -189,6 +189,7 @@ def test_dolby_vision_profile_5_is_refused(suffix: str, tmp_path: Path) -> None:
     ):
         assert found.reason == "unsupported_colours", found
         assert "profile 5" in str(found.detail)
+        assert "ffmpeg -init_hw_device vulkan -i FILM -vf libplacebo=" in str(found.detail)
     with ReaderPool(*LIMITS) as pool, pytest.raises(FrameError, match="profile 5"):
         pool.frames_at(str(path), [0.1])
     with pytest.raises(ClipError, match="profile 5"):

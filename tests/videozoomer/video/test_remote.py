@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
 import pytest
+from range_server import RangeServer
 from video_samples import code_picture, even_pts, read_code, write_video
 
 from videozoomer.video.ingest import IngestSettings, ingest_many
@@ -19,66 +16,6 @@ from videozoomer.video.types import FrameError
 pytestmark = pytest.mark.slow
 
 LIMITS = (25_088, 100_352)
-
-
-class RangeServer(ThreadingHTTPServer):
-    """Serves a folder by ranges and counts the bytes it sends."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.folder, self.sent, self.ranges = folder, 0, True
-
-    def url(self, name: str) -> str:
-        return f"http://127.0.0.1:{self.server_port}/{name}"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_HEAD(self) -> None:
-        self._answer(body=False)
-
-    def do_GET(self) -> None:
-        self._answer(body=True)
-
-    def _answer(self, *, body: bool) -> None:
-        path = self.server.folder / self.path.lstrip("/")
-        if not path.is_file():
-            self.send_error(404)
-            return
-        data = path.read_bytes()
-        asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
-        if asked and self.server.ranges:
-            first, last = int(asked[1]), min(int(asked[2] or len(data)), len(data) - 1)
-            part = data[first : last + 1]
-            self.send_response(206)
-            self.send_header("Content-Range", f"bytes {first}-{last}/{len(data)}")
-        else:
-            part = data
-            self.send_response(200)
-        if self.server.ranges:
-            self.send_header("Accept-Ranges", "bytes")
-            self.send_header("Content-Length", str(len(part)))
-        else:
-            self.send_header("Connection", "close")
-        self.end_headers()
-        if body:
-            self.server.sent += len(part)
-            self.wfile.write(part)
-        if not self.server.ranges:
-            self.close_connection = True
-
-    def log_message(self, *_: object) -> None:
-        """Stay silent."""
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[RangeServer]:
-    with RangeServer(tmp_path) as running:
-        thread = threading.Thread(target=running.serve_forever, daemon=True)
-        thread.start()
-        yield running
-        running.shutdown()
 
 
 def _noisy(number: int, width: int, height: int) -> np.ndarray:
