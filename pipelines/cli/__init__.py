@@ -8,6 +8,7 @@ import typer
 
 from pipelines.cli import check, garbage, init, ledger, run, serve, shards, sources, trajectories, ui, video
 from pipelines.cli.output import console, stop
+from pipelines.cli.recipe import RecipeCommand
 
 EXIT_CODES = (
     "Exit codes: 0 done; 1 it could not be done, and the error says why; 2 the command line is wrong; 3 the run is "
@@ -46,12 +47,12 @@ def main(
 
 
 app.command()(init.init)
-app.command()(check.check)
-app.command()(run.run)
-app.command()(run.train)
-app.command()(run.status)
-app.command()(ui.ui)
-app.command()(garbage.gc)
+app.command(cls=RecipeCommand)(check.check)
+app.command(cls=RecipeCommand)(run.run)
+app.command(cls=RecipeCommand)(run.train)
+app.command(cls=RecipeCommand)(run.status)
+app.command(cls=RecipeCommand)(ui.ui)
+app.command(cls=RecipeCommand)(garbage.gc)
 app.add_typer(sources.app, name="sources")
 app.add_typer(trajectories.app, name="trajectories")
 app.add_typer(video.app, name="video")

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from pipelines.cli import servers
 from pipelines.cli.output import console, reported, stop
+from pipelines.cli.recipe import RecipeCommand
 
 if TYPE_CHECKING:
     from distill.storage.ledger_queries import Group
@@ -177,5 +178,5 @@ def balance(
     console.print(f"paid ${now.paid_usd:.4f}, reserved ${now.reserved_usd:.4f}")
 
 
-app.command()(servers.probe)
-app.command()(servers.agreement)
+app.command(cls=RecipeCommand)(servers.probe)
+app.command(cls=RecipeCommand)(servers.agreement)

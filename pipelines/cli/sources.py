@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, get_args
 import typer
 
 from pipelines.cli.output import console, reported
-from pipelines.cli.recipe import RECIPE, load
+from pipelines.cli.recipe import RECIPE, RecipeCommand, load
 from videozoomer.settings import Recipe, RecipeError
 from videozoomer.settings.sources import Role
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="The videos and questions of a recipe.", no_args_is_help=True, rich_markup_mode="markdown")
 
 
-@app.command()
+@app.command(cls=RecipeCommand)
 def add(
     recipe: RECIPE,
     name: Annotated[str, typer.Argument(help="Short name: lower case, digits, underscores.")],
@@ -84,7 +84,7 @@ def _columns(given: list[str]) -> dict[str, str | None]:
     return found
 
 
-@app.command()
+@app.command(cls=RecipeCommand)
 def check(recipe: RECIPE) -> None:
     """Say what every source offers and what of it is passed over, and what was understood of its question file, with
     the first rows that cannot be used. Changes nothing.
@@ -138,7 +138,7 @@ def print_reading(reading: Reading) -> None:
         console.print(f"  {line}", soft_wrap=True)
 
 
-@app.command("list")
+@app.command("list", cls=RecipeCommand)
 def list_sources(recipe: RECIPE) -> None:
     """List the sources of a recipe with the number of videos in each.
 

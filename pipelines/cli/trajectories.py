@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipelines.cli.output import console, reported
-from pipelines.cli.recipe import RECIPE, load
+from pipelines.cli.recipe import RECIPE, RecipeCommand, load
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,7 +25,7 @@ class NotFound(LookupError):
     """No trajectory, or more than one, begins with the given id."""
 
 
-@app.command("list")
+@app.command("list", cls=RecipeCommand)
 def list_trajectories(
     recipe: RECIPE,
     kind: Annotated[
@@ -49,7 +49,7 @@ def list_trajectories(
     print_list(Workspace(load(recipe)).at_once().lake, console, kind=kind, outcome=outcome, limit=limit)
 
 
-@app.command()
+@app.command(cls=RecipeCommand)
 def show(
     recipe: RECIPE, trajectory_id: Annotated[str, typer.Argument(help="The id, or its first characters.")]
 ) -> None:

@@ -211,3 +211,32 @@ def test_trajectories_are_listed_and_shown(finished):
 def test_status_of_a_finished_run_is_current(finished):
     result = call("status", "-r", finished.recipe_path)
     assert result.exit_code == 0 and "stale" not in result.output and "missing" not in result.output
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "status {}",
+        "run {} --dry-run",
+        "run --dry-run {}",
+        "sources check {}",
+        "sources list {}",
+        "trajectories list {}",
+    ],
+)
+def test_a_recipe_may_be_given_without_its_option(command, tmp_path, monkeypatch):
+    monkeypatch.delenv("VIDEOZOOMER_RECIPE", raising=False)
+    missing = tmp_path / "none.yaml"
+    named = call(*command.format(f"-r {missing}").split())
+    alone = call(*command.format(missing).split())
+    assert (alone.exit_code, alone.output) == (named.exit_code, named.output)
+    assert "none.yaml does not exist" in alone.output.replace("\n", "")
+
+
+def test_a_file_that_an_option_takes_is_no_recipe(tmp_path, monkeypatch):
+    monkeypatch.delenv("VIDEOZOOMER_RECIPE", raising=False)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.yaml").touch()
+    result = call("run", "--only", "exemplars.yaml")
+    assert result.exit_code == 2
+    assert "say which recipe, such as `-r mine.yaml`; here is mine.yaml" in " ".join(result.output.split())
