@@ -21,6 +21,8 @@ ASSET_OF_TABLE = {
     "question_stats": "question_stats",
     "funnel": "funnel",
     "leaks": "leaks",
+    "balance": "balance",
+    "shifts": "balance",
 }
 
 
@@ -64,6 +66,39 @@ def funnel_adds_up(workspace: dg.ResourceParam[Workspace]) -> dg.AssetCheckResul
     return dg.AssetCheckResult(passed=not wrong, metadata={"counts": counts, "wrong": wrong})
 
 
+def _shifts(workspace: Workspace, chosen: pl.Expr) -> dg.AssetCheckResult:
+    """Passes without a warning among the chosen rows of table `shifts`; a warning stops no run."""
+    rows = workspace.lake.read("shifts").filter(chosen)
+    found = rows.drop_nulls("warning").sort("effect", descending=True)
+    return dg.AssetCheckResult(
+        passed=not found.height,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={
+            "tests": rows["effect"].count(),
+            "warnings": found["warning"].to_list(),
+            "largest_effect": rows["effect"].max(),
+        },
+    )
+
+
+@dg.asset_check(
+    asset="balance",
+    description="No rule, nor all of them together, shifts letters, topics, films, types, zooms, lengths, languages or "
+    "pass rates. It warns; it stops nothing.",
+)
+def no_rule_shifts_the_data(workspace: dg.ResourceParam[Workspace]) -> dg.AssetCheckResult:
+    return _shifts(workspace, pl.col("rule") != "chance")
+
+
+@dg.asset_check(
+    asset="balance",
+    description="The right option has each letter, and is the longest one, as often as by chance. It warns; it stops "
+    "nothing.",
+)
+def right_options_are_as_by_chance(workspace: dg.ResourceParam[Workspace]) -> dg.AssetCheckResult:
+    return _shifts(workspace, pl.col("rule") == "chance")
+
+
 @dg.asset_check(
     asset="sft_shards",
     blocking=True,
@@ -95,6 +130,8 @@ def split_by_video(workspace: dg.ResourceParam[Workspace]) -> dg.AssetCheckResul
 CHECKS = [
     *(fits_declaration(CATALOG[table], asset) for table, asset in ASSET_OF_TABLE.items()),
     funnel_adds_up,
+    no_rule_shifts_the_data,
+    right_options_are_as_by_chance,
     no_leak_in_shards,
     split_by_video,
 ]

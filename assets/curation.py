@@ -1,8 +1,9 @@
-"""`leaks`, `verdicts`, `question_stats`, `funnel`: what is kept, and the reasons for every rejection."""
+"""`leaks`, `verdicts`, `question_stats`, `funnel`, `balance`: what is kept, why the rest is not, what that shifts."""
 
 from collections.abc import Iterator
 
 import dagster as dg
+import polars as pl
 
 from assets.workspace import Workspace, content_of, finish, preview, step
 
@@ -104,4 +105,37 @@ def curate(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Worksp
     )
 
 
-ASSETS = [leaks, curate]
+@dg.asset(
+    group_name=GROUP,
+    code_version="1",
+    kinds=KINDS,
+    deps=["verdicts", "question_stats"],
+    description="Letters of the right options, topics, films, answer types, zooms, lengths, languages and pass rates "
+    "before and after each rule, with a test whether the rule shifts them.",
+)
+@step
+def balance(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
+    from filters.balance import measure
+
+    found = measure(workspace.lake)
+    workspace.lake.write("balance", found.counts)
+    workspace.lake.write("shifts", found.shifts)
+    for warning in found.warnings:
+        context.log.warning(warning)
+    shown = found.shifts.filter(pl.col("effect").is_not_null()).sort("effect", descending=True)
+    return finish(
+        context,
+        workspace,
+        content_of(workspace, [("balance", "all"), ("shifts", "all")]),
+        facts={"tests": shown.height, "warnings": len(found.warnings)},
+        metadata={
+            "warnings": dg.MetadataValue.md("\n".join(f"- {warning}" for warning in found.warnings) or "none"),
+            "largest_shifts": preview(shown, ["kind", "rule", "trait", "before", "after", "effect", "p_value"], 20),
+            "before_and_after": preview(
+                found.counts.filter(rule="all rules"), ["kind", "trait", "value", "before", "after"], 100
+            ),
+        },
+    )
+
+
+ASSETS = [leaks, curate, balance]

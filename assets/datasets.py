@@ -17,7 +17,7 @@ KINDS = {"parquet", "huggingface"}
     group_name=GROUP,
     code_version="3",
     kinds=KINDS,
-    deps=["verdicts", "question_stats", "funnel", "leaks"],
+    deps=["verdicts", "question_stats", "funnel", "balance", "leaks"],
     description="Verified exemplars and reflections as conversations with their frames, byte for byte as the teacher "
     "received them. The failed turns of a reflection are marked so that training skips them.",
 )
@@ -30,7 +30,7 @@ def sft_shards(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Wo
     group_name=GROUP,
     code_version="3",
     kinds=KINDS,
-    deps=["verdicts", "question_stats", "funnel", "leaks"],
+    deps=["verdicts", "question_stats", "funnel", "balance", "leaks"],
     description="Training questions with truth, evidence windows, pass rate and overview, for multi-turn RL.",
 )
 @step
@@ -42,7 +42,7 @@ def rl_shards(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Wor
     group_name=GROUP,
     code_version="3",
     kinds=KINDS,
-    deps=["questions", "videos", "overviews", "leaks"],
+    deps=["questions", "videos", "overviews", "leaks", "balance"],
     description="Evaluation questions with truth, evidence windows and overview.",
 )
 @step

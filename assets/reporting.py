@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 GROUP = "report"
 CURATED = ["videos", "shots", "questions", "verdicts", "question_stats", "funnel", "leaks"]
-WRITTEN = [*CURATED, "sft_shards", "rl_shards", "evaluation_shards", "teacher_evaluation"]
+WRITTEN = [*CURATED, "balance", "sft_shards", "rl_shards", "evaluation_shards", "teacher_evaluation"]
 REPORTED = [*WRITTEN, "sft_policy", "policy_evaluation"]
 BROWSED = [*CURATED, "exemplars", "reflections", "teacher_evaluation"]
 REPORT = (
@@ -26,7 +26,7 @@ REPORT = (
 )
 
 
-@dg.asset(group_name=GROUP, code_version="2", kinds={"html"}, deps=REPORTED, description=REPORT)
+@dg.asset(group_name=GROUP, code_version="3", kinds={"html"}, deps=REPORTED, description=REPORT)
 @step
 def report(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
     return make_report(context, workspace)
@@ -35,7 +35,7 @@ def report(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Worksp
 @dg.asset(
     name="report",
     group_name=GROUP,
-    code_version="2",
+    code_version="3",
     kinds={"html"},
     deps=[*REPORTED, "rl_policy", "rl_policy_evaluation"],
     description=REPORT,
@@ -46,7 +46,7 @@ def report_with_rl(context: dg.AssetExecutionContext, workspace: dg.ResourcePara
     return make_report(context, workspace)
 
 
-@dg.asset(name="report", group_name=GROUP, code_version="2", kinds={"html"}, deps=WRITTEN, description=REPORT)
+@dg.asset(name="report", group_name=GROUP, code_version="3", kinds={"html"}, deps=WRITTEN, description=REPORT)
 @step
 def report_of_curation(
     context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]

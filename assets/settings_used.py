@@ -78,6 +78,7 @@ SETTINGS_USED: dict[str, Used] = {
     "verdicts": _curated,
     "question_stats": _curated,
     "funnel": _curated,
+    "balance": _nothing,
     "sft_shards": _exported,
     "rl_shards": _exported,
     "evaluation_shards": _exported,

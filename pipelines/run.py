@@ -219,7 +219,7 @@ def _why(result: dg.ExecuteInProcessResult, where: str) -> str:
         if event.is_step_failure:
             return f"{event.step_key}{where} failed: {_sentence(event)}"
     for check in result.get_asset_check_evaluations():
-        if not check.passed:
+        if not check.passed and check.severity == dg.AssetCheckSeverity.ERROR:
             found = {name: entry.value for name, entry in check.metadata.items()}
             return f"the check {check.check_name} of {check.asset_key.to_user_string()}{where} did not pass: {found}"
     return f"the run{where} failed; `videozoomer ui` shows its log"

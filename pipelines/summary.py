@@ -67,6 +67,8 @@ def _lines(workspace: Workspace) -> Iterator[Line]:
     lake = workspace.lake
     yield from _inputs(lake)
     yield from _funnel(lake.read("funnel"))
+    if warnings := lake.read("shifts", columns=["warning"]).drop_nulls().height:
+        yield "balance", f"{warnings} warnings; `videozoomer balance` shows them"
     for stage, calls in call_statistics(workspace).items():
         yield f"calls, {stage}", _calls(calls)
     yield from _data_sets(workspace)

@@ -20,6 +20,7 @@ from synthetic_films import (
 from synthetic_films import play as play_episode
 
 from eval.metrics import summarise
+from filters.balance import measure
 from videozoomer.lake.lake import Lake
 from videozoomer.shards.manifest import FILE, Manifest, ShardFile
 
@@ -221,6 +222,9 @@ def _write_verdicts(lake: Lake, rows: list[dict], grades: list[dict], questions:
     lake.write("verdicts", verdicts)
     lake.write("question_stats", stats)
     lake.write("funnel", [{"stage": s, "kind": k, "reason": r, "rows": n} for (s, k, r), n in funnel.items()])
+    balance = measure(lake)
+    lake.write("balance", balance.counts)
+    lake.write("shifts", balance.shifts)
 
 
 def _training(root: Path) -> Path:

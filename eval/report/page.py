@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from eval.metrics import ALL
-from eval.report import inputs, making, results
+from eval.report import balance, inputs, making, results
 from eval.report.facts import ReportFacts
 from eval.report.html import Section, count, escape, interval, key_numbers, share
 from videozoomer.lake.atomic import write_text
@@ -16,7 +16,7 @@ from videozoomer.lake.lake import Lake
 
 SECTIONS = (
     inputs.what_ran, inputs.videos, inputs.shots, inputs.questions,
-    making.funnel, making.pass_rates, making.calls, making.zooms,
+    making.funnel, balance.balance, making.pass_rates, making.calls, making.zooms,
     results.shards, results.training, results.reinforcement, results.evaluations, results.leaks,
 )  # fmt: skip
 """Sections in page order. Each takes (lake, facts) and always returns a section, if only to name what is missing."""

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli import check, garbage, init, ledger, run, serve, shards, sources, trajectories, ui, video
+from pipelines.cli import balance, check, garbage, init, ledger, run, serve, shards, sources, trajectories, ui, video
 from pipelines.cli.output import console, stop
 from pipelines.cli.recipe import RecipeCommand
 

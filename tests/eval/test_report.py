@@ -19,6 +19,7 @@ IDS = [
     "shots",
     "questions",
     "funnel",
+    "balance",
     "pass",
     "calls",
     "zooms",
@@ -156,6 +157,22 @@ def test_text_from_data_cannot_break_the_page(world, tmp_path):
     page = write_report(lake, dataclasses.replace(facts(world), recipe_name=nasty), tmp_path / "index.html").read_text()
     check(page)
     assert "&lt;script&gt;alert(1)" in page
+
+
+def test_the_balance_is_shown_with_its_warnings(world, tmp_path):
+    lake = Lake(tmp_path / "lake")
+    for table in ("balance", "shifts", "verdicts"):
+        lake.write(table, world.lake.read(table))
+    page = write_report(lake, ReportFacts(), tmp_path / "index.html").read_text()
+    section = page.split('id="balance"')[1].split("</section>")[0]
+    assert "Training questions" in section and "pass rate of the question" in section
+    assert "No rule shifts the data" in section and "Chance gives A " in section
+    shifts = world.lake.read("shifts").to_dicts()
+    shifts[0]["warning"] = "too many <b>B</b>"
+    lake.write("shifts", shifts)
+    page = write_report(lake, ReportFacts(), tmp_path / "index.html").read_text()
+    check(page)
+    assert "<li>too many &lt;b&gt;B&lt;/b&gt;</li>" in page
 
 
 def test_a_broken_training_file_is_named(world, tmp_path):

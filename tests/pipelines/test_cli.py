@@ -208,6 +208,15 @@ def test_trajectories_are_listed_and_shown(finished):
     assert nobody.exit_code == 1 and "0 trajectories begin with" in plain(nobody.output)
 
 
+def test_balance_shows_what_the_rules_shift(finished):
+    shown = call("balance", "-r", finished.recipe_path)
+    assert shown.exit_code == 0 and "pass rate of the question" in plain(shown.output)
+    assert call("balance", "--kind", "question", "--rule", "chance", "-r", finished.recipe_path).exit_code == 0
+    for option in (("--kind", "nobody"), ("--rule", "nothing")):
+        refused = call("balance", *option, "-r", finished.recipe_path)
+        assert refused.exit_code == 2 and "choose from" in plain(refused.output)
+
+
 def test_status_of_a_finished_run_is_current(finished):
     result = call("status", "-r", finished.recipe_path)
     assert result.exit_code == 0 and "stale" not in result.output and "missing" not in result.output

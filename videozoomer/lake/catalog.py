@@ -339,6 +339,64 @@ FUNNEL = Table(
         Column("rows", INT, "number of items"),
     ),
 )
+BALANCE = Table(
+    "balance",
+    "how many items have one value of a trait before and after one rule",
+    ("kind", "place", "trait", "value"),
+    (
+        Column("kind", TEXT, "kind of trajectory, `question` (of the train split) or `evaluation` (its questions)"),
+        Column("place", INT, "place of the rule in their order; the first reason to drop an item counts"),
+        Column(
+            "rule",
+            TEXT,
+            "the rule, `failed` (could not be played), `all rules` (from everything asked to what is kept) or `chance` "
+            "(from what chance gives to what is kept)",
+        ),
+        Column(
+            "trait",
+            TEXT,
+            "`letter` of the right option, whether the `longest` option is the right one, `topic`, `film`, `type` of "
+            "the answer, `zooms`, `duration` of the film, `language` of the question or of the last thought, or "
+            "`pass_rate` of the question",
+        ),
+        Column("value", TEXT, "one value of the trait"),
+        Column("before", INT, "items with it before the rule; for `chance`, as many as chance gives"),
+        Column("after", INT, "items with it after the rule"),
+    ),
+    row="balance",
+)
+SHIFTS = Table(
+    "shifts",
+    "the test whether one rule shifts one trait",
+    ("kind", "place", "trait"),
+    (
+        Column("kind", TEXT, "as in table `balance`"),
+        Column("place", INT, "as in table `balance`"),
+        Column("rule", TEXT, "as in table `balance`"),
+        Column("trait", TEXT, "as in table `balance`"),
+        Column("before", INT, "items with a known value before the rule"),
+        Column("after", INT, "items with a known value after the rule"),
+        Column("units", INT, "different questions before the rule; different films for `film` and `duration`"),
+        Column(
+            "effect",
+            FLOAT,
+            "Cohen's w between the shares before and after; null if there is too little to test",
+            required=False,
+        ),
+        Column(
+            "chi_square",
+            FLOAT,
+            "Pearson's chi-square of dropped and remaining items by value, divided by the mean number of items of a "
+            "unit",
+            required=False,
+        ),
+        Column("degrees", INT, "its degrees of freedom", required=False),
+        Column(
+            "p_value", FLOAT, "chance of a chi-square as large if the rule dropped all values alike", required=False
+        ),
+        Column("warning", TEXT, "a sentence with the numbers where the shift is certain and large", required=False),
+    ),
+)
 LEAKS = Table(
     "leaks",
     "one training item that an evaluation set contains too",
@@ -382,6 +440,8 @@ CATALOG: dict[str, Table] = {
         VERDICTS,
         QUESTION_STATS,
         FUNNEL,
+        BALANCE,
+        SHIFTS,
         LEAKS,
         EVALUATIONS,
     )

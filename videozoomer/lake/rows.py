@@ -232,6 +232,35 @@ class FunnelRow(TypedDict):
     rows: int
 
 
+class BalanceRow(TypedDict):
+    """How many items have one value of a trait before and after one rule."""
+
+    kind: str
+    place: int
+    rule: str
+    trait: str
+    value: str
+    before: int
+    after: int
+
+
+class ShiftRow(TypedDict):
+    """The test whether one rule shifts one trait."""
+
+    kind: str
+    place: int
+    rule: str
+    trait: str
+    before: int
+    after: int
+    units: int
+    effect: float | None
+    chi_square: float | None
+    degrees: int | None
+    p_value: float | None
+    warning: str | None
+
+
 class LeakRow(TypedDict):
     """One training item that an evaluation set contains too."""
 

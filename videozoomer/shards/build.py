@@ -16,6 +16,8 @@ from videozoomer.shards.schema import places_of
 from videozoomer.shards.split import validation_videos
 from videozoomer.shards.write import write_dataset
 
+COUNTED = {"sft": ["exemplar", "reflection"], "rl": ["question"], "evaluation": ["evaluation"]}
+"""Kind of data set -> kinds of its items in tables `balance` and `shifts`."""
 LARGEST_REASONS = 3
 """Reasons that the warning about an empty data set names."""
 
@@ -38,7 +40,20 @@ def write_shards(kind: str, lake: Lake, target: Path, recipe: Recipe) -> Manifes
         ShardError: a training row's video or question is in an evaluation set, or a frame is missing.
     """
     build = {"sft": build_sft, "rl": build_rl, "evaluation": build_evaluation}[kind]
-    return build(lake, target, recipe.shards, about_recipe(recipe))
+    return build(lake, target, recipe.shards, about_recipe(recipe) | balance_of(lake, kind))
+
+
+def balance_of(lake: Lake, kind: str) -> dict:
+    """What the items of a data set are made of after the rules, and the warnings about it; empty if not counted yet."""
+    mine = (pl.col("kind").is_in(COUNTED[kind])) & pl.col("rule").is_in(["all rules", "chance"])
+    counts = lake.read("balance").filter(mine, pl.col("rule") == "all rules", pl.col("trait") != "film")
+    if not counts.height:
+        return {}
+    shifts = lake.read("shifts").filter(mine).sort("kind", "place", "trait")
+    return {
+        "balance": counts.select("kind", "trait", "value", "before", "after").to_dicts(),
+        "balance_warnings": shifts["warning"].drop_nulls().to_list(),
+    }
 
 
 def build_sft(

@@ -53,6 +53,9 @@ def render_card(manifest: Manifest) -> str:
                 ("stage", "kind", "reason", "rows"), [(f["stage"], f["kind"], f["reason"], f["rows"]) for f in funnel]
             ),
         ]
+    if balance := about.get("balance"):
+        parts += ["## Balance\n\nBefore and after the rules.\n", *(f"- {text}" for text in about["balance_warnings"])]
+        parts += [*([""] if about["balance_warnings"] else []), _balance(balance)]
     parts += [
         "## Columns\n",
         _table(
@@ -64,6 +67,24 @@ def render_card(manifest: Manifest) -> str:
         "`manifest.json` lists the SHA-256 of every file.\n",
     ]
     return "\n".join(parts)
+
+
+def _balance(rows: list[dict]) -> str:
+    """One line for each value, with its share of all items whose trait is known."""
+    total: dict[tuple[str, str, str], int] = {}
+    for row in rows:
+        for side in ("before", "after"):
+            key = (row["kind"], row["trait"], side)
+            total[key] = total.get(key, 0) + row[side]
+
+    def figures(row: dict, side: str) -> tuple[int, str]:
+        of = total[row["kind"], row["trait"], side]
+        return row[side], f"{row[side] / of:.1%}" if of else "–"
+
+    return _table(
+        ("kind", "trait", "value", "before", "share", "after", "share"),
+        [(row["kind"], row["trait"], row["value"], *figures(row, "before"), *figures(row, "after")) for row in rows],
+    )
 
 
 def _front_matter(manifest: Manifest) -> str:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from builders import row
 from datasets import load_dataset
 from hypothesis import given
 from hypothesis import strategies as st
@@ -133,6 +134,31 @@ def test_the_manifest_and_the_card_have_the_protocol_of_the_recipe(lake, tmp_pat
         assert manifest.protocol == recipe.protocol.to_protocol()
         assert ShardSet(tmp_path / kind).manifest.protocol == manifest.protocol
         assert "| overview_frames | 80 |" in (tmp_path / kind / "README.md").read_text()
+
+
+def test_the_card_has_the_balance_after_the_rules_and_its_warnings(lake, tmp_path):
+    recipe = load_recipe(RECIPES / "demo.yaml")
+    write_shards("rl", lake, tmp_path / "rl", recipe)
+    assert "## Balance" not in (tmp_path / "rl" / "README.md").read_text()
+    counted = {"kind": "question", "place": 9, "rule": "all rules", "trait": "type"}
+    other = counted | {"kind": "exemplar", "value": "order", "before": 7, "after": 7}
+    lake.write(
+        "balance",
+        [
+            counted | {"value": "choice", "before": 30, "after": 10},
+            counted | {"value": "number", "before": 10, "after": 10},
+            counted | {"trait": "film", "value": "private.mp4", "before": 1, "after": 1},
+            other,
+        ],
+    )
+    tested = row("shifts", **counted, before=40, after=20, units=40, warning="types shift | a lot")
+    lake.write("shifts", [tested, tested | {"place": 1, "rule": "no_video", "warning": "of one rule"}])
+    manifest = write_shards("rl", lake, tmp_path / "rl", recipe)
+    card = (tmp_path / "rl" / "README.md").read_text()
+    assert "| question | type | choice | 30 | 75.0% | 10 | 50.0% |" in card and "- types shift | a lot" in card
+    assert "private.mp4" not in card and "of one rule" not in card and "order | 7" not in card
+    assert ShardSet(tmp_path / "rl").manifest.about["balance_warnings"] == ["types shift | a lot"]
+    assert manifest.about == ShardSet(tmp_path / "rl").manifest.about
 
 
 @pytest.mark.parametrize("role", ["rows", "frames"])
