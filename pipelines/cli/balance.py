@@ -23,7 +23,7 @@ def balance(
 ) -> None:
     """Show what the data is made of before and after a rule, with a warning where a rule shifts it.
 
-    Counted are letters of right options, longest options, topics, films, types, zooms, lengths, languages and pass rates.
+    It counts letters of right options, longest options, topics, films, types, zooms, lengths, languages, pass rates.
 
     Examples:
 
