@@ -104,6 +104,15 @@ class Recipe(Settings):
             raise ValueError(f"{asked} needs a policy to train: {HOW_TO_TRAIN}")
         return self
 
+    @model_validator(mode="after")
+    def _harvest_reads_letters_in_order(self) -> Recipe:
+        if self.rl.enabled and self.rl.harvest is not None and "rl" in self.shards.shuffle_options:
+            raise ValueError(
+                "rl.harvest compares what rollouts say with the options in their first order: leave rl out of "
+                "shards.shuffle_options, as in [sft, evaluation], or unset rl.harvest"
+            )
+        return self
+
     @property
     def trains(self) -> bool:
         """Whether a run trains and evaluates a policy after it has written the data sets."""

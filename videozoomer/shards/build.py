@@ -13,6 +13,7 @@ from videozoomer.settings.model import Recipe, ShardSettings
 from videozoomer.shards.frames import stream_frames
 from videozoomer.shards.manifest import Manifest, ShardError
 from videozoomer.shards.schema import places_of
+from videozoomer.shards.shuffle import shuffled_conversations, shuffled_questions
 from videozoomer.shards.split import validation_videos
 from videozoomer.shards.write import write_dataset
 
@@ -40,12 +41,17 @@ def write_shards(kind: str, lake: Lake, target: Path, recipe: Recipe) -> Manifes
         ShardError: a training row's video or question is in an evaluation set, or a frame is missing.
     """
     build = {"sft": build_sft, "rl": build_rl, "evaluation": build_evaluation}[kind]
-    return build(lake, target, recipe.shards, about_recipe(recipe) | balance_of(lake, kind))
+    return build(lake, target, recipe.shards, about_recipe(recipe) | balance_of(lake, kind, recipe.shards))
 
 
-def balance_of(lake: Lake, kind: str) -> dict:
-    """What the items of a data set are made of after the rules, and the warnings about it; empty if not counted yet."""
+def balance_of(lake: Lake, kind: str, settings: ShardSettings) -> dict:
+    """What the items of a data set are made of after the rules, and the warnings about it; empty if not counted yet.
+
+    Where the options are shuffled, the letters are left out: those of the rows as written stand beside it.
+    """
     mine = (pl.col("kind").is_in(COUNTED[kind])) & pl.col("rule").is_in(["all rules", "chance"])
+    if kind in settings.shuffle_options:
+        mine &= pl.col("trait") != "letter"
     counts = lake.read("balance").filter(mine, pl.col("rule") == "all rules", pl.col("trait") != "film")
     if not counts.height:
         return {}
@@ -95,6 +101,10 @@ def build_sft(
         .collect()
     )
     about, lost = about | {"players": _players(rows), "served": _served(rows)}, _first_reasons(judged.collect())
+    if "sft" in settings.shuffle_options:
+        questions = lake.read("questions", columns=["question_id", "question", "options", "answer", "answer_type"])
+        shuffled = shuffled_conversations(rows, questions, settings.shuffle_seed)
+        rows, about = shuffled.rows, about | shuffled.about
     return _write(
         lake, "sft", target, _with_split(rows.drop("player", "served_models"), settings), settings, about, lost
     )
@@ -125,6 +135,7 @@ def build_rl(lake: Lake, target: Path, settings: ShardSettings, about: dict) -> 
     lost = left_out | {"never played": asked.height - rows.height} | _first_reasons(rejected)
     left_out |= {"rejected by a rule": rejected.height, "never played": asked.height - rows.height}
     rows = rows.filter(pl.col("reasons").list.len() == 0).drop("reasons")
+    rows, about = _shuffled("rl", rows, settings, about)
     return _write(lake, "rl", target, _with_split(rows, settings), settings, about | {"left_out": left_out}, lost)
 
 
@@ -136,7 +147,16 @@ def build_evaluation(lake: Lake, target: Path, settings: ShardSettings, about: d
     """
     rows, left_out = _questions(lake, "evaluation")
     rows = rows.with_columns(split=pl.lit("evaluation"))
+    rows, about = _shuffled("evaluation", rows, settings, about)
     return _write(lake, "evaluation", target, rows, settings, about | {"left_out": left_out}, left_out)
+
+
+def _shuffled(kind: str, rows: pl.DataFrame, settings: ShardSettings, about: dict) -> tuple[pl.DataFrame, dict]:
+    """Questions with their options in the new order, where the recipe asks for it, and what that did."""
+    if kind not in settings.shuffle_options:
+        return rows, about
+    shuffled = shuffled_questions(rows, settings.shuffle_seed)
+    return shuffled.rows, about | shuffled.about
 
 
 def _questions(lake: Lake, split: str) -> tuple[pl.DataFrame, dict[str, int]]:

@@ -53,6 +53,17 @@ def render_card(manifest: Manifest) -> str:
                 ("stage", "kind", "reason", "rows"), [(f["stage"], f["kind"], f["reason"], f["rows"]) for f in funnel]
             ),
         ]
+    if shuffled := about.get("shuffled"):
+        letters = about["letters"]
+        total = sum(letters.values())
+        parts += [
+            "## Options in another order\n\nMultiple choices whose options were moved, and why others were not.\n",
+            _table(("multiple choices", "rows"), list(shuffled.items())),
+            _table(
+                ("letter of the right option", "rows", "share"),
+                [(letter, rows, f"{rows / total:.1%}") for letter, rows in letters.items()],
+            ),
+        ]
     if balance := about.get("balance"):
         parts += ["## Balance\n\nBefore and after the rules.\n", *(f"- {text}" for text in about["balance_warnings"])]
         parts += [*([""] if about["balance_warnings"] else []), _balance(balance)]

@@ -220,3 +220,11 @@ def test_adding_a_source_keeps_the_rest_of_the_file(write, tmp_path, monkeypatch
     with pytest.raises(RecipeError, match="differ"):
         add_source(path, name="more", videos="x", questions="y", split="train")
     assert path.read_text() == before and [p.name for p in path.parent.iterdir()] == ["mine.yaml"]
+
+
+def test_rollouts_of_shuffled_questions_are_not_harvested(write):
+    rl = {"policy": {"tiny": {}}, "rl": {"enabled": True, "harvest": {}}}
+    assert "leave rl out of shards.shuffle_options" in refused(write({**rl, "shards": {"shuffle_options": True}}))
+    kept = load_recipe(write({**rl, "shards": {"shuffle_options": ["sft", "evaluation"]}}))
+    assert kept.shards.shuffle_options == ("sft", "evaluation")
+    assert "shuffle_options" in refused(write({"shards": {"shuffle_options": ["student"]}}))

@@ -161,6 +161,38 @@ def test_the_card_has_the_balance_after_the_rules_and_its_warnings(lake, tmp_pat
     assert manifest.about == ShardSet(tmp_path / "rl").manifest.about
 
 
+def test_options_are_shuffled_where_the_recipe_asks_for_it(lake, tmp_path):
+    options = ["one", "two", "three", "four"]
+    asked = lake.read("questions").to_dicts()
+    choices = [one | {"options": options, "answer": "B", "answer_type": "choice"} for one in asked]
+    lake.write("questions", choices)
+    recipe = load_recipe(RECIPES / "demo.yaml")
+    shuffling = recipe.model_copy(update={"shards": ShardSettings(shuffle_options=True)})
+    assert ShardSettings(shuffle_options=True).shuffle_options == ("sft", "rl", "evaluation")
+    assert ShardSettings(shuffle_options=False).digest() == ShardSettings().digest()
+    assert ShardSettings(shuffle_seed=5).digest() == ShardSettings().digest()
+    digests = {ShardSettings(shuffle_options=("rl",), shuffle_seed=seed).digest() for seed in (0, 1)}
+    assert len(digests | {ShardSettings().digest()}) == 3
+    orders = {}
+    for kind in ("rl", "evaluation"):
+        plain = {one["question_id"]: one for one in shards_of(kind, lake, tmp_path / "plain", recipe).rows()}
+        moved = shards_of(kind, lake, tmp_path / "moved", shuffling)
+        assert moved.manifest.about["shuffled"] == {"shuffled": len(plain)}
+        assert "## Options in another order" in (tmp_path / "moved" / "README.md").read_text()
+        for one in moved.rows():
+            assert one["options"]["ABCD".index(one["answer"])] == "two"
+            assert {**one, "options": options, "answer": "B"} == plain[one["question_id"]]
+            orders[one["question_id"]] = one["options"]
+    assert len({tuple(order) for order in orders.values()}) > 3
+    sft = shards_of("sft", lake, tmp_path / "sft", shuffling)
+    assert sft.manifest.about["shuffled"] == {"its text does not have the options once": sft.manifest.rows}
+
+
+def shards_of(kind, lake, folder, recipe) -> ShardSet:
+    write_shards(kind, lake, folder, recipe)
+    return ShardSet(folder)
+
+
 @pytest.mark.parametrize("role", ["rows", "frames"])
 def test_verify_finds_a_flipped_byte(lake, tmp_path, role):
     manifest = build_sft(lake, tmp_path / "sft", SETTINGS, ABOUT)
