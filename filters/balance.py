@@ -195,3 +195,9 @@ def in_order(trait: str, values: Iterable[str]) -> list[str]:
     """The values of a trait as a person would list them."""
     order = _ORDERED.get(trait, ())
     return sorted(values, key=lambda value: (order.index(value) if value in order else len(order), value))
+
+
+def sorted_values(trait: str, counts: pl.DataFrame) -> pl.DataFrame:
+    """Rows of table `balance` of one kind, rule and trait, as a person would list them."""
+    place = {value: index for index, value in enumerate(in_order(trait, counts["value"]))}
+    return counts.sort(pl.col("value").replace_strict(place, return_dtype=pl.Int64)) if place else counts

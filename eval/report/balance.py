@@ -7,7 +7,7 @@ import polars as pl
 from eval.charts import bars
 from eval.report.facts import ReportFacts
 from eval.report.html import Section, count, escape, figure, note, share, table, words
-from filters.balance import CHANCE, TRAITS, WHOLE
+from filters.balance import CHANCE, TRAITS, WHOLE, sorted_values
 from filters.shifts import LEAST_EFFECT, NOUNS, SIGNIFICANT
 from videozoomer.lake.lake import Lake
 
@@ -49,7 +49,7 @@ def _of_kind(kind: str, counts: pl.DataFrame) -> str:
     """One table of all traits, and a chart of the letters."""
     rows = []
     for trait, title in TRAITS.items():
-        mine = counts.filter(rule=WHOLE, trait=trait)
+        mine = sorted_values(trait, counts.filter(rule=WHOLE, trait=trait))
         before, after = mine["before"].sum(), mine["after"].sum()
         for row in mine.iter_rows(named=True):
             asked = share(row["before"] / before if before else None)

@@ -51,12 +51,12 @@ def print_balance(counts: pl.DataFrame, lake: Lake, console: Console) -> None:
     from rich.table import Column, Table
     from rich.text import Text
 
-    from filters.balance import TRAITS
+    from filters.balance import TRAITS, sorted_values
 
     figures = (Column(name, justify="right") for name in ("before", "", "after", ""))
     table = Table("trait", "value", *figures, box=None)
     for trait, title in TRAITS.items():
-        mine = counts.filter(trait=trait)
+        mine = sorted_values(trait, counts.filter(trait=trait))
         before, after = mine["before"].sum(), mine["after"].sum()
         for number, row in enumerate(mine.iter_rows(named=True)):
             shares = (

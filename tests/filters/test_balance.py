@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from filter_rows import Rows, answer_turn
 
-from filters.balance import TRAITS, Balance, measure
+from filters.balance import TRAITS, Balance, measure, sorted_values
 from filters.rules import run_rules
 from filters.shifts import LEAST_EFFECT, SIGNIFICANT, against_chance, of_rule
 from videozoomer.settings.model import FilterSettings
@@ -215,6 +215,13 @@ def test_the_language_of_a_question(rows, text, language):
     rows.video()
     rows.question(text=text)
     assert of(measured(rows), "question", "all rules", "language") == {language: (1, 1)}
+
+
+def test_values_are_listed_as_a_person_would():
+    counts = pl.DataFrame({"value": ["1 h and more", "1 to 3 min", "10 to 30 min", "under 1 min"]})
+    listed = sorted_values("duration", counts)["value"].to_list()
+    assert listed == ["under 1 min", "1 to 3 min", "10 to 30 min", "1 h and more"]
+    assert sorted_values("topic", counts.clear()).height == 0
 
 
 def test_a_home_without_questions_has_an_empty_balance(rows):
