@@ -2,7 +2,8 @@
 
     python -m benchmarks.video                     # everything, on a generated 60-minute file
     python -m benchmarks.video --only zoom overview --rounds 9
-    python -m benchmarks.video --pass-minutes 60   # the one-pass comparison on the whole hour (long)
+    python -m benchmarks.video --only onepass no-shots salvage --pass-minutes 60 --rounds 3   # on the whole hour (long)
+    python -m benchmarks.video --only no-shots salvage --size 160x90 --pass-minutes 1 --rounds 1   # whether they run
 
 Costs are CPU seconds of all threads and child processes, medians over rounds. Only `processes` reports wall-clock
 seconds, which need two idle cores. Needs decord (`pip install videozoomer[bench]`).
@@ -25,7 +26,16 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from benchmarks.video_rivals import decode_group, decord_frames, decord_zoom, ffmpeg_null, make_video, scenedetect_shots
+from benchmarks.video_rivals import (
+    decode_group,
+    decord_frames,
+    decord_zoom,
+    ffmpeg_null,
+    make_video,
+    remuxed_ts,
+    scenedetect_shots,
+    without_packets,
+)
 from videozoomer.video.ingest import ingest_many
 from videozoomer.video.overview import overview_times
 from videozoomer.video.preflight import content_hash
@@ -38,7 +48,7 @@ from videozoomer.video.worker import load_libraries
 LIMITS = (25_088, 100_352)
 BATCH = 12
 """Two-minute files in the batch for the `processes` comparison."""
-SECTIONS = ("memory", "zoom", "onepass", "rivals", "overview", "no-shots", "processes", "six-hours")
+SECTIONS = ("memory", "zoom", "onepass", "salvage", "rivals", "overview", "no-shots", "processes", "six-hours")
 
 
 def cpu_s() -> float:
@@ -139,18 +149,53 @@ def overview(hour: Path, rounds: int) -> dict[str, float]:
     return result | {"overview_over_their_groups": result["overview"] / result["their_groups"]}
 
 
-def no_shots(hour: Path, rounds: int) -> dict[str, float]:
-    """Ingest of the hour that decodes only the overview, against one that decodes every picture."""
+def salvage(video: Path, rounds: int) -> dict[str, float]:
+    """The single pass with `salvage` on: over a whole film, and over one that lost a kilobyte in its middle.
+
+    Damage costs two more decodes: one finds what is certain, and the last one samples it.
+    """
+    whole = remuxed_ts(video)
+    broken = without_packets(whole)
+    load_libraries()
+    settings = IngestSettings(salvage=True)
+    records = []
+
+    def ingest(path: Path, _: int) -> None:
+        records.append(ingest_one(str(path), settings).record)
+
+    result = medians(
+        rounds,
+        whole=partial(ingest, whole),
+        whole_ffmpeg_null=lambda _: ffmpeg_null(whole),
+        damaged=partial(ingest, broken),
+        damaged_ffmpeg_null=lambda _: ffmpeg_null(broken),
+    )
+    assert {bool(record.unreadable_s) for record in records if record.uri == str(broken)} == {True}
+    assert {record.unreadable_s for record in records if record.uri == str(whole)} == {None}
+    return result | {
+        "whole_over_ffmpeg_null": result["whole"] / result["whole_ffmpeg_null"],
+        "damaged_over_ffmpeg_null": result["damaged"] / result["damaged_ffmpeg_null"],
+    }
+
+
+def no_shots(video: Path, rounds: int) -> dict[str, float]:
+    """Ingest that decodes only the overview, against one that decodes every picture and against `ffmpeg -f null`."""
+    content_hash(video)
     load_libraries()
     works = {name: IngestSettings(shots=name == "one_pass") for name in ("one_pass", "overview_only")}
     records = []
 
     def ingest(name: str, _: int) -> None:
-        records.append(ingest_one(str(hour), works[name]))
+        records.append(ingest_one(str(video), works[name]))
 
-    result = medians(rounds, **{name: partial(ingest, name) for name in works})
+    result = medians(
+        rounds, **{name: partial(ingest, name) for name in works}, ffmpeg_null=lambda _: ffmpeg_null(video)
+    )
     assert all(found.overview == records[0].overview for found in records)
-    return result | {"one_pass_over_overview_only": result["one_pass"] / result["overview_only"]}
+    return result | {
+        "one_pass_over_overview_only": result["one_pass"] / result["overview_only"],
+        "ffmpeg_null_over_overview_only": result["ffmpeg_null"] / result["overview_only"],
+    }
 
 
 def processes(video: Path, folder: Path, rounds: int) -> dict[str, float]:
@@ -221,20 +266,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", choices=SECTIONS, default=SECTIONS)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--pass-minutes", type=int, default=2, help="length of the file of the one-pass comparison")
+    parser.add_argument("--pass-minutes", type=int, default=2, help="length for onepass, salvage and no-shots")
+    parser.add_argument("--size", default="1280x720", help="width and height of the generated films")
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "videozoomer-bench")
     arguments = parser.parse_args()
     folder = arguments.folder
     folder.mkdir(parents=True, exist_ok=True)
-    hour, short = make_video(folder, minutes=60), make_video(folder, minutes=2)
+
+    def film(minutes: int) -> Path:
+        return make_video(folder, minutes=minutes, size=arguments.size)
+
+    rounds, chosen = arguments.rounds, arguments.pass_minutes
     works: dict[str, Callable[[], dict[str, float]]] = {
-        "zoom": lambda: zoom(hour, short, folder, 3 * arguments.rounds),
-        "onepass": lambda: onepass(make_video(folder, minutes=arguments.pass_minutes), folder, arguments.rounds),
-        "rivals": lambda: rivals(short, folder, arguments.rounds),
-        "overview": lambda: overview(hour, max(1, arguments.rounds // 2)),
-        "no-shots": lambda: no_shots(hour, max(1, arguments.rounds // 4)),
-        "processes": lambda: processes(short, folder, arguments.rounds),
-        "memory": lambda: peak_mb(hour, folder),
+        "zoom": lambda: zoom(film(60), film(2), folder, 3 * rounds),
+        "onepass": lambda: onepass(film(chosen), folder, rounds),
+        "salvage": lambda: salvage(film(chosen), rounds),
+        "rivals": lambda: rivals(film(2), folder, rounds),
+        "overview": lambda: overview(film(60), max(1, rounds // 2)),
+        "no-shots": lambda: no_shots(film(chosen), rounds),
+        "processes": lambda: processes(film(2), folder, rounds),
+        "memory": lambda: peak_mb(film(60), folder),
         "six-hours": lambda: peak_mb(make_video(folder, minutes=360, size="160x90", fps=10), folder),
     }
     for name in arguments.only:

@@ -15,6 +15,8 @@ from videozoomer.video.picture import JPEG_QUALITY, protocol_size
 from videozoomer.video.settings import IngestSettings
 
 SEGMENT_S = 60
+TS_PACKET_BYTES = 188
+COPY_BYTES = 1 << 22
 
 
 def make_video(folder: Path, *, minutes: int, size: str = "1280x720", fps: int = 30) -> Path:
@@ -53,6 +55,31 @@ def make_video(folder: Path, *, minutes: int, size: str = "1280x720", fps: int =
     repeated = ["-stream_loop", str(minutes - 1), "-i", str(segment), "-c", "copy", "-f", "mp4"]
     with replaced_file(target) as partial:
         subprocess.run([*command, *repeated, str(partial)], check=True)
+    return target
+
+
+def remuxed_ts(film: Path) -> Path:
+    """The same film as MPEG-TS, whose packets number themselves, so that a lost one is noticed."""
+    import imageio_ffmpeg
+
+    target = film.with_suffix(".ts")
+    if not target.exists():
+        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", "-i", str(film), "-c", "copy", "-f", "mpegts"]
+        with replaced_file(target) as partial:
+            subprocess.run([*command, str(partial)], check=True)
+    return target
+
+
+def without_packets(film: Path, count: int = 5) -> Path:
+    """A copy of an MPEG-TS film that lost some of its packets of 188 bytes in the middle."""
+    target = film.with_name(f"damaged-{film.name}")
+    if not target.exists():
+        middle = film.stat().st_size // 2 // TS_PACKET_BYTES * TS_PACKET_BYTES
+        with replaced_file(target) as partial, partial.open("wb") as out, film.open("rb") as whole:
+            for start, end in ((0, middle), (middle + count * TS_PACKET_BYTES, film.stat().st_size)):
+                whole.seek(start)
+                while whole.tell() < end:
+                    out.write(whole.read(min(COPY_BYTES, end - whole.tell())))
     return target
 
 
