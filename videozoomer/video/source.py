@@ -7,6 +7,7 @@ missing frames, damage), everything is decoded in order from further back.
 
 from __future__ import annotations
 
+import itertools
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -67,6 +68,8 @@ class VideoSource:
 
         self.uri = uri
         self._open_groups = False
+        self._entries: dict[int, int] = {}
+        """Time of a picture that is falsely marked as a keyframe -> where decoding begins instead, in ticks."""
         try:
             self._reader = PacketReader(on_disk(uri, unpacked_dir), threads, stream)
         except (OSError, ValueError, av.error.FFmpegError) as error:
@@ -226,17 +229,13 @@ class VideoSource:
 
     def _read_all(self, run: list[int], shown: Shown, *, from_start: bool = False) -> None:
         """Decode every frame in order from well before the first target, and take those on the screen."""
-        for step_s in () if from_start else STEPS_BACK_S[1:]:
-            frames = self._decoded(self._reader.after_seek(run[0] - int(step_s / self.clock.time_base)))
-            current = next(frames, None)
-            if current is None or current.pts is None or current.pts > run[0]:
-                continue
-            if self._is_entry(current) or current.pts == self.clock.first_pts:
-                break
-        else:
+        found = None if from_start else self._from_entry(run[0])
+        if found is None:
             self._reader.reopen()
             frames = self._decoded(self._reader.from_here())
             current = next(frames, None)
+        else:
+            current, frames = found
         if current is None or current.pts is None or current.pts > run[0]:
             raise self._error(run[0], "the frames before it cannot be read; re-encode the video")
         pts, pending = current.pts, deque(run)
@@ -249,6 +248,40 @@ class VideoSource:
             pts, current = frame.pts, frame
         self._check_end(pending[-1], pts, current.duration)
         self._take(pending, pts, current, None, shown)
+
+    def _from_entry(self, target: int) -> tuple[av.VideoFrame, Iterator[av.VideoFrame]] | None:
+        """The frame at which decoding can begin, from a second before a time back, and those after it.
+
+        None if there is none but the first one. Each keyframe is tried once: of those that are marked as keyframes but
+        refer to others, it is remembered where decoding begins instead.
+        """
+        steps = [int(step_s / self.clock.time_base) for step_s in STEPS_BACK_S[1:]]
+        at = target - steps.pop(0)
+        passed: list[int] = []
+        while at > self.clock.first_pts:
+            packets = self._reader.after_seek(at)
+            first = next(packets, None)
+            landed = None if first is None else first.pts
+            if first is None or landed is None or landed in passed:
+                return None  # The container seeks nowhere further back.
+            if (known := self._entries.get(landed, landed)) != landed:
+                passed.append(landed)
+                at = known
+                continue
+            frames = self._decoded(itertools.chain([first], packets))
+            current = next(frames, None)
+            if current is None or current.pts is None or current.pts > target:
+                if not steps:
+                    return None
+                at = target - steps.pop(0)
+                continue
+            if self._is_entry(current) or current.pts == self.clock.first_pts:
+                self._entries |= dict.fromkeys(passed, landed)
+                return current, frames
+            passed.append(landed)
+            at = min(at, landed) - 1
+        self._entries |= dict.fromkeys(passed, self.clock.first_pts)
+        return None
 
     def _decoded(self, packets: Iterator[av.Packet]) -> Iterator[av.VideoFrame]:
         context = self._reader.stream.codec_context
