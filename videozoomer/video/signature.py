@@ -1,33 +1,53 @@
-"""A video's signature: 64-bit perceptual hashes at one-second spacing, which find copies of the video."""
+"""A film's signature, from the small grey pictures that ingest takes four times a second."""
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from videozoomer.video.hashing import RATE_HZ, SIDE, Hashes, hash_tracks
+from videozoomer.video.picture import Orientation
 from videozoomer.video.scaling import Scaler
 from videozoomer.video.stream_facts import UNTOLD, Colours
 
 if TYPE_CHECKING:
     import av
+    import numpy as np
 
-SPACING_S = 1.0
-SIDE = 64
-"""Side in pixels of the grey square that is hashed."""
+SPACING_S = 1 / RATE_HZ
+_SPOOL_BYTES = 32 << 20
+"""Pictures beyond this, some 34 minutes of them, go to disk until the film's end, where its borders are known."""
 
 
 class SignatureMaker:
-    """Not thread-safe."""
+    """Takes pictures in order. Not thread-safe."""
 
-    def __init__(self, declared: Colours = UNTOLD) -> None:
+    def __init__(self, declared: Colours = UNTOLD, orientation: Orientation | None = None) -> None:
         """`declared` is what the container says about the colours, for frames that say nothing."""
-        self._scaler = Scaler(declared)
+        self._scaler, self._orientation = Scaler(declared), orientation or Orientation()
+        self._file = tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES)  # noqa: SIM115  `close` closes it.
+        self._last: tuple[int, bytes] | None = None
 
-    def hash(self, frame: av.VideoFrame) -> int:
-        """DCT hash of a frame (imagehash's `phash`) as an unsigned 64-bit integer, most significant bit first."""
-        import imagehash
+    def add(self, pts: int, frame: av.VideoFrame) -> None:
+        """The next picture; the same frame again costs nothing."""
+        if self._last is None or self._last[0] != pts:
+            grey = self._scaler.scaled(frame, SIDE, SIDE, "gray", "BILINEAR")
+            self._last = pts, self._orientation.apply(grey[..., None])[..., 0].tobytes()
+        self._file.write(self._last[1])
+
+    def finish(self, aspect: float) -> Mapping[str, Hashes]:
+        """Hashes by track; `aspect` is the displayed width over height."""
         import numpy as np
-        from PIL import Image
 
-        grey = np.ascontiguousarray(self._scaler.scaled(frame, SIDE, SIDE, "gray", "BILINEAR"))
-        bits = imagehash.phash(Image.fromarray(grey)).hash.flatten()
-        return int("".join("1" if bit else "0" for bit in bits), 2)
+        picture = SIDE * SIDE
+
+        def read(start: int, stop: int) -> np.ndarray:
+            self._file.seek(start * picture)
+            return np.frombuffer(self._file.read((stop - start) * picture), np.uint8).reshape(-1, SIDE, SIDE)
+
+        count = self._file.seek(0, 2) // picture
+        return hash_tracks(read, count, aspect)
+
+    def close(self) -> None:
+        self._file.close()
