@@ -13,24 +13,33 @@ KINDS = {"duckdb", "parquet"}
 
 @dg.asset(
     group_name=GROUP,
-    code_version="1",
+    code_version="2",
     kinds=KINDS,
     deps=["videos", "questions"],
     description="Training videos and questions that occur in an evaluation set: same content, same pictures "
-    "(perceptual signatures also find a re-encoded copy), or same words.",
+    "(signatures find a copy that was cut, cropped, mirrored or encoded again), or same words. Table `copies` has "
+    "every pair of videos with its evidence, and those that a person should look at.",
 )
 @step
 def leaks(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
     from filters.contamination import find_leaks
+    from filters.copies.table import compare_films
 
+    found = compare_films(workspace.lake, workspace.recipe.filters)
+    workspace.lake.write("copies", found.copies)
+    workspace.lake.write("compared", found.compared)
     workspace.lake.write("leaks", find_leaks(workspace.lake, workspace.recipe.filters))
-    table = workspace.lake.read("leaks")
+    table, copies = workspace.lake.read("leaks"), workspace.lake.read("copies")
     return finish(
         context,
         workspace,
-        content_of(workspace, [("leaks", "all")]),
-        facts={"leaks": table.height},
-        metadata={"preview": preview(table, table.columns, 30)},
+        content_of(workspace, [("leaks", "all"), ("copies", "all")]),
+        facts={
+            "leaks": table.height,
+            "listed_videos": copies.filter(copies["status"] == "listed").height,
+            "films_compared": found.new_train + found.new_evaluation,
+        },
+        metadata={"preview": preview(table, table.columns, 30), "copies": preview(copies, copies.columns, 30)},
     )
 
 

@@ -82,7 +82,7 @@ def _to_json(item: "Ingested") -> str:
 
 def _from_json(text: str) -> "Ingested":
     from videozoomer.video.settings import Ingested
-    from videozoomer.video.types import BadSpan, Frame, Shot, VideoRecord
+    from videozoomer.video.types import BadSpan, Frame, Shot, SignatureTrack, VideoRecord
 
     value = json.loads(text)
     record: dict[str, Any] = {
@@ -95,4 +95,8 @@ def _from_json(text: str) -> "Ingested":
         tuple(Frame(**frame | {"jpeg": base64.b64decode(frame["jpeg"])}) for frame in value["overview"]),
         value["overview_policy"],
         tuple(BadSpan(**span) for span in value.get("bad_spans", ())),
+        tuple(
+            SignatureTrack(track["track"], base64.b64decode(track["pictures"]), base64.b64decode(track["motions"]))
+            for track in value["signature"]
+        ),
     )

@@ -29,7 +29,7 @@ def settled(workspace: Workspace, batch: str, inputs: str, frames: str) -> "list
     `inputs` is the hash of what the batch would be made from now, `frames` the partition with its overview frames.
     """
     from videozoomer.video.settings import Ingested
-    from videozoomer.video.types import BadSpan, Frame, Shot, VideoRecord
+    from videozoomer.video.types import BadSpan, Frame, Shot, SignatureTrack, VideoRecord
 
     stamp = workspace.stamps.read("videos", batch)
     if stamp is None or stamp.inputs != inputs:
@@ -58,6 +58,10 @@ def settled(workspace: Workspace, batch: str, inputs: str, frames: str) -> "list
     for row in lake.read("bad_spans", [batch]).sort("video_id", "index").to_dicts():
         span = BadSpan(row["start_s"], row["end_s"], row["reason"], row["packets"])
         bad_spans.setdefault(row["video_id"], []).append(span)
+    signatures: dict[str, list[SignatureTrack]] = {}
+    for row in lake.read("signatures", [batch]).to_dicts():
+        track = SignatureTrack(row["track"], row["pictures"], row["motions"])
+        signatures.setdefault(row["video_id"], []).append(track)
     names = [field.name for field in fields(VideoRecord)]
 
     def record(row: dict[str, Any]) -> VideoRecord:
@@ -75,6 +79,7 @@ def settled(workspace: Workspace, batch: str, inputs: str, frames: str) -> "list
             tuple(overviews.get(row["video_id"], ())),
             policy.get(row["video_id"], ""),
             tuple(bad_spans.get(row["video_id"], ())),
+            tuple(signatures.get(row["video_id"], ())),
         )
         for row in videos
         if row["reason"] not in again

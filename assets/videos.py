@@ -1,6 +1,7 @@
 """`videos`, `shots`, `overviews`: each file is decoded once; unreadable ones are quarantined with a reason.
 
-What cannot be read of a damaged file is in the table `bad_spans`, written with `videos`.
+What cannot be read of a damaged file is in the table `bad_spans`, and what copies of a film are found by in the table
+`signatures`; both are written with `videos`.
 """
 
 import base64
@@ -14,7 +15,7 @@ from assets.kept_films import KeptFilms, split_kept
 from assets.retries import retry_facts, settled
 from assets.workspace import BATCHES, Workspace, content_of, finish, preview, step
 from videozoomer.lake.reading import rows_as
-from videozoomer.lake.rows import BadSpanRow, FileRow, FrameRow, OverviewRow, ShotRow
+from videozoomer.lake.rows import BadSpanRow, FileRow, FrameRow, OverviewRow, ShotRow, SignatureRow
 
 if TYPE_CHECKING:
     from videozoomer.video.settings import Ingested, IngestSettings
@@ -34,6 +35,7 @@ class Collected:
     videos: list[dict[str, Any]] = field(default_factory=list)
     shots: list[ShotRow] = field(default_factory=list)
     bad_spans: list[BadSpanRow] = field(default_factory=list)
+    signatures: list[SignatureRow] = field(default_factory=list)
     overviews: list[OverviewRow] = field(default_factory=list)
     frames: dict[str, FrameRow] = field(default_factory=dict)
     """Rows of the table `frames` by frame id."""
@@ -70,6 +72,15 @@ class Collected:
                 "packets": span.packets,
             }
             for index, span in enumerate(item.bad_spans)
+        ]
+        self.signatures += [
+            {
+                "video_id": record.video_id,
+                "track": found.track,  # type: ignore[typeddict-item]
+                "pictures": found.pictures,
+                "motions": found.motions,
+            }
+            for found in item.signature
         ]
         for index, frame in enumerate(item.overview):
             self.overviews.append(
@@ -111,8 +122,8 @@ class Collected:
             code_version="5",
             kinds=KINDS,
             description="Every file of the batch, probed and decoded once: codec, size, frame rate, keyframes, "
-            "perceptual signature, and status `ok` or `quarantined` with a reason. The table "
-            "`bad_spans` has what of a damaged file cannot be read.",
+            "and status `ok` or `quarantined` with a reason. The table `bad_spans` has what of a damaged file cannot "
+            "be read, the table `signatures` what copies of a video are found by.",
         ),
         dg.AssetSpec(
             "shots",
@@ -153,13 +164,14 @@ def ingest(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Worksp
         )
     lake.write("videos", rows.videos, batch)
     lake.write("bad_spans", rows.bad_spans, batch)
+    lake.write("signatures", rows.signatures, batch)
     lake.write("shots", rows.shots, batch)
     lake.write("overviews", rows.overviews, batch)
     lake.write("frames", list(rows.frames.values()), PARTITION.format(batch=batch))
     yield finish(
         context,
         workspace,
-        content_of(workspace, [("videos", batch), ("bad_spans", batch)]),
+        content_of(workspace, [("videos", batch), ("bad_spans", batch), ("signatures", batch)]),
         asset="videos",
         facts={
             "videos": len(rows.videos),

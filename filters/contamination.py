@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-import numpy as np
 import polars as pl
 
 from filters.graders.grade import words
-from filters.signatures import find_copies
 from videozoomer.lake import CATALOG, Lake
 from videozoomer.protocol.options import index_of
 from videozoomer.settings.model import FilterSettings
@@ -20,10 +18,11 @@ language models use the same length (Brown et al. 2020, arXiv 2005.14165, append
 
 
 def find_leaks(lake: Lake, settings: FilterSettings) -> pl.DataFrame:
-    """Rows of table `leaks`, from tables `questions` and `videos`. A video belongs to the splits of its questions.
+    """Rows of table `leaks`, from tables `questions`, `videos` and `copies`. A video belongs to the splits of its
+    questions.
 
-    `video_id`: the same content on both sides. `video_signature`: a copy (see `filters.signatures.find_copies`); the
-    score is the share of the shorter video that the other one shows. `question_text`: on leaked videos, questions whose
+    `video_id`: the same content on both sides. `video_signature`: a copy (see `filters.copies`); the score
+    is the share of the shorter video that the other one shows. `question_text`: on leaked videos, questions whose
     likeness reaches `settings.text_ratio`; on any videos, questions with the same answer that share a run of
     `SHARED_WORDS` words found in no other video's questions. Short formulaic questions recur across videos and do not
     count as leaks.
@@ -35,7 +34,7 @@ def find_leaks(lake: Lake, settings: FilterSettings) -> pl.DataFrame:
         .join(videos.select("uri", "video_id"), left_on="video_uri", right_on="uri", how="left")
     )
     sides = {split: questions.filter(pl.col("split") == split) for split in ("train", "evaluation")}
-    copied = list(_copied_videos(videos, sides, settings))
+    copied = list(_copied_videos(lake, sides))
     shared = {(train, evaluation) for _, train, evaluation, _ in copied}
     texts = [*_alike_texts(sides, shared, settings.text_ratio), *_shared_wording(sides)]
     best: dict[tuple[str, str, str], float] = {}
@@ -46,28 +45,18 @@ def find_leaks(lake: Lake, settings: FilterSettings) -> pl.DataFrame:
 
 
 def _videos(lake: Lake) -> pl.DataFrame:
-    frame = lake.read("videos", columns=["uri", "video_id", "status", "signature"])
+    frame = lake.read("videos", columns=["uri", "video_id", "status"])
     return frame.filter(pl.col("status") == "ok").unique("uri", keep="first", maintain_order=True)
 
 
-def _copied_videos(
-    videos: pl.DataFrame, sides: dict[str, pl.DataFrame], settings: FilterSettings
-) -> Iterator[tuple[str, str, str, float]]:
+def _copied_videos(lake: Lake, sides: dict[str, pl.DataFrame]) -> Iterator[tuple[str, str, str, float]]:
     ids = {split: set(side["video_id"].drop_nulls()) for split, side in sides.items()}
     for video_id in sorted(ids["train"] & ids["evaluation"]):
         yield "video_id", video_id, video_id, 1.0
-    signatures = {
-        video_id: np.array(signature, np.uint64)
-        for video_id, signature in videos.select("video_id", "signature").iter_rows()
-        if signature
-    }
-    train, evaluation = (
-        {video_id: signatures[video_id] for video_id in sorted(ids[split]) if video_id in signatures}
-        for split in ("train", "evaluation")
-    )
-    for copy in find_copies(train, evaluation, distance=settings.signature_distance, share=settings.signature_share):
-        if copy.left != copy.right:
-            yield "video_signature", copy.left, copy.right, copy.share
+    copies = lake.read("copies").filter(pl.col("status").is_in(["verdict", "confirmed"]))
+    for train_id, evaluation_id, share in copies.select("train_id", "evaluation_id", "share").iter_rows():
+        if train_id in ids["train"] and evaluation_id in ids["evaluation"]:
+            yield "video_signature", train_id, evaluation_id, share
 
 
 def _alike_texts(

@@ -106,7 +106,6 @@ def _video(video: int) -> dict:
         "bytes": 2_400_000 + video,
         "has_audio": False,
         "keyframes_s": [10.0 * n for n in range(12)],
-        "signature": [video * 17 + n for n in range(120)],
     }
 
 
@@ -143,7 +142,6 @@ def _any_video(uri: str, status: str) -> dict:
         "stream_index",
         "unreadable_s",
         "keyframes_s",
-        "signature",
     )
     return {"uri": uri, "source": "synthetic", "batch": "synthetic-0000", "status": status} | dict.fromkeys(names)
 

@@ -17,8 +17,12 @@ from videozoomer.video.hashing import RATE_HZ, mirror_mask
 
 NEAR = 15
 """Differing bits of 64 up to which two hashes show the same. Those of unrelated pictures differ in 31.8 +- 4.1."""
-BASE_CHANCE = 1e-4
-"""Chance that two unrelated pictures are that near."""
+BASE_CHANCE = {
+    "pictures": np.array([5e-6] * 13 + [1e-5, 2e-5, 4e-5]),
+    "motions": np.array([5e-6] * 10 + [1e-5, 3e-5, 5e-5, 1e-4, 2e-4, 4e-4]),
+}
+"""Least chance that two unrelated pictures differ in 0, 1, ... NEAR bits or fewer: twice what was measured over 6.7
+million pairs of pictures of real films, and no less than these can show."""
 DISTINCT = 12
 """Differing bits from which two pictures of one film count twice."""
 MOST_PICTURES = 40
@@ -26,12 +30,15 @@ MOST_PICTURES = 40
 RARE = 0.2
 """Chance above which a picture is too common to be part of a match."""
 TOLERANCE_S = 0.26
+BESIDE_S = 2.0
 BRIDGED_S = 3.0
 """Time without a hit that is still part of the match."""
 SPEEDS = tuple(
     sorted({1.0, 24 / 25, 25 / 24, 25 * 1001 / 24000, 24000 / 25025} | {round(0.8 + 0.01 * i, 2) for i in range(46)})
 )
 """Speeds tried, of the right film against the left; a line between two of them is fitted."""
+OTHER_SPEED = 4.0
+"""Evidence that another speed than 1 costs: the logarithm of how many are tried."""
 _CELLS = 1 << 22
 """Pairs of pictures compared at once."""
 _VOTES = 20_000
@@ -61,15 +68,16 @@ class Match:
     """Which hash proves most: `pictures` or `motions`."""
 
 
-def align(left: Film, right: Film, pairs: tuple[tuple[str, str, bool], ...] = PAIRS) -> Match | None:
+def align(left: Film, right: Film, pairs: tuple[tuple[str, str, bool], ...] = PAIRS, near: int = NEAR) -> Match | None:
     """The best match over tracks and mirrored; None if nothing is shown by both."""
+    near = min(near, NEAR)
     shorter_s = min(left.length_s, right.length_s)
     best: Match | None = None
     if not shorter_s:
         return best
     for left_track, right_track, mirrored in pairs:
         if left_track in left.tracks and right_track in right.tracks:
-            found = _along_tracks(left, right, left_track, right_track, mirrored, shorter_s)
+            found = _along_tracks(left, right, left_track, right_track, mirrored, shorter_s, near)
             if found and (best is None or _rank(found) > _rank(best)):
                 best = found
     return best
@@ -80,17 +88,17 @@ def _rank(match: Match) -> tuple[float, float]:
 
 
 def _along_tracks(
-    left: Film, right: Film, left_track: str, right_track: str, mirrored: bool, shorter_s: float
+    left: Film, right: Film, left_track: str, right_track: str, mirrored: bool, shorter_s: float, near: int
 ) -> Match | None:
     ones, others = left.tracks[left_track], right.tracks[right_track]
-    hits = {kind: _hits(getattr(ones, kind), getattr(others, kind), mirrored) for kind in KINDS}
+    hits = {kind: _hits(getattr(ones, kind), getattr(others, kind), mirrored, near) for kind in KINDS}
     lengths = len(ones.pictures), len(others.pictures)
-    lines = {line for kind in KINDS if (line := _vote(*hits[kind], lengths)) is not None}
+    lines = {line for kind in KINDS if (line := _vote(hits[kind])) is not None}
     best: Match | None = None
     for speed, shift in lines:
         evidence, seconds = dict.fromkeys(KINDS, 0.0), []
         for kind in KINDS:
-            evidence[kind], on = _prove(getattr(ones, kind), *hits[kind], speed, shift, lengths)
+            evidence[kind], on = _prove(getattr(ones, kind), hits[kind], speed, shift, lengths, BASE_CHANCE[kind])
             seconds.append(on)
         length_s = _covered(np.unique(np.concatenate(seconds))) / RATE_HZ
         if lengths[1] < lengths[0]:
@@ -112,26 +120,35 @@ def _along_tracks(
     return best
 
 
-def _hits(left: np.ndarray, right: np.ndarray, mirrored: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Indices into left and right of pictures that are near each other."""
+@dataclass(frozen=True, slots=True)
+class _Hits:
+    """Pictures that are near each other: positions in the left and in the right film, and the differing bits."""
+
+    rows: np.ndarray
+    columns: np.ndarray
+    bits: np.ndarray
+
+
+def _hits(left: np.ndarray, right: np.ndarray, mirrored: bool, near: int) -> _Hits:
     rows = np.flatnonzero(left)
     columns = np.flatnonzero(right)
     if not len(rows) or not len(columns):
-        return rows[:0], columns[:0]
+        return _Hits(rows[:0], columns[:0], np.empty(0, np.uint8))
     step = -(-len(rows) * len(columns) // _MOST_CELLS)
     rows = rows[::step]
     wanted = right[columns] ^ mirror_mask() if mirrored else right[columns]
     found = []
     height = max(1, _CELLS // len(columns))
     for at in range(0, len(rows), height):
-        near = np.bitwise_count(left[rows[at : at + height], None] ^ wanted[None, :]) <= NEAR
-        flat = np.flatnonzero(near)
-        found.append((rows[at + flat // len(columns)], columns[flat % len(columns)]))
-    return np.concatenate([one for one, _ in found]), np.concatenate([other for _, other in found])
+        bits = np.bitwise_count(left[rows[at : at + height], None] ^ wanted[None, :]).ravel()
+        flat = np.flatnonzero(bits <= near)
+        found.append((rows[at + flat // len(columns)], columns[flat % len(columns)], bits[flat]))
+    return _Hits(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
 
 
-def _vote(rows: np.ndarray, columns: np.ndarray, lengths: tuple[int, int]) -> tuple[float, float] | None:
+def _vote(hits: _Hits) -> tuple[float, float] | None:
     """Speed and shift (in pictures) of the line through most hits, each weighed by how rare its pictures' hits are."""
+    rows, columns = hits.rows, hits.columns
     if not len(rows):
         return None
     weights = 1.0 / np.sqrt(np.bincount(rows)[rows] * np.bincount(columns)[columns].astype(float))
@@ -172,37 +189,48 @@ def _refined(
 
 
 def _prove(
-    left: np.ndarray, rows: np.ndarray, columns: np.ndarray, speed: float, shift: float, lengths: tuple[int, int]
+    left: np.ndarray, hits: _Hits, speed: float, shift: float, lengths: tuple[int, int], base: np.ndarray
 ) -> tuple[float, np.ndarray]:
     """Evidence of the hits along a line, and the left pictures that are hit there and are not too common."""
+    rows, columns, bits = hits.rows, hits.columns, hits.bits.astype(np.int64)
     if not len(rows):
         return 0.0, rows
     away = np.abs(columns - speed * rows - shift)
-    on = away <= TOLERANCE_S * RATE_HZ + 0.5
-    here = np.unique(rows[on])
     # Pictures just beside the line show the same shot; they are neither for nor against it.
-    outside = away > 2 * RATE_HZ
-    missed = np.bincount(rows[outside], minlength=lengths[0])[here]
-    # Left pictures of a fixed camera are alike, so how often the right one is hit counts as well.
-    pairs_on = np.flatnonzero(on)
-    missed_right = np.bincount(columns[outside], minlength=lengths[1])
-    highest = np.zeros(lengths[0])
-    np.maximum.at(highest, rows[pairs_on], missed_right[columns[pairs_on]])
-    around = 4 * RATE_HZ
-    chance = np.maximum(missed / max(1, lengths[1] - around), highest[here] / max(1, lengths[0] - around))
-    chance = np.maximum(chance, BASE_CHANCE)
-    rare = chance <= RARE
-    here, chance = here[rare], chance[rare]
+    outside = away > BESIDE_S * RATE_HZ
+    on = np.flatnonzero(away <= TOLERANCE_S * RATE_HZ + 0.5)
+    # The nearest hit of each picture.
+    on = on[np.lexsort((bits[on], rows[on]))]
+    on = on[np.unique(rows[on], return_index=True)[1]]
+    others = [max(1, length - int(2 * BESIDE_S * RATE_HZ)) for length in lengths]
+    chance = np.maximum.reduce(
+        [
+            base[bits[on]],
+            # How often anything is hit this nearly, this left picture, and the right one, which a fixed camera repeats.
+            np.cumsum(np.bincount(bits[outside], minlength=NEAR + 1))[bits[on]] / (others[0] * others[1]),
+            _as_near(rows[outside], bits[outside], rows[on], bits[on], lengths[0]) / others[1],
+            _as_near(columns[outside], bits[outside], columns[on], bits[on], lengths[1]) / others[0],
+        ]
+    )
+    on, chance = on[chance <= RARE], chance[chance <= RARE]
     evidence, counted = 0.0, np.empty(0, np.uint64)
-    for picture in np.argsort(chance, kind="stable"):
+    for hit in np.argsort(chance, kind="stable"):
         if len(counted) == MOST_PICTURES:
             break
-        hashed = left[here[picture]]
+        hashed = left[rows[on[hit]]]
         if len(counted) and np.bitwise_count(counted ^ hashed).min() < DISTINCT:
             continue
         counted = np.append(counted, hashed)
-        evidence -= float(np.log(chance[picture]))
-    return evidence, here
+        evidence -= float(np.log(chance[hit]))
+    return max(0.0, evidence - (0.0 if speed == 1.0 else OTHER_SPEED)), rows[on]
+
+
+def _as_near(
+    places: np.ndarray, bits: np.ndarray, asked: np.ndarray, asked_bits: np.ndarray, length: int
+) -> np.ndarray:
+    """For each asked picture, the number of hits at its place that differ in no more bits."""
+    counts = np.bincount(places * (NEAR + 1) + bits, minlength=length * (NEAR + 1)).reshape(length, NEAR + 1)
+    return counts.cumsum(axis=1)[asked, asked_bits]
 
 
 def _covered(pictures: np.ndarray) -> float:

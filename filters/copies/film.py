@@ -29,8 +29,8 @@ PAIRS: tuple[tuple[str, str, bool], ...] = (
     ("whole", "trimmed", True),
     ("trimmed", "whole", True),
 )
-"""Tracks that are compared, left and right, and whether the right one is mirrored. A crop is found where one film's crop
-shows what the other shows whole; two crops show the same only where their wholes do."""
+"""Tracks that are compared, left and right, and whether the right one is mirrored. A crop is found where one film's
+crop shows what the other shows whole; two crops show the same only where their wholes do."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

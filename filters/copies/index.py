@@ -61,9 +61,12 @@ class _Entries:
 
 
 def candidates(
-    left: Sequence[Film], right: Sequence[Film], pairs: Sequence[Combination] = PAIRS
+    left: Sequence[Film], right: Sequence[Film], pairs: Sequence[Combination] = PAIRS, *, near: int = SEED
 ) -> dict[tuple[int, int], list[Combination]]:
-    """Pairs of numbers of a left and a right film, each with the combinations of tracks to compare."""
+    """Pairs of numbers of a left and a right film, each with the combinations of tracks to compare.
+
+    `near` is the most differing bits of two hashes that show the same; above SEED, it is SEED here.
+    """
     found: dict[tuple[int, int], list[Combination]] = {}
     short_left, long_left = _by_length(left)
     short_right, long_right = _by_length(right)
@@ -82,7 +85,7 @@ def candidates(
                 ones = _Entries.of(left, lefts, combination[0], kind, 1 if right_asks else step)
                 others = _Entries.of(right, rights, combination[1], kind)
                 mask = mirror_mask() if combination[2] else np.uint64(0)
-                for pair in _voted(ones, others, widths, mask, right_asks, len(right), left, right):
+                for pair in _voted(ones, others, widths, mask, right_asks, left, right, min(near, SEED)):
                     if combination not in (listed := found.setdefault(pair, [])):
                         listed.append(combination)
     return found
@@ -99,16 +102,17 @@ def _voted(
     widths: tuple[int, ...],
     mask: np.uint64,
     right_asks: bool,
-    count_right: int,
     left: Sequence[Film],
     right: Sequence[Film],
+    near: int,
 ) -> Iterator[tuple[int, int]]:
     """Pairs of films with enough seeds at about one shift."""
     if not len(ones.hashes) or not len(others.hashes):
         return
+    count_right = len(right)
     asked, filed = (others, ones) if right_asks else (ones, others)
     asking, held = [], []
-    for query, entry in _seeds(asked.hashes ^ mask, filed.hashes, widths):
+    for query, entry in _seeds(asked.hashes ^ mask, filed.hashes, widths, near):
         asking.append(query)
         held.append(entry)
     query, entry = np.concatenate(asking), np.concatenate(held)
@@ -136,9 +140,9 @@ def _needed(left: Film, right: Film) -> int:
 
 
 def _seeds(
-    asked: np.ndarray, filed: np.ndarray, widths: tuple[int, ...]
+    asked: np.ndarray, filed: np.ndarray, widths: tuple[int, ...], most: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Indices of asked and of filed hashes that have an equal band and differ in at most SEED bits."""
+    """Indices of asked and of filed hashes that have an equal band and differ in at most `most` bits."""
     low = 64
     for width in widths:
         low -= width
@@ -159,7 +163,7 @@ def _seeds(
             first = np.repeat(starts[keys[at:stop]] - (ends[at:stop] - some - done), some)
             entries = first + np.arange(len(first))
             hashed = np.repeat(asked[asking[at:stop]], some)
-            near = np.flatnonzero(np.bitwise_count(sorted_hashes[entries] ^ hashed) <= SEED)
+            near = np.flatnonzero(np.bitwise_count(sorted_hashes[entries] ^ hashed) <= most)
             if len(near):
                 query = np.searchsorted(ends[at:stop] - done, near, side="right") + at
                 yield asking[query], order[entries[near]]

@@ -8,6 +8,7 @@ from typing import Any
 
 from builders import row
 
+from filters.copies.film import Film
 from filters.rules import RuleResult, load_rules, run_rules
 from videozoomer.lake import Lake
 from videozoomer.settings.model import FilterSettings
@@ -31,10 +32,18 @@ class Rows:
         *,
         uri: str | None = None,
         status: str = "ok",
-        signature: Any = None,
+        signature: Film | None = None,
         duration_s: float | None = None,
     ) -> dict:
         known = video_id if status == "ok" else None
+        for track, hashes in (signature.tracks if signature else {}).items():
+            self._add(
+                "signatures",
+                video_id=video_id,
+                track=track,
+                pictures=hashes.pictures.astype("<u8").tobytes(),
+                motions=hashes.motions.astype("<u8").tobytes(),
+            )
         return self._add(
             "videos",
             uri=uri or f"{video_id}.mp4",
@@ -42,7 +51,6 @@ class Rows:
             source="s",
             batch="s-0001",
             status=status,
-            signature=signature,
             duration_s=duration_s,
         )
 

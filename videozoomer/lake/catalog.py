@@ -127,7 +127,23 @@ VIDEOS = Table(
             "stream_index", INT, "position of the video stream that is read among all streams, from 0", required=False
         ),
         Column("keyframes_s", pl.List(FLOAT), "presentation times of the keyframes in seconds", required=False),
-        Column("signature", pl.List(pl.UInt64), "64-bit perceptual hashes of one frame per second", required=False),
+    ),
+)
+SIGNATURES = Table(
+    "signatures",
+    "one track of a video's signature, by which copies of the video are found",
+    ("video_id", "track"),
+    (
+        Column("video_id", TEXT, "the video"),
+        Column(
+            "track",
+            TEXT,
+            "part of the picture: `whole`, `trimmed` of its borders, its centre at 4:3 (`four_three`), or 80% of it "
+            "(`centre`)",
+            values=("whole", "trimmed", "four_three", "centre"),
+        ),
+        Column("pictures", BYTES, "64-bit hashes of four pictures a second, as little-endian integers"),
+        Column("motions", BYTES, "64-bit hashes of what moves in the same pictures, as little-endian integers"),
     ),
 )
 BAD_SPANS = Table(
@@ -408,6 +424,44 @@ LEAKS = Table(
         Column("score", FLOAT, "likeness from 0 to 1; 1 means identical"),
     ),
 )
+COPIES = Table(
+    "copies",
+    "a training video and an evaluation video that show the same for some time",
+    ("pair_id",),
+    (
+        Column("pair_id", TEXT, "hash of both videos' ids, by which a review names the pair"),
+        Column("train_id", TEXT, "video of the training split"),
+        Column("evaluation_id", TEXT, "video of the evaluation split"),
+        Column(
+            "status",
+            TEXT,
+            "`copy` (a leak), `listed` (a near miss for a person to look at), `confirmed` or `refused` (by a person)",
+            values=("copy", "listed", "confirmed", "refused"),
+        ),
+        Column("evidence", FLOAT, "natural logarithm of how much likelier the matches are in a copy than by chance"),
+        Column("share", FLOAT, "share of the shorter video's time that the other one shows"),
+        Column("length_s", FLOAT, "seconds that both show"),
+        Column("shift_s", FLOAT, "the evaluation video shows at shift_s + speed * t what the training one shows at t"),
+        Column("speed", FLOAT, "above 1, the training video plays faster"),
+        Column("mirrored", BOOL, "whether one is the other mirrored left to right"),
+        Column("train_track", TEXT, "track of the training video that matches, of table `signatures`"),
+        Column("evaluation_track", TEXT, "track of the evaluation video that matches"),
+        Column("basis", TEXT, "hashes that prove most: `pictures` or `motions`", values=("pictures", "motions")),
+    ),
+    row="copy",
+)
+COMPARED = Table(
+    "compared",
+    "a video whose pairs with all of the other side are in table `copies` as far as they are alike",
+    ("side", "video_id"),
+    (
+        Column("side", TEXT, "`train` or `evaluation`", values=("train", "evaluation")),
+        Column("video_id", TEXT, "the video"),
+        Column("signature", TEXT, "hash of its signature when it was compared"),
+        Column("rules", TEXT, "version of the comparison and of the settings that it used"),
+    ),
+    row="compared",
+)
 EVALUATIONS = Table(
     "evaluations",
     "one metric of one player in one condition",
@@ -430,6 +484,7 @@ CATALOG: dict[str, Table] = {
     for table in (
         FILES,
         VIDEOS,
+        SIGNATURES,
         BAD_SPANS,
         SHOTS,
         OVERVIEWS,
@@ -443,6 +498,8 @@ CATALOG: dict[str, Table] = {
         BALANCE,
         SHIFTS,
         LEAKS,
+        COPIES,
+        COMPARED,
         EVALUATIONS,
     )
 }

@@ -90,7 +90,15 @@ class VideoRow(TypedDict):
     video_streams: int | None
     stream_index: int | None
     keyframes_s: list[float] | None
-    signature: list[int] | None
+
+
+class SignatureRow(TypedDict):
+    """One track of a video's signature, by which copies of the video are found."""
+
+    video_id: str
+    track: Literal["whole", "trimmed", "four_three", "centre"]
+    pictures: bytes
+    motions: bytes
 
 
 class BadSpanRow(TypedDict):
@@ -268,6 +276,33 @@ class LeakRow(TypedDict):
     train_id: str
     evaluation_id: str
     score: float
+
+
+class CopyRow(TypedDict):
+    """A training video and an evaluation video that show the same for some time."""
+
+    pair_id: str
+    train_id: str
+    evaluation_id: str
+    status: Literal["copy", "listed", "confirmed", "refused"]
+    evidence: float
+    share: float
+    length_s: float
+    shift_s: float
+    speed: float
+    mirrored: bool
+    train_track: str
+    evaluation_track: str
+    basis: Literal["pictures", "motions"]
+
+
+class ComparedRow(TypedDict):
+    """A video whose pairs with all of the other side are in table `copies` as far as they are alike."""
+
+    side: Literal["train", "evaluation"]
+    video_id: str
+    signature: str
+    rules: str
 
 
 class EvaluationRow(TypedDict):

@@ -47,10 +47,11 @@ class FilterSettings(Settings):
     skip_rules: tuple[str, ...] = ()
     """Names of rules that are not applied."""
     signature_distance: Annotated[int, Field(ge=0, le=64)] = 18
-    """Bits of 64 in which the perceptual hashes of two frames may differ and still show the same picture; unrelated
-    pictures differ in 32 on average, a copy at low quality in up to 20."""
+    """Bits of 64 in which the hashes of two pictures may differ and still show the same, up to 15: more counts as 15,
+    because unrelated pictures are that near by chance."""
     signature_share: Share = 0.5
-    """Share of the shorter video's seconds, found in the other in the same order, from which one is a copy."""
+    """Share of the shorter video's time, shown by the other in the same order, from which a person should look at the
+    two; from 0.7 with enough evidence, one is a copy."""
     text_ratio: Likeness = 95
     """Likeness, from 0 to 100, from which a training question counts as an evaluation question on a copied video."""
 

@@ -163,7 +163,8 @@ class _Pass:
         self._orientation = orientation_of(self.first)
         self._aspect = float(stream.sample_aspect_ratio or 1) or 1.0
         self._pts = array("q")
-        self._signature: list[int] = []
+        self._signer = SignatureMaker(self.declared, self._orientation)
+        cleanup.callback(self._signer.close)
         # Planned from the packets; the decode may show other times.
         last_pts = int(timeline.pts[-1])
         self._planned_end_s = self._end_s(last_pts, None)
@@ -222,25 +223,26 @@ class _Pass:
             keyframes_s=tuple(
                 self.clock.seconds(int(k)) for k in self._timeline.keyframes if k >= self.clock.first_pts
             ),
-            signature=tuple(self._signature) if settings.shots else None,
         )
         if self._store is not None:
             end_pts = self._pts[-1] + round(self.duration_s / self.clock.time_base) - (self._pts[-1] - self._pts[0])
             self._store.finish(self.clock, self._pts, end_pts, video_id, self._salvage.gaps if self._salvage else ())
-        return Ingested(record, shots, self._shots.name, overview, settings.overview)
+        signature = self._signer.finish(width / height) if settings.shots else ()
+        return Ingested(record, shots, self._shots.name, overview, settings.overview, signature=signature)
 
     def _make_samplers(self, cleanup: ExitStack) -> Iterator[FrameSampler]:
         settings, clock = self._settings, self.clock
         limits = self._limits
         encoder = CachingEncoder(FrameEncoder(*limits, self.declared), self._aspect, self._orientation)
-        signer, end_s = SignatureMaker(self.declared), self._planned_end_s
+        end_s = self._planned_end_s
         times = self._planned_s if settings.overview == "uniform" else grid_times(CANDIDATE_SPACING_S, end_s)
         yield FrameSampler(
             clock, times, lambda time_s, pts, frame: self._spool.put(time_s, pts, encoder.encode(pts, frame))
         )
-        yield FrameSampler(
-            clock, grid_times(SPACING_S, end_s), lambda time_s, pts, frame: self._signature.append(signer.hash(frame))
-        )
+        if settings.shots:
+            yield FrameSampler(
+                clock, grid_times(SPACING_S, end_s), lambda time_s, pts, frame: self._signer.add(pts, frame)
+            )
         if settings.zoom_store_fps > 0 and settings.zoom_store_dir is not None:
             store = ZoomStoreWriter(
                 settings.zoom_store_dir,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from videozoomer.protocol.protocol import Protocol
 from videozoomer.video.transnet import is_installed
-from videozoomer.video.types import BadSpan, Frame, Shot, VideoRecord
+from videozoomer.video.types import BadSpan, Frame, Shot, SignatureTrack, VideoRecord
 
 DETECTORS = ("adaptive", "content", "hash", "histogram", "threshold", "transnet")
 
@@ -69,6 +69,8 @@ class Ingested:
     """`uniform` or `shot_aware`."""
     bad_spans: tuple[BadSpan, ...] = ()
     """What cannot be read of a damaged film."""
+    signature: tuple[SignatureTrack, ...] = ()
+    """Hashes that copies of the film are found by; empty if the film was not decoded from end to end."""
 
     @property
     def reason(self) -> str | None:

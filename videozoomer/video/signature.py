@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from videozoomer.video.hashing import RATE_HZ, SIDE, Hashes, hash_tracks
-from videozoomer.video.picture import Orientation
+from videozoomer.video.hashing import RATE_HZ, SIDE, hash_tracks
+from videozoomer.video.picture import UPRIGHT, Orientation
 from videozoomer.video.scaling import Scaler
 from videozoomer.video.stream_facts import UNTOLD, Colours
+from videozoomer.video.types import SignatureTrack
 
 if TYPE_CHECKING:
     import av
@@ -23,9 +23,9 @@ _SPOOL_BYTES = 32 << 20
 class SignatureMaker:
     """Takes pictures in order. Not thread-safe."""
 
-    def __init__(self, declared: Colours = UNTOLD, orientation: Orientation | None = None) -> None:
+    def __init__(self, declared: Colours = UNTOLD, orientation: Orientation = UPRIGHT) -> None:
         """`declared` is what the container says about the colours, for frames that say nothing."""
-        self._scaler, self._orientation = Scaler(declared), orientation or Orientation()
+        self._scaler, self._orientation = Scaler(declared), orientation
         self._file = tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES)  # noqa: SIM115  `close` closes it.
         self._last: tuple[int, bytes] | None = None
 
@@ -36,8 +36,8 @@ class SignatureMaker:
             self._last = pts, self._orientation.apply(grey[..., None])[..., 0].tobytes()
         self._file.write(self._last[1])
 
-    def finish(self, aspect: float) -> Mapping[str, Hashes]:
-        """Hashes by track; `aspect` is the displayed width over height."""
+    def finish(self, aspect: float) -> tuple[SignatureTrack, ...]:
+        """The signature; `aspect` is the displayed width over height."""
         import numpy as np
 
         picture = SIDE * SIDE
@@ -47,7 +47,11 @@ class SignatureMaker:
             return np.frombuffer(self._file.read((stop - start) * picture), np.uint8).reshape(-1, SIDE, SIDE)
 
         count = self._file.seek(0, 2) // picture
-        return hash_tracks(read, count, aspect)
+        tracks = hash_tracks(read, count, aspect)
+        return tuple(
+            SignatureTrack(name, found.pictures.astype("<u8").tobytes(), found.motions.astype("<u8").tobytes())
+            for name, found in tracks.items()
+        )
 
     def close(self) -> None:
         self._file.close()

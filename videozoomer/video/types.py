@@ -65,7 +65,18 @@ class VideoRecord:
     video_streams: int | None = None
     stream_index: int | None = None
     keyframes_s: tuple[float, ...] | None = None
-    signature: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureTrack:
+    """One track of a film's signature; see `videozoomer.video.hashing`."""
+
+    track: str
+    """One of `videozoomer.video.hashing.TRACKS`."""
+    pictures: bytes
+    """64-bit hashes of the pictures, as little-endian integers."""
+    motions: bytes
+    """Motion hashes of the same pictures."""
 
 
 class FrameError(Exception):

@@ -21,7 +21,6 @@ OUT_OF_MEMORY = "it needs more memory than the limit; raise memory_mb, or scale 
 def load_libraries() -> None:
     """Import everything that a task needs, so that imports count neither as its time nor as its memory."""
     import cv2
-    import imagehash  # noqa: F401
     import scenedetect.detectors  # noqa: F401
     import scipy.fftpack  # noqa: F401
 

@@ -35,7 +35,7 @@ def same_film(uri: str, film: Path, times_s: list[float] = TIMES_S) -> None:
     assert [(f.frame_id, round(f.time_s, 6)) for f in found.overview] == [
         (f.frame_id, round(f.time_s, 6)) for f in plain.overview
     ]
-    assert found.record.signature == plain.record.signature
+    assert found.signature == plain.signature
     assert found.record.frames == plain.record.frames
     assert found.record.duration_s == pytest.approx(plain.record.duration_s, abs=1e-6)
     assert frames(uri, times_s) == frames(str(film), times_s)
