@@ -149,18 +149,19 @@ def _seeds(
         mask = np.uint64((1 << width) - 1)
         order = _sorted_by(filed >> np.uint64(low) & mask)
         sorted_hashes = filed[order]
-        starts = np.zeros((1 << width) + 1, np.int64)
-        np.cumsum(np.bincount((filed >> np.uint64(low) & mask).astype(np.int64), minlength=1 << width), out=starts[1:])
+        filed_keys = sorted_hashes >> np.uint64(low) & mask
         asking = _sorted_by(asked >> np.uint64(low) & mask)
-        keys = (asked[asking] >> np.uint64(low) & mask).astype(np.int64)
-        counts = starts[keys + 1] - starts[keys]
+        keys = asked[asking] >> np.uint64(low) & mask
+        # Both are sorted, so this walks through memory once.
+        starts = np.searchsorted(filed_keys, keys)
+        counts = np.searchsorted(filed_keys, keys, side="right") - starts
         ends = np.cumsum(counts)
         at = 0
         while at < len(asking):
             done = ends[at - 1] if at else 0
             stop = max(at + 1, int(np.searchsorted(ends, done + _PAIRS_AT_ONCE, side="right")))
             some = counts[at:stop]
-            first = np.repeat(starts[keys[at:stop]] - (ends[at:stop] - some - done), some)
+            first = np.repeat(starts[at:stop] - (ends[at:stop] - some - done), some)
             entries = first + np.arange(len(first))
             hashed = np.repeat(asked[asking[at:stop]], some)
             near = np.flatnonzero(np.bitwise_count(sorted_hashes[entries] ^ hashed) <= most)
