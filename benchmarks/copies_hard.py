@@ -87,27 +87,34 @@ def template(film: int, time_s: float, picture: np.ndarray) -> None:
 
 
 def screencast(film: int, time_s: float, picture: np.ndarray) -> None:
-    """One editor's windows; lines of text grow and a cursor moves."""
+    """One editor's windows; each film's lines come in its own time, and a cursor moves."""
     rng = _rng(200 + film)
     picture[:] = 30
     picture[:14] = 70
     picture[:, :60] = 50
     for row in range(8):
         _line(picture, _text(_rng(5, row), 1), 4, 28 + 18 * row, 0.35, (200, 200, 200))
-    for row in range(min(9, 1 + int(time_s / 2.5))):
-        _line(picture, _text(rng, int(rng.integers(2, 6))), 70, 30 + 17 * row, 0.4, (180, 220, 180))
+    typed_s = np.cumsum(rng.exponential(2.5, 9))
+    for row in range(int((typed_s < time_s).sum())):
+        words, indent = (
+            _text(_rng(250 + film, row), int(_rng(film, row).integers(1, 6))),
+            int(_rng(film, row).integers(4)),
+        )
+        _line(picture, words, 70 + 14 * indent, 30 + 17 * row, 0.4, (180, 220, 180))
     x, y = (int(v) for v in rng.uniform((70, 20), (300, 170)))
     cv2.circle(picture, (int(x + 30 * np.sin(time_s * rng.uniform(0.2, 0.9))) % WIDTH, y), 3, (255, 255, 255), -1)
 
 
 def credits_roll(film: int, time_s: float, picture: np.ndarray) -> None:
-    """White names that roll over black."""
+    """White names that roll over black, in groups with headings, at each film's own pace."""
     rng = _rng(300 + film)
-    for row in range(60):
-        y = int(HEIGHT + 20 * row - 24 * time_s)
-        words = _text(rng, 2) + "   " + _text(rng, 2)
+    y = HEIGHT - time_s * rng.uniform(18, 34)
+    for _ in range(60):
+        heading = rng.random() < 0.25
+        y += 40 if heading else 20
+        words, x = _text(rng, int(rng.integers(1, 5))), int(rng.integers(20, 120))
         if -10 < y < HEIGHT + 20:
-            _line(picture, words, 40, y, 0.45, (240, 240, 240))
+            _line(picture, words, x, int(y), 0.6 if heading else 0.45, (240, 240, 240))
 
 
 def studio(film: int, time_s: float, picture: np.ndarray) -> None:

@@ -89,6 +89,7 @@ def write_lake(root: Path, *, videos: int = 5, held_out: int = 3, width: int = 1
         "leaks",
         [{"kind": "video_signature", "train_id": "video9", "evaluation_id": f"video{videos - 1}", "score": 0.91}],
     )
+    lake.write("copies", [_near_miss()])
     return World(lake, _training(root), _manifest(root))
 
 
@@ -106,6 +107,24 @@ def _video(video: int) -> dict:
         "bytes": 2_400_000 + video,
         "has_audio": False,
         "keyframes_s": [10.0 * n for n in range(12)],
+    }
+
+
+def _near_miss() -> dict:
+    return {
+        "pair_id": "0a1b",
+        "train_id": "video2",
+        "evaluation_id": "video8",
+        "status": "listed",
+        "evidence": 21.4,
+        "share": 0.517,
+        "length_s": 61.25,
+        "shift_s": 3.0,
+        "speed": 1.0,
+        "mirrored": False,
+        "train_track": "whole",
+        "evaluation_track": "centre",
+        "basis": "motions",
     }
 
 

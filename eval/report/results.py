@@ -213,11 +213,10 @@ def leaks(lake: Lake, facts: ReportFacts) -> Section:
             ["The training data was not checked against the evaluation sets."],
         )
     rows = lake.read("leaks").sort("kind", "train_id", "evaluation_id")
+    listed = lake.read("copies").filter(pl.col("status") == "listed").sort("evidence", descending=True)
     if not rows.height:
         return Section(
-            "leaks",
-            title,
-            note("No training video or question appears in an evaluation set."),
+            "leaks", title, note("No training video or question appears in an evaluation set.") + _near_misses(listed)
         )
     counted = rows.group_by("kind").agg(pl.len(), pl.col("train_id").n_unique().alias("items")).sort("kind")
     body = table(["kind", "pairs", "training items"], ((words(k), n, m) for k, n, m in counted.iter_rows()))
@@ -228,7 +227,20 @@ def leaks(lake: Lake, facts: ReportFacts) -> Section:
             for r in rows.iter_rows(named=True)
         ),
     )
-    return Section("leaks", title, body)
+    return Section("leaks", title, body + _near_misses(listed))
+
+
+def _near_misses(listed: pl.DataFrame) -> str:
+    """Pairs of videos that a person should look at."""
+    if not listed.height:
+        return ""
+    return "<p>These videos have something in common and are kept; look at them.</p>" + table(
+        ["training video", "evaluation video", "seconds", "share", "evidence"],
+        (
+            (r["train_id"], r["evaluation_id"], f"{r['length_s']:.1f}", f"{r['share']:.2f}", f"{r['evidence']:.0f}")
+            for r in listed.iter_rows(named=True)
+        ),
+    )
 
 
 def not_run(sections: Sequence[Section]) -> Section:

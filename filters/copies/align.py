@@ -27,7 +27,7 @@ DISTINCT = 12
 """Differing bits from which two pictures of one film count twice."""
 MOST_PICTURES = 40
 """Distinct pictures that are counted; more prove nothing further."""
-RARE = 0.2
+RARE = 0.05
 """Chance above which a picture is too common to be part of a match."""
 TOLERANCE_S = 0.26
 BESIDE_S = 2.0
@@ -91,14 +91,16 @@ def _along_tracks(
     left: Film, right: Film, left_track: str, right_track: str, mirrored: bool, shorter_s: float, near: int
 ) -> Match | None:
     ones, others = left.tracks[left_track], right.tracks[right_track]
-    hits = {kind: _hits(getattr(ones, kind), getattr(others, kind), mirrored, near) for kind in KINDS}
+    mask = mirror_mask() if mirrored else np.uint64(0)
+    shown = {kind: (getattr(ones, kind), _unmirrored(getattr(others, kind), mask)) for kind in KINDS}
+    hits = {kind: _hits(*shown[kind], near) for kind in KINDS}
     lengths = len(ones.pictures), len(others.pictures)
     lines = {line for kind in KINDS if (line := _vote(hits[kind])) is not None}
     best: Match | None = None
     for speed, shift in lines:
         evidence, seconds = dict.fromkeys(KINDS, 0.0), []
         for kind in KINDS:
-            evidence[kind], on = _prove(getattr(ones, kind), hits[kind], speed, shift, lengths, BASE_CHANCE[kind])
+            evidence[kind], on = _prove(*shown[kind], hits[kind], speed, shift, near, BASE_CHANCE[kind])
             seconds.append(on)
         length_s = _covered(np.unique(np.concatenate(seconds))) / RATE_HZ
         if lengths[1] < lengths[0]:
@@ -127,23 +129,29 @@ class _Hits:
     rows: np.ndarray
     columns: np.ndarray
     bits: np.ndarray
+    compared: np.ndarray
+    """Positions in the left film that were compared: all that are not blank, or evenly spaced ones."""
 
 
-def _hits(left: np.ndarray, right: np.ndarray, mirrored: bool, near: int) -> _Hits:
+def _unmirrored(hashes: np.ndarray, mask: np.uint64) -> np.ndarray:
+    return np.where(hashes == 0, hashes, hashes ^ mask) if mask else hashes
+
+
+def _hits(left: np.ndarray, right: np.ndarray, near: int) -> _Hits:
     rows = np.flatnonzero(left)
     columns = np.flatnonzero(right)
     if not len(rows) or not len(columns):
-        return _Hits(rows[:0], columns[:0], np.empty(0, np.uint8))
+        return _Hits(rows[:0], columns[:0], np.empty(0, np.uint8), rows)
     step = -(-len(rows) * len(columns) // _MOST_CELLS)
     rows = rows[::step]
-    wanted = right[columns] ^ mirror_mask() if mirrored else right[columns]
+    wanted = right[columns]
     found = []
     height = max(1, _CELLS // len(columns))
     for at in range(0, len(rows), height):
         bits = np.bitwise_count(left[rows[at : at + height], None] ^ wanted[None, :]).ravel()
         flat = np.flatnonzero(bits <= near)
         found.append((rows[at + flat // len(columns)], columns[flat % len(columns)], bits[flat]))
-    return _Hits(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
+    return _Hits(*(np.concatenate(parts) for parts in zip(*found, strict=True)), rows)
 
 
 def _vote(hits: _Hits) -> tuple[float, float] | None:
@@ -189,40 +197,59 @@ def _refined(
 
 
 def _prove(
-    left: np.ndarray, hits: _Hits, speed: float, shift: float, lengths: tuple[int, int], base: np.ndarray
+    left: np.ndarray, right: np.ndarray, hits: _Hits, speed: float, shift: float, near: int, base: np.ndarray
 ) -> tuple[float, np.ndarray]:
     """Evidence of the hits along a line, and the left pictures that are hit there and are not too common."""
+    here, there, found = _on_line(left, right, speed, shift, near)
+    if not len(here):
+        return 0.0, here
     rows, columns, bits = hits.rows, hits.columns, hits.bits.astype(np.int64)
-    if not len(rows):
-        return 0.0, rows
-    away = np.abs(columns - speed * rows - shift)
     # Pictures just beside the line show the same shot; they are neither for nor against it.
-    outside = away > BESIDE_S * RATE_HZ
-    on = np.flatnonzero(away <= TOLERANCE_S * RATE_HZ + 0.5)
-    # The nearest hit of each picture.
-    on = on[np.lexsort((bits[on], rows[on]))]
-    on = on[np.unique(rows[on], return_index=True)[1]]
-    others = [max(1, length - int(2 * BESIDE_S * RATE_HZ)) for length in lengths]
+    outside = np.abs(columns - speed * rows - shift) > BESIDE_S * RATE_HZ
+    rows, columns, bits = rows[outside], columns[outside], bits[outside]
+    beside = int(2 * BESIDE_S * RATE_HZ)
+    # Of the left film, perhaps not all pictures were compared: the nearest one that was stands for those around it.
+    compared = hits.compared
+    asked = compared[np.clip(np.searchsorted(compared, here), 0, len(compared) - 1)]
+    lefts = max(1, round((len(left) - beside) * len(compared) / max(1, np.count_nonzero(left))))
+    rights = max(1, len(right) - beside)
     chance = np.maximum.reduce(
         [
-            base[bits[on]],
+            base[found],
             # How often anything is hit this nearly, this left picture, and the right one, which a fixed camera repeats.
-            np.cumsum(np.bincount(bits[outside], minlength=NEAR + 1))[bits[on]] / (others[0] * others[1]),
-            _as_near(rows[outside], bits[outside], rows[on], bits[on], lengths[0]) / others[1],
-            _as_near(columns[outside], bits[outside], columns[on], bits[on], lengths[1]) / others[0],
+            np.cumsum(np.bincount(bits, minlength=NEAR + 1))[found] / (lefts * rights),
+            _as_near(rows, bits, asked, found, len(left)) / rights,
+            _as_near(columns, bits, there, found, len(right)) / lefts,
         ]
     )
-    on, chance = on[chance <= RARE], chance[chance <= RARE]
+    here, chance = here[chance <= RARE], chance[chance <= RARE]
     evidence, counted = 0.0, np.empty(0, np.uint64)
     for hit in np.argsort(chance, kind="stable"):
         if len(counted) == MOST_PICTURES:
             break
-        hashed = left[rows[on[hit]]]
+        hashed = left[here[hit]]
         if len(counted) and np.bitwise_count(counted ^ hashed).min() < DISTINCT:
             continue
         counted = np.append(counted, hashed)
         evidence -= float(np.log(chance[hit]))
-    return max(0.0, evidence - (0.0 if speed == 1.0 else OTHER_SPEED)), rows[on]
+    return max(0.0, evidence - (0.0 if speed == 1.0 else OTHER_SPEED)), here
+
+
+def _on_line(
+    left: np.ndarray, right: np.ndarray, speed: float, shift: float, near: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Left positions with a hit on the line, the right position of the nearest hit of each, and its differing bits."""
+    rows = np.flatnonzero(left)
+    centre = speed * rows + shift
+    reach = TOLERANCE_S * RATE_HZ + 0.5
+    columns = np.rint(centre)[:, None].astype(np.int64) + np.arange(-2, 3)
+    inside = (columns >= 0) & (columns < len(right)) & (np.abs(columns - centre[:, None]) <= reach)
+    columns = np.where(inside, columns, 0)
+    bits = np.where(inside & (right[columns] != 0), np.bitwise_count(left[rows][:, None] ^ right[columns]), 64)
+    best = bits.argmin(axis=1)
+    which = np.arange(len(rows))
+    hit = bits[which, best] <= near
+    return rows[hit], columns[which, best][hit], bits[which, best][hit].astype(np.int64)
 
 
 def _as_near(

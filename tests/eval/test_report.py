@@ -99,6 +99,7 @@ def test_full_report(world, tmp_path):
         "video_signature".replace("_", " "),
         "data set for reinforcement learning was not written",
         "0.521",
+        "61.2",
     ):
         assert text.replace("/", "/<wbr>") in page, text
     assert len(checker.ids) > len(SECTIONS)
