@@ -119,7 +119,7 @@ class Collected:
             "videos",
             deps=["sources"],
             group_name=GROUP,
-            code_version="5",
+            code_version="6",
             kinds=KINDS,
             description="Every file of the batch, probed and decoded once: codec, size, frame rate, keyframes, "
             "and status `ok` or `quarantined` with a reason. The table `bad_spans` has what of a damaged file cannot "

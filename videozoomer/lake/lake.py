@@ -137,9 +137,9 @@ class Lake:
         self, table: str, partitions: Iterable[str] | None = None, columns: Sequence[str] | None = None
     ) -> pl.LazyFrame:
         files, declared = self.files(table, partitions), CATALOG[table]
-        # A file that an older release wrote may lack columns; they read as null.
+        # A file that an older release wrote may lack columns, which read as null, and have some that are gone.
         lazy = (
-            pl.scan_parquet(files, schema=declared.schema, missing_columns="insert")
+            pl.scan_parquet(files, schema=declared.schema, missing_columns="insert", extra_columns="ignore")
             if files
             else declared.empty().lazy()
         )

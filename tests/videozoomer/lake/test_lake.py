@@ -144,3 +144,14 @@ def test_content_hash_sees_inside_nested_columns(lake):
         lake.write("questions", [question | changes])
         hashes.add(lake.content_hash("questions"))
     assert len(hashes) == 4
+
+
+def test_an_older_file_may_have_a_column_that_is_gone(tmp_path):
+    """Table `videos` once had a column `signature`."""
+    lake = Lake(tmp_path)
+    path = lake.write("leaks", [leak("t1")])
+    pl.read_parquet(path).with_columns(pl.lit(1).alias("gone")).write_parquet(path)
+    lake.write("leaks", [leak("t2")], "newer")
+    assert lake.read("leaks").columns == list(CATALOG["leaks"].schema)
+    assert lake.read("leaks", columns=["train_id"])["train_id"].to_list() == ["t1", "t2"]
+    assert lake.connect().execute("select count(*) from leaks").fetchone() == (2,)
