@@ -144,6 +144,7 @@ def test_half_a_film_is_for_a_person() -> None:
     assert status_of(900.0, 1.0, 60.0, "refuse") == "refused"
 
 
+@pytest.mark.slow
 def test_a_pair_does_not_depend_on_the_other_films() -> None:
     left = [film(seed, 20 + 10 * seed) for seed in range(1, 9)]
     right = [replace(encoded(one), film_id=f"copy of {one.film_id}") for one in left] + [film(30), film(31, 15)]
@@ -172,6 +173,7 @@ def asked(rows, name: str, signature: Film, split: str) -> None:
     rows.question(f"q_{name}", name, split=split)
 
 
+@pytest.mark.slow
 def test_only_new_films_are_compared_and_the_result_is_that_of_all(rows) -> None:
     half = spliced(part(encoded(film(40)), 0, 60), film(41, 50))
     asked(rows, "a", film(1), "train")
