@@ -12,6 +12,7 @@ import dagster as dg
 import polars as pl
 
 from assets.items import playable, put_frames, put_overview_frames
+from assets.paying_again import ask_before_paying_again
 from assets.workspace import Workspace, content_of, finish, partition_of, preview
 
 if TYPE_CHECKING:
@@ -66,7 +67,8 @@ def play_stage(
     `read_as_meant`: see `Episode`.
 
     Raises:
-        dagster.Failure: the server stopped answering, or too many episodes could not be played.
+        dagster.Failure: the server stopped answering, too many episodes could not be played, or replies that were paid
+            for are gone.
     """
     from distill.client.chat import ChatPlayer
     from distill.client.errors import StepStopped
@@ -76,6 +78,7 @@ def play_stage(
     from videozoomer.protocol.prompts import load_prompts
 
     batch, lake, recipe = partition_of(context), workspace.lake, workspace.recipe
+    ask_before_paying_again(workspace, stage, batch)
     scratch = workspace.scratch(stage, batch)
     items = playable(lake, batch, split)
     protocol = recipe.protocol.to_protocol()

@@ -78,6 +78,8 @@ class Workspace:
     """The step that runs in this process, if one does."""
     pinned: Snapshot | None = field(default=None, compare=False, repr=False)
     """Read this snapshot; None reads the newest one at every access."""
+    pay_again: bool = False
+    """Whether calls whose replies were lost with their ledger may be paid for once more."""
 
     @property
     def home(self) -> Path:

@@ -16,8 +16,8 @@ from distill.client.replies import clean_text
 from distill.items import AUTHORS, EpisodeJob
 from distill.player import Player, Warms
 from distill.records import RecordError, Spent, to_episode, to_row
+from distill.storage.errors import StorageError
 from distill.storage.frames import FrameMissing, FrameStore, read_key
-from distill.storage.ledger import LedgerError
 from videozoomer.protocol import Episode, FrameRef, Prompts, Protocol
 from videozoomer.video.types import Frame, FrameError
 
@@ -64,6 +64,7 @@ async def play_episode(
 
     Raises:
         StepStopped: the player can serve no further call of any episode.
+        StorageError: the ledger, the budget or the frame store cannot be written, such as on a full disk.
     """
     protocol = source.protocol
     spent, failure, episode = Spent(), None, None
@@ -89,7 +90,7 @@ async def play_episode(
     except FrameError as error:
         failure = "frame_unreadable"
         _log.warning("question %s: %s", job.item.question_id, error)
-    except (StepStopped, LedgerError):
+    except (StepStopped, StorageError):
         raise
     except Exception:
         # One bad episode must not end the others; the row has a failure and the log the traceback.

@@ -74,13 +74,14 @@ def run(
     only: Sequence[str] = (),
     batches: Sequence[str] = (),
     force: Sequence[str] = (),
+    pay_again: bool = False,
     say: Callable[[str], None] = lambda text: None,
 ) -> RunResult:
     """Materialise what is stale.
 
     `only` limits the run to these assets (and to assets made by the same function) and to what they are made from where
     that is missing; `batches` limits it to these partitions. `force` remakes assets that are current. `say` receives a
-    line before each step.
+    line before each step. `pay_again`: calls whose replies were lost with their ledger may be paid for once more.
 
     Raises:
         HomeInUse: another run holds the home.
@@ -88,7 +89,7 @@ def run(
         KeyboardInterrupt: the run was stopped by Ctrl-C; the same holds.
         SourceError: a source of the recipe has nothing to list.
     """
-    workspace = Workspace(recipe, progress or Progress())
+    workspace = Workspace(recipe, progress or Progress(), pay_again=pay_again)
     assets = build_assets(recipe)
     plan = Plan(assets, workspace)
     names = [key.to_user_string() for key in plan.definition_of]

@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from distill.storage.errors import explained
 from distill.storage.ledger import Ledger
 from videozoomer.sqlite import connect_shared
 
@@ -38,22 +41,26 @@ class Balance:
 
 
 class Budget:
-    """One file a run. Thread-safe; every change is one transaction that other processes see."""
+    """One file a run. Thread-safe; every change is one transaction that other processes see.
+
+    Every method raises StorageError where the file cannot be read or written.
+    """
 
     def __init__(self, path: str | Path, cap_usd: float) -> None:
         self.path = Path(path)
         self.cap_usd = cap_usd
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = threading.Lock()
-        # After a crash of the machine, `join` restores what is missing from the ledger.
-        self._connection = connect_shared(self.path, synchronous="normal")
-        self._connection.executescript(_SCHEMA)
+        with _using(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            # After a crash of the machine, `join` restores what is missing from the ledger.
+            self._connection = connect_shared(self.path, synchronous="normal")
+            self._connection.executescript(_SCHEMA)
 
     def join(self, ledger: Ledger) -> None:
         """Take over what a ledger knows. Only the ledger's one writer may call this, so a reservation without an entry
         is of a call that was interrupted in flight; it stays."""
         name = str(ledger.path.resolve())
-        with self._lock:
+        with self._lock, _using(self.path):
             held = self._connection.execute("select key, attempt from aside where ledger = ?", (name,)).fetchall()
         recorded = [(name, key, attempt) for key, attempt in held if ledger.has(key, attempt)]
         with self._transaction() as connection:
@@ -89,7 +96,7 @@ class Budget:
         return freed
 
     def balance(self) -> Balance:
-        with self._lock:
+        with self._lock, _using(self.path):
             return self._balance(self._connection)
 
     def close(self) -> None:
@@ -108,27 +115,20 @@ class Budget:
         ).fetchone()
         return Balance(self.cap_usd, *row)
 
-    def _transaction(self) -> _Transaction:
-        return _Transaction(self._lock, self._connection)
-
-
-class _Transaction:
-    """Takes the write lock first, so that what is read inside is still true when it is written."""
-
-    def __init__(self, lock: threading.Lock, connection: sqlite3.Connection) -> None:
-        self._lock, self._connection = lock, connection
-
-    def __enter__(self) -> sqlite3.Connection:
-        self._lock.acquire()
-        try:
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """Takes the write lock first, so that what is read inside is still true when it is written."""
+        with self._lock, _using(self.path):
             self._connection.execute("begin immediate")
-        except BaseException:
-            self._lock.release()
-            raise
-        return self._connection
+            try:
+                yield self._connection
+                self._connection.execute("commit")
+            except BaseException:
+                if self._connection.in_transaction:  # A full disk may have rolled it back already.
+                    self._connection.execute("rollback")
+                raise
 
-    def __exit__(self, kind: object, *_: object) -> None:
-        try:
-            self._connection.execute("rollback" if kind else "commit")
-        finally:
-            self._lock.release()
+
+def _using(path: Path) -> AbstractContextManager[None]:
+    remedy = "move it away, then run again: the ledgers have what was paid, only calls of unknown outcome are forgotten"
+    return explained(path, remedy)

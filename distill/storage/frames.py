@@ -7,9 +7,11 @@ import json
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from distill.storage.errors import explained
 from distill.storage.threads import Flusher
 from videozoomer.protocol import FrameRef
 from videozoomer.sqlite import connect_shared
@@ -45,18 +47,22 @@ class FrameMissing(KeyError):
 
 
 class FrameStore:
-    """Thread-safe. A killed process keeps every frame for which `put` returned."""
+    """Thread-safe. A killed process keeps every frame for which `put` returned.
+
+    Every method raises StorageError where the file cannot be read or written.
+    """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         self._writing, self._reading, self._keeping = threading.Lock(), threading.Lock(), threading.Lock()
-        # The last frames before a crash of the machine can be decoded again.
-        self._writer = connect_shared(self.path, synchronous="normal")
-        self._writer.executescript(_SCHEMA)
-        self._reader = connect_shared(self.path, synchronous="normal")
-        # Asking SQLite whether a read is new would release the GIL, and a busy event loop is slow to return it.
-        self._reads = {key for (key,) in self._reader.execute("select read_key from reads")}
+        with _using(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            # The last frames before a crash of the machine can be decoded again.
+            self._writer = connect_shared(self.path, synchronous="normal")
+            self._writer.executescript(_SCHEMA)
+            self._reader = connect_shared(self.path, synchronous="normal")
+            # Asking SQLite whether a read is new would release the GIL, and a busy event loop is slow to return it.
+            self._reads = {key for (key,) in self._reader.execute("select read_key from reads")}
         self._unwritten_reads: dict[str, list[Frame]] = {}
         self._unwritten: dict[str, Frame] = {}
         self._flusher: Flusher[_Read] | None = None
@@ -74,7 +80,7 @@ class FrameStore:
         the last ones, which are then decoded again.
 
         Raises:
-            sqlite3.Error: the frames of an earlier read could not be written.
+            StorageError: the frames of an earlier read could not be written.
         """
         if self._failure is not None:
             raise self._failure
@@ -102,7 +108,7 @@ class FrameStore:
         found = {frame_id: (frame.jpeg, frame.width, frame.height) for frame_id, frame in unwritten.items()}
         for part in _chunks([frame_id for frame_id in wanted if frame_id not in found]):
             query = f"select frame_id, jpeg, width, height from frames where frame_id in ({_marks(part)})"
-            with self._reading:
+            with self._reading, _using(self.path):
                 found |= {row[0]: row[1:] for row in self._reader.execute(query, part)}
         for frame_id in wanted:
             if frame_id not in found:
@@ -118,7 +124,7 @@ class FrameStore:
         columns = ("frame_id", "video_id", "time_s", "width", "height", "jpeg")
         for part in _chunks(list(dict.fromkeys(frame_ids))):
             query = f"select {', '.join(columns)} from frames where frame_id in ({_marks(part)})"
-            with self._reading:
+            with self._reading, _using(self.path):
                 found = {row[0]: row for row in self._reader.execute(query, part)}
             for frame_id in part:
                 if frame_id not in found:
@@ -131,7 +137,7 @@ class FrameStore:
             return [FrameRef(frame.frame_id, frame.time_s) for frame in frames]
         if read_key not in self._reads:
             return None
-        with self._reading:
+        with self._reading, _using(self.path):
             (listed,) = self._reader.execute("select frames from reads where read_key = ?", (read_key,)).fetchone()
         return [FrameRef(frame_id, time_s) for frame_id, time_s in json.loads(listed)]
 
@@ -153,7 +159,7 @@ class FrameStore:
             ]
             marks = ",".join(["(?, ?)"] * len(reads))
             # Written last, so that a killed process never leaves a read without all of its frames.
-            with self._writing:
+            with self._writing, _using(self.path):
                 self._writer.execute(f"insert or replace into reads values {marks}", values)
         except Exception as error:
             self._failure = error  # Nobody waits for a flush, so the next caller of `keep` or `rows` gets the error.
@@ -170,7 +176,7 @@ class FrameStore:
                 value for f, video_id in part for value in (f.frame_id, video_id, f.time_s, f.width, f.height, f.jpeg)
             ]
             marks = ",".join(["(?, ?, ?, ?, ?, ?)"] * len(part))
-            with self._writing:
+            with self._writing, _using(self.path):
                 self._writer.execute(f"insert or ignore into frames values {marks}", values)
 
     def __enter__(self) -> FrameStore:
@@ -178,6 +184,10 @@ class FrameStore:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _using(path: Path) -> AbstractContextManager[None]:
+    return explained(path, "delete it, then run again: its frames are decoded anew")
 
 
 def read_key(video_id: str, times_s: Sequence[float], min_pixels: int, max_pixels: int) -> str:

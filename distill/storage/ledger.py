@@ -12,18 +12,27 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, fields
 from operator import attrgetter
 from pathlib import Path
 from typing import IO
 
+from distill.storage.errors import StorageError, explained, sentence
 from distill.storage.threads import BadItem, Flusher
 from videozoomer.sqlite import connect_read_only, connect_shared
 
 
-class LedgerError(Exception):
+class LedgerError(StorageError):
     """The ledger cannot be used; the message names the file and the remedy."""
+
+
+def _using(path: Path) -> AbstractContextManager[None]:
+    return explained(path, _remedy(path), LedgerError)
+
+
+def _remedy(path: Path) -> str:
+    return f"save what can be read with `videozoomer ledger salvage {path} --replace`, then run again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +82,10 @@ class Entry:
 FINAL_OUTCOMES = frozenset({"ok", "refused", "cut_off"})
 """Outcomes that are replayed. Earlier releases kept others as final too; those calls are asked again."""
 
-_COLUMNS = tuple(field.name for field in fields(Entry))
+COLUMNS = tuple(field.name for field in fields(Entry))
 _ADDED = ("raw", "served_model", "fingerprint", "provider")
 """Columns that files of earlier releases do not have."""
-_values = attrgetter(*_COLUMNS)
+_values = attrgetter(*COLUMNS)
 _MAX_ENTRIES = 500
 """Entries of one flush; SQLite takes some 32,000 values in a statement."""
 _SCHEMA = """
@@ -99,30 +108,36 @@ class Ledger:
     """Open for writing. Usable from any thread and, through `write`, from an event loop without blocking it."""
 
     def __init__(self, path: str | Path) -> None:
-        """Raises LedgerError when another process writes to the same file."""
+        """Raises LedgerError when another process writes to the same file, or it cannot be read or written."""
         self.path = Path(path)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._held = _hold(self.path)
-        self._writer = connect_shared(self.path, synchronous="full")
-        self._writer.executescript(_SCHEMA)
-        for name in sorted(set(_ADDED) - _columns_of(self._writer)):
-            self._writer.execute(f"alter table calls add column {name} text")
-        self._reader = connect_shared(self.path, synchronous="full")
+        with _using(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._held = _hold(self.path)
+        try:
+            with _using(self.path):
+                self._writer = connect_shared(self.path, synchronous="full")
+                self._writer.executescript(_SCHEMA)
+                for name in sorted(set(_ADDED) - _columns_of(self._writer)):
+                    self._writer.execute(f"alter table calls add column {name} text")
+                self._reader = connect_shared(self.path, synchronous="full")
+                # Most calls of a run are new. Asking SQLite would release the GIL, and wait to get it back.
+                self._keys = {key for (key,) in self._reader.execute("select distinct key from calls")}
+        except LedgerError:
+            self._held.close()
+            raise
         self._reading = threading.Lock()
-        # Most calls of a run are new. Asking SQLite would release the GIL, and wait to get it back.
-        self._keys = {key for (key,) in self._reader.execute("select distinct key from calls")}
         self._flusher = Flusher(self._write, "ledger", max_items=_MAX_ENTRIES)
 
     def replay(self, key: str) -> Entry | None:
         """The final attempt at a call, or None if there is none yet."""
-        found = self._read(f"select {', '.join(_COLUMNS)} from calls where key = ? and final order by attempt", (key,))
+        found = self._read(f"select {', '.join(COLUMNS)} from calls where key = ? and final order by attempt", (key,))
         return next((entry for entry in map(_entry, found) if entry.outcome in FINAL_OUTCOMES), None)
 
     def look_up(self, key: str) -> tuple[Entry | None, int]:
         """The final attempt at a call, and the number of the next one."""
         if key not in self._keys:
             return None, 0
-        found = self._read(f"select {', '.join(_COLUMNS)} from calls where key = ? order by attempt", (key,))
+        found = self._read(f"select {', '.join(COLUMNS)} from calls where key = ? order by attempt", (key,))
         entries = [_entry(row) for row in found]
         known = next((entry for entry in entries if entry.final and entry.outcome in FINAL_OUTCOMES), None)
         return known, entries[-1].attempt + 1 if entries else 0
@@ -204,7 +219,7 @@ class Ledger:
         self.close()
 
     def _read(self, query: str, values: tuple) -> list[tuple]:
-        with self._reading:
+        with self._reading, _using(self.path):
             return self._reader.execute(query, values).fetchall()
 
     def _put(self, statement: str, values: tuple) -> Future:
@@ -231,11 +246,11 @@ class Ledger:
         except sqlite3.Error as error:
             if self._writer.in_transaction:
                 self._writer.execute("rollback")
-            raise LedgerError(f"{self.path}: {error}; free disk space or restore the file, then run again") from error
+            raise LedgerError(sentence(self.path, error, _remedy(self.path))) from error
 
 
-_ROW = f"({', '.join('?' * len(_COLUMNS))})"
-_INSERT = f"insert or replace into calls ({', '.join(_COLUMNS)}) values {_ROW}"
+_ROW = f"({', '.join('?' * len(COLUMNS))})"
+_INSERT = f"insert or replace into calls ({', '.join(COLUMNS)}) values {_ROW}"
 
 
 def read_entries(path: str | Path, where: str = "true", values: tuple = ()) -> Iterator[Entry]:
@@ -246,9 +261,9 @@ def read_entries(path: str | Path, where: str = "true", values: tuple = ()) -> I
     """
     if not Path(path).is_file():
         raise LedgerError(f"there is no ledger {path}; a run writes one for each batch")
-    with closing(connect_read_only(Path(path))) as connection:
+    with _using(Path(path)), closing(connect_read_only(Path(path))) as connection:
         there = _columns_of(connection)
-        columns = [name if name in there else f"null as {name}" for name in _COLUMNS]
+        columns = [name if name in there else f"null as {name}" for name in COLUMNS]
         query = f"select {', '.join(columns)} from calls where {where} order by at, key, attempt"
         for row in connection.execute(query, values):
             yield _entry(row)
@@ -259,7 +274,7 @@ def _columns_of(connection: sqlite3.Connection) -> set[str]:
 
 
 def _entry(row: tuple) -> Entry:
-    values = dict(zip(_COLUMNS, row, strict=True))
+    values = dict(zip(COLUMNS, row, strict=True))
     return Entry(**(values | {"final": bool(values["final"])}))
 
 

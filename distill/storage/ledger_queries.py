@@ -10,6 +10,7 @@ from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from distill.storage.errors import sentence
 from distill.storage.ledger import Entry, Ledger, LedgerError, read_entries
 from videozoomer.sqlite import connect_read_only
 
@@ -35,11 +36,11 @@ def find_ledgers(path: str | Path) -> list[Path]:
     """The ledger at this path, or all below this folder, sorted by name.
 
     Raises:
-        LedgerError: there is none.
+        LedgerError: there is none, or one is damaged.
     """
     path = Path(path)
     found = [path] if path.is_file() else sorted(path.rglob("*.sqlite"))
-    found = [file for file in found if _is_ledger(file)]
+    found = [file for file in found if _is_ledger(file, named=file == path)]
     if not found:
         raise LedgerError(f"there is no ledger at {path}; a run writes them to the folder `ledger` of its home")
     return found
@@ -138,9 +139,12 @@ def prune(
     return count
 
 
-def _is_ledger(path: Path) -> bool:
+def _is_ledger(path: Path, *, named: bool) -> bool:
+    """A file that was not named and is no SQLite file at all may be anything."""
     try:
         with closing(connect_read_only(path)) as connection:
             return bool(connection.execute("select 1 from sqlite_master where name = 'calls'").fetchone())
-    except sqlite3.DatabaseError:
-        return False
+    except sqlite3.DatabaseError as error:
+        if not named and "not a database" in str(error):
+            return False
+        raise LedgerError(sentence(path, error, f"see `videozoomer ledger salvage {path}`")) from error

@@ -178,5 +178,40 @@ def balance(
     console.print(f"paid ${now.paid_usd:.4f}, reserved ${now.reserved_usd:.4f}")
 
 
+@app.command()
+def salvage(
+    ledger: Annotated[Path, typer.Argument(help="A damaged ledger.")],
+    out: Annotated[
+        Path | None, typer.Option(help="The new ledger; by default the name with `.salvaged` after it.")
+    ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Put it in the ledger's place, and keep the damaged file as `.damaged`.")
+    ] = False,
+) -> None:
+    """Save what can still be read of a damaged ledger, so that its replies are not paid for again.
+
+    Examples:
+
+    - `videozoomer ledger salvage runs/demo/ledger/exemplars/films-0001.sqlite`
+    - `videozoomer ledger salvage runs/demo/ledger/exemplars/films-0001.sqlite --replace` - and use it from now on
+    """
+    from distill.storage.ledger import LedgerError
+    from distill.storage.salvage import replace as put
+    from distill.storage.salvage import salvage as save
+
+    target = out or ledger.with_name(ledger.name + ".salvaged")
+    with reported(LedgerError):
+        saved = save(ledger, target)
+        console.print(
+            f"saved {saved.calls:,} calls, {saved.replies:,} of them with a reply, to {target}", soft_wrap=True
+        )
+        if saved.lost:
+            console.print(
+                f"{saved.lost:,} parts could not be read; a run asks and pays for their calls again", soft_wrap=True
+            )
+        if replace:
+            console.print(f"{target} is now {ledger}; the damaged file is {put(ledger, target)}", soft_wrap=True)
+
+
 app.command(cls=RecipeCommand)(servers.probe)
 app.command(cls=RecipeCommand)(servers.agreement)

@@ -29,6 +29,9 @@ def run(
     force: Annotated[
         list[str] | None, typer.Option(help="Remake this asset although it is current (repeatable).")
     ] = None,
+    pay_again: Annotated[
+        bool, typer.Option("--pay-again", help="Make calls again whose paid replies were lost with their ledger.")
+    ] = False,
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -60,7 +63,7 @@ def run(
             print_estimate(loaded, console)
         print_findings(loaded, with_calls=False)
         return
-    _update(loaded, recipe, only=only or (), batches=batch or (), force=force or ())
+    _update(loaded, recipe, only=only or (), batches=batch or (), force=force or (), pay_again=pay_again)
 
 
 def train(recipe: RECIPE) -> None:
@@ -88,6 +91,7 @@ def _update(
     only: Sequence[str] = (),
     batches: Sequence[str] = (),
     force: Sequence[str] = (),
+    pay_again: bool = False,
 ) -> None:
     """Bring the recipe's results up to date, print what came out, and end with the exit code that fits it."""
     from dagster import DagsterExecutionInterruptedError
@@ -119,6 +123,7 @@ def _update(
                 only=only,
                 batches=batches,
                 force=force,
+                pay_again=pay_again,
                 say=print_step,
             )
     except (KeyboardInterrupt, DagsterExecutionInterruptedError) as interrupt:
