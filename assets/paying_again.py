@@ -19,8 +19,8 @@ def ask_before_paying_again(workspace: Workspace, stage: str, batch: str) -> Non
         return
     raise dg.Failure(
         f"{stage} of batch {batch} made calls for ${paid_usd:.2f} before, but their ledger {path} is "
-        f"{'empty' if path.exists() else 'missing'}. Put it back from a copy, and its replies are replayed; or run with "
-        "--pay-again to make and pay for the calls once more."
+        f"{'empty' if path.exists() else 'missing'}. Put it back from a copy, and its replies are replayed; or run "
+        "with --pay-again to make and pay for the calls once more."
     )
 
 

@@ -39,6 +39,7 @@ def grow_no_more(file: FrameStore | Budget | Ledger) -> None:
     connection.execute(f"pragma max_page_count={pages}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("full", ["frames", "budget", "ledger"])
 def test_a_full_disk_stops_the_step_in_one_sentence_and_running_again_resumes(full, tmp_path):
     name = {"frames": "f.sqlite", "budget": "b.sqlite", "ledger": "l.sqlite"}[full]
@@ -50,7 +51,7 @@ def test_a_full_disk_stops_the_step_in_one_sentence_and_running_again_resumes(fu
                 Budget(tmp_path / "b.sqlite", 1000.0) as budget,
                 Ledger(tmp_path / "l.sqlite") as ledger,
             ):
-                jobs = exemplar_jobs(make_items(store, 120), DistillSettings(samples=1))
+                jobs = exemplar_jobs(make_items(store, 40), DistillSettings(samples=1))
                 player = ChatPlayer(endpoint(server, prices=PRICES), ledger, store, budget=budget)
                 if on_a_full_disk:
                     grow_no_more({"frames": store, "budget": budget, "ledger": ledger}[full])
@@ -58,7 +59,7 @@ def test_a_full_disk_stops_the_step_in_one_sentence_and_running_again_resumes(fu
 
         with pytest.raises(StorageError, match=rf"{name} cannot grow .*full.*free disk space, then run again"):
             play(on_a_full_disk=True)
-        assert server.counts["calls"] < 120, "calls are paid although nothing can be kept"
+        assert server.counts["calls"] < 40, "calls are paid although nothing can be kept"
         rows = play(on_a_full_disk=False)
     assert {row["status"] for row in rows} == {"answered"}
     paid = [entry.key for entry in read_entries(tmp_path / "l.sqlite")]
@@ -138,6 +139,7 @@ def test_a_whole_ledger_is_saved_whole(whole, tmp_path):
         salvage(whole, tmp_path / "new.sqlite")
 
 
+@pytest.mark.slow
 def test_one_damaged_page_costs_the_calls_on_it_and_no_others(whole, tmp_path):
     data = whole.read_bytes()
     for page in range(len(data) // 4096):
