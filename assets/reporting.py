@@ -11,6 +11,7 @@ import dagster as dg
 from assets.training import checkpoint_of, why_untrained
 from assets.workspace import Workspace, finish, step
 from videozoomer.lake import CATALOG
+from videozoomer.settings import Recipe
 
 if TYPE_CHECKING:
     from eval.report import ReportFacts
@@ -148,10 +149,17 @@ def report_facts(workspace: Workspace) -> "ReportFacts":
         training_folder=_trained(workspace, "sft") if recipe.trains else None,
         rl_folder=_trained(workspace, "rl") if recipe.rl.enabled else None,
         untrained=why_untrained(workspace, "sft") if recipe.trains else "the recipe trains nothing",
+        evaluated=evaluated_in(recipe),
         calls=call_statistics(workspace),
         trajectories="trajectories.html",
         made_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
+
+
+def evaluated_in(recipe: Recipe) -> tuple[str, ...]:
+    """Partitions of `evaluations` that a recipe makes; a home keeps those of recipes that it had before."""
+    policies = [("evaluation_policy", recipe.trains), ("evaluation_rl_policy", recipe.trains and recipe.rl.enabled)]
+    return ("evaluation_teacher", *(stage for stage, made in policies if made))
 
 
 def _trained(workspace: Workspace, stage: str) -> Path | None:

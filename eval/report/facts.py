@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import polars as pl
+
+from videozoomer.lake.lake import Lake
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +32,17 @@ class ReportFacts:
     """Date and time to print; the report itself never reads the clock."""
     untrained: str | None = None
     """Why no policy was trained, where that is known."""
+    evaluated: Sequence[str] | None = None
+    """Partitions of `evaluations` that this run's recipe makes; None takes all. A home keeps those of earlier ones."""
     rl_folder: Path | None = None
     """Folder with metrics.jsonl and summary.json of reinforcement learning; None if it was not run."""
+
+
+def evaluations_of(lake: Lake, facts: ReportFacts) -> pl.DataFrame:
+    """Rows of `evaluations` that belong to this run."""
+    if facts.evaluated is None:
+        return lake.read("evaluations")
+    return lake.read("evaluations", [name for name in lake.partitions("evaluations") if name in facts.evaluated])
 
 
 class FactsError(ValueError):

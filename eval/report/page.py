@@ -9,7 +9,7 @@ import polars as pl
 
 from eval.metrics import ALL
 from eval.report import balance, inputs, making, results
-from eval.report.facts import ReportFacts
+from eval.report.facts import ReportFacts, evaluations_of
 from eval.report.html import Section, count, escape, interval, key_numbers, share
 from videozoomer.lake.atomic import write_text
 from videozoomer.lake.lake import Lake
@@ -32,7 +32,7 @@ def write_report(lake: Lake, facts: ReportFacts, target: Path) -> Path:
     sections = [section(lake, facts) for section in SECTIONS]
     sections.append(results.not_run(sections))
     name = f"Report on {facts.recipe_name}" if facts.recipe_name else "Report"
-    return write_page(target, name, headline(lake), sections, facts.trajectories)
+    return write_page(target, name, headline(lake, facts), sections, facts.trajectories)
 
 
 def write_page(
@@ -46,7 +46,7 @@ def write_page(
     return write_text(target, _page(name, numbers, sections, trajectories))
 
 
-def headline(lake: Lake) -> list[tuple[str, str, str]]:
+def headline(lake: Lake, facts: ReportFacts) -> list[tuple[str, str, str]]:
     """The numbers at the top of the page, each as (name, value, details)."""
     videos, ok_videos = _rows_with(lake, "videos", "status", "ok")
     questions, ok_questions = _rows_with(lake, "questions", "status", "ok")
@@ -56,7 +56,7 @@ def headline(lake: Lake) -> list[tuple[str, str, str]]:
         ("questions", count(ok_questions), f"{count(questions - ok_questions)} quarantined"),
         ("trajectories kept", count(kept), f"of {count(candidates)} candidates"),
     ]
-    accuracies = lake.read("evaluations").filter((pl.col("metric") == "accuracy") & (pl.col("slice") == ALL))
+    accuracies = evaluations_of(lake, facts).filter((pl.col("metric") == "accuracy") & (pl.col("slice") == ALL))
     for player in accuracies["player"].unique().sort():
         rows = accuracies.filter(pl.col("player") == player)
         by_condition = {row["setting"]: row for row in rows.iter_rows(named=True)}

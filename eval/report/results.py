@@ -11,7 +11,7 @@ from eval.charts import curves, dots, loss_curve
 from eval.conditions import CONDITIONS
 from eval.figures import RL_CURVES, has_loss, has_values
 from eval.metrics import ALL, GAIN, MEANINGS
-from eval.report.facts import ReportFacts, read_json, read_json_lines
+from eval.report.facts import ReportFacts, evaluations_of, read_json, read_json_lines
 from eval.report.html import Raw, Section, escape, facts_list, figure, interval, note, number, share, size, table, words
 from videozoomer.lake.lake import Lake
 from videozoomer.lake.reading import rows_as
@@ -105,7 +105,7 @@ def _first_and_last(first: dict[str, Any], last: dict[str, Any]) -> str:
 
 
 def evaluations(lake: Lake, facts: ReportFacts) -> Section:
-    rows = rows_as(EvaluationRow, lake.read("evaluations"))
+    rows = rows_as(EvaluationRow, evaluations_of(lake, facts))
     if not rows:
         return Section("evaluations", "Evaluations", note("No player was evaluated."), ["No player was evaluated."])
     order: dict[str, int] = {name: n for n, name in enumerate(CONDITIONS)}

@@ -6,11 +6,13 @@ from html.parser import HTMLParser
 import pytest
 from lake_fixture import World, write_lake
 
+from assets.reporting import evaluated_in
 from eval.report import ReportFacts, write_report
 from eval.report.facts import FactsError
 from eval.report.making import funnel_steps
 from eval.report.page import SECTIONS, headline
 from videozoomer.lake.lake import Lake
+from videozoomer.settings import Recipe
 
 VOID = {"meta", "wbr", "br", "img", "hr", "link", "input"}
 IDS = [
@@ -106,8 +108,36 @@ def test_full_report(world, tmp_path):
     assert not list(tmp_path.glob("deep/.*")), "no temporary file is left"
     kept = (world.lake.read("verdicts")["outcome"] == "kept").sum()
     assert ("trajectories kept", str(kept), f"of {world.lake.read('verdicts').height} candidates") in headline(
-        world.lake
+        world.lake, facts(world)
     )
+
+
+def test_an_earlier_recipes_evaluation_is_not_of_this_run(tmp_path):
+    """A home that trained before keeps the evaluation of its policy when a later recipe trains nothing."""
+    lake = Lake(tmp_path)
+    row = {"setting": "zoom", "metric": "accuracy", "slice": "all", "value": 0.5, "low": None, "high": None,
+           "questions": 4, "unknown": 0}  # fmt: skip
+    for partition, player in (("evaluation_teacher", "big"), ("evaluation_policy", "tadpole")):
+        lake.write("evaluations", [row | {"player": player}], partition)
+    without = ReportFacts(evaluated=("evaluation_teacher",))
+    page = write_report(lake, without, tmp_path / "index.html").read_text()
+    assert "accuracy of big" in page and "tadpole" not in page
+    assert {name for name, _, _ in headline(lake, ReportFacts())} >= {"accuracy of big", "accuracy of tadpole"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "stages"),
+    [
+        ({}, ("evaluation_teacher",)),
+        ({"policy": {"tiny": {}}}, ("evaluation_teacher", "evaluation_policy")),
+        ({"policy": {"tiny": {}}, "rl": {"enabled": True}},
+         ("evaluation_teacher", "evaluation_policy", "evaluation_rl_policy")),
+    ],
+)  # fmt: skip
+def test_the_evaluations_of_a_recipe(settings, stages):
+    source = {"name": "films", "videos": "v", "questions": "q.csv"}
+    recipe = {"name": "x", "home": "h", "sources": [source], "teacher": {"base_url": "http://t/v1", "model": "m"}}
+    assert evaluated_in(Recipe.model_validate(recipe | settings)) == stages
 
 
 def test_report_of_an_empty_lake_lists_what_did_not_run(tmp_path):
