@@ -6,9 +6,16 @@ other one answers right. Their log-probabilities are the policy's own.
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import av
+import numpy as np
 from sft_runs import a_recipe
 
 from videozoomer.settings.model import ProtocolSettings, Recipe, RlSettings
+from videozoomer.shards.read import ShardSet
+from videozoomer.shards.write import write_dataset
+from videozoomer.video.reader import ReaderPool
 
 SCRIPT = """
 import os, signal, sys
@@ -80,3 +87,55 @@ def a_rl_recipe(zero_stage: int, **more) -> Recipe:
         seed=1,
     ).model_copy(update=more)
     return a_recipe().model_copy(update={"rl": settings, "protocol": ProtocolSettings(min_pixels=784, max_pixels=8000)})
+
+
+def two_questions(folder: Path) -> ShardSet:
+    """Two questions on one video of 12 seconds at 5 frames a second, a colour a second."""
+    uri = str(folder / "video.mp4")
+    rng = np.random.default_rng(0)
+    with av.open(uri, "w") as container:
+        stream = container.add_stream("libx264", rate=5)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        for _second in range(12):
+            picture = np.broadcast_to(rng.integers(0, 255, 3, dtype=np.uint8), (64, 96, 3))
+            for _ in range(5):
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")))
+        container.mux(stream.encode(None))
+    with ReaderPool(784, 8000) as readers:
+        overview = readers.frames_at(uri, [0.0, 3.0, 6.0, 9.0])
+    frames = {
+        frame.frame_id: {
+            "frame_id": frame.frame_id,
+            "video_id": "v",
+            "time_s": frame.time_s,
+            "width": frame.width,
+            "height": frame.height,
+            "jpeg": frame.jpeg,
+        }
+        for frame in overview
+    }
+    rows = [
+        {
+            "question_id": f"q{index}",
+            "video_id": "v",
+            "video_uri": uri,
+            "duration_s": 12.0,
+            "batch": "b",
+            "split": "train",
+            "question": text,
+            "options": ["red", "blue"],
+            "answer": "A",
+            "answer_type": "choice",
+            "topic": None,
+            "evidence": [{"start_s": 1.5, "end_s": 2.5}],
+            "overview_frame_ids": [frame.frame_id for frame in overview],
+            "overview_times_s": [frame.time_s for frame in overview],
+            "bad_spans": [],
+            "pass_rate": 0.5,
+            "valid": 2,
+            "correct": 1,
+        }
+        for index, text in enumerate(("Which colour?", "Which one?"))
+    ]
+    write_dataset("rl", folder / "shards", rows, frames.values(), about={}, max_rows=10)
+    return ShardSet(folder / "shards")

@@ -8,12 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import av
-import numpy as np
 import polars as pl
 import pytest
 import torch
-from rl_runs import SCRIPT, a_rl_recipe
+from rl_runs import SCRIPT, a_rl_recipe, two_questions
 
 from distill.chat_server import ChatServer, completion
 from train.policy.checkpoint import load_policy
@@ -25,7 +23,6 @@ from videozoomer.lake.catalog import CATALOG
 from videozoomer.lake.lake import Lake
 from videozoomer.settings.rl import HarvestSettings, RolloutServer
 from videozoomer.shards.read import ShardSet
-from videozoomer.shards.write import write_dataset
 from videozoomer.video.reader import ReaderPool
 
 pytestmark = pytest.mark.slow
@@ -33,56 +30,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def rl_shards(tmp_path_factory) -> ShardSet:
-    """Two questions on one video of 12 seconds at 5 frames a second, a colour a second."""
-    folder = tmp_path_factory.mktemp("rl")
-    uri = str(folder / "video.mp4")
-    rng = np.random.default_rng(0)
-    with av.open(uri, "w") as container:
-        stream = container.add_stream("libx264", rate=5)
-        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
-        for _second in range(12):
-            picture = np.broadcast_to(rng.integers(0, 255, 3, dtype=np.uint8), (64, 96, 3))
-            for _ in range(5):
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")))
-        container.mux(stream.encode(None))
-    with ReaderPool(784, 8000) as readers:
-        overview = readers.frames_at(uri, [0.0, 3.0, 6.0, 9.0])
-    frames = {
-        frame.frame_id: {
-            "frame_id": frame.frame_id,
-            "video_id": "v",
-            "time_s": frame.time_s,
-            "width": frame.width,
-            "height": frame.height,
-            "jpeg": frame.jpeg,
-        }
-        for frame in overview
-    }
-    rows = [
-        {
-            "question_id": f"q{index}",
-            "video_id": "v",
-            "video_uri": uri,
-            "duration_s": 12.0,
-            "batch": "b",
-            "split": "train",
-            "question": text,
-            "options": ["red", "blue"],
-            "answer": "A",
-            "answer_type": "choice",
-            "topic": None,
-            "evidence": [{"start_s": 1.5, "end_s": 2.5}],
-            "overview_frame_ids": [frame.frame_id for frame in overview],
-            "overview_times_s": [frame.time_s for frame in overview],
-            "bad_spans": [],
-            "pass_rate": 0.5,
-            "valid": 2,
-            "correct": 1,
-        }
-        for index, text in enumerate(("Which colour?", "Which one?"))
-    ]
-    write_dataset("rl", folder / "shards", rows, frames.values(), about={}, max_rows=10)
-    return ShardSet(folder / "shards")
+    return two_questions(tmp_path_factory.mktemp("rl"))
 
 
 def run(
@@ -169,7 +117,7 @@ def runs(rl_shards, checkpoint, tmp_path_factory) -> tuple[Path, list[tuple[str,
             "served": {
                 "steps": 2,
                 "engine": "server",
-                "server": RolloutServer(base_url=server.base_url, model="policy"),
+                "server": RolloutServer(base_url=server.base_url, model="policy", max_gap=20),
             },
         }
         for name, more in given.items():

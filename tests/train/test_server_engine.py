@@ -92,6 +92,42 @@ def test_stale_weights_of_the_server_are_corrected(checkpoint, shards, frames, t
         assert gap(played(player)) < 1e-3
         with pytest.raises(ServerFailed, match="weights were not loaded"):
             player.load_weights(tmp_path / "nothing")
+        with torch.no_grad():
+            policy.model.lm_head.weight.add_(0.05)  # Not in the folder: as if the server had left it out.
+        with pytest.raises(ServerFailed, match=r"known prompt are .* nats from the trainer's.*rl\.server\.max_gap"):
+            player.load_weights(tmp_path / "engine")
+
+
+@pytest.mark.parametrize("read", ["the same", "other tokens", "not said"])
+def test_the_conversation_goes_as_token_ids_where_the_server_takes_them(checkpoint, shards, frames, read):
+    """One token a frame is sent, and the tokens that the server has read are compared with the trainer's."""
+    policy = load_policy(checkpoint)
+    pixels = FramePixels(policy.image_processor, shards.jpeg)
+    sent: list[dict] = []
+
+    def generate(body) -> dict:
+        sent.append(body)
+        expanded, counts = [], iter(pixels.tokens(frame.frame_id) for frame in [*frames[:4], *frames[5:7]])
+        for token in body["token_ids"]:
+            expanded += [token] * (next(counts) if token == policy.chat.image else 1)
+        prompt = {"the same": expanded, "other tokens": [*expanded, 5], "not said": None}[read]
+        sampled = [policy.chat.turn_end]
+        logprobs = {"content": [{"token_id": sampled[0], "logprob": -0.5}]}
+        return {"prompt_token_ids": prompt, "choices": [{"token_ids": sampled, "logprobs": logprobs}]}
+
+    def no_messages(body) -> dict:
+        raise AssertionError("messages were sent")
+
+    with ChatServer(no_messages, {"id": "m"}, more={"/inference/v1/generate": generate}) as server:
+        server.start()
+        player = ServerEngine(RolloutServer(base_url=server.base_url, model="m"), policy, pixels)
+        (group,) = player.play_groups([looked(frames)], ["v"], [[1, 2]], lambda uri, times: [], LIMITS)
+        server.shutdown()
+    assert player.counts.take() == {"the same": (2, 0), "other tokens": (2, 2), "not said": (0, 0)}[read]
+    assert [one.logprobs for one in group] == [[-0.5], [-0.5]] and len(sent) == 2
+    for body in sent:
+        assert body["token_ids"].count(policy.chat.image) == len(body["content_parts"]) == 6
+        assert body["sampling_params"]["max_tokens"] == LIMITS.max_new_tokens and body["return_token_ids"]
 
 
 @pytest.mark.parametrize(

@@ -3,71 +3,130 @@
     VLLM_SERVER_DEV_MODE=1 vllm serve CHECKPOINT --served-model-name policy --logprobs-mode processed_logprobs
     python -m train.serving CHECKPOINT --name policy --take-weights
 
-Requests the sampled tokens and their log-probabilities, never the text alone. Each turn sends the conversation as
-messages, and the server tokenises the policy's earlier turns again. Where that differs from the sampled tokens, or the
-server's log-probabilities from the trainer's, the importance correction of `train.rl.grpo_loss` compensates. Names of
-fields and paths are those of vLLM's server: `return_token_ids` in chat completions, and /collective_rpc and
-/reset_prefix_cache in its development mode.
+Requests the sampled tokens and their log-probabilities, never the text alone. A server that takes token ids gets the
+conversation as the trainer keeps it; another one gets messages, and tokenises the policy's earlier turns again. Where
+that differs from the sampled tokens, or the server's log-probabilities from the trainer's, the importance correction of
+`train.rl.grpo_loss` compensates. Paths are those of vLLM's server: /collective_rpc and the /reset paths in its
+development mode, /inference/v1/generate for token ids.
+
+After each sending of weights, one known prompt is compared. A server that goes away for a while is waited for and gets
+the weights again; see `train.rl.server_connection`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
-import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from train.policy.checkpoint import Policy
 from train.policy.episode_tokens import EpisodeTokens, Rollout, RolloutLimits
+from train.rl import known_prompt
 from train.rl.local_engine import FramesFor
-from videozoomer.protocol import Episode, Message, Text
-from videozoomer.protocol.messages import Part
-from videozoomer.protocol.parsing import STOP
+from train.rl.server_connection import Connection, ServerFailed
+from train.rl.server_requests import MESSAGES_PATH, TOKENS_PATH, Reply, Requests, read_reply
+from videozoomer.protocol import Episode, Message
 from videozoomer.settings.rl import RolloutServer
 from videozoomer.video.types import FrameError
 
 if TYPE_CHECKING:
-    from aiohttp import ClientSession
+    import torch
 
     from train.policy.frame_pixels import FramePixels
-
-ATTEMPTS = 4
-"""Attempts per call before the run ends with an error. Started again, it resumes from its last saved state."""
-
 
 CACHES = ("reset_prefix_cache", "reset_encoder_cache", "reset_mm_cache")
 """Paths that empty what a server keeps from calls with the old weights; not every server has all."""
 
+__all__ = ["ServerEngine", "ServerFailed", "TurnCounts"]
 
-class ServerFailed(RuntimeError):
-    """The server cannot be used for playing; the message includes its reply."""
+
+@dataclass
+class TurnCounts:
+    """Turns whose prompt the server has reported."""
+
+    compared: int = 0
+    retokenised: int = 0
+    """Of these, turns before which the server has read other tokens than the trainer keeps."""
+
+    def take(self) -> tuple[int, int]:
+        """Both counts since the last call."""
+        found = self.compared, self.retokenised
+        self.compared = self.retokenised = 0
+        return found
 
 
 class ServerEngine:
     """Same interface as `train.rl.local_engine.play_groups`."""
 
-    def __init__(self, settings: RolloutServer, policy: Policy, pixels: FramePixels) -> None:
+    def __init__(
+        self,
+        settings: RolloutServer,
+        policy: Policy,
+        pixels: FramePixels,
+        *,
+        say: Callable[[str], object] = print,
+        device: torch.device | None = None,
+    ) -> None:
+        """`say` gets a sentence when the server goes away; `device` has the policy's weights (default: the CPU)."""
         self.settings, self.policy, self.pixels = settings, policy, pixels
+        self.counts = TurnCounts()
+        self._say, self._device = say, device
+        self._weights: Path | None = None
+        self._takes_tokens: bool | None = None
+        """Whether the server has a path for token ids; None before it was asked."""
 
     def load_weights(self, checkpoint: Path) -> None:
-        """Make the server load the weights in this folder, which it must be able to read.
+        """Make the server load the weights in this folder, which it must be able to read, and compare a known prompt.
 
         Raises:
-            ServerFailed: it did not load them.
+            ServerFailed: it did not load them, or scores the known prompt otherwise than the policy.
         """
-        asyncio.run(self._load(checkpoint.absolute()))
+        self.note_weights(checkpoint)
 
-    async def _load(self, checkpoint: Path) -> None:
-        async with self._session() as session:
-            reload = {"method": "reload_weights", "kwargs": {"weights_path": str(checkpoint)}}
-            await self._post(session, f"{self._root}/collective_rpc", reload)
-            # Otherwise the server would reuse keys, values and image features of the old weights, or fail at them.
-            for cache in CACHES:
-                await self._post(session, f"{self._root}/{cache}", {}, may_be_missing=cache != "reset_prefix_cache")
+        async def load() -> None:
+            async with self._connection() as connection:
+                await self._load(connection)
+
+        asyncio.run(load())
+
+    def note_weights(self, checkpoint: Path) -> None:
+        """Which weights another process has made the server load; it gets them again if it was away."""
+        self._weights = checkpoint.absolute()
+
+    async def _load(self, connection: Connection) -> None:
+        """Without waiting for a server that is away: it would need the weights again anyway."""
+        assert self._weights is not None
+        reload = {"method": "reload_weights", "kwargs": {"weights_path": str(self._weights)}}
+        await connection.post_once("/collective_rpc", reload)
+        # Otherwise the server would reuse keys, values and image features of the old weights, or fail at them.
+        for cache in CACHES:
+            await connection.post_once(f"/{cache}", {}, may_be_missing=cache != "reset_prefix_cache")
+        requests = self._requests(lambda _: known_prompt.picture())
+        prompt = known_prompt.tokens(self.policy)
+        reply = await self._ask(
+            connection,
+            requests,
+            known_prompt.messages(),
+            prompt.ids,
+            prompt.frame_ids,
+            known_prompt.SEED,
+            known_prompt.LIMITS,
+            wait=False,
+        )
+        import torch
+
+        gap = known_prompt.gap(self.policy, reply, self._device or torch.device("cpu"))
+        if not gap <= self.settings.max_gap:
+            raise ServerFailed(
+                f"after it got the weights, the server's log-probabilities of a known prompt are {gap:.3g} nats from "
+                f"the trainer's in the mean; at most {self.settings.max_gap:g} is allowed (rl.server.max_gap). It has "
+                "not taken all weights, or serves another checkpoint, precision or image size; start it again from "
+                "the checkpoint that training begins with"
+            )
 
     def play_groups(
         self,
@@ -78,7 +137,7 @@ class ServerEngine:
         limits: RolloutLimits,
     ) -> list[list[Rollout]]:
         """Raises:
-        ServerFailed: the server is unreachable, or does not return tokens and log-probabilities.
+        ServerFailed: the server does not return tokens and log-probabilities, or was away for too long.
         """
         try:
             return asyncio.run(self._play(groups, video_uris, seeds, frames_for, limits))
@@ -95,7 +154,7 @@ class ServerEngine:
         limits: RolloutLimits,
     ) -> list[list[Rollout]]:
         slots = asyncio.Semaphore(self.settings.concurrency)
-        async with self._session() as session, asyncio.TaskGroup() as tasks:
+        async with self._connection() as connection, asyncio.TaskGroup() as tasks:
             played = []
             for group, uri, row in zip(groups, video_uris, seeds, strict=True):
                 prompt = self.policy.chat.encode(group[0].messages, self.pixels.tokens, prompt=True)
@@ -104,7 +163,7 @@ class ServerEngine:
                 ]
                 played.append(
                     [
-                        tasks.create_task(self._episode(session, slots, running, frames_for, limits))
+                        tasks.create_task(self._episode(connection, slots, running, frames_for, limits))
                         for running in episodes
                     ]
                 )
@@ -112,22 +171,24 @@ class ServerEngine:
 
     async def _episode(
         self,
-        session: ClientSession,
+        connection: Connection,
         slots: asyncio.Semaphore,
         running: EpisodeTokens,
         frames_for: FramesFor,
         limits: RolloutLimits,
     ) -> Rollout:
+        requests = self._requests(self.pixels.jpeg)
         while True:
             number = int(np.random.default_rng([running.seed, len(running.episode.turns)]).integers(2**31))
             async with slots:
-                reply = await self._post(
-                    session,
-                    f"{self.settings.base_url.rstrip('/')}/chat/completions",
-                    self._request(running.episode.messages, number, limits),
+                reply = await self._ask(
+                    connection, requests, running.episode.messages, running.ids, running.frame_ids, number, limits
                 )
-            running.turn, logprobs = _drawn(reply)
-            running.logprobs += logprobs
+            if reply.prompt_ids is not None:
+                self.counts.compared += 1
+                self.counts.retokenised += reply.prompt_ids != running.ids
+            running.turn = reply.ids
+            running.logprobs += reply.logprobs
             if times_s := running.finish_turn(self.policy):
                 try:
                     running.show(await asyncio.to_thread(frames_for, running.video_uri, times_s))
@@ -136,89 +197,34 @@ class ServerEngine:
             if running.append_tool_answer(self.policy, self.pixels, limits) is None:
                 return running.rollout()
 
-    def _request(self, messages: Sequence[Message], seed: int, limits: RolloutLimits) -> dict[str, Any]:
-        return {
-            "model": self.settings.model,
-            "messages": [self._message(message) for message in messages],
-            "seed": seed,
-            "temperature": limits.temperature,
-            # Otherwise the server samples by the checkpoint's generation_config.json, from another distribution.
-            "top_p": 1.0,
-            "top_k": -1,
-            "min_p": 0.0,
-            "repetition_penalty": 1.0,
-            "max_tokens": limits.max_new_tokens,
-            "stop": [STOP],
-            "include_stop_str_in_output": True,
-            "logprobs": True,
-            "top_logprobs": 0,
-            "return_token_ids": True,
-            "skip_special_tokens": False,
-            "logit_bias": {str(token): -100 for token in self.policy.chat.never_sampled},
-        }
+    async def _ask(
+        self,
+        connection: Connection,
+        requests: Requests,
+        messages: Sequence[Message],
+        ids: Sequence[int],
+        frame_ids: Sequence[str],
+        seed: int,
+        limits: RolloutLimits,
+        *,
+        wait: bool = True,
+    ) -> Reply:
+        """The next turn of a conversation, sent as token ids where the server takes them."""
+        post = connection.post if wait else connection.post_once
+        if self._takes_tokens is not False:
+            body = requests.of_tokens(ids, frame_ids, seed, limits)
+            reply = await post(TOKENS_PATH, body, may_be_missing=self._takes_tokens is None)
+            self._takes_tokens = reply is not None
+            if reply is not None:
+                return read_reply(reply)
+        return read_reply(await post(MESSAGES_PATH, requests.of_messages(messages, seed, limits)))
 
-    def _message(self, message: Message) -> dict[str, Any]:
-        if message.role == "assistant":
-            return {"role": "assistant", "content": message.text}
-        return {"role": message.role, "content": [self._part(part) for part in message.parts]}
+    def _requests(self, jpeg: Callable[[str], bytes]) -> Requests:
+        return Requests(self.policy.chat, self.settings.model, jpeg)
 
-    def _part(self, part: Part) -> dict[str, Any]:
-        if isinstance(part, Text):
-            return {"type": "text", "text": part.text}
-        url = f"data:image/jpeg;base64,{base64.b64encode(self.pixels.jpeg(part.frame_id)).decode()}"
-        return {"type": "image_url", "image_url": {"url": url}}
+    def _connection(self) -> Connection:
+        async def restore(connection: Connection) -> None:
+            if self._weights is not None:
+                await self._load(connection)
 
-    @property
-    def _root(self) -> str:
-        return self.settings.base_url.rstrip("/").removesuffix("/v1")
-
-    def _session(self) -> ClientSession:
-        import aiohttp
-
-        headers = {}
-        if name := self.settings.api_key_env:
-            if name not in os.environ:
-                raise ServerFailed(f"the environment variable {name} (rl.server.api_key_env) is not set")
-            headers["Authorization"] = f"Bearer {os.environ[name]}"
-        return aiohttp.ClientSession(
-            headers=headers,
-            timeout=aiohttp.ClientTimeout(total=self.settings.timeout_s),
-            connector=aiohttp.TCPConnector(limit=0),
-        )
-
-    async def _post(
-        self, session: ClientSession, url: str, body: dict[str, Any], *, may_be_missing: bool = False
-    ) -> Any:
-        """Post JSON and read the reply; None for an empty one, or if the path is missing and may be."""
-        import aiohttp
-
-        cause = ""
-        for attempt in range(ATTEMPTS):
-            try:
-                async with session.post(url, json=body) as response:
-                    if response.status in (404, 405) and may_be_missing:
-                        return None
-                    if response.status == 200:
-                        return await response.json(content_type=None) if response.content_length != 0 else None
-                    cause = f"HTTP {response.status}: {(await response.text())[:300]}"
-                    if response.status < 500 and response.status != 429:
-                        break
-            except (aiohttp.ClientError, TimeoutError) as error:
-                cause = f"{type(error).__name__}: {error}"
-            await asyncio.sleep(2.0**attempt / 2)
-        raise ServerFailed(
-            f"{url} failed ({cause}); check that rl.server is running, with VLLM_SERVER_DEV_MODE=1 in the case of vLLM"
-        )
-
-
-def _drawn(reply: Any) -> tuple[list[int], list[float]]:
-    """Sampled tokens of a reply and their log-probabilities."""
-    choice = reply["choices"][0]
-    ids = choice.get("token_ids")
-    logprobs = [entry["logprob"] for entry in (choice.get("logprobs") or {}).get("content") or []]
-    if not ids or len(ids) != len(logprobs):
-        raise ServerFailed(
-            f"the server returned {len(ids or [])} token ids and {len(logprobs)} log-probabilities for a reply; it "
-            "must support `return_token_ids` and `logprobs` in chat completions (vLLM since 0.10.2)"
-        )
-    return ids, logprobs
+        return Connection(self.settings, restore, self._say)

@@ -145,7 +145,9 @@ class RlRun:
             self.settings,
             protocol,
             load_prompts(recipe.protocol.prompts),
-            ServerEngine(server, self.policy, jpegs) if server else None,
+            ServerEngine(server, self.policy, jpegs, say=self.log.message, device=self.process.device)
+            if server
+            else None,
         )
 
     def __enter__(self) -> RlRun:
@@ -161,7 +163,7 @@ class RlRun:
         self._send_weights()
         with self.timer.phase("generation"):
             played = play_round(self.sampler, self.progress.position, self.process)
-        learned = self.learner.learn(played.own, played.varied)
+        learned = self.learner.learn(played.own, played.varied) | self._retokenised()
         groups = self._record(step, played.own)
         rollouts = [rollout for group in played.own for rollout in group.rollouts]
         tokens = summed([sum(len(rollout.tokens.ids) for rollout in rollouts)], self.process)[0]
@@ -177,6 +179,14 @@ class RlRun:
             self.log.step(metrics, SENTENCE, of=self.rounds, now_s=time.monotonic())
             self.last_metrics = metrics
 
+    def _retokenised(self) -> dict[str, float | None]:
+        """Share of this round's turns before which the server has read other tokens than the trainer keeps."""
+        server = self.sampler.server
+        if server is None:
+            return {}
+        compared, retokenised = summed(list(map(float, server.counts.take())), self.process)
+        return {"retokenised_share": retokenised / compared if compared else None}
+
     def _send_weights(self) -> None:
         """Send the current weights to the server, if one plays."""
         server = self.sampler.server
@@ -184,9 +194,19 @@ class RlRun:
             return
         with self.timer.phase("sync"):
             folder = self.out / "engine"
-            save_weights(self.engine, self.policy, folder, zero_stage=self.settings.zero_stage, process=self.process)
+            # A server may keep a copy of tied weights, which it renews only if the output layer comes by name.
+            save_weights(
+                self.engine,
+                self.policy,
+                folder,
+                zero_stage=self.settings.zero_stage,
+                process=self.process,
+                untied=True,
+            )
             if self.process.is_main:
                 server.load_weights(folder)
+            else:
+                server.note_weights(folder)
             barrier()
 
     def _record(self, step: int, own: list[RolloutGroup]) -> list[RolloutGroup]:

@@ -22,6 +22,11 @@ class RolloutServer(Settings):
     """Maximum concurrent calls of each training process."""
     timeout_s: Annotated[PositiveNumber, OPERATIONAL] = 600.0
     """Seconds to wait for one reply, and for the server to load new weights."""
+    patience_s: Annotated[PositiveNumber, OPERATIONAL] = 3600.0
+    """Seconds to wait for a server that is away, or is started again; training goes on when it is back."""
+    max_gap: Annotated[PositiveNumber, OPERATIONAL] = 0.2
+    """Maximum mean difference, in nats, between the server's and the trainer's log-probabilities of a known prompt,
+    compared after each sending of weights; a larger one stops training, because the server plays with other weights."""
 
 
 class HarvestSettings(Settings):
