@@ -12,6 +12,8 @@ WORKERS ?= 2
 PYTEST  := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 READY  := $(VENV)/.ready
 LATEST := .venv-latest
+VLLM   ?= $(VENV)-vllm
+LITELLM ?= $(VENV)-litellm
 LOCK   := requirements/build.txt requirements/locked.txt
 
 PIP_FLAGS := --quiet --disable-pip-version-check
@@ -23,8 +25,8 @@ BENCHES := distill,throughput distill,storm distill,cap video video_shots,--only
 	training grpo_round grpo_against_trl,--prompts,2,--steps,3
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast test-edits test-latest proof proof-quick ui lint format types docs docs-check wheel \
-	wheel-test check lock bench clean distclean
+.PHONY: help install demo test test-fast test-edits test-servers servers test-latest proof proof-quick ui lint format \
+	types docs docs-check wheel wheel-test check lock bench clean distclean
 
 help: ## list all targets
 	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## /\1\t/' | \
@@ -73,6 +75,14 @@ test-latest: ## run the suite with the newest releases that pyproject.toml allow
 	@$(LATEST)/bin/python -m pip list --disable-pip-version-check
 	@$(LATEST)/bin/python -m pytest -n $(WORKERS) --dist loadgroup
 
+servers: ## set up a real vLLM and a real LiteLLM, each in an environment of its own (4 GB, some minutes)
+	@$(PYTHON) tests/servers/install.py vllm $(VLLM)
+	@$(PYTHON) tests/servers/install.py litellm $(LITELLM)
+
+test-servers: $(READY) servers ## play and train against real servers (a quarter of an hour on 2 cores)
+	@VIDEOZOOMER_SERVERS=1 VIDEOZOOMER_VLLM=$(abspath $(VLLM)) VIDEOZOOMER_LITELLM=$(abspath $(LITELLM)) \
+		$(BIN)/python -m pytest tests/servers
+
 lint: $(READY) ## check style and format (ruff)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -113,4 +123,4 @@ clean: ## remove what runs and builds have written (not the environments)
 	rm -rf runs dist build site .pytest_cache .ruff_cache .mypy_cache .hypothesis
 
 distclean: clean ## remove the environments too
-	rm -rf $(VENV) $(VENV)-lock $(LATEST)
+	rm -rf $(VENV) $(VENV)-lock $(VLLM) $(LITELLM) $(LATEST)

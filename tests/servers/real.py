@@ -59,7 +59,7 @@ def vllm(checkpoint: Path, folder: Path, port: int | None = None) -> Iterator[st
     port = port or free_port()
     command = [
         *(str(VLLM / "bin" / "vllm"), "serve", str(checkpoint), "--served-model-name", "policy"),
-        *("--host", "127.0.0.1", "--port", str(port), "--dtype", "float32", "--enforce-eager"),
+        *("--host", "127.0.0.1", "--port", str(port), "--dtype", "float32", "--enforce-eager", "--enable-scale-out"),
         *("--max-model-len", "16384", "--max-num-seqs", "16", "--logprobs-mode", "processed_logprobs"),
         *("--limit-mm-per-prompt", '{"image": 128, "video": 0}'),
     ]

@@ -72,7 +72,7 @@ def taught(checkpoint: Path, shards: ShardSet, target: Path, *, tied: bool) -> P
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
-    assert float(loss) < 0.5, f"the policy has not learnt to zoom: {float(loss)}"
+    assert loss.item() < 0.5, f"the policy has not learnt to zoom: {loss.item()}"
     if tied:
         save_policy(policy, target)
     else:

@@ -22,6 +22,9 @@ LONGEST_PAUSE_S = 30.0
 GATEWAY = (502, 503, 504)
 """HTTP statuses of a server behind a gateway, or of one whose engine is not up."""
 
+MISSING = (403, 404, 405, 501)
+"""HTTP statuses of a path that a server does not have, or has only with an option that is off."""
+
 
 class ServerFailed(RuntimeError):
     """The server cannot be used for playing; the message includes its reply."""
@@ -90,7 +93,7 @@ class Connection:
         url = f"{self.root}{path}"
         try:
             async with self._session.post(url, json=body) as response:
-                if response.status in (404, 405) and may_be_missing:
+                if response.status in MISSING and may_be_missing:
                     return None
                 if response.status == 200:
                     return await response.json(content_type=None) if response.content_length != 0 else None

@@ -1,13 +1,14 @@
 """Plays episodes on a server such as vLLM, after sending it the trainer's weights before each round.
 
-    VLLM_SERVER_DEV_MODE=1 vllm serve CHECKPOINT --served-model-name policy --logprobs-mode processed_logprobs
+    VLLM_SERVER_DEV_MODE=1 vllm serve CHECKPOINT --served-model-name policy --logprobs-mode processed_logprobs \
+        --enable-scale-out
     python -m train.serving CHECKPOINT --name policy --take-weights
 
 Requests the sampled tokens and their log-probabilities, never the text alone. A server that takes token ids gets the
 conversation as the trainer keeps it; another one gets messages, and tokenises the policy's earlier turns again. Where
 that differs from the sampled tokens, or the server's log-probabilities from the trainer's, the importance correction of
 `train.rl.grpo_loss` compensates. Paths are those of vLLM's server: /collective_rpc and the /reset paths in its
-development mode, /inference/v1/generate for token ids.
+development mode, and /inference/v1/generate for token ids, which --enable-scale-out opens.
 
 After each sending of weights, one known prompt is compared. A server that goes away for a while is waited for and gets
 the weights again; see `train.rl.server_connection`.
@@ -217,6 +218,10 @@ class ServerEngine:
             self._takes_tokens = reply is not None
             if reply is not None:
                 return read_reply(reply)
+            self._say(
+                f"rl.server takes no token ids at {TOKENS_PATH} (vLLM: --enable-scale-out); it gets messages and "
+                "tokenises earlier turns again: see retokenised_share in metrics.jsonl"
+            )
         return read_reply(await post(MESSAGES_PATH, requests.of_messages(messages, seed, limits)))
 
     def _requests(self, jpeg: Callable[[str], bytes]) -> Requests:
