@@ -86,6 +86,18 @@ class Connection:
                 await asyncio.sleep(2.0**attempt / 4)
         raise AssertionError("the loop ends by itself")
 
+    async def restored(self) -> None:
+        """Do what is to be done when the server is back; wait for it if it is away.
+
+        Raises:
+            ServerFailed: see `post`.
+        """
+        waits = self._waits
+        try:
+            await self._restore(self)
+        except (_Away, _Unanswered) as cause:
+            await self._wait(waits, cause)
+
     async def post_once(self, path: str, body: dict[str, Any], *, may_be_missing: bool = False) -> Any:
         """Like `post`, without waiting for a server that is away."""
         import aiohttp
@@ -110,7 +122,7 @@ class Connection:
             cause, gone = f"no reply within {self.settings.timeout_s:g} s (rl.server.timeout_s)", False
         raise _Away(cause) if gone or not await self._healthy() else _Unanswered(cause)
 
-    async def _wait(self, waits: int, away: _Away) -> None:
+    async def _wait(self, waits: int, away: Exception) -> None:
         """Until the server is back and has the weights again. `waits`: `self._waits` when the call was sent."""
         async with self._lock:
             if waits != self._waits:

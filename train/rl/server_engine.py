@@ -90,7 +90,7 @@ class ServerEngine:
 
         async def load() -> None:
             async with self._connection() as connection:
-                await self._load(connection)
+                await connection.restored()
 
         asyncio.run(load())
 
