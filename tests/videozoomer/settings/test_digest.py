@@ -27,7 +27,7 @@ OPERATIONAL: dict[type[Settings], set[str]] = {
         *("requests_per_minute", "tokens_per_minute", "prices", "max_images", "headers", "served_names", "query"),
     },
     DistillSettings: {"budget_usd", "failed_share"},
-    RolloutServer: {"concurrency", "timeout_s"},
+    RolloutServer: {"concurrency", "timeout_s", "patience_s", "max_gap"},
     RlSettings: {"enabled", "harvest", "processes"},
     SftSettings: {"vision_cache_gb", "vision_cache_folder", "peak_tflops"},
 }
