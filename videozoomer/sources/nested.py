@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,7 +47,7 @@ def unnested(entries: Sequence[Entry], question: str | None) -> Unnested:
     return Unnested([part for entry in entries for part in _parts(entry, columns)], layout, columns)
 
 
-def _holds(cell: Any, asking: Collection[str]) -> bool:
+def _holds(cell: Any, asking: Set[str]) -> bool:
     items = cell if isinstance(cell, list) else [cell]
     return any(isinstance(item, dict) and asking & {plain_name(name) for name in item} for item in items)
 

@@ -151,7 +151,7 @@ def _columns(parts: Sequence[Entry], place: str, source: Source, made: Unnested)
         return Columns(made.layout, {}, (), ())
     given = source.columns
     if source.answers and (named := given.get("answer")) and plain_name(named) not in present:
-        given = given | {"answer": ANSWER}
+        given = {**given, "answer": ANSWER}
     try:
         columns = columns_of(present, place, given, made.layout)
     except SourceError as error:

@@ -33,10 +33,10 @@ def told_apart(parts: Sequence[Entry]) -> list[Entry]:
 def by_keys(columns: Columns, parts: Sequence[Entry], given: Mapping[Role, str | None]) -> Columns:
     """The keys under which entries are found: an id where each is found once, a topic where they are the inner ones."""
     keys = [str(part.row[KEY]) for part in parts if KEY in part.row]
-    unnamed = "id" not in {**columns.column_of, **given} and KEY not in columns.column_of.values()
+    unnamed = "id" not in {*columns.column_of, *given} and KEY not in columns.column_of.values()
     if unnamed and keys and len(set(keys)) == len(parts):
         columns = _named(columns, "id", KEY)
-    if "topic" not in {**columns.column_of, **given} and any(SUBKEY in part.row for part in parts):
+    if "topic" not in {*columns.column_of, *given} and any(SUBKEY in part.row for part in parts):
         columns = _named(columns, "topic", SUBKEY)
     return columns
 
@@ -51,7 +51,7 @@ def as_topic(columns: Columns, parts: Sequence[Entry], given: Mapping[Role, str 
         return columns
     column_of = {role: name for role, name in columns.column_of.items() if role != "type"}
     columns = replace(columns, column_of=column_of)
-    if "topic" in {**column_of, **given}:
+    if "topic" in {*column_of, *given}:
         return replace(columns, ignored=tuple(sorted({*columns.ignored, column})))
     return _named(columns, "topic", column)
 
