@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import dagster as dg
 import polars as pl
 
+from assets.reviewed import reviewed_fact
 from assets.workspace import Workspace, content_of, finish, preview, step
 
 GROUP = "curation"
@@ -82,6 +83,8 @@ def curate(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Worksp
     from filters.rules import run_rules
 
     lake = workspace.lake
+    # Before reading: what people decide meanwhile makes the verdicts stale.
+    listing = reviewed_fact(workspace, "verdicts")
     result = run_rules(lake, workspace.recipe.filters)
     lake.write("verdicts", result.verdicts)
     lake.write("question_stats", result.question_stats)
@@ -93,7 +96,7 @@ def curate(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Worksp
         workspace,
         content_of(workspace, [("verdicts", "all")]),
         asset="verdicts",
-        facts={name: outcomes.get(name, 0) for name in ("kept", "rejected", "failed")},
+        facts={name: outcomes.get(name, 0) for name in ("kept", "rejected", "failed")} | listing,
         metadata={"preview": preview(verdicts, verdicts.columns)},
     )
     yield finish(

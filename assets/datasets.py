@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from assets.reviewed import reviewed_fact
 from assets.workspace import Workspace, finish, step
 
 if TYPE_CHECKING:
@@ -61,13 +62,14 @@ def export(context: dg.AssetExecutionContext, workspace: Workspace, kind: str) -
 
     folder = workspace.shards(kind)
     workspace.begin_writing()
+    listing = reviewed_fact(workspace, "sft_shards") if kind == "sft" else {}
     manifest = write_shards(kind, workspace.lake, folder, workspace.recipe)
     warn_if_empty(context, kind, manifest)
     return finish(
         context,
         workspace,
         manifest.content_hash,
-        facts={"rows": manifest.rows, "frames": manifest.frames, "bytes": manifest.bytes},
+        facts={"rows": manifest.rows, "frames": manifest.frames, "bytes": manifest.bytes, **listing},
         metadata={
             "path": dg.MetadataValue.path(str(folder)),
             "card": dg.MetadataValue.md((folder / "README.md").read_text()),

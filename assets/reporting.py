@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from assets.reviewed import reviewed_fact
 from assets.training import checkpoint_of, why_untrained
 from assets.workspace import Workspace, finish, step
 from videozoomer.lake import CATALOG
@@ -103,10 +104,10 @@ def files_digest(workspace: Workspace) -> str:
 def make_report(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.MaterializeResult:
     from eval.report import write_report
 
-    facts = report_facts(workspace)
+    facts, listing = report_facts(workspace), reviewed_fact(workspace, "report")
     workspace.begin_writing()
     page = write_report(workspace.lake, facts, workspace.report / "index.html")
-    return finish_page(context, workspace, page, made_at=facts.made_at)
+    return finish_page(context, workspace, page, made_at=facts.made_at, listing=listing)
 
 
 def make_viewer(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.MaterializeResult:
@@ -118,7 +119,11 @@ def make_viewer(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.M
 
 
 def finish_page(
-    context: dg.AssetExecutionContext, workspace: Workspace, page: Path, made_at: str | None = None
+    context: dg.AssetExecutionContext,
+    workspace: Workspace,
+    page: Path,
+    made_at: str | None = None,
+    listing: dict[str, str] | None = None,
 ) -> dg.MaterializeResult:
     """Stamp a page with the hash of its text. `made_at`, the time printed on it, is left out: it is no content."""
     text = page.read_text()
@@ -127,7 +132,7 @@ def finish_page(
         context,
         workspace,
         content,
-        facts={"bytes": page.stat().st_size},
+        facts={"bytes": page.stat().st_size, **(listing or {})},
         metadata={"page": dg.MetadataValue.url(page.resolve().as_uri())},
     )
 

@@ -4,16 +4,20 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import dagster as dg
 import fsspec
 
+from assets.reviewed import REVIEWED, reviewed
 from assets.workspace import BATCHES, Workspace, content_of, finish, preview, step
 from videozoomer.lake.reading import rows_as
 from videozoomer.lake.rows import FileRow, QuestionRow
 from videozoomer.lake.stamps import Stamp
 from videozoomer.places.state import identity
 from videozoomer.places.uris import PlaceError
+from videozoomer.reviews.correcting import corrected
+from videozoomer.reviews.current import digest as digest_of_reviews
 from videozoomer.settings import Recipe
 from videozoomer.sources.archived_questions import has_films
 from videozoomer.sources.files import Offered, SourceError, assign_batches
@@ -68,11 +72,19 @@ def _listing(offered: Mapping[str, Sequence[Offered]]) -> str:
     return hashlib.sha256(json.dumps(listed).encode()).hexdigest()[:16]
 
 
-LISTINGS: dict[str, Callable[[Workspace], str]] = {
+def question_listing(workspace: Workspace) -> str:
+    """Hash of the question files, and of the keys that people corrected, if there are any."""
+    corrections = digest_of_reviews(workspace.lake, {"question": ("answer",)})
+    return question_digest(workspace.recipe) + (f"-{corrections}" if corrections else "")
+
+
+LISTINGS: dict[str, Callable[[Workspace], str | None]] = {
     "sources": lambda workspace: listing_digest(workspace.recipe),
-    "questions": lambda workspace: question_digest(workspace.recipe),
+    "questions": question_listing,
+    **{asset: partial(reviewed, asset=asset) for asset in REVIEWED},
 }
-"""Assets made from files outside the home, and the hash of these files; a stamp keeps it as the fact `listing`."""
+"""Assets made from files outside the home, or from reviews, and the hash of these; a stamp keeps it as the fact
+`listing`."""
 
 
 @dg.asset(
@@ -130,13 +142,13 @@ def sources(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Works
 def questions(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
     lake = workspace.lake
     # Before reading: a file that changes meanwhile has another hash at the next run, which reads it again.
-    listing = question_digest(workspace.recipe)
+    listing = question_listing(workspace)
     files = lake.read("files")
     batch_of = dict(zip(files["uri"], files["batch"], strict=True))
     by_batch: dict[str, list[QuestionRow]] = {batch: [] for batch in [*lake.partitions("files"), UNMATCHED]}
     for source in workspace.recipe.sources:
         uris = files.filter(files["source"] == source.name)["uri"].to_list()
-        for row in read_source(source, uris).rows:
+        for row in corrected(lake, read_source(source, uris).rows):
             by_batch[batch_of.get(row["video_uri"], UNMATCHED)].append(row)
     _require_usable(workspace.recipe, [row for rows in by_batch.values() for row in rows])
     for batch, rows in by_batch.items():

@@ -21,6 +21,7 @@ import polars as pl
 from filters import alike, conclusions, duplicates, sql_functions
 from filters.funnel import count
 from videozoomer.lake import CATALOG, Lake
+from videozoomer.reviews import Review, applying
 from videozoomer.settings.model import FilterSettings
 
 if TYPE_CHECKING:
@@ -102,15 +103,16 @@ def run_rules(
 ) -> RuleResult:
     """Apply the rules to every question and every candidate (see `queries/views.sql`).
 
-    Reads tables `questions`, `videos`, `overviews`, `trajectories`, `grades` and `leaks`; writes nothing. The rules
-    default to the project's own; to add one, pass `in_order([*load_rules(), read_rule(path)])`. `threads` defaults to
-    one a core.
+    Reads tables `questions`, `videos`, `overviews`, `trajectories`, `grades`, `leaks` and `reviews`; writes nothing.
+    The rules default to the project's own; to add one, pass `in_order([*load_rules(), read_rule(path)])`. `threads`
+    defaults to one a core.
 
     Raises:
-        RuleError: a rule's query fails or does not return the columns (id, reason), or `settings.skip_rules` names no
-            rule.
+        RuleError: a rule's query fails or does not return the columns (id, reason), or `settings.skip_rules` or
+            `settings.review_overrides` names no rule, or one that no review overrides.
     """
-    chosen = _without(load_rules() if rules is None else rules, settings.skip_rules)
+    every = load_rules() if rules is None else rules
+    chosen, overridden = _without(every, settings.skip_rules), _overridable(every, settings.review_overrides)
     connection = lake.connect()
     try:
         if threads is not None:
@@ -118,6 +120,7 @@ def run_rules(
         for functions in (duplicates, sql_functions, conclusions):
             functions.register(connection)
         connection.register("settings", _one_row(settings))
+        connection.register("reviewed", _reviewed(applying(lake)))
         connection.execute((QUERIES / "views.sql").read_text())
         connection.execute("create temp table dropped (id varchar, reason varchar, level varchar, place integer)")
         for place, rule in enumerate(chosen):
@@ -126,6 +129,8 @@ def run_rules(
                 if re.search(r"\balike\b", rule.sql):
                     connection.register("alike", alike.find(connection, settings.trajectory_ratio))
             drop(rule, place, connection)
+            if rule.name in overridden:
+                connection.execute((QUERIES / "override.sql").read_text(), {"place": place})
         verdicts, stats = (
             connection.sql((QUERIES / name).read_text()).pl() for name in ("verdicts.sql", "question_stats.sql")
         )
@@ -143,9 +148,36 @@ def _without(rules: Sequence[Rule], skipped: Sequence[str]) -> list[Rule]:
     return [rule for rule in rules if rule.name not in skipped]
 
 
+NEVER_OVERRIDDEN = frozenset(
+    {
+        "question_quarantined", "no_video", "no_question", "leaked_video", "leaked_question", "reviewed_drop",
+        "reviewed_drop_question",
+    }
+)  # fmt: skip
+"""Rules whose questions cannot be used, or not safely, and those that obey a person already."""
+
+
+def _overridable(rules: Sequence[Rule], names: Sequence[str]) -> frozenset[str]:
+    known = {rule.name for rule in rules}
+    if unknown := sorted(set(names) - known):
+        raise RuleError(f"filters.review_overrides names {unknown}, which are no rules; choose from {sorted(known)}")
+    if never := sorted(NEVER_OVERRIDDEN & set(names)):
+        raise RuleError(
+            f"filters.review_overrides names {never}, which no review overrides: leaks are settled pair "
+            "by pair, and without question or film there is nothing to train on"
+        )
+    return frozenset(names)
+
+
+def _reviewed(reviews: Sequence[Review]) -> pl.DataFrame:
+    """Decisions to keep or to drop that apply, for the rules."""
+    rows = [(one.subject, one.key, one.decision) for one in reviews if one.decision in ("keep", "drop")]
+    return pl.DataFrame(rows, schema=dict.fromkeys(("subject", "key", "decision"), pl.String), orient="row")
+
+
 def _one_row(settings: FilterSettings) -> pl.DataFrame:
     """The settings as a table of one row; queries refer to its columns, so no value is pasted into SQL."""
-    return pl.DataFrame([settings.model_dump(mode="json", exclude={"judge", "skip_rules"})])
+    return pl.DataFrame([settings.model_dump(mode="json", exclude={"judge", "skip_rules", "review_overrides"})])
 
 
 def drop(rule: Rule, place: int, connection: duckdb.DuckDBPyConnection) -> None:

@@ -22,7 +22,7 @@ LAYERS: list[set[str]] = [
 
 LIBRARY: list[set[str]] = [
     {"videozoomer.settings", "videozoomer.lake", "videozoomer.protocol", "videozoomer.places"},
-    {"videozoomer.sources", "videozoomer.video", "videozoomer.shards"},
+    {"videozoomer.sources", "videozoomer.video", "videozoomer.shards", "videozoomer.reviews"},
 ]
 """The same inside the library."""
 

@@ -14,6 +14,7 @@ from eval.statistics import estimate
 from videozoomer.lake.lake import Lake
 from videozoomer.lake.reading import rows_as
 from videozoomer.lake.rows import FunnelRow
+from videozoomer.reviews.counting import sentence, summary
 
 RATES = ((0, 1), (1, 2), (2, 4), (4, 8), (8, float("inf")))
 """Bins of zoom rates in frames per second: those of the paper and one for higher rates. Each excludes its lower bound
@@ -64,6 +65,16 @@ def _rules_table(reasons: set[str]) -> str:
         if rule.name in reasons
     ]
     return "<h3>What each rule drops and why</h3>" + table(["reason", "drops", "why"], listed) if listed else ""
+
+
+def reviews(lake: Lake, facts: ReportFacts) -> Section:
+    """What people decided, and the precision of the kept set that they measured."""
+    counted = summary(lake)
+    if not counted:
+        return Section("reviews", "Reviews", note("Nobody has reviewed trajectories; videozoomer view does."))
+    rows = [*counted["decisions"].items(), ("no longer applies: the content changed", counted["stale"])]
+    measured = note(sentence(counted["precision"]) + ".") if "precision" in counted else ""
+    return Section("reviews", "Reviews", measured + table(["decision that applies", "number"], rows))
 
 
 def funnel_steps(rows: Sequence[FunnelRow]) -> tuple[list[dict[str, Any]], bool]:

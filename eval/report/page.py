@@ -16,7 +16,7 @@ from videozoomer.lake.lake import Lake
 
 SECTIONS = (
     inputs.what_ran, inputs.videos, inputs.shots, inputs.questions,
-    making.funnel, balance.balance, making.pass_rates, making.calls, making.zooms,
+    making.funnel, balance.balance, making.reviews, making.pass_rates, making.calls, making.zooms,
     results.shards, results.training, results.reinforcement, results.evaluations, results.leaks,
 )  # fmt: skip
 """Sections in page order. Each takes (lake, facts) and always returns a section, if only to name what is missing."""

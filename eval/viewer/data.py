@@ -25,14 +25,20 @@ TURN_FIELDS = (
 """Fields of a turn that the page gets unchanged."""
 
 
-def trajectories(lake: Lake, ids: Sequence[str]) -> list[dict[str, Any]]:
-    """The named trajectories in that order, each with its grade, its verdict and its frames as [id, time_s]."""
-    rows, grades, verdicts = (_by_trajectory(lake, table, ids) for table in ("trajectories", "grades", "verdicts"))
+def trajectories(lake: Lake, ids: Sequence[str], partitions: Sequence[str] | None = None) -> list[dict[str, Any]]:
+    """The named trajectories in that order, each with its grade, its verdict and its frames as [id, time_s].
+
+    Where the partitions that have them are known, no other is read.
+    """
+    rows, grades = (_by_trajectory(lake, table, ids, partitions) for table in ("trajectories", "grades"))
+    verdicts = _by_trajectory(lake, "verdicts", ids)
     return [_trajectory(rows[i], grades.get(i), verdicts.get(i)) for i in ids if i in rows]
 
 
-def _by_trajectory(lake: Lake, table: str, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
-    rows = lake.scan(table).filter(pl.col("trajectory_id").is_in(list(ids))).collect()
+def _by_trajectory(
+    lake: Lake, table: str, ids: Sequence[str], partitions: Sequence[str] | None = None
+) -> dict[str, dict[str, Any]]:
+    rows = lake.scan(table, partitions).filter(pl.col("trajectory_id").is_in(list(ids))).collect()
     return {row["trajectory_id"]: row for row in rows.iter_rows(named=True)}
 
 
@@ -58,10 +64,15 @@ def _trajectory(row: dict[str, Any], grade: dict[str, Any] | None, verdict: dict
     }
 
 
+def frames_of(trajectory: dict[str, Any]) -> list[tuple[str, float]]:
+    """Ids and times of the frames of the overview and of all zooms."""
+    zoomed = (frame for turn in trajectory["turns"] for frame in turn["frames"])
+    return [(frame_id, time_s) for frame_id, time_s in [*trajectory["overview"], *zoomed]]
+
+
 def frame_ids(trajectory: dict[str, Any]) -> list[str]:
     """Ids of the frames of the overview and of all zooms."""
-    zoomed = (frame for turn in trajectory["turns"] for frame in turn["frames"])
-    return [frame_id for frame_id, _ in [*trajectory["overview"], *zoomed]]
+    return [frame_id for frame_id, _ in frames_of(trajectory)]
 
 
 def questions(lake: Lake, ids: Iterable[str]) -> dict[str, dict[str, Any]]:

@@ -91,6 +91,6 @@ def render(gathered: dict[str, Any]) -> str:
     inline = json.dumps(gathered, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     inline = inline.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
     page = (FOLDER / "page.html").read_text(encoding="utf-8")
-    for mark, text in (("/*style*/", "page.css"), ("/*script*/", "page.js")):
-        page = page.replace(mark, (FOLDER / text).read_text(encoding="utf-8"))
+    for mark, names in (("/*style*/", ["page.css"]), ("/*script*/", ["drawing.js", "page.js"])):
+        page = page.replace(mark, "".join((FOLDER / name).read_text(encoding="utf-8") for name in names))
     return page.replace("/*data*/", inline)

@@ -6,7 +6,22 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli import balance, check, garbage, init, ledger, run, serve, shards, sources, trajectories, ui, video
+from pipelines.cli import (
+    balance,
+    check,
+    garbage,
+    init,
+    ledger,
+    reviews,
+    run,
+    serve,
+    shards,
+    sources,
+    trajectories,
+    ui,
+    video,
+    view,
+)
 from pipelines.cli.output import console, stop
 from pipelines.cli.recipe import RecipeCommand
 
@@ -54,8 +69,10 @@ app.command(cls=RecipeCommand)(run.status)
 app.command(cls=RecipeCommand)(balance.balance)
 app.command(cls=RecipeCommand)(ui.ui)
 app.command(cls=RecipeCommand)(garbage.gc)
+app.command()(view.view)
 app.add_typer(sources.app, name="sources")
 app.add_typer(trajectories.app, name="trajectories")
+app.add_typer(reviews.app, name="reviews")
 app.add_typer(video.app, name="video")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(shards.app, name="shards")

@@ -478,6 +478,31 @@ EVALUATIONS = Table(
         Column("unknown", INT, "number of questions left out because they failed or could not be judged"),
     ),
 )
+REVIEWS = Table(
+    "reviews",
+    "one decision of a person; a later one of the same slot replaces it",
+    ("subject", "key", "decision", "who", "at"),
+    (
+        Column("subject", TEXT, "what it is about: `trajectory`, `question` or `pair` (of a leak)"),
+        Column("key", TEXT, "id of the trajectory, of the question, or of the pair (a hash of both sides)"),
+        Column(
+            "decision",
+            TEXT,
+            "`keep`, `drop`, `clear` (takes them back), `answer` (a corrected key), `leak`, `no_leak`, `judged` "
+            "(blindly), `tag`, `untag` or `note`",
+        ),
+        Column(
+            "value",
+            TEXT,
+            "the tag, the note, the judgement (`good`, `bad`, `unsure`), or of a corrected key the answers before and "
+            "after as JSON (`from`, `to`)",
+            required=False,
+        ),
+        Column("who", TEXT, "name of the person"),
+        Column("at", TEXT, "when, in UTC with microseconds"),
+        Column("content", TEXT, "hash of what the person saw; the decision holds for it alone"),
+    ),
+)
 
 CATALOG: dict[str, Table] = {
     table.name: table
@@ -501,6 +526,7 @@ CATALOG: dict[str, Table] = {
         COPIES,
         COMPARED,
         EVALUATIONS,
+        REVIEWS,
     )
 }
 """Table name -> declaration."""

@@ -317,3 +317,15 @@ class EvaluationRow(TypedDict):
     high: float | None
     questions: int
     unknown: int
+
+
+class ReviewRow(TypedDict):
+    """One decision of a person; a later one of the same slot replaces it."""
+
+    subject: str
+    key: str
+    decision: str
+    value: str | None
+    who: str
+    at: str
+    content: str

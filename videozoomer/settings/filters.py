@@ -46,6 +46,8 @@ class FilterSettings(Settings):
     drops only exact repetitions."""
     skip_rules: tuple[str, ...] = ()
     """Names of rules that are not applied."""
+    review_overrides: tuple[str, ...] = ()
+    """Names of rules that a person's `keep` overrides: of a question rules about questions, of a trajectory others."""
     signature_distance: Annotated[int, Field(ge=0, le=64)] = 18
     """Bits of 64 in which the hashes of two pictures may differ and still show the same, up to 15: more counts as 15,
     because unrelated pictures are that near by chance."""
@@ -57,6 +59,11 @@ class FilterSettings(Settings):
 
     judge: JudgeEndpoint | None = None
     """Server that judges open answers which the rules cannot decide; null leaves them `unknown`."""
+
+    def _left_out(self) -> frozenset[str]:
+        """Without overrides, the digest is that of recipes before there were any."""
+        left_out = super()._left_out()
+        return left_out if self.review_overrides else left_out | {"review_overrides"}
 
     @field_validator("judge", mode="before")
     @classmethod

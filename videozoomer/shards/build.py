@@ -9,6 +9,7 @@ import polars as pl
 
 from videozoomer.lake.lake import Lake
 from videozoomer.protocol.protocol import VERSION
+from videozoomer.reviews.counting import summary
 from videozoomer.settings.model import Recipe, ShardSettings
 from videozoomer.shards.frames import stream_frames
 from videozoomer.shards.manifest import Manifest, ShardError
@@ -41,7 +42,9 @@ def write_shards(kind: str, lake: Lake, target: Path, recipe: Recipe) -> Manifes
         ShardError: a training row's video or question is in an evaluation set, or a frame is missing.
     """
     build = {"sft": build_sft, "rl": build_rl, "evaluation": build_evaluation}[kind]
-    return build(lake, target, recipe.shards, about_recipe(recipe) | balance_of(lake, kind, recipe.shards))
+    about = about_recipe(recipe) | balance_of(lake, kind, recipe.shards)
+    reviews = summary(lake)
+    return build(lake, target, recipe.shards, about | ({"reviews": reviews} if reviews else {}))
 
 
 def balance_of(lake: Lake, kind: str, settings: ShardSettings) -> dict:

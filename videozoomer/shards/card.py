@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from videozoomer.reviews.counting import sentence
 from videozoomer.shards.manifest import Manifest
 from videozoomer.shards.schema import ROWS
 
@@ -67,6 +68,8 @@ def render_card(manifest: Manifest) -> str:
     if balance := about.get("balance"):
         parts += ["## Balance\n\nBefore and after the rules.\n", *(f"- {text}" for text in about["balance_warnings"])]
         parts += [*([""] if about["balance_warnings"] else []), _balance(balance)]
+    if reviews := about.get("reviews"):
+        parts += ["## Reviews\n\n" + _reviewed(reviews), _table(("decision", "number"), _decisions(reviews))]
     parts += [
         "## Columns\n",
         _table(
@@ -96,6 +99,16 @@ def _balance(rows: list[dict]) -> str:
         ("kind", "trait", "value", "before", "share", "after", "share"),
         [(row["kind"], row["trait"], row["value"], *figures(row, "before"), *figures(row, "after")) for row in rows],
     )
+
+
+def _reviewed(reviews: dict) -> str:
+    measured = f" {sentence(reviews['precision'])}." if "precision" in reviews else ""
+    return f"What people decided when this data set was made.{measured}\n"
+
+
+def _decisions(reviews: dict) -> list[tuple]:
+    stale = [("no longer applies, its content changed", reviews["stale"])] if reviews["stale"] else []
+    return [*reviews["decisions"].items(), *stale]
 
 
 def _front_matter(manifest: Manifest) -> str:
