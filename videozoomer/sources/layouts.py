@@ -191,7 +191,7 @@ def columns_of(
             column = given[role]
             names = [] if column is None else [plain_name(column)]
         elif layout:
-            names = [name for name in [layout.columns.get(role)] if name in present]
+            names = [name for name in [layout.columns.get(role)] if name and name in present]
             if not names and role == "answer" and not layout.nested:
                 names = _synonyms(role, present, place)
         else:
