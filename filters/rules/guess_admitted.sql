@@ -1,11 +1,11 @@
 -- level: trajectory
 -- order: 185
--- drops: a right answer whose thoughts say that it is a guess
--- why: it was luck, and the policy would learn to stop looking.
+-- drops: a right answer whose last thought says that it is a guess
+-- why: it was luck, and the policy would learn to stop looking. A guess before a zoom is a reason to look.
 -- The pattern is one constant, which DuckDB compiles once; held in a column it was compiled for each row.
 select distinct trajectory_id as id, 'guess_admitted' as reason
 from written
-where len(list_filter(
+where action = 'answer' and len(list_filter(
     regexp_extract_all(
         said,
         '\bi (will|shall|must|have to|can only|could only|just|simply|am)( just| simply| only)? guess(ing)?\b' ||

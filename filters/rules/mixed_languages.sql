@@ -3,10 +3,16 @@
 -- drops: a right answer whose thoughts use more languages than the recipe's `max_languages`
 -- why: models slip from one language into another while sampling, and imitation makes that frequent. A script counts with
 --   twelve letters that the question does not have, a language in Latin letters with three different function words.
+--   What stands in quotation marks may be read from the picture and does not count.
 with counted as (
     select
         trajectory_id,
-        string_agg(said, ' ') as said,
+        regexp_replace(
+            string_agg(said, ' '),
+            '"[^"\n]{2,200}"|“[^”]{2,200}”|«[^»]{2,200}»|「[^」]{1,200}」|‘[^’]{2,200}’|(^|[\s(])''[^''\n]{2,200}''',
+            ' ',
+            'g'
+        ) as said,
         any_value(asked) as asked
     from written
     group by trajectory_id

@@ -15,9 +15,11 @@ where len(list_filter(
         '|(correct|right|true|actual) answer (is|was|has been) (given|known|provided|stated|listed|revealed)' ||
         '|(given|knowing|told|provided) (that )?the (correct|right|true|actual) answer' ||
         '|(previous|earlier|initial|last|former|original|my|that) (final )?(answer|response|conclusion) (was|is|has been) (wrong|incorrect|not right|not correct|marked|judged)' ||
-        '|(i was|i have been|i''ve been|i am|i''m|as) (told|asked|instructed|requested|prompted)\b' ||
+        '|(i was|i have been|i''ve been|i am|i''m|as) (told|instructed|requested|prompted)\b' ||
+        '|(i was|i have been|i''ve been|i am|i''m) asked to\b' ||
         '|the user (asks|asked|wants|wanted|says|said|tells|told|requests)' ||
-        '|(this|the|your) (request|instruction|instructions|prompt|hint) (asks|says|tells|was|is|to)\b' ||
+        '|(this|the|your) (request|instructions?|prompt|hint) (asks|tells|wants|to)\b' ||
+        '|(this|the|your) (request|instructions?|prompt|hint) (says|was|is) (to|that|i|the)\b' ||
         '|(asked|told|instructed|requested) (me )?to (reconsider|reflect|try again|look again|zoom again)' ||
         '|attempt (above|did not lead)'
     ),
