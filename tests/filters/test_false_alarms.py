@@ -1,4 +1,4 @@
-"""No rule drops a good trajectory of the voices in benchmarks/good_voices.py, and the benchmark counts what one drops."""
+"""No rule drops a good trajectory of the voices in benchmarks/good_voices.py; the benchmark counts what one drops."""
 
 from dataclasses import replace
 
