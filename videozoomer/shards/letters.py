@@ -36,7 +36,7 @@ _AFTER_NOUN = frozenset(
 """Words after which "A" may be an option; so may it be before words in -s and -ed, which may be verbs."""
 _SMALL = re.compile(
     rf"(?:(?i:{_NAMES})(?![A-Za-zÀ-ÿ])\s*(?:(?:is|are)\s|:)?\s*[(\[\"'*]*(?:[b-z](?![\w'’])|a(?:[).,;:\]\"'*]|\s*$)))"
-    r"|\([a-z]\)|(?:^|\s)[b-hj-z][).:](?:\s|$)"
+    r"|\([a-z]\)|(?:^|[^\d\s]\s+)[b-hj-z][).:](?:\s|$)"
 )
 _ORDINAL = (
     r"(?:first|second|third|fourth|fifth|sixth|last|former|latter|next|previous|remaining|other|top|bottom|upper|lower|"

@@ -52,6 +52,7 @@ TO = {"A": "C", "B": "A", "C": "D", "D": "B"}
         ("<answer>A man</answer>", "<answer>A man</answer>"),
         ("<think>I see a T-shirt, an X-ray and B-roll in the U.S.</think>", None),
         ("<think>Platform Z is empty.</think>", None),
+        ("<think>It is seen from 12.5 to 14.0 s. Then, at 62 s: nothing.</think>", None),
         ("<think>The answer is a man.</think>", None),
         ("<think>The first frame shows the last train above the door.</think>", None),
     ],
