@@ -69,14 +69,15 @@ def funnel_adds_up(workspace: dg.ResourceParam[Workspace]) -> dg.AssetCheckResul
 def _shifts(workspace: Workspace, chosen: pl.Expr) -> dg.AssetCheckResult:
     """Passes without a warning among the chosen rows of table `shifts`; a warning stops no run."""
     rows = workspace.lake.read("shifts").filter(chosen)
+    effects: list[float] = rows["effect"].drop_nulls().to_list()
     found = rows.drop_nulls("warning").sort("effect", descending=True)
     return dg.AssetCheckResult(
         passed=not found.height,
         severity=dg.AssetCheckSeverity.WARN,
         metadata={
-            "tests": rows["effect"].count(),
+            "tests": len(effects),
             "warnings": found["warning"].to_list(),
-            "largest_effect": rows["effect"].max(),
+            "largest_effect": max(effects, default=None),
         },
     )
 

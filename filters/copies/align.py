@@ -148,10 +148,11 @@ def _hits(left: np.ndarray, right: np.ndarray, near: int) -> _Hits:
     found = []
     height = max(1, _CELLS // len(columns))
     for at in range(0, len(rows), height):
-        bits = np.bitwise_count(left[rows[at : at + height], None] ^ wanted[None, :]).ravel()
-        flat = np.flatnonzero(bits <= near)
-        found.append((rows[at + flat // len(columns)], columns[flat % len(columns)], bits[flat]))
-    return _Hits(*(np.concatenate(parts) for parts in zip(*found, strict=True)), rows)
+        differing = np.bitwise_count(left[rows[at : at + height], None] ^ wanted[None, :]).ravel()
+        flat = np.flatnonzero(differing <= near)
+        found.append((rows[at + flat // len(columns)], columns[flat % len(columns)], differing[flat]))
+    near_rows, near_columns, bits = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return _Hits(near_rows, near_columns, bits, rows)
 
 
 def _vote(hits: _Hits) -> tuple[float, float] | None:
@@ -211,7 +212,7 @@ def _prove(
     # Of the left film, perhaps not all pictures were compared: the nearest one that was stands for those around it.
     compared = hits.compared
     asked = compared[np.clip(np.searchsorted(compared, here), 0, len(compared) - 1)]
-    lefts = max(1, round((len(left) - beside) * len(compared) / max(1, np.count_nonzero(left))))
+    lefts = max(1, round((len(left) - beside) * len(compared) / max(1, int(np.count_nonzero(left)))))
     rights = max(1, len(right) - beside)
     chance = np.maximum.reduce(
         [

@@ -57,7 +57,7 @@ def print_balance(counts: pl.DataFrame, lake: Lake, console: Console) -> None:
     table = Table("trait", "value", *figures, box=None)
     for trait, title in TRAITS.items():
         mine = sorted_values(trait, counts.filter(trait=trait))
-        before, after = mine["before"].sum(), mine["after"].sum()
+        before, after = int(mine["before"].sum()), int(mine["after"].sum())
         for number, row in enumerate(mine.iter_rows(named=True)):
             shares = (
                 f"{row['before']:,}", _share(row["before"], before), f"{row['after']:,}", _share(row["after"], after)
