@@ -14,33 +14,46 @@ KINDS = {"duckdb", "parquet"}
 
 @dg.asset(
     group_name=GROUP,
-    code_version="2",
+    code_version="3",
     kinds=KINDS,
     deps=["videos", "questions"],
     description="Training videos and questions that occur in an evaluation set: same content, same pictures "
-    "(signatures find a copy that was cut, cropped, mirrored or encoded again), or same words. Table `copies` has "
-    "every pair of videos with its evidence, and those that a person should look at.",
+    "(signatures find a copy that was cut, cropped, mirrored or encoded again), or the same question, whatever video it is "
+    "about. Tables `copies` and `question_leaks` have every pair with its evidence, and those that a person should look at.",
 )
 @step
 def leaks(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
     from filters.contamination import find_leaks
     from filters.copies.table import compare_films
+    from filters.question_leaks import files
 
-    found = compare_films(workspace.lake, workspace.recipe.filters)
-    workspace.lake.write("copies", found.copies)
-    workspace.lake.write("compared", found.compared)
-    workspace.lake.write("leaks", find_leaks(workspace.lake, workspace.recipe.filters))
-    table, copies = workspace.lake.read("leaks"), workspace.lake.read("copies")
+    lake, settings = workspace.lake, workspace.recipe.filters
+    listing = files.digest(settings.evaluation_questions)
+    films = compare_films(lake, settings)
+    lake.write("copies", films.copies)
+    lake.write("compared", films.compared)
+    found = find_leaks(lake, settings)
+    lake.write("leaks", found.leaks)
+    lake.write("question_leaks", found.questions)
+    table, copies, questions = (lake.read(name) for name in ("leaks", "copies", "question_leaks"))
+    listed = questions.filter(questions["status"] == "listed")
     return finish(
         context,
         workspace,
-        content_of(workspace, [("leaks", "all"), ("copies", "all")]),
+        content_of(workspace, [("leaks", "all"), ("copies", "all"), ("question_leaks", "all")]),
         facts={
             "leaks": table.height,
             "listed_videos": copies.filter(copies["status"] == "listed").height,
-            "films_compared": found.new_train + found.new_evaluation,
+            "listed_questions": listed["train_id"].n_unique(),
+            "films_compared": films.new_train + films.new_evaluation,
+            "listing": listing,
         },
-        metadata={"preview": preview(table, table.columns, 30), "copies": preview(copies, copies.columns, 30)},
+        metadata={
+            "preview": preview(table, table.columns, 30),
+            "copies": preview(copies, copies.columns, 30),
+            "listed_pairs_of_questions": preview(listed, listed.columns, 30),
+            **({"unusable_evaluation_questions": found.unusable} if found.unusable else {}),
+        },
     )
 
 

@@ -7,6 +7,8 @@ from videozoomer.reviews.current import digest
 from videozoomer.reviews.review import DECISIONS
 
 DECIDED = ("keep", "drop")
+PAIRS = {"pair": ("leak", "no_leak")}
+"""Decisions on pairs of videos and of questions, which the asset `leaks` reads."""
 REVIEWED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "verdicts": {"trajectory": DECIDED, "question": DECIDED},
     "sft_shards": {"trajectory": ("judged",)},

@@ -9,8 +9,9 @@ from functools import partial
 import dagster as dg
 import fsspec
 
-from assets.reviewed import REVIEWED, reviewed
+from assets.reviewed import PAIRS, REVIEWED, reviewed
 from assets.workspace import BATCHES, Workspace, content_of, finish, preview, step
+from filters.question_leaks import files as leak_files
 from videozoomer.lake.reading import rows_as
 from videozoomer.lake.rows import FileRow, QuestionRow
 from videozoomer.lake.stamps import Stamp
@@ -78,10 +79,17 @@ def question_listing(workspace: Workspace) -> str:
     return question_digest(workspace.recipe) + (f"-{corrections}" if corrections else "")
 
 
+def leak_listing(workspace: Workspace) -> str:
+    """Hash of the further evaluation sets, and of people's decisions on pairs, if there are any."""
+    decisions = digest_of_reviews(workspace.lake, PAIRS)
+    return leak_files.digest(workspace.recipe.filters.evaluation_questions) + (f"-{decisions}" if decisions else "")
+
+
 LISTINGS: dict[str, Callable[[Workspace], str | None]] = {
     "sources": lambda workspace: listing_digest(workspace.recipe),
     "questions": question_listing,
     **{asset: partial(reviewed, asset=asset) for asset in REVIEWED},
+    "leaks": leak_listing,
 }
 """Assets made from files outside the home, or from reviews, and the hash of these; a stamp keeps it as the fact
 `listing`."""

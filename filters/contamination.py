@@ -3,45 +3,68 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import polars as pl
 
 from filters.graders.grade import words
+from filters.question_leaks.files import read_files
+from filters.question_leaks.table import Decision, find_pairs
 from videozoomer.lake import CATALOG, Lake
-from videozoomer.protocol.options import index_of
 from videozoomer.settings.model import FilterSettings
 
-SHARED_WORDS = 13
-"""A run of this many words shared by a training and an evaluation question counts as a leak. Contamination reports of
-language models use the same length (Brown et al. 2020, arXiv 2005.14165, appendix C)."""
+
+@dataclass(frozen=True, slots=True)
+class Leaks:
+    leaks: pl.DataFrame
+    """Rows of table `leaks`: what training must not use."""
+    questions: pl.DataFrame
+    """Rows of table `question_leaks`: pairs of questions with their evidence, also those that a person should judge."""
+    unusable: dict[str, int]
+    """Questions of each further evaluation file that cannot be compared, where there are any."""
 
 
-def find_leaks(lake: Lake, settings: FilterSettings) -> pl.DataFrame:
-    """Rows of table `leaks`, from tables `questions`, `videos` and `copies`. A video belongs to the splits of its
-    questions.
+def find_leaks(lake: Lake, settings: FilterSettings, decisions: Mapping[str, Decision] | None = None) -> Leaks:
+    """What training and evaluation share, from tables `questions` and `videos` and the recipe's further evaluation
+    sets. A video belongs to the splits of its questions.
 
-    `video_id`: the same content on both sides. `video_signature`: a copy (see `filters.copies`); the score
-    is the share of the shorter video that the other one shows. `question_text`: on leaked videos, questions whose
-    likeness reaches `settings.text_ratio`; on any videos, questions with the same answer that share a run of
-    `SHARED_WORDS` words found in no other video's questions. Short formulaic questions recur across videos and do not
-    count as leaks.
+    `video_id`: the same content on both sides. `video_signature`: a copy (see `filters.copies`); the
+    score is the share of the shorter video that the other one shows. `question_text`: questions that are the same by
+    the rules of `filters.question_leaks`, whatever video they are about, and on leaked videos also those whose likeness
+    reaches `settings.text_ratio`. `decisions` are a person's, by pair of questions
+    (`filters.question_leaks.content.pair_id`): what is refused is no leak, what is confirmed is one.
+
+    Raises:
+        SourceError: a file of `settings.evaluation_questions` cannot be read.
     """
     videos = _videos(lake)
     questions = (
-        lake.read("questions", columns=["question_id", "video_uri", "split", "question", "options", "answer", "status"])
+        lake.read(
+            "questions",
+            columns=["question_id", "source", "video_uri", "split", "question", "options", "answer", "status"],
+        )
         .filter(pl.col("status") == "ok")
         .join(videos.select("uri", "video_id"), left_on="video_uri", right_on="uri", how="left")
     )
     sides = {split: questions.filter(pl.col("split") == split) for split in ("train", "evaluation")}
     copied = list(_copied_videos(lake, sides))
-    shared = {(train, evaluation) for _, train, evaluation, _ in copied}
-    texts = [*_alike_texts(sides, shared, settings.text_ratio), *_shared_wording(sides)]
+    films = {(train, evaluation) for _, train, evaluation, _ in copied}
+    further, unusable = read_files(settings.evaluation_questions)
+    compared = pl.concat([sides["evaluation"], further], how="diagonal")
+    pairs = find_pairs(sides["train"], compared, films, decisions)
+    certain = pairs.filter(pl.col("status").is_in(["verdict", "confirmed"]))
+    texts = [
+        ("question_text", *pair) for pair in certain.select("train_id", "evaluation_id", "score").iter_rows()
+    ] + list(_alike_texts(sides, films, settings.text_ratio))
+    refused = set(pairs.filter(pl.col("status") == "refused").select("train_id", "evaluation_id").iter_rows())
     best: dict[tuple[str, str, str], float] = {}
     for kind, train, evaluation, score in [*copied, *texts]:
-        best[kind, train, evaluation] = max(score, best.get((kind, train, evaluation), 0.0))
+        if kind != "question_text" or (train, evaluation) not in refused:
+            best[kind, train, evaluation] = max(score, best.get((kind, train, evaluation), 0.0))
     rows = [{"kind": k, "train_id": t, "evaluation_id": e, "score": score} for (k, t, e), score in best.items()]
-    return CATALOG["leaks"].conform(rows).sort("kind", "train_id", "evaluation_id")
+    table = CATALOG["leaks"].conform(rows).sort("kind", "train_id", "evaluation_id")
+    return Leaks(table, pairs, {place: count for place, count in unusable.items() if count})
 
 
 def _videos(lake: Lake) -> pl.DataFrame:
@@ -75,32 +98,3 @@ def _alike_texts(
                 score = fuzz.ratio(" ".join(words(train["question"])), " ".join(words(evaluation["question"])))
                 if score >= ratio:
                     yield "question_text", train["question_id"], evaluation["question_id"], score / 100
-
-
-def _shared_wording(sides: dict[str, pl.DataFrame]) -> Iterator[tuple[str, str, str, float]]:
-    """Pairs of questions with the same answer that share a long run of words used for no other video."""
-    holders: dict[str, dict[tuple[str, ...], dict[str, set[str]]]] = {}
-    answers: dict[str, tuple[str, ...]] = {}
-    for split, side in sides.items():
-        holders[split] = defaultdict(lambda: defaultdict(set))
-        for row in side.iter_rows(named=True):
-            answers[row["question_id"]] = words(_answer_text(row))
-            asked = words(row["question"])
-            for at in range(len(asked) - SHARED_WORDS + 1):
-                holders[split][asked[at : at + SHARED_WORDS]][row["video_uri"]].add(row["question_id"])
-    for run, by_train_video in holders["train"].items():
-        by_evaluation_video = holders["evaluation"].get(run, {})
-        if len(by_train_video) != 1 or len(by_evaluation_video) != 1:
-            continue
-        (trained,), (evaluated,) = by_train_video.values(), by_evaluation_video.values()
-        for train in sorted(trained):
-            for evaluation in sorted(evaluated):
-                if answers[train] == answers[evaluation]:
-                    yield "question_text", train, evaluation, 1.0
-
-
-def _answer_text(row: dict) -> str:
-    """The answer in words. For multiple choice this is the option's text, because the options' order may differ."""
-    options = row["options"] or []
-    index = index_of(row["answer"], len(options))
-    return row["answer"] if index is None else options[index]

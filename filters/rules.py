@@ -177,7 +177,9 @@ def _reviewed(reviews: Sequence[Review]) -> pl.DataFrame:
 
 def _one_row(settings: FilterSettings) -> pl.DataFrame:
     """The settings as a table of one row; queries refer to its columns, so no value is pasted into SQL."""
-    return pl.DataFrame([settings.model_dump(mode="json", exclude={"judge", "skip_rules", "review_overrides"})])
+    return pl.DataFrame(
+        [settings.model_dump(mode="json", exclude={"judge", "skip_rules", "review_overrides", "evaluation_questions"})]
+    )
 
 
 def drop(rule: Rule, place: int, connection: duckdb.DuckDBPyConnection) -> None:

@@ -213,11 +213,10 @@ def leaks(lake: Lake, facts: ReportFacts) -> Section:
             ["The training data was not checked against the evaluation sets."],
         )
     rows = lake.read("leaks").sort("kind", "train_id", "evaluation_id")
-    listed = lake.read("copies").filter(pl.col("status") == "listed").sort("evidence", descending=True)
+    waiting = _near_misses(lake.read("copies").filter(pl.col("status") == "listed").sort("evidence", descending=True))
+    waiting += _alike_questions(lake.read("question_leaks").filter(pl.col("status") == "listed")["train_id"].n_unique())
     if not rows.height:
-        return Section(
-            "leaks", title, note("No training video or question appears in an evaluation set.") + _near_misses(listed)
-        )
+        return Section("leaks", title, note("No training video or question appears in an evaluation set.") + waiting)
     counted = rows.group_by("kind").agg(pl.len(), pl.col("train_id").n_unique().alias("items")).sort("kind")
     body = table(["kind", "pairs", "training items"], ((words(k), n, m) for k, n, m in counted.iter_rows()))
     body += "<p>These training items are left out of the data sets.</p>" + table(
@@ -227,7 +226,18 @@ def leaks(lake: Lake, facts: ReportFacts) -> Section:
             for r in rows.iter_rows(named=True)
         ),
     )
-    return Section("leaks", title, body + _near_misses(listed))
+    return Section("leaks", title, body + waiting)
+
+
+def _alike_questions(count: int) -> str:
+    """How many training questions wait for a person."""
+    if not count:
+        return ""
+    what = "question is" if count == 1 else "questions are"
+    return note(
+        f"{count:,} training {what} like an evaluation question, not certainly the same, and used in training: table "
+        "question_leaks, status `listed`."
+    )
 
 
 def _near_misses(listed: pl.DataFrame) -> str:

@@ -20,7 +20,7 @@ def copy(seed: int, noise: int) -> Film:
 def leaks(rows, **settings):
     lake = rows.save()
     lake.write("copies", compare_films(lake, FilterSettings(**settings)).copies)
-    frame = find_leaks(lake, FilterSettings(**settings))
+    frame = find_leaks(lake, FilterSettings(**settings)).leaks
     return {(row["kind"], row["train_id"], row["evaluation_id"]) for row in frame.iter_rows(named=True)}
 
 
@@ -43,21 +43,22 @@ def test_similar_questions_on_a_copied_video_leak(rows):
     rows.question("t1", "copy", "How many red discs are shown?")
     rows.question("t2", "copy", "When does the bell ring?")
     rows.question("t3", "other", "How many red discs are shown?")
-    rows.question("e1", "original", "How many red disks are shown?", split="evaluation")
+    rows.question("e1", "original", "How many red disks are shown?", answer="blue", split="evaluation")
     assert leaks(rows) == {("video_signature", "copy", "original"), ("question_text", "t1", "e1")}
     assert leaks(rows, text_ratio=100) == {("video_signature", "copy", "original")}
 
 
-def test_shared_wording_leaks_across_videos_unless_several_videos_use_it(rows):
+def test_the_same_question_leaks_across_videos_unless_it_is_a_template(rows):
     for name in ("v1", "v2", "v3", "v4"):
         rows.video(name)
     rows.question("t1", "v1", LONG, answer="a key")
-    rows.question("t2", "v1", LONG, answer="B", options=("a cup", "A key"), answer_type="choice")
+    rows.question("t2", "v2", LONG, answer="B", options=("a cup", "A key"), answer_type="choice")
     rows.question("t3", "v1", LONG, answer="a cup")
-    rows.question("e1", "v3", LONG.replace("When", "After"), answer="The key.", split="evaluation")
+    rows.question("e1", "v3", LONG.replace("When", "when"), answer="The key.", split="evaluation")
+    rows.question("e2", "v4", LONG.replace("lamp", "vase"), answer="A cup", split="evaluation")
     assert leaks(rows) == {("question_text", "t1", "e1"), ("question_text", "t2", "e1")}
     rows.question("t4", "v2", LONG, answer="a lamp")
-    assert leaks(rows) == set(), "several training videos share the wording"
+    assert leaks(rows) == set(), "asked with three answers, it is a template"
 
 
 def test_quarantined_rows_do_not_leak(rows):

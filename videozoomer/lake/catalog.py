@@ -462,6 +462,42 @@ COMPARED = Table(
     ),
     row="compared",
 )
+QUESTION_LEAKS = Table(
+    "question_leaks",
+    "one pair of a training question and an evaluation question that are alike",
+    ("train_id", "evaluation_id"),
+    (
+        Column("train_id", TEXT, "question of the training split"),
+        Column(
+            "evaluation_id",
+            TEXT,
+            "question of the evaluation split; of `filters.evaluation_questions`, the file and the question in it. One "
+            "stands for several that say the same",
+        ),
+        Column("pair_id", TEXT, "hash of both contents: what a person's decision is about"),
+        Column("train_content", TEXT, "hash of the training question's wording, options and answer"),
+        Column("evaluation_content", TEXT, "hash of the evaluation question's wording, options and answer"),
+        Column("evaluation_set", TEXT, "source or file of the evaluation question"),
+        Column(
+            "status",
+            TEXT,
+            "`verdict` and `confirmed` (by a person) are leaks; `listed` waits for a person; `refused` is none",
+            values=("verdict", "listed", "confirmed", "refused"),
+        ),
+        Column(
+            "rule",
+            TEXT,
+            "what is alike besides the answer: `equal` words and options, rare or equal `options`, a rare `answer`, or "
+            "`words` alone",
+            values=("equal", "options", "answer", "words"),
+        ),
+        Column("score", FLOAT, "share of the words in common, weighted by rarity, of the question with less weight"),
+        Column("template", BOOL, "whether the same is asked elsewhere with another answer, so that it proves little"),
+        Column("film_evidence", BOOL, "whether the two films are the same or copies"),
+        Column("shared_words", TEXTS, "words in common, in the form in which they are compared"),
+        Column("shared_options", INT, "options in common"),
+    ),
+)
 EVALUATIONS = Table(
     "evaluations",
     "one metric of one player in one condition",
@@ -525,6 +561,7 @@ CATALOG: dict[str, Table] = {
         LEAKS,
         COPIES,
         COMPARED,
+        QUESTION_LEAKS,
         EVALUATIONS,
         REVIEWS,
     )

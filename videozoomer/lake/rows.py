@@ -305,6 +305,24 @@ class ComparedRow(TypedDict):
     rules: str
 
 
+class QuestionLeakRow(TypedDict):
+    """One pair of a training question and an evaluation question that are alike."""
+
+    train_id: str
+    evaluation_id: str
+    pair_id: str
+    train_content: str
+    evaluation_content: str
+    evaluation_set: str
+    status: Literal["verdict", "listed", "confirmed", "refused"]
+    rule: Literal["equal", "options", "answer", "words"]
+    score: float
+    template: bool
+    film_evidence: bool
+    shared_words: list[str]
+    shared_options: int
+
+
 class EvaluationRow(TypedDict):
     """One metric of one player in one condition."""
 

@@ -56,14 +56,18 @@ class FilterSettings(Settings):
     two; from 0.7 with enough evidence, one is a copy."""
     text_ratio: Likeness = 95
     """Likeness, from 0 to 100, from which a training question counts as an evaluation question on a copied video."""
+    evaluation_questions: tuple[str, ...] = ()
+    """Question files of further evaluation sets that training must not contain: published benchmarks, in any layout
+    that `sources` reads. Only their texts are compared; no video of theirs is needed, and none is played."""
 
     judge: JudgeEndpoint | None = None
     """Server that judges open answers which the rules cannot decide; null leaves them `unknown`."""
 
     def _left_out(self) -> frozenset[str]:
-        """Without overrides, the digest is that of recipes before there were any."""
-        left_out = super()._left_out()
-        return left_out if self.review_overrides else left_out | {"review_overrides"}
+        """A list that is empty leaves the digest as it was before there could be any."""
+        return super()._left_out() | {
+            name for name in ("review_overrides", "evaluation_questions") if not getattr(self, name)
+        }
 
     @field_validator("judge", mode="before")
     @classmethod

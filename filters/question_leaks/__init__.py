@@ -1,0 +1,1 @@
+"""Training questions that an evaluation set asks too: the text alone decides, whatever film they are about."""
