@@ -30,8 +30,10 @@ RARE_OPTIONS = 8.0
 """Weight of common options from which they are rare: three options that one question in 15 has each, or more rarely."""
 SHARED_WEIGHT = 12.0
 """Weight of common words where neither options nor answer prove much: three words of one question in 55."""
-RARE_ANSWER = 5.5
-"""Weight of a rare answer: two of 600 questions have it. In smaller sets no answer is known to be rare."""
+RARE_ANSWER = 3
+"""Questions, the pair among them, that may have a rare answer."""
+RARE_ANSWER_WEIGHT = 5.5
+"""Its least weight: two of 600 questions have it. In smaller sets no answer is known to be rare."""
 OTHER_ANSWERS = 2
 """Questions with another answer from which a wording with its options is a template, and generic options a menu."""
 CHUNK = 400_000
@@ -66,7 +68,7 @@ def compare(corpus: Corpus) -> pl.DataFrame:
     equal = same_words & (same_options | both_open | open_side & ~generic)
     rare_options = same_options & (menu == 0) & (rare >= RARE_OPTIONS) & (of_lighter >= HALF)
     common = same_options & (menu <= OTHER_ANSWERS) & (shared >= SHARED_WEIGHT) & (of_heavier >= CONTAINMENT)
-    rare_answer = open_side & ~generic & (_answer_weights(corpus)[other] >= RARE_ANSWER)
+    rare_answer = open_side & ~generic & _rare_answers(corpus)[other]
     rare_answer &= (shared >= SHARED_WEIGHT) & (of_heavier >= HALF)
     rules = [equal, rare_options | common & ~template, rare_answer, of_lighter >= CONTAINMENT]
     rule = np.select(rules, np.arange(len(rules)), len(rules))
@@ -139,10 +141,11 @@ def _others(corpus: Corpus, *, by_wording: bool) -> np.ndarray:
     return found.select(pl.col("all") - pl.col("n")).to_series().to_numpy()
 
 
-def _answer_weights(corpus: Corpus) -> np.ndarray:
-    """(evaluation items,) rarity of the answer among the evaluation questions and the different training wordings."""
+def _rare_answers(corpus: Corpus) -> np.ndarray:
+    """(evaluation items,) whether few evaluation questions and different training wordings have the item's answer."""
     train, evaluation = corpus.train, corpus.evaluation
     wordings = np.unique(np.stack([train.wording, train.answer.astype(np.uint64)]), axis=1)[1].astype(np.int64)
     held = np.bincount(evaluation.answer[evaluation.of_question], minlength=len(corpus.generic))
     held += np.bincount(wordings, minlength=len(corpus.generic))
-    return np.log((len(evaluation.of_question) + len(wordings) + 1) / (held + 0.5))[evaluation.answer]
+    weights = np.log((len(evaluation.of_question) + len(wordings) + 1) / (held + 0.5))
+    return ((held <= RARE_ANSWER) & (weights >= RARE_ANSWER_WEIGHT))[evaluation.answer]
