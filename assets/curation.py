@@ -18,8 +18,9 @@ KINDS = {"duckdb", "parquet"}
     kinds=KINDS,
     deps=["videos", "questions"],
     description="Training videos and questions that occur in an evaluation set: same content, same pictures "
-    "(signatures find a copy that was cut, cropped, mirrored or encoded again), or the same question, whatever video it is "
-    "about. Tables `copies` and `question_leaks` have every pair with its evidence, and those that a person should look at.",
+    "(signatures find a copy that was cut, cropped, mirrored or encoded again), or the same question, whatever video "
+    "it is about. Tables `copies` and `question_leaks` have every pair with its evidence, and those that a person "
+    "should look at.",
 )
 @step
 def leaks(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
