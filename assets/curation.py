@@ -6,7 +6,9 @@ import dagster as dg
 import polars as pl
 
 from assets.reviewed import reviewed_fact
+from assets.sources import leak_listing
 from assets.workspace import Workspace, content_of, finish, preview, step
+from videozoomer.reviews.current import pair_decisions
 
 GROUP = "curation"
 KINDS = {"duckdb", "parquet"}
@@ -26,14 +28,14 @@ KINDS = {"duckdb", "parquet"}
 def leaks(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
     from filters.contamination import find_leaks
     from filters.copies.table import compare_films
-    from filters.question_leaks import files
 
     lake, settings = workspace.lake, workspace.recipe.filters
-    listing = files.digest(settings.evaluation_questions)
-    films = compare_films(lake, settings)
+    listing = leak_listing(workspace)
+    decisions = pair_decisions(lake)
+    films = compare_films(lake, settings, decisions)
     lake.write("copies", films.copies)
     lake.write("compared", films.compared)
-    found = find_leaks(lake, settings)
+    found = find_leaks(lake, settings, decisions)
     lake.write("leaks", found.leaks)
     lake.write("question_leaks", found.questions)
     table, copies, questions = (lake.read(name) for name in ("leaks", "copies", "question_leaks"))

@@ -8,11 +8,14 @@ import polars as pl
 import pytest
 
 from filters.contamination import find_leaks
+from filters.question_leaks.boilerplate import strip
 from filters.question_leaks.candidates import candidates
 from filters.question_leaks.content import content_id, pair_id
 from filters.question_leaks.corpus import build
 from filters.question_leaks.table import find_pairs
 from filters.question_leaks.tokens import tokenise
+from videozoomer.reviews.current import pair_decisions
+from videozoomer.reviews.journal import Journal
 from videozoomer.settings.model import FilterSettings
 from videozoomer.sources.files import SourceError
 
@@ -188,6 +191,30 @@ def test_menus_of_options_are_no_evidence():
     assert "verdict" not in statuses(train, [*evaluation, *corpus(100)]).values()
 
 
+def test_the_same_menu_with_common_words_is_no_evidence_though_its_options_are_rare():
+    """Options that are offered with other answers elsewhere are a menu, however rare each is."""
+    menu = ("a basalt column", "a brass kettle", "a velvet curtain", "a clay oven")
+    evaluation = [
+        Asked(f"Which thing is next to the {noun} in the {PLACES[n]}?", menu, menu[n % 4], noun)
+        for n, noun in enumerate(NOUNS[:4])
+    ]
+    train = [
+        Asked(f"Which thing is next to the {NOUNS[n]} of the {DEEDS[n]} crowd?", menu, menu[n % 4]) for n in range(4)
+    ]
+    assert "verdict" not in statuses(train, [*evaluation, *corpus(200)]).values()
+    assert statuses(train[:1], [evaluation[0], *corpus(200)]) == {"t00000": "verdict"}
+
+
+def test_a_phrase_after_another_phrase_is_boilerplate_too():
+    """Once it is taken off the others, too few are left to find it again."""
+    plain = corpus(60)
+    asked = [replace(one, question=f"As shown here, {one.question}") if n < 6 else one for n, one in enumerate(plain)]
+    again = [replace(one, question=f"In this clip, {one.question}") for one in [*asked[:2], *asked[10:20]]]
+    texts = [one.question for one in [*asked, *again]]
+    stripped = strip(tokenise(texts)).tokens
+    assert [stripped.of(number) for number in (60, 61)] == [tokenise([one.question]).of(0) for one in plain[:2]]
+
+
 def test_yes_no_numbers_and_letters_weigh_nothing():
     for options in (("Yes", "No"), ("1", "2", "3", "4"), ("A", "B", "C", "All of the above"), ("True", "False")):
         evaluation = [Asked(f"Does the {noun} appear in the {PLACES[n % 20]}?", options, options[n % 2], noun)
@@ -226,6 +253,23 @@ def test_a_persons_decision_stays_with_the_pair():
     relettered = replace(copied, options=copied.options[::-1], film="third")
     found = statuses([relettered, listed, *asked[150:]], asked[:100], decisions=decisions)
     assert found == {"t00000": "refused", "t00001": "confirmed"}
+
+
+def test_a_review_settles_a_pair(rows):
+    rows.video("v1")
+    rows.video("v2")
+    rows.question("t", "v1", "Which instrument leans against the blue door?", answer="a lute")
+    rows.question("e", "v2", "Which instrument leans against the blue door?", answer="a lute", split="evaluation")
+    lake = rows.save()
+    found = find_leaks(lake, FilterSettings())
+    lake.write("question_leaks", found.questions)
+    (pair,) = found.questions["pair_id"]
+    journal = Journal(lake)
+    for decision, status, dropped in (("no_leak", "refused", []), ("leak", "confirmed", ["t"])):
+        journal.decide("ann", "pair", pair, decision, None, None)
+        found = find_leaks(lake, FilterSettings(), pair_decisions(lake))
+        assert found.questions["status"].to_list() == [status]
+        assert found.leaks["train_id"].to_list() == dropped
 
 
 def test_ids_of_contents():

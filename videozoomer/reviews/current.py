@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from videozoomer.lake.lake import Lake
 from videozoomer.reviews.contents import contents
@@ -82,9 +83,9 @@ def digest(lake: Lake, decisions: Mapping[str, tuple[str, ...]]) -> str | None:
     return hashlib.sha256(text.encode()).hexdigest()[:16] if chosen else None
 
 
-def pair_decisions(lake: Lake) -> dict[str, str]:
+def pair_decisions(lake: Lake) -> dict[str, Literal["confirm", "refuse"]]:
     """Id of a pair of a leak -> `confirm` or `refuse`."""
-    named = {"leak": "confirm", "no_leak": "refuse"}
+    named: dict[str, Literal["confirm", "refuse"]] = {"leak": "confirm", "no_leak": "refuse"}
     return {
         review.key: named[review.decision]
         for review in latest(read(lake))
