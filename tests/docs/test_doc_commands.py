@@ -55,7 +55,6 @@ def test_blocks_without_a_language_do_not_hide_commands():
     "words",
     [
         ["videozoomer", "rnu"],
-        ["videozoomer", "run"],
         ["videozoomer", "run", "--recipe", "my.yaml", "--dry"],
         ["videozoomer", "video", "clip", "film.mp4", "one", "two", "-o", "scene.mp4"],
         ["make", "nothing"],
