@@ -1,6 +1,10 @@
-"""`leaks`, `verdicts`, `question_stats`, `funnel`, `balance`: what is kept, why the rest is not, what that shifts."""
+"""`leaks`, `verdicts`, `question_stats`, `funnel`, `balance`: what is kept, why the rest is not, what that shifts.
 
-from collections.abc import Iterator
+`verdicts`, `question_stats` and `funnel` are declared twice: with `evidence_probes` among their parents where the
+recipe probes evidence.
+"""
+
+from collections.abc import Callable, Iterator
 
 import dagster as dg
 import polars as pl
@@ -63,38 +67,41 @@ def leaks(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspa
 CURATED_FROM = ["leaks", "probe_grades", "exemplar_grades", "reflection_grades", "videos", "questions"]
 
 
-@dg.multi_asset(
-    name="curate",
-    specs=[
-        dg.AssetSpec(
-            "verdicts",
-            deps=CURATED_FROM,
-            group_name=GROUP,
-            code_version="3",
-            kinds=KINDS,
-            description="Every trajectory as kept, rejected (with the names of all rules that dropped it) or failed.",
-        ),
-        dg.AssetSpec(
-            "question_stats",
-            deps=CURATED_FROM,
-            group_name=GROUP,
-            code_version="3",
-            kinds=KINDS,
-            description="What is known about every question: pass rate (correct / valid), probes, and the reasons to "
-            "drop it.",
-        ),
-        dg.AssetSpec(
-            "funnel",
-            deps=CURATED_FROM,
-            group_name=GROUP,
-            code_version="3",
-            kinds=KINDS,
-            description="From all episodes asked for to those kept, with a count for each reason.",
-        ),
-    ],
-)
+def _curating(deps: list[str]) -> Callable[[Callable[..., Iterator[dg.MaterializeResult]]], dg.AssetsDefinition]:
+    def spec(name: str, description: str) -> dg.AssetSpec:
+        return dg.AssetSpec(name, deps=deps, group_name=GROUP, code_version="4", kinds=KINDS, description=description)
+
+    return dg.multi_asset(
+        name="curate",
+        specs=[
+            spec(
+                "verdicts",
+                "Every trajectory as kept, rejected (with the names of all rules that dropped it) or failed.",
+            ),
+            spec(
+                "question_stats",
+                "What is known about every question: pass rate (correct / valid), probes, and the reasons to drop it.",
+            ),
+            spec("funnel", "From all episodes asked for to those kept, with a count for each reason."),
+        ],
+    )
+
+
+@_curating(CURATED_FROM)
 @step
 def curate(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> Iterator[dg.MaterializeResult]:
+    yield from _curate(context, workspace)
+
+
+@_curating([*CURATED_FROM, "evidence_probes"])
+@step
+def curate_with_evidence(
+    context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+) -> Iterator[dg.MaterializeResult]:
+    yield from _curate(context, workspace)
+
+
+def _curate(context: dg.AssetExecutionContext, workspace: Workspace) -> Iterator[dg.MaterializeResult]:
     from filters.funnel import as_markdown
     from filters.rules import run_rules
 
@@ -164,6 +171,3 @@ def balance(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Works
             ),
         },
     )
-
-
-ASSETS = [leaks, curate, balance]

@@ -29,10 +29,11 @@ def sft_shards(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Wo
 
 @dg.asset(
     group_name=GROUP,
-    code_version="3",
+    code_version="4",
     kinds=KINDS,
     deps=["verdicts", "question_stats", "funnel", "balance", "leaks"],
-    description="Training questions with truth, evidence windows, pass rate and overview, for multi-turn RL.",
+    description="Training questions with truth, evidence windows (given, or found by probes), pass rate and "
+    "overview, for multi-turn RL.",
 )
 @step
 def rl_shards(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:

@@ -9,7 +9,9 @@ from assets.playing import play_stage, stage_partition
 from assets.workspace import BATCHES, Workspace, partition_of, step
 from videozoomer.lake.reading import rows_as
 from videozoomer.lake.rows import QuestionRow, TrajectoryRow
-from videozoomer.protocol.question import Question
+from videozoomer.protocol.chance import chance_of, tail
+from videozoomer.protocol.question import Question, QuestionItem
+from videozoomer.settings import Recipe
 
 GROUP = "distillation"
 
@@ -70,6 +72,7 @@ def exemplars(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Wor
             runner,
             is_correct=correctness(workspace, partition_of(context)),
             temperature=chosen.teacher.temperature,
+            may_be_luck=luck_test(chosen),
         ),
         endpoint=chosen.teacher,
         split="train",
@@ -166,6 +169,19 @@ def reflect(context: dg.AssetExecutionContext, workspace: Workspace, rollouts: s
             min(len(failed), questions * chosen.distill.reflect_per_question) * chosen.distill.reflections
         ),
     )
+
+
+def luck_test(recipe: Recipe) -> Callable[[QuestionItem, int, int], bool] | None:
+    """Whether so many right answers of a question may be luck; None where the recipe does not test it."""
+    evidence = recipe.filters.evidence
+    if evidence is None or (level := evidence.pass_level) is None:
+        return None
+    open_chance = evidence.open_chance
+
+    def may_be_luck(item: QuestionItem, correct: int, valid: int) -> bool:
+        return tail(correct, valid, chance_of(item.answer_type, len(item.options), open_chance)) > level
+
+    return may_be_luck
 
 
 def correctness(workspace: Workspace, batch: str) -> Callable[[TrajectoryRow], bool | None]:

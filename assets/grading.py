@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -11,6 +12,7 @@ from assets.playing import spending, stage_partition, stopped
 from assets.workspace import Workspace, content_of, finish, partition_of, preview
 from videozoomer.lake.reading import rows_as
 from videozoomer.lake.rows import GradeRow, QuestionRow
+from videozoomer.protocol.question import QuestionColumns
 
 
 def grade_stage(context: dg.AssetExecutionContext, workspace: Workspace, stage: str) -> dg.MaterializeResult:
@@ -21,7 +23,8 @@ def grade_stage(context: dg.AssetExecutionContext, workspace: Workspace, stage: 
     partition = stage_partition(stage, batch)
     rows = lake.read("trajectories", [partition]).to_dicts()
     questions = rows_as(QuestionRow, lake.read("questions", [batch]))
-    lake.write("grades", _judged(workspace, stage, batch, grade_rows(rows, questions), rows, questions), partition)
+    graded = judged_by_recipe(workspace, stage, batch, grade_rows(rows, questions), rows, questions)
+    lake.write("grades", graded, partition)
     grades = lake.read("grades", [partition])
     counted = dict(grades.group_by("verdict").len().iter_rows())
     valid = counted.get("correct", 0) + counted.get("wrong", 0)
@@ -41,13 +44,13 @@ def grade_stage(context: dg.AssetExecutionContext, workspace: Workspace, stage: 
     )
 
 
-def _judged(
+def judged_by_recipe(
     workspace: Workspace,
     stage: str,
     batch: str,
     grades: list[GradeRow],
-    rows: list[dict[str, Any]],
-    questions: list[QuestionRow],
+    rows: Sequence[Mapping[str, Any]],
+    questions: Sequence[QuestionColumns],
 ) -> list[GradeRow]:
     """The grades, with those that the rules left `unknown` decided by the recipe's judge, if it has one."""
     endpoint = workspace.recipe.filters.judge

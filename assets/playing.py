@@ -13,6 +13,7 @@ import polars as pl
 
 from assets.items import playable, put_frames, put_overview_frames
 from assets.paying_again import ask_before_paying_again
+from assets.videos import PARTITION as OVERVIEW_FRAMES
 from assets.workspace import Workspace, content_of, finish, partition_of, preview
 
 if TYPE_CHECKING:
@@ -54,17 +55,18 @@ def play_stage(
     endpoint: Endpoint,
     split: str | None,
     episodes: Callable[[int], int],
-    frames_from: Iterable[str] = (),
+    frames_from: Sequence[str] = (),
     more: Sequence[AdditionalTeacher] = (),
     cut_off: Literal["fail", "play"] = "fail",
     read_as_meant: bool = False,
+    also_written: Sequence[str] = (),
 ) -> dg.MaterializeResult:
     """Play a stage's episodes for this batch against a server; write `trajectories` and the frames they showed.
 
     `episodes` gives the maximum number of episodes for a number of questions. `frames_from` names stages whose frames
     the first messages already contain (a reflection shows the failed zoom again). `more` are further teachers.
     `cut_off` decides whether a reply that reaches max_tokens fails the episode or is played as it is.
-    `read_as_meant`: see `Episode`.
+    `read_as_meant`: see `Episode`. `also_written` are further tables whose partition of this stage `play` writes.
 
     Raises:
         dagster.Failure: the server stopped answering, too many episodes could not be played, or replies that were paid
@@ -110,12 +112,12 @@ def play_stage(
             rows = play(items, runner)
         except StepStopped as error:
             raise stopped(f"{stage} of batch {batch}", error) from error
-        write_trajectories(workspace, stage, batch, rows, store)
+        write_trajectories(workspace, stage, batch, rows, store, frames_from)
         counted = sum((Counter(player.statistics()) for player in players), Counter())
         # Of all runs, also of killed ones: a replay must not make the stage look free.
         calls = {**counted, "made": ledger.attempts(), "paid_usd": round(ledger.paid_usd(), 6)}
     shutil.rmtree(scratch)
-    return finish_stage(context, workspace, stage, batch, rows, calls)
+    return finish_stage(context, workspace, stage, batch, rows, calls, also_written)
 
 
 def stopped(work: str, error: Exception) -> dg.Failure:
@@ -124,13 +126,31 @@ def stopped(work: str, error: Exception) -> dg.Failure:
 
 
 def write_trajectories(
-    workspace: Workspace, stage: str, batch: str, rows: Sequence[TrajectoryRow], store: FrameStore | None
+    workspace: Workspace,
+    stage: str,
+    batch: str,
+    rows: Sequence[TrajectoryRow],
+    store: FrameStore | None,
+    shown_by: Iterable[str] = (),
 ) -> None:
-    """Write a stage's rows and the frames that their zooms returned (overview frames are in the lake already)."""
+    """Write a stage's rows and the frames that their zooms returned (overview frames are in the lake already, as are
+    those that the stages `shown_by` returned)."""
     partition = stage_partition(stage, batch)
     shown = {frame_id for row in rows for turn in row["turns"] for frame_id in turn["frame_ids"]}
+    shown |= _probed_frames(workspace, batch, rows, [name for name in shown_by if name != stage])
     workspace.lake.write("frames", list(store.rows(sorted(shown))) if store else [], partition)
     workspace.lake.write("trajectories", rows, partition)
+
+
+def _probed_frames(workspace: Workspace, batch: str, rows: Sequence[TrajectoryRow], stages: Iterable[str]) -> set[str]:
+    """Frames that probes of evidence take from elsewhere in a film: of all that they show, those that neither the
+    overview nor these stages showed before."""
+    messages = [message for row in rows if row["kind"] == "evidence" for message in row["messages"]]
+    seen = {part["frame_id"] for message in messages for part in message["parts"] if part["frame_id"] is not None}
+    if not seen:
+        return seen
+    known = [OVERVIEW_FRAMES.format(batch=batch), *(stage_partition(stage, batch) for stage in stages)]
+    return seen - set(workspace.lake.read("frames", known, ["frame_id"])["frame_id"])
 
 
 def finish_stage(
@@ -140,6 +160,7 @@ def finish_stage(
     batch: str,
     rows: Sequence[TrajectoryRow],
     calls: Mapping[str, float],
+    also_written: Sequence[str] = (),
 ) -> dg.MaterializeResult:
     """Record a played stage; fail the step if more than `distill.failed_share` of its episodes failed."""
     from distill.errors import RETRYABLE
@@ -172,7 +193,7 @@ def finish_stage(
     return finish(
         context,
         workspace,
-        content_of(workspace, [("trajectories", partition), ("frames", partition)]),
+        content_of(workspace, [(table, partition) for table in ("trajectories", "frames", *also_written)]),
         facts=facts,
         metadata={
             "preview": preview(

@@ -176,7 +176,7 @@ def _trained(workspace: Workspace, stage: str) -> Path | None:
 def call_statistics(workspace: Workspace) -> dict[str, dict]:
     """Stage -> counts of its calls, summed over batches, from the stamps."""
     total: dict[str, dict] = {}
-    for stage in ("probes", "exemplars", "student_rollouts", "reflections"):
+    for stage in ("probes", "exemplars", "student_rollouts", "reflections", "evidence_probes"):
         for partition in workspace.stamps.partitions(stage):
             stamp = workspace.stamps.read(stage, partition)
             for name, value in stamp.facts.items() if stamp else ():

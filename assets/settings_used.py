@@ -32,10 +32,13 @@ def _probed(recipe: Recipe) -> Iterable[Settings | str]:
 
 
 def _exemplars(recipe: Recipe) -> Iterable[Settings | str | None]:
-    """As other episodes; where a question stops at enough correct answers, the graders decide how many are played."""
+    """As other episodes; where right answers decide how many are played, the graders and the test do too."""
     from filters.graders.grade import VERSION
 
-    return *_played(recipe), None if recipe.distill.enough_correct is None else f"graders{VERSION}"
+    chosen, evidence = recipe.distill, recipe.filters.evidence
+    fixed = chosen.enough_correct is None and chosen.max_samples is None
+    test = f"{evidence.pass_level}-{evidence.open_chance}" if evidence and chosen.max_samples is not None else None
+    return *_played(recipe), None if fixed else f"graders{VERSION}", test
 
 
 def _graded(recipe: Recipe) -> Iterable[Settings | None]:
@@ -75,6 +78,7 @@ SETTINGS_USED: dict[str, Used] = {
     "student_rollouts": lambda recipe: (recipe.student, recipe.protocol),
     "student_grades": _nothing,
     "leaks": _curated,
+    "evidence_probes": lambda recipe: (recipe.filters, recipe.teacher, recipe.protocol),
     "verdicts": _curated,
     "question_stats": _curated,
     "funnel": _curated,

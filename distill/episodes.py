@@ -106,6 +106,11 @@ def begin(job: EpisodeJob, protocol: Protocol, prompts: Prompts, *, read_as_mean
         RecordError: it is a reflection whose parent cannot be continued.
     """
     item, author = job.item, AUTHORS[job.kind]
+    if job.frames_alone:
+        # Several zooms together may have more frames than an overview.
+        shown = dataclasses.replace(protocol, overview_frames=max(protocol.overview_frames, len(item.overview)))
+        system = prompts.frames_alone
+        return Episode(item.task, item.overview, shown, prompts, max_zooms=0, author=author, system=system)
     if job.parent_row is None:
         return Episode(
             item.task,

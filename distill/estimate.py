@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from distill.client.costs import cost_usd, frame_tokens
 from videozoomer.protocol import Prompts, Protocol
 from videozoomer.settings.endpoint import JudgeEndpoint
-from videozoomer.settings.model import Endpoint, Recipe
+from videozoomer.settings.model import Endpoint, EvidenceSettings, Recipe
 
 _BYTES_A_TOKEN = 4
 """Of English text, for expected costs; upper bounds count each byte as a token."""
@@ -28,6 +28,12 @@ class Assumed:
     open_share: float = 0.3
     """Share of answers that rules leave to a judge."""
     reply_tokens: float = _REPLY_TOKENS
+    right_share: float = 0.5
+    """Share of exemplars and reflections that the other rules keep, and whose evidence is probed."""
+    choice_share: float = 0.5
+    """Share of questions with options, which can be shuffled."""
+    probe_samples: float = 4.0
+    """Answers until a probe decides; guessing at one of four takes about eight, a clear answer two or three."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +77,15 @@ def estimate_run(
     shares = [(recipe.teacher, 1.0), *((teacher.endpoint, teacher.share) for teacher in distill.more_teachers)]
     for endpoint, share in shares:
         part = exemplars * share / sum(share for _, share in shares)
-        stages.append(size.stage("exemplars", endpoint, part, zooms=guess.zooms))
+        most = part * max(distill.samples, distill.max_samples or 0) / distill.samples
+        stages.append(size.stage("exemplars", endpoint, part, zooms=guess.zooms, max_episodes=most))
     reflected = min(train_questions * distill.reflect_per_question, exemplars) * distill.reflections
     expected = min(reflected, exemplars * guess.wrong_share * distill.reflections)
     stages.append(
         size.stage("reflections", recipe.teacher, expected, zooms=1, already=guess.zooms, max_episodes=reflected)
     )
+    if filters.evidence is not None:
+        stages += _evidence(size, filters.evidence, recipe, protocol, train_questions, exemplars, expected, reflected)
     for setting in recipe.evaluation.settings:
         stages.append(
             size.stage(
@@ -90,6 +99,38 @@ def estimate_run(
     if filters.judge is not None:
         answers = exemplars + reflected
         stages.append(size.judge(filters.judge, answers * guess.open_share, answers))
+    return stages
+
+
+def _evidence(
+    size: _Sizes,
+    settings: EvidenceSettings,
+    recipe: Recipe,
+    protocol: Protocol,
+    questions: int,
+    exemplars: float,
+    reflections: float,
+    max_reflections: float,
+) -> list[StageEstimate]:
+    """A row for each probe. At most, every trajectory is right and every probe takes the maximum of answers."""
+    guess, endpoint = size.guess, settings.endpoint or recipe.teacher
+    stages: list[StageEstimate] = []
+
+    def add(name: str, episodes: float, frames: float, most: float, max_frames: int) -> None:
+        stages.append(
+            size.probe(f"evidence ({name})", endpoint, episodes, frames, most * settings.max_samples, max_frames)
+        )
+
+    if settings.blind:
+        # The first answers were asked by the stage `probes`.
+        first = recipe.filters.probe_samples if recipe.filters.probe_without_video else 0
+        add("blind", questions * max(guess.probe_samples - first, 0), 0, questions, 0)
+    right, most = (exemplars + reflections) * guess.right_share, exemplars + max_reflections
+    shown, all_shown = guess.zooms * guess.zoom_frames, protocol.max_zooms * protocol.zoom_frames
+    for name in settings.probes:
+        times, at_most = (max(guess.zooms - 1, 0.0), protocol.max_zooms) if name == "leave_one_out" else (1.0, 1)
+        share = guess.choice_share if name == "shuffled" else 1.0
+        add(name, right * times * share * guess.probe_samples, shown, most * at_most, all_shown)
     return stages
 
 
@@ -144,6 +185,27 @@ class _Sizes:
             cost,
             round(max_calls),
             most,
+        )
+
+    def probe(
+        self, name: str, endpoint: Endpoint, episodes: float, frames: float, max_episodes: float, max_frames: int
+    ) -> StageEstimate:
+        """Single calls that show frames alone."""
+        frame, written = self._frame_tokens(endpoint), self.guess.reply_tokens
+        told = len(self.prompts.frames_alone) + len(self.prompts.question)
+        sent = (told + 200) / _BYTES_A_TOKEN + frames * (frame + 8)
+        cost = cost_usd(endpoint.prices, round(episodes * sent), 0, round(episodes * written))
+        one_at_most = cost_usd(endpoint.prices, told + 1000 + max_frames * (frame + 24), 0, endpoint.max_tokens)
+        return StageEstimate(
+            name,
+            endpoint.model or endpoint.base_url,
+            episodes,
+            episodes,
+            episodes * sent,
+            episodes * written,
+            (1 - _batch_discount(endpoint)) * cost,
+            round(max_episodes),
+            max_episodes * one_at_most,
         )
 
     def judge(self, endpoint: JudgeEndpoint, answers: float, max_answers: float) -> StageEstimate:

@@ -8,12 +8,13 @@ from typing import Any, Literal
 
 from videozoomer.protocol.question import QuestionItem
 
-Kind = Literal["exemplar", "student", "reflection", "probe", "evaluation", "rollout"]
+Kind = Literal["exemplar", "student", "reflection", "probe", "evidence", "evaluation", "rollout"]
 
 AUTHORS: dict[str, str] = {
     "exemplar": "teacher",
     "reflection": "teacher",
     "probe": "teacher",
+    "evidence": "teacher",
     "student": "student",
     "evaluation": "policy",
     "rollout": "policy",
@@ -33,3 +34,9 @@ class EpisodeJob:
     """For a reflection: the failed row of table `trajectories`."""
     opening: str | None = None
     """For a reflection: how the teacher is asked to begin."""
+    probe: str | None = None
+    """For a probe of evidence: its name, with the zoom that it leaves out. Its item shows the probe's frames."""
+    probed_id: str | None = None
+    """For a probe of evidence: the trajectory that it is about."""
+    frames_alone: bool = False
+    """Whether the item's frames are no overview but a few frames from anywhere, and the player is told so."""

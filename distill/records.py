@@ -57,6 +57,8 @@ def trajectory_id(job: EpisodeJob, player: str, protocol: Protocol, prompts: Pro
         "parent": job.parent_row["trajectory_id"] if job.parent_row else None,
         "opening": job.opening,
     }
+    if job.probe is not None:
+        named |= {"probe": job.probe, "probed": job.probed_id}
     return hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()[:32]
 
 
@@ -94,7 +96,7 @@ def to_row(
         "input_tokens": spent.input_tokens,
         "output_tokens": spent.output_tokens,
         "cost_usd": float(spent.cost_usd),
-        "parent_id": job.parent_row["trajectory_id"] if job.parent_row else None,
+        "parent_id": job.parent_row["trajectory_id"] if job.parent_row else job.probed_id,
         "protocol_version": VERSION,
         "prompt_version": prompts.version,
     }

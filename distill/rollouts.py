@@ -78,7 +78,7 @@ class EpisodeRunner:
         ahead, readers = ThreadPoolExecutor(1, "ahead"), ThreadPoolExecutor(self.readers, "frames")
         source = FrameSource(self.frames_at, self.store, self.protocol)
         numbered = enumerate(self._looking_ahead(chains, ahead))
-        sessions = [one for one in self._pool.players if isinstance(one, Session)]
+        sessions = [one for one in self.pool.players if isinstance(one, Session)]
         running: dict[asyncio.Task[list[TrajectoryRow]], int] = {}
         # `asyncio.wait` would add a callback to every running task, and remove it again for each that ends.
         ended: asyncio.Queue[asyncio.Task[list[TrajectoryRow]]] = asyncio.Queue()
@@ -86,7 +86,7 @@ class EpisodeRunner:
 
         async def play_job(job: EpisodeJob) -> TrajectoryRow:
             row = await play_episode(
-                job, self._pool.for_job(job), source, self.prompts, readers, read_as_meant=self.read_as_meant
+                job, self.pool.for_job(job), source, self.prompts, readers, read_as_meant=self.read_as_meant
             )
             if self.on_done is not None:
                 self.on_done(row)
@@ -131,26 +131,26 @@ class EpisodeRunner:
     def ask_ahead(self, jobs: Iterable[EpisodeJob]) -> Iterable[EpisodeJob]:
         """Have first turns answered by the Batch API where a player's endpoint asks for it. Returns the jobs, to be
         played."""
-        asking = [one for one in self._pool.players if isinstance(one, AsksAhead)]
+        asking = [one for one in self.pool.players if isinstance(one, AsksAhead)]
         if not any(one.endpoint.batch for one in asking):
             return jobs
         jobs = list(jobs)
         for one in asking:
-            own = [job for job in jobs if self._pool.for_job(job) is one]
+            own = [job for job in jobs if self.pool.for_job(job) is one]
             one.ask_ahead(first_turns(own, self.protocol, self.prompts))
         return jobs
 
     @cached_property
-    def _pool(self) -> PlayerPool:
+    def pool(self) -> PlayerPool:
         return self.player if isinstance(self.player, PlayerPool) else SinglePlayer(self.player)
 
     def _looking_ahead(self, chains: Iterable[Chain], helper: ThreadPoolExecutor) -> Iterator[Chain]:
         """The chains. Players that prepare frames get the overviews of the next ones while others wait for replies."""
-        depth = LOOKAHEAD if any(isinstance(one, Warms) for one in self._pool.players) else 0
+        depth = LOOKAHEAD if any(isinstance(one, Warms) for one in self.pool.players) else 0
         coming: deque[Chain] = deque()
         warmed: dict[int, Sequence[FrameRef]] = {}
         for chain in chains:
-            player, overview = self._pool.for_job(chain.first), chain.first.item.overview
+            player, overview = self.pool.for_job(chain.first), chain.first.item.overview
             if depth and overview and isinstance(player, Warms) and warmed.get(id(player)) != overview:
                 warmed[id(player)] = overview
                 # A missing frame is an error of the episode, which will ask for it again.

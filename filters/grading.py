@@ -8,8 +8,9 @@ from typing import Any
 from filters.graders import choice, number, order, text, timestamp, yes_no
 from filters.graders.grade import Grade, graded
 from filters.graders.other_rules import Disagreement, Rule, compare_by
-from videozoomer.lake.rows import GradeRow
+from videozoomer.lake.rows import GradeRow, QuestionRow
 from videozoomer.protocol.evidence import best_iou, looks_hit, looks_of
+from videozoomer.protocol.options import index_of, letter_of
 from videozoomer.protocol.question import Question, QuestionColumns
 
 GRADERS: dict[str, Callable[[Question, str], Grade]] = {
@@ -88,6 +89,15 @@ def grade_rows(
             }
         )
     return rows
+
+
+def with_moved_options(question: QuestionRow, places: int) -> QuestionRow:
+    """The row of a choice question whose options moved to the left by so many places, the right letter with them."""
+    options = question["options"]
+    if not places or (right := index_of(question["answer"], len(options))) is None:
+        return question
+    moved = letter_of((right - places) % len(options))
+    return {**question, "options": [*options[places:], *options[:places]], "answer": moved}
 
 
 def disagreements(

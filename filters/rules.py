@@ -9,7 +9,7 @@ episode, and `selection` rules choose, one after the other, among the survivors 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -21,6 +21,8 @@ import polars as pl
 from filters import alike, conclusions, duplicates, sql_functions
 from filters.funnel import count
 from videozoomer.lake import CATALOG, Lake
+from videozoomer.lake.catalog import WINDOW
+from videozoomer.protocol.evidence import joined, windows_of
 from videozoomer.reviews import Review, applying
 from videozoomer.settings.model import FilterSettings
 
@@ -99,13 +101,18 @@ def read_rule(path: Path) -> Rule:
 
 
 def run_rules(
-    lake: Lake, settings: FilterSettings, rules: Sequence[Rule] | None = None, *, threads: int | None = None
+    lake: Lake,
+    settings: FilterSettings,
+    rules: Sequence[Rule] | None = None,
+    *,
+    threads: int | None = None,
+    tables: Mapping[str, pl.DataFrame] | None = None,
 ) -> RuleResult:
     """Apply the rules to every question and every candidate (see `queries/views.sql`).
 
-    Reads tables `questions`, `videos`, `overviews`, `trajectories`, `grades`, `leaks` and `reviews`; writes nothing.
-    The rules default to the project's own; to add one, pass `in_order([*load_rules(), read_rule(path)])`. `threads`
-    defaults to one a core.
+    Reads tables `questions`, `videos`, `overviews`, `trajectories`, `grades`, `evidence`, `leaks` and `reviews`; writes
+    nothing. The rules default to the project's own; to add one, pass `in_order([*load_rules(), read_rule(path)])`.
+    `threads` defaults to one a core. `tables` are rows to look at in place of the lake's, such as those of one batch.
 
     Raises:
         RuleError: a rule's query fails or does not return the columns (id, reason), or `settings.skip_rules` or
@@ -121,6 +128,8 @@ def run_rules(
             functions.register(connection)
         connection.register("settings", _one_row(settings))
         connection.register("reviewed", _reviewed(applying(lake)))
+        for name, rows in (tables or {}).items():
+            connection.register(name, rows)
         connection.execute((QUERIES / "views.sql").read_text())
         connection.execute("create temp table dropped (id varchar, reason varchar, level varchar, place integer)")
         for place, rule in enumerate(chosen):
@@ -137,8 +146,17 @@ def run_rules(
     finally:
         connection.close()
     verdicts = CATALOG["verdicts"].conform(verdicts).sort("trajectory_id")
-    question_stats = CATALOG["question_stats"].conform(stats).sort("question_id")
+    question_stats = CATALOG["question_stats"].conform(_with_joined_windows(stats)).sort("question_id")
     return RuleResult(verdicts, question_stats, count(verdicts, question_stats))
+
+
+def _with_joined_windows(stats: pl.DataFrame) -> pl.DataFrame:
+    """Several trajectories of a question suffice by overlapping segments; these become one window."""
+    found = [
+        rows and [{"start_s": one.start_s, "end_s": one.end_s} for one in joined(windows_of(rows))]
+        for rows in stats["found_evidence"].to_list()
+    ]
+    return stats.with_columns(pl.Series("found_evidence", found, dtype=pl.List(WINDOW)))
 
 
 def _without(rules: Sequence[Rule], skipped: Sequence[str]) -> list[Rule]:
@@ -177,9 +195,17 @@ def _reviewed(reviews: Sequence[Review]) -> pl.DataFrame:
 
 def _one_row(settings: FilterSettings) -> pl.DataFrame:
     """The settings as a table of one row; queries refer to its columns, so no value is pasted into SQL."""
-    return pl.DataFrame(
-        [settings.model_dump(mode="json", exclude={"judge", "skip_rules", "review_overrides", "evaluation_questions"})]
-    )
+    evidence = settings.evidence
+    chosen = {
+        "probes_evidence": evidence is not None,
+        "open_chance": evidence.open_chance if evidence else None,
+        "pass_level": evidence.pass_level if evidence else None,
+        "max_idle_zooms": evidence.max_idle_zooms if evidence else None,
+    }
+    types = {"open_chance": pl.Float64, "pass_level": pl.Float64, "max_idle_zooms": pl.Int64}
+    left_out = {"judge", "skip_rules", "review_overrides", "evidence", "evaluation_questions"}
+    plain = settings.model_dump(mode="json", exclude=left_out)
+    return pl.DataFrame([plain | chosen], schema_overrides=types)
 
 
 def drop(rule: Rule, place: int, connection: duckdb.DuckDBPyConnection) -> None:

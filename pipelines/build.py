@@ -20,6 +20,7 @@ from assets import (
     datasets,
     distillation,
     evaluation,
+    evidence,
     harvest,
     reporting,
     sources,
@@ -48,6 +49,7 @@ def build_assets(recipe: Recipe) -> list[dg.AssetsDefinition]:
 def chosen_assets(recipe: Recipe) -> list[dg.AssetsDefinition]:
     """The assets that the recipe asks for, as declared: training, a student, RL and harvesting are optional."""
     trains, by_student = recipe.trains, recipe.student is not None
+    probes_evidence = recipe.filters.evidence is not None
     by_rl, harvested = recipe.rl.enabled, recipe.rl.harvest
     return [
         *sources.ASSETS,
@@ -59,7 +61,9 @@ def chosen_assets(recipe: Recipe) -> list[dg.AssetsDefinition]:
         student.reflections if by_student else distillation.reflections,
         distillation.reflection_grades,
         *(student.ASSETS if by_student else []),
-        *curation.ASSETS,
+        curation.leaks,
+        *([evidence.evidence_probes, curation.curate_with_evidence] if probes_evidence else [curation.curate]),
+        curation.balance,
         *datasets.ASSETS,
         *([training.sft_policy] if trains else []),
         *([training.rl_policy] if by_rl else []),
@@ -78,6 +82,8 @@ def why_absent(recipe: Recipe, asset: str) -> str | None:
     """The setting that a known asset needs and that the recipe lacks; None for any other name."""
     if asset not in SETTINGS_USED or asset in {key.to_user_string() for a in chosen_assets(recipe) for key in a.keys}:
         return None
+    if asset == "evidence_probes":
+        return f"recipe {recipe.name} has no {asset}; {NEEDS[asset]}"
     if not recipe.trains:
         more = f"; {NEEDS[asset]} too" if asset in NEEDS else ""
         return f"recipe {recipe.name} trains nothing, so it has no {asset}; to train, {HOW_TO_TRAIN}{more}"
@@ -85,6 +91,7 @@ def why_absent(recipe: Recipe, asset: str) -> str | None:
 
 
 NEEDS = {
+    "evidence_probes": "set filters.evidence to {}",
     **dict.fromkeys(
         ("student_shards", "student", "student_rollouts", "student_grades"), "add the section `student: {}`"
     ),
@@ -92,7 +99,7 @@ NEEDS = {
     "rft_shards": "set rl.enabled to true and rl.harvest to {}",
     "rft_policy": "set rl.enabled to true and rl.harvest.train to true",
 }
-"""Optional assets beyond fine-tuning, and the settings that ask for them."""
+"""Optional assets beyond fine-tuning on the kept rows, and the settings that ask for them."""
 
 
 def build_resources(recipe: Recipe) -> dict[str, Any]:

@@ -71,7 +71,11 @@ def disk_need(recipe: Recipe, films: Sequence[Offered], stages: Sequence[StageEs
     seconds = lengths_s(films)
     shown = sum(min(protocol.overview_frames, max(1.0, length * protocol.overview_fps)) for length in seconds)
     overviews = shown * frame * COPIES
-    episodes = sum(stage.episodes for stage in stages if stage.stage != "probes")
+    # Probes show no zoom, or frames that are stored already; those from elsewhere are new.
+    known = ("probes", "evidence (")
+    episodes = sum(
+        stage.episodes for stage in stages if not stage.stage.startswith(known) or stage.stage == "evidence (elsewhere)"
+    )
     zoomed = episodes * guess.zooms * min(guess.zoom_frames, protocol.zoom_frames) * frame * COPIES
     hours = sum(seconds) / 3600
     return DiskNeed(

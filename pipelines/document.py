@@ -10,20 +10,30 @@ from dagster import AssetsDefinition
 
 from pipelines.build import build_assets
 from videozoomer.settings import Recipe
-from videozoomer.settings.model import Endpoint, PolicySettings, RlSettings, Source, StudentSettings, TinyModel
+from videozoomer.settings.model import (
+    Endpoint,
+    EvidenceSettings,
+    FilterSettings,
+    PolicySettings,
+    RlSettings,
+    Source,
+    StudentSettings,
+    TinyModel,
+)
 from videozoomer.settings.rl import HarvestSettings
 
 BEGIN, END = "<!-- asset graph: written by `make docs` -->", "<!-- end of asset graph -->"
 
 
 def document_assets() -> list[AssetsDefinition]:
-    """All assets: those of a recipe with a student, RL and harvesting."""
+    """All assets: those of a recipe with a student, probes of evidence, RL and harvesting."""
     recipe = Recipe(
         name="document",
         home=".",
         sources=(Source(name="films", videos="videos", questions="questions.jsonl"),),
         teacher=Endpoint(base_url="http://127.0.0.1"),
         student=StudentSettings(),
+        filters=FilterSettings(evidence=EvidenceSettings()),
         policy=PolicySettings(tiny=TinyModel()),
         rl=RlSettings(enabled=True, harvest=HarvestSettings(train=True)),
     )

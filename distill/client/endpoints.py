@@ -69,5 +69,11 @@ def proxy_of(endpoint: Endpoint) -> str | None:
 
 def servers_of(recipe: Recipe) -> list[Endpoint]:
     """The servers of a recipe, teachers and judge: each model of each server once."""
-    named = [recipe.teacher, *(teacher.endpoint for teacher in recipe.distill.more_teachers), recipe.filters.judge]
+    evidence = recipe.filters.evidence
+    named = [
+        recipe.teacher,
+        *(teacher.endpoint for teacher in recipe.distill.more_teachers),
+        evidence.endpoint if evidence else None,
+        recipe.filters.judge,
+    ]
     return list({(identity_of(one), one.model): one for one in named if one is not None}.values())

@@ -77,7 +77,7 @@ function facts(t, q, video) {
   ];
   const list = make("dl", {}, pairs.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, String(value)))));
   if (t.parent_id) {
-    list.append(make("div", {}, make("dt", {}, "repairs"), make("dd", {}, view.link(t.parent_id))));
+    list.append(make("div", {}, make("dt", {}, t.kind === "evidence" ? "probes" : "repairs"), make("dd", {}, view.link(t.parent_id))));
   }
   return make("details", { class: "facts" }, make("summary", {}, `${t.kind} by ${t.player}, ${whole(t.input_tokens + t.output_tokens)} tokens`), list);
 }

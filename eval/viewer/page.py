@@ -15,7 +15,7 @@ from videozoomer.protocol.evidence import EDGE_S
 from videozoomer.protocol.options import LETTERS
 
 FOLDER = Path(__file__).parent
-KINDS = ("exemplar", "student", "reflection", "probe", "evaluation", "rollout")
+KINDS = ("exemplar", "student", "reflection", "probe", "evidence", "evaluation", "rollout")
 """Kinds in the order in which a run makes them."""
 MAX_TRAJECTORIES = 240
 MAX_BYTES = 48_000_000

@@ -106,7 +106,7 @@ def _head(
     )
     add("video", question["video_uri"] if question else row["video_id"])
     if row["parent_id"]:
-        add("repairs", row["parent_id"])
+        add("probes" if row["kind"] == "evidence" else "repairs", row["parent_id"])
     add("id", row["trajectory_id"])
     return facts
 

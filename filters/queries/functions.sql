@@ -84,3 +84,24 @@ create temp macro frames_in(said) as
     list_transform(regexp_extract_all(said, '\bframes? #?(\d{1,6})\b', 1), lambda n: n::double);
 create temp macro tags_in(said) as
     list_transform(regexp_extract_all(said, '\bframe\d+_time(\d+(?:\.\d+)?)s', 1), lambda t: t::double);
+
+-- How often a guess is right (videozoomer/protocol/chance.py).
+create temp macro chance_of(answer_type, options, open_chance) as
+    case
+        when answer_type = 'choice' and len(options) > 0 then 1 / len(options)
+        when answer_type = 'yes_no' then 0.5
+        else open_chance
+    end;
+
+-- P(at least `correct` of `valid` answers are right) if each is with probability `chance`, below 1 and above 0.
+create temp macro chance_tail(correct, valid, chance) as
+    case
+        when correct <= 0 or chance >= 1 then 1.0
+        else least(1.0, list_sum(list_transform(
+            range(correct::bigint, valid::bigint + 1),
+            lambda k: exp(
+                lgamma(valid + 1) - lgamma(k + 1) - lgamma(valid - k + 1)
+                + k * ln(chance) + (valid - k) * ln(1 - chance)
+            )
+        )))
+    end;

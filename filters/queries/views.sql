@@ -164,3 +164,27 @@ select
 from candidates
 where kind = 'exemplar'
 group by question_id;
+
+-- Probes of evidence (table `evidence`), where the recipe asks for them: nothing is dropped for want of a row.
+create temp table evidence_probes as
+select evidence.*
+from evidence
+cross join settings
+where settings.probes_evidence;
+
+-- A question's chance and the p-value of its exemplars against guessing.
+create temp table chances as
+select
+    asked_questions.question_id,
+    chance_of(asked_questions.answer_type, asked_questions.options, settings.open_chance) as chance,
+    case
+        when pass_rates.valid > 0 then chance_tail(
+            pass_rates.correct,
+            pass_rates.valid,
+            chance_of(asked_questions.answer_type, asked_questions.options, settings.open_chance)
+        )
+    end as chance_p
+from asked_questions
+left join pass_rates on pass_rates.question_id = asked_questions.question_id
+cross join settings
+where settings.probes_evidence;

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Read stored trajectories.", no_args_is_help=True, rich_markup_mode="markdown")
 
 
-KINDS = ("exemplar", "reflection", "student", "probe", "evaluation", "rollout")
+KINDS = ("exemplar", "reflection", "student", "probe", "evidence", "evaluation", "rollout")
 OUTCOMES = ("kept", "rejected", "failed")
 
 

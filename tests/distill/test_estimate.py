@@ -44,6 +44,27 @@ def test_a_run_spends_at_most_its_estimate(tmp_path):
         assert player.statistics()["paid_usd"] <= stages["exemplars"].max_cost_usd
 
 
+def test_every_probe_of_evidence_is_priced_by_its_server():
+    cheap = Endpoint(base_url="http://y", model="small", max_tokens=300, prices=Prices(input_per_million=0.1))
+    filters = FilterSettings(probe_samples=2, evidence={"endpoint": cheap, "max_samples": 10})
+    chosen = recipe(distill=DistillSettings(samples=2, max_samples=5), filters=filters)
+    guess = Assumed(zooms=2, zoom_frames=10, probe_samples=4, choice_share=0.5, right_share=0.5, wrong_share=0)
+    stages = {
+        stage.stage: stage
+        for stage in estimate_run(
+            chosen, Protocol(), load_prompts("v1"), train_questions=100, evaluation_questions=0, assumed=guess
+        )
+    }
+    probes = {name[10:-1]: stage for name, stage in stages.items() if name.startswith("evidence (")}
+    assert {name: stage.calls for name, stage in probes.items()} == {
+        "blind": 200, "sufficiency": 400, "shuffled": 200, "elsewhere": 400, "leave_one_out": 400,
+    }  # fmt: skip
+    assert {stage.model for stage in probes.values()} == {"small"}
+    assert all(0 < stage.cost_usd <= stage.max_cost_usd for stage in probes.values())
+    assert probes["sufficiency"].max_calls == (200 + 200) * 10 and probes["leave_one_out"].max_calls == 400 * 4 * 10
+    assert stages["exemplars"].max_calls == 500 * 5, "up to max_samples"
+
+
 def test_each_teacher_gets_its_share_of_the_exemplars():
     second, third = (
         Endpoint(base_url=f"http://{name}", model=name, prices=Prices(input_per_million=2)) for name in ("y", "z")

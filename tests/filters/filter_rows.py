@@ -157,6 +157,37 @@ class Rows:
             prompt_version="v1",
         )
 
+    def probe(
+        self,
+        item: str,
+        probe: str,
+        stays_right: bool | None,
+        *,
+        zoom: int = 0,
+        question_id: str = "q1",
+        windows: tuple[tuple[float, float], ...] = (),
+    ) -> None:
+        """A row of table `evidence`."""
+        self._add(
+            "evidence",
+            item=item,
+            probe=probe,
+            zoom=zoom,
+            question_id=question_id,
+            batch="s-0001",
+            asked=3,
+            valid=3,
+            correct=3 if stays_right else 0,
+            chance=0.25,
+            rate=0.8,
+            lower=-2.25,
+            upper=2.89,
+            settled=stays_right is not None,
+            stays_right=stays_right,
+            windows=[{"start_s": start, "end_s": end} for start, end in windows],
+            cost_usd=0.0,
+        )
+
     def save(self) -> Lake:
         for table, rows in self.tables.items():
             self.lake.write(table, rows)

@@ -25,6 +25,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "rl": {"rl": {"enabled": True}},
     "rft": {"rl": {"enabled": True, "harvest": {"train": True}}},
     "harvest": {"rl": {"enabled": True, "harvest": {}}},
+    "evidence": {"filters": {"evidence": {}}, "policy": {}, "distill": {"samples": 3, "max_samples": 6}},
     "judge": {"filters": {"judge": SERVER, "probe_overview": True, "probe_samples": 3}},
     "teachers": {"distill": {"samples": 3, "more_teachers": [{"endpoint": SERVER, "share": 0.5}]}},
 }

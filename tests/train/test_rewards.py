@@ -57,6 +57,17 @@ def test_without_known_evidence_the_group_decides_whether_a_zoom_was_needed(dire
     assert rewards[0].tool == tool
 
 
+def test_a_found_window_pays_for_its_frames_and_says_nothing_about_the_overview():
+    """An overview frame inside the zoom that sufficed is one at a far lower rate."""
+    found, settings = (Window(4.0, 12.0),), RlSettings()
+    given = group_rewards([HIT, MISS], [True, True], found, settings)
+    assert [reward.tool for reward in given] == [0, 0]
+    rewards = group_rewards([HIT, MISS, SPARSE], [True, True, True], found, settings, evidence_found=True)
+    assert [reward.tool for reward in rewards] == [0.5, 0, 0.5]
+    direct = group_rewards([HIT, DIRECT], [True, True], found, settings, evidence_found=True)
+    assert [reward.tool for reward in direct] == [0, 0], "the group's own answers show that no zoom was needed"
+
+
 @pytest.mark.parametrize(("direct_answers", "tool"), [((True, False), 0.5), ((True, True, False), 0.0), ((), 0.5)])
 def test_without_known_evidence_half_of_the_direct_answers_are_not_most(direct_answers, tool):
     """A zoom is needless only where more than half of the answers without a zoom are right."""

@@ -82,7 +82,9 @@ def _reason(row: RoundRow, question: PlayableQuestion | None, settings: HarvestS
         return "wrong answer" if row["verdict"] == "wrong" else "failed or not graded"
     if not row["well_formed"]:
         return "bad format"
-    if question.evidence and row["zooms"] and (row["overlap"] or 0.0) < settings.min_overlap:
+    # Frames that sufficed in a probe need not be the only ones; a right answer from others is as good.
+    known = question.evidence and not question.evidence_found
+    if known and row["zooms"] and (row["overlap"] or 0.0) < settings.min_overlap:
         return "zoomed elsewhere"
     return None
 

@@ -61,15 +61,24 @@ def evidence_reward(
 
 
 def group_rewards(
-    episodes: Sequence[Episode], correct: Sequence[bool], evidence: Sequence[Window], settings: RlSettings
+    episodes: Sequence[Episode],
+    correct: Sequence[bool],
+    evidence: Sequence[Window],
+    settings: RlSettings,
+    *,
+    evidence_found: bool = False,
 ) -> list[Reward]:
-    """Rewards of all episodes of one question."""
+    """Rewards of all episodes of one question.
+
+    `evidence_found`: the windows are zooms that sufficed. A frame of the overview inside one, at a far lower rate, does
+    not mean that the overview suffices; the group's own answers without a zoom tell that.
+    """
     if settings.reward == "paper":
         return [paper_reward(episode, right, settings) for episode, right in zip(episodes, correct, strict=True)]
     rewards = []
     for episode, right in zip(episodes, correct, strict=True):
         shown = hits_every_window([frame.time_s for frame in episode.overview], evidence)
-        suffices = solved_without_zoom(episodes, correct) if shown is None else shown
+        suffices = solved_without_zoom(episodes, correct) if shown is None or evidence_found else shown
         rewards.append(evidence_reward(episode, right, evidence, suffices, settings))
     return rewards
 

@@ -136,6 +136,7 @@ class RolloutSampler:
             [verdicts[index] == "correct" for index in graded],
             question.evidence,
             self.settings,
+            evidence_found=question.evidence_found,
         )
         rewards: list[Reward | None] = [None] * len(rollouts)
         for index, reward in zip(graded, found, strict=True):

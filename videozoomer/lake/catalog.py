@@ -239,7 +239,12 @@ TRAJECTORIES = Table(
         Column("question_id", TEXT, "the question"),
         Column("video_id", TEXT, "the video"),
         Column("batch", TEXT, "ingest batch of the video"),
-        Column("kind", TEXT, "`exemplar`, `student`, `reflection`, `probe`, `evaluation` or `rollout` (RL)"),
+        Column(
+            "kind",
+            TEXT,
+            "`exemplar`, `student`, `reflection`, `probe`, `evidence` (a probe of another trajectory), `evaluation` or "
+            "`rollout` (RL)",
+        ),
         Column("player", TEXT, "name of the model that played"),
         Column(
             "served_models",
@@ -272,7 +277,12 @@ TRAJECTORIES = Table(
         Column("input_tokens", INT, "tokens sent in all calls, as the server counts them"),
         Column("output_tokens", INT, "tokens generated in all calls"),
         Column("cost_usd", FLOAT, "US dollars at the recipe's prices, also for calls replayed from the ledger"),
-        Column("parent_id", TEXT, "for a reflection, the failed trajectory", required=False),
+        Column(
+            "parent_id",
+            TEXT,
+            "for a reflection, the failed trajectory; for `evidence`, the probed one",
+            required=False,
+        ),
         Column("protocol_version", TEXT, "version of the protocol"),
         Column("prompt_version", TEXT, "version of the prompt files"),
     ),
@@ -301,6 +311,39 @@ GRADES = Table(
             "best intersection over union of a zoom and an evidence window; null if no evidence is known",
             required=False,
         ),
+    ),
+)
+EVIDENCE = Table(
+    "evidence",
+    "one probe of a trajectory's evidence, or of a question without frames, with its numbers",
+    ("item", "probe", "zoom"),
+    (
+        Column("item", TEXT, "the probed trajectory; for `blind`, the question"),
+        Column("probe", TEXT, "`blind`, `sufficiency`, `shuffled`, `elsewhere` or `leave_one_out`"),
+        Column("zoom", INT, "for `leave_one_out`, the zoom that is left out, from 1; 0 for the others"),
+        Column("question_id", TEXT, "the question"),
+        Column("batch", TEXT, "ingest batch of the video"),
+        Column("asked", INT, "answers that were asked for"),
+        Column("valid", INT, "answers that were judged"),
+        Column("correct", INT, "answers that were right"),
+        Column("chance", FLOAT, "probability that a guess is right"),
+        Column("rate", FLOAT, "share of right answers that is told from guessing"),
+        Column(
+            "log_ratio", FLOAT, "log of how much likelier the answers are at `rate` than at `chance`", required=False
+        ),
+        Column("lower", FLOAT, "bound of `log_ratio` below which the answers are guesses"),
+        Column("upper", FLOAT, "bound of `log_ratio` from which they are not"),
+        Column("settled", BOOL, "whether a bound was reached within the recipe's `max_samples`"),
+        Column(
+            "stays_right",
+            BOOL,
+            "whether the answers are shown to be right more than by chance (`log_ratio` reached `upper`); null if none "
+            "could be asked or judged",
+            required=False,
+        ),
+        Column("windows", pl.List(WINDOW), "segments of the film whose frames the first answer saw"),
+        Column("cost_usd", FLOAT, "US dollars of its calls at the recipe's prices"),
+        Column("detail", TEXT, "why it could not be asked", required=False),
     ),
 )
 VERDICTS = Table(
@@ -338,6 +381,19 @@ QUESTION_STATS = Table(
             "answered_from_overview",
             BOOL,
             "whether any probe without zoom was correct; null if not probed",
+            required=False,
+        ),
+        Column("chance", FLOAT, "probability that a guess is right", required=False),
+        Column(
+            "chance_p",
+            FLOAT,
+            "probability that guesses are right as often as the exemplars; null if none is valid",
+            required=False,
+        ),
+        Column(
+            "found_evidence",
+            pl.List(WINDOW),
+            "segments that sufficed to answer it, found by probes of its trajectories; null or empty if none is known",
             required=False,
         ),
         Column("reasons", TEXTS, "names of the rules that reject the question; empty if it is kept"),
@@ -553,6 +609,7 @@ CATALOG: dict[str, Table] = {
         QUESTIONS,
         TRAJECTORIES,
         GRADES,
+        EVIDENCE,
         VERDICTS,
         QUESTION_STATS,
         FUNNEL,

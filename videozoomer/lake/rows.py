@@ -205,6 +205,29 @@ class GradeRow(TypedDict):
     best_iou: float | None
 
 
+class EvidenceRow(TypedDict):
+    """One probe of a trajectory's evidence, or of a question without frames, with its numbers."""
+
+    item: str
+    probe: str
+    zoom: int
+    question_id: str
+    batch: str
+    asked: int
+    valid: int
+    correct: int
+    chance: float
+    rate: float
+    log_ratio: float | None
+    lower: float
+    upper: float
+    settled: bool
+    stays_right: bool | None
+    windows: list[WindowRow]
+    cost_usd: float
+    detail: str | None
+
+
 class VerdictRow(TypedDict):
     """The decision about one trajectory, with every reason."""
 
@@ -228,6 +251,9 @@ class QuestionStatsRow(TypedDict):
     pass_rate: float | None
     answered_without_video: bool | None
     answered_from_overview: bool | None
+    chance: float | None
+    chance_p: float | None
+    found_evidence: list[WindowRow] | None
     reasons: list[str]
 
 

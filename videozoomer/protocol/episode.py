@@ -85,9 +85,11 @@ class Episode:
         max_zooms: int | None = None,
         author: str = "policy",
         read_as_meant: bool = False,
+        system: str | None = None,
     ) -> None:
         """`max_zooms=0` plays with the overview alone; with an empty overview too, it plays blind. `read_as_meant`: a
-        zoom call that is not to the letter but beyond doubt is rewritten into the protocol's form and played.
+        zoom call that is not to the letter but beyond doubt is rewritten into the protocol's form and played. `system`
+        replaces the prompts' own system text.
 
         Raises:
             ValueError: there are more overview frames or options than the protocol can show.
@@ -106,6 +108,7 @@ class Episode:
         self.max_zooms = protocol.max_zooms if max_zooms is None else min(max_zooms, protocol.max_zooms)
         self.author = author
         self.read_as_meant = read_as_meant
+        self._template = system
         self.status: Status = "running"
         self.turns: list[Turn] = []
         self._messages: list[Message] = [self._system(), self._ask()]
@@ -323,7 +326,7 @@ class Episode:
         return zoom
 
     def _system(self) -> Message:
-        template = self.prompts.system if self.max_zooms else self.prompts.no_zoom
+        template = self._template or (self.prompts.system if self.max_zooms else self.prompts.no_zoom)
         text = template.format(
             overview_frames=self.protocol.overview_frames,
             zoom_frames=self.protocol.zoom_frames,

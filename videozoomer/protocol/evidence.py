@@ -88,3 +88,14 @@ def best_iou(looks: Iterable[Look], windows: Sequence[Window]) -> float | None:
     if not windows:
         return None
     return max((iou(look.segment, window) for look in looks for window in windows), default=0.0)
+
+
+def joined(windows: Iterable[Window]) -> tuple[Window, ...]:
+    """The windows in order, those that overlap or touch as one."""
+    found: list[Window] = []
+    for window in sorted(windows, key=lambda window: (window.start_s, window.end_s)):
+        if found and window.start_s <= found[-1].end_s + EDGE_S:
+            found[-1] = Window(found[-1].start_s, max(found[-1].end_s, window.end_s))
+        else:
+            found.append(window)
+    return tuple(found)

@@ -20,6 +20,8 @@ class Prompts:
     """Follows the overview; fields: `{question}`, `{options}`, `{duration}`, `{how}`."""
     no_zoom: str
     """System text if no zoom is allowed."""
+    frames_alone: str
+    """System text of a probe that shows a few frames without any overview."""
     go_on: str
     """Follows a tool answer; field: `{left}` zooms."""
     last_round: str

@@ -9,9 +9,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from videozoomer.protocol.episode import Task
 from videozoomer.protocol.evidence import Window, windows_of
@@ -153,6 +153,8 @@ class PlayableQuestion(Question):
     overview: tuple[FrameRef, ...]
     bad_spans: tuple[Window, ...] = ()
     """What of a damaged video cannot be read, in order."""
+    evidence_found: bool = False
+    """Whether `evidence` are frames that sufficed to answer in probes: others may show the answer too."""
 
     @classmethod
     def from_shard_row(cls, row: PlayableQuestionColumns) -> PlayableQuestion:
@@ -172,8 +174,9 @@ class PlayableQuestion(Question):
             batch=row["batch"],
             duration_s=row["duration_s"],
             overview=tuple(FrameRef(frame_id, time_s) for frame_id, time_s in overview),
-            # Older data sets do not have the column.
+            # Older data sets do not have the columns, and of data sets for evaluation none has the second.
             bad_spans=windows_of(row.get("bad_spans")),
+            evidence_found=cast(Mapping[str, Any], row).get("evidence_source") == "probe",
         )
 
     def to_shard_row(self) -> PlayableQuestionColumns:

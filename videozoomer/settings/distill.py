@@ -13,6 +13,9 @@ from videozoomer.settings.endpoint import AdditionalTeacher
 class DistillSettings(Settings):
     samples: Positive = 4
     """Exemplars played for each question; several show how hard it is."""
+    max_samples: Positive | None = None
+    """Exemplars up to which a question is played on where `samples` leave open whether its right answers are luck (by
+    filters.evidence.pass_level); null plays no more than `samples`."""
     temperatures: tuple[Annotated[float, Field(ge=0, le=2)], ...] = ()
     """Temperatures of a question's first, second, ... exemplar, the last one repeating; empty takes the teacher's."""
     more_teachers: tuple[AdditionalTeacher, ...] = ()
@@ -34,6 +37,10 @@ class DistillSettings(Settings):
     """Share of a batch's episodes that may fail; above it the batch fails, because then the server is at fault."""
 
     def _left_out(self) -> frozenset[str]:
-        """Settings without zoom_calls are as they were before there was one."""
-        left_out = self.operational_fields()
-        return left_out if self.zoom_calls == "to_the_letter" else left_out | {"zoom_calls"}
+        """Settings without what came later are as they were before there was any."""
+        as_before = {
+            name
+            for name in ("zoom_calls", "max_samples")
+            if getattr(self, name) == type(self).model_fields[name].default
+        }
+        return super()._left_out() | as_before

@@ -8,6 +8,7 @@ from pydantic import Field, field_validator
 
 from videozoomer.settings.base import Positive, Settings, Share
 from videozoomer.settings.endpoint import Endpoint, JudgeEndpoint
+from videozoomer.settings.evidence import EvidenceSettings
 
 Seconds = Annotated[float, Field(ge=0)]
 Likeness = Annotated[float, Field(ge=0, le=100)]
@@ -60,14 +61,17 @@ class FilterSettings(Settings):
     """Question files of further evaluation sets that training must not contain: published benchmarks, in any layout
     that `sources` reads. Only their texts are compared; no video of theirs is needed, and none is played."""
 
+    evidence: EvidenceSettings | None = None
+    """Probes that show whether the zoomed frames carry the answer, and tests against guessing; null asks none. `{}`
+    takes the defaults."""
     judge: JudgeEndpoint | None = None
     """Server that judges open answers which the rules cannot decide; null leaves them `unknown`."""
 
     def _left_out(self) -> frozenset[str]:
-        """A list that is empty leaves the digest as it was before there could be any."""
-        return super()._left_out() | {
-            name for name in ("review_overrides", "evaluation_questions") if not getattr(self, name)
-        }
+        """What came later and is not set leaves the digest as it was before there was any."""
+        later = ("review_overrides", "evaluation_questions")
+        unset = {name for name in later if not getattr(self, name)}
+        return super()._left_out() | unset | (set() if self.evidence is not None else {"evidence"})
 
     @field_validator("judge", mode="before")
     @classmethod

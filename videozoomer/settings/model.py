@@ -12,6 +12,7 @@ from videozoomer.settings.base import Settings
 from videozoomer.settings.distill import DistillSettings
 from videozoomer.settings.endpoint import AdditionalTeacher, Endpoint, Prices, StudentSettings
 from videozoomer.settings.evaluation import EvalSettings
+from videozoomer.settings.evidence import EvidenceSettings
 from videozoomer.settings.filters import FilterSettings
 from videozoomer.settings.policy import PolicySettings, TinyModel
 from videozoomer.settings.protocol import ProtocolSettings
@@ -26,6 +27,7 @@ __all__ = [
     "DistillSettings",
     "Endpoint",
     "EvalSettings",
+    "EvidenceSettings",
     "FilterSettings",
     "PolicySettings",
     "Prices",
@@ -88,7 +90,10 @@ class Recipe(Settings):
 
     @model_validator(mode="after")
     def _teachers_take_the_overview(self) -> Recipe:
-        for endpoint in (self.teacher, *(teacher.endpoint for teacher in self.distill.more_teachers)):
+        probed_by = self.filters.evidence.endpoint if self.filters.evidence else None
+        for endpoint in (self.teacher, *(teacher.endpoint for teacher in self.distill.more_teachers), probed_by):
+            if endpoint is None:
+                continue
             if endpoint.max_images is not None and endpoint.max_images < self.protocol.overview_frames:
                 raise ValueError(
                     f"{endpoint.model or endpoint.base_url} takes {endpoint.max_images} images a request, but an "
@@ -110,6 +115,23 @@ class Recipe(Settings):
             raise ValueError(
                 "rl.harvest compares what rollouts say with the options in their first order: leave rl out of "
                 "shards.shuffle_options, as in [sft, evaluation], or unset rl.harvest"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _more_samples_need_a_test(self) -> Recipe:
+        most, evidence = self.distill.max_samples, self.filters.evidence
+        if most is None:
+            return self
+        if evidence is None or evidence.pass_level is None:
+            raise ValueError(
+                "distill.max_samples asks on where filters.evidence.pass_level decides: set filters.evidence to {}"
+            )
+        if most < self.distill.samples:
+            raise ValueError(f"distill.max_samples ({most}) must not be below distill.samples ({self.distill.samples})")
+        if self.distill.enough_correct is not None:
+            raise ValueError(
+                "distill.max_samples plays a question on, distill.enough_correct ends it early: set one of both"
             )
         return self
 

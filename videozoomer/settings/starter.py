@@ -35,6 +35,8 @@ distill:
   samples: {samples}  # times that each question is played: more tell better how hard it is, and cost more
   # budget_usd: 20  # the run stops before it would spend more
 
+# filters: {{evidence: {{}}}}  # ask whether the zoomed frames carry each right answer: fewer guesses, more calls
+
 # Without a policy a run ends with data sets and a report. To train on them too: pip install 'videozoomer[train]', and
 # policy: {{checkpoint: Qwen/Qwen2.5-VL-7B-Instruct}}
 """

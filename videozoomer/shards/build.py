@@ -126,20 +126,30 @@ def _served(rows: pl.DataFrame) -> list[dict]:
 
 
 def build_rl(lake: Lake, target: Path, settings: ShardSettings, about: dict) -> Manifest:
-    """Training questions that no rule rejects, with the teacher's pass rate.
+    """Training questions that no rule rejects, with the teacher's pass rate. Where no evidence is given, the segments
+    that sufficed to answer stand for it, if probes found any.
 
     Raises:
         ShardError: a question or its video is in an evaluation set, or a frame is missing.
     """
-    stats = lake.read("question_stats", columns=["question_id", "pass_rate", "valid", "correct", "reasons"])
+    wanted = ["question_id", "pass_rate", "valid", "correct", "found_evidence", "reasons"]
+    stats = lake.read("question_stats", columns=wanted)
     asked, left_out = _questions(lake, "train")
     rows = asked.join(stats, on="question_id", how="inner")
     rejected = rows.filter(pl.col("reasons").list.len() > 0)
     lost = left_out | {"never played": asked.height - rows.height} | _first_reasons(rejected)
     left_out |= {"rejected by a rule": rejected.height, "never played": asked.height - rows.height}
-    rows = rows.filter(pl.col("reasons").list.len() == 0).drop("reasons")
+    rows = _with_found_evidence(rows.filter(pl.col("reasons").list.len() == 0).drop("reasons"))
     rows, about = _shuffled("rl", rows, settings, about)
     return _write(lake, "rl", target, _with_split(rows, settings), settings, about | {"left_out": left_out}, lost)
+
+
+def _with_found_evidence(rows: pl.DataFrame) -> pl.DataFrame:
+    """Given evidence stays; without any, the column `found_evidence` takes its place."""
+    given, found = pl.col("evidence").list.len() > 0, pl.col("found_evidence").list.len() > 0
+    source = pl.when(given).then(pl.lit("given")).when(found).then(pl.lit("probe"))
+    evidence = pl.when(~given & found).then(pl.col("found_evidence")).otherwise(pl.col("evidence"))
+    return rows.with_columns(evidence=evidence, evidence_source=source).drop("found_evidence")
 
 
 def build_evaluation(lake: Lake, target: Path, settings: ShardSettings, about: dict) -> Manifest:

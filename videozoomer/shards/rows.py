@@ -44,6 +44,7 @@ class RlShardRow(TypedDict):
     pass_rate: float | None
     valid: int
     correct: int
+    evidence_source: str | None
 
 
 class EvaluationShardRow(TypedDict):

@@ -71,6 +71,13 @@ RL = Table(
         ),
         Column("valid", INT, "the teacher's judged answers"),
         Column("correct", INT, "how many of them were correct"),
+        Column(
+            "evidence_source",
+            TEXT,
+            "where `evidence` is from: `given` with the question, or `probe` (frames that sufficed to answer it); null "
+            "where it is empty",
+            required=False,
+        ),
     ),
     row="rl_shard",
 )

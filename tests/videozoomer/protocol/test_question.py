@@ -50,6 +50,6 @@ def test_players_get_all_but_the_answer_and_the_evidence(question):
     item = question.item
     names = {field.name for field in dataclasses.fields(QuestionItem)}
     withheld = {field.name for field in dataclasses.fields(PlayableQuestion)} - names
-    assert withheld == {"answer", "evidence", "split", "topic"}
+    assert withheld == {"answer", "evidence", "evidence_found", "split", "topic"}
     assert all(getattr(item, name) == getattr(question, name) for name in names)
     assert (item.task.question, item.task.options) == (question.question, question.options)

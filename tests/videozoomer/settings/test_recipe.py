@@ -70,6 +70,11 @@ def test_the_smallest_recipe_has_the_numbers_of_the_paper(write):
         ({"sources": [{**SMALLEST["sources"][0], "split": "test"}]}, "sources.0.split:"),
         ({"sources": [SMALLEST["sources"][0]] * 2}, "source names must differ"),
         ({"name": "Bad Name"}, "name:"),
+        ({"filters": {"evidence": {"probes": ["shuffled", "shuffled"]}}}, "probes must differ"),
+        ({"filters": {"evidence": {"right_rate": 1}}}, "filters.evidence.right_rate:"),
+        ({"distill": {"max_samples": 9}}, "set filters.evidence to {}"),
+        ({"distill": {"max_samples": 2}, "filters": {"evidence": {}}}, "must not be below distill.samples"),
+        ({"distill": {"max_samples": 9, "enough_correct": 1}, "filters": {"evidence": {}}}, "set one of both"),
     ],
 )
 def test_an_invalid_field_is_named(write, changes, says):

@@ -9,7 +9,9 @@ from datasets import load_dataset
 from hypothesis import given
 from hypothesis import strategies as st
 
+from videozoomer.lake.catalog import WINDOW
 from videozoomer.protocol.frame_id import frame_id_of
+from videozoomer.protocol.question import PlayableQuestion
 from videozoomer.settings import load_recipe
 from videozoomer.settings.model import ProtocolSettings, ShardSettings
 from videozoomer.shards.build import build_evaluation, build_rl, build_sft, write_shards
@@ -72,6 +74,29 @@ def test_rl_rows_are_the_questions_that_no_rule_rejects(lake, tmp_path):
     assert {row["question_id"] for row in rows} == {"q00", "q10", "q11", "q20", "q21", "q30", "q31"}
     assert manifest.about["left_out"]["rejected by a rule"] == 1
     assert all(row["pass_rate"] == 0.5 and len(row["overview_frame_ids"]) == 4 and row["evidence"] for row in rows)
+
+
+def test_found_evidence_stands_where_none_is_given_and_is_marked(lake, tmp_path):
+    window = [{"start_s": 1.0, "end_s": 2.0}]
+    stats = lake.read("question_stats").with_columns(found_evidence=pl.lit(window, dtype=pl.List(WINDOW)))
+    lake.write("question_stats", stats)
+    none = pl.lit([], dtype=pl.List(WINDOW))
+    without = pl.when(pl.col("question_id").is_in(["q10", "q11"])).then(none).otherwise(pl.col("evidence"))
+    questions = lake.read("questions").with_columns(evidence=without)
+    lake.write("questions", questions)
+    build_rl(lake, tmp_path / "rl", SETTINGS, ABOUT)
+    rows = {row["question_id"]: row for row in ShardSet(tmp_path / "rl").rows()}
+    assert {name: row["evidence_source"] for name, row in rows.items()} == dict.fromkeys(rows, "given") | {
+        "q10": "probe",
+        "q11": "probe",
+    }
+    assert rows["q10"]["evidence"] == window != rows["q00"]["evidence"]
+    played = {question.question_id: question for question in map(PlayableQuestion.from_shard_row, rows.values())}
+    assert played["q10"].evidence_found and not played["q00"].evidence_found
+    lake.write("question_stats", stats.with_columns(found_evidence=none))
+    build_rl(lake, tmp_path / "again", SETTINGS, ABOUT)
+    rows = {row["question_id"]: row for row in ShardSet(tmp_path / "again").rows()}
+    assert rows["q10"]["evidence_source"] is None and rows["q10"]["evidence"] == []
 
 
 def test_evaluation_counts_what_cannot_be_played(lake, tmp_path):
