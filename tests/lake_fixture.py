@@ -233,6 +233,9 @@ def _write_verdicts(lake: Lake, rows: list[dict], grades: list[dict], questions:
                 "pass_rate": correct / valid if valid else None,
                 "answered_without_video": dropped,
                 "answered_from_overview": None,
+                "chance": None,
+                "chance_p": None,
+                "found_evidence": [],
                 "reasons": ["answered_without_video"] if dropped else [],
             }
         )

@@ -134,7 +134,7 @@ class Library:
 
     def write_questions(self, target: Path, questions: Sequence[PlayableQuestion], about: dict) -> Manifest:
         """Write an RL data set; the teacher was not asked, so its pass rate is unknown."""
-        asked: dict = {"pass_rate": None, "valid": 0, "correct": 0}
+        asked: dict = {"pass_rate": None, "valid": 0, "correct": 0, "evidence_source": "given"}
         return self.write("rl", target, [question.to_shard_row() | asked for question in questions], about)
 
     def write(self, kind: str, target: Path, rows: list[dict], about: dict) -> Manifest:

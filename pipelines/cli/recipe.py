@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,15 +22,15 @@ class RecipeCommand(TyperCommand):
     """A command with the option `--recipe`, which a lone file name of a recipe stands for."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        given = self._with_recipe(args)
-        wanted = any(param.name == "recipe" and param.required for param in self.params)
-        asks_help = bool({*ctx.help_option_names} & {*given})
-        if wanted and not asks_help and not _names_recipe(given) and not os.environ.get(VARIABLE):
-            found = sorted(path.name for path in Path().glob("*.y*ml") if path.is_file())
+        try:
+            return super().parse_args(ctx, self._with_recipe(args))
+        except typer.BadParameter as missing:
+            if missing.param is None or missing.param.name != "recipe":
+                raise
+            found = sorted(path.name for path in Path().glob("[!.]*.y*ml") if _looks_like_recipe(path))
             here = f"here {'are' if len(found) > 1 else 'is'} {', '.join(found[:5])}"
             how = here if found else "`videozoomer init my.yaml` writes one"
-            raise stop(f"say which recipe, such as `-r {found[0] if found else 'my.yaml'}`; {how}", USAGE)
-        return super().parse_args(ctx, given)
+            raise stop(f"say which recipe, such as `-r {found[0] if found else 'my.yaml'}`; {how}", USAGE) from missing
 
     def _with_recipe(self, args: Sequence[str]) -> list[str]:
         """The arguments with `-r` before the first file name of a recipe that no option takes."""
@@ -53,3 +52,8 @@ def load(path: Path) -> Recipe:
     """The recipe at `path`; ends the command when it cannot be used."""
     with reported(RecipeError):
         return load_recipe(path)
+
+
+def _looks_like_recipe(path: Path) -> bool:
+    """Whether a file has the one section that every recipe has."""
+    return path.is_file() and b"\nsources:" in b"\n" + path.read_bytes()

@@ -131,6 +131,7 @@ def two_questions(folder: Path) -> ShardSet:
             "overview_frame_ids": [frame.frame_id for frame in overview],
             "overview_times_s": [frame.time_s for frame in overview],
             "bad_spans": [],
+            "evidence_source": "given",
             "pass_rate": 0.5,
             "valid": 2,
             "correct": 1,
