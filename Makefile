@@ -25,7 +25,7 @@ BENCHES := distill,throughput distill,storm distill,cap video video_shots,--only
 	training grpo_round grpo_against_trl,--prompts,2,--steps,3
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast test-edits test-servers servers test-latest proof proof-quick ui lint format \
+.PHONY: help install demo test test-fast test-browser test-edits test-servers servers test-latest proof proof-quick ui lint format \
 	types docs docs-check wheel wheel-test check lock bench clean distclean
 
 help: ## list all targets
@@ -63,6 +63,10 @@ test: $(READY) ## run the whole test suite
 
 test-fast: $(READY) ## run the tests that are not marked slow, in under two minutes
 	@$(PYTEST) -m "not slow"
+
+test-browser: $(READY) ## run the tests of `videozoomer view` in headless Chromium (apt-get install chromium)
+	@$(BIN)/python -m pip install $(PIP_FLAGS) --no-build-isolation -e ".[browser]"
+	@VIDEOZOOMER_BROWSER=1 $(BIN)/python -m pytest tests/browser
 
 test-edits: $(READY) ## run long random sequences of edits, each compared with a fresh home (an hour or more)
 	@VIDEOZOOMER_LONG_EDITS=1 $(BIN)/python -m pytest tests/pipelines/test_edits.py

@@ -69,6 +69,7 @@ async function show_facets() {
 }
 
 // ---- rows ----
+let drawn = new Map();
 async function load_page(number) {
   if (found.pages.has(number) || found.asked.has(number)) return;
   found.asked.add(number);
@@ -101,13 +102,18 @@ function draw_rows() {
   for (let n = from; n < to; n += 1) {
     const row = found.pages.get(Math.floor(n / PAGE))?.[n % PAGE];
     if (!row) { load_page(Math.floor(n / PAGE)).catch(complain); continue; }
-    const item = list_item(row, n);
+    // A row that stays the same stays the same element: one that is replaced under the pointer loses the click, and focus.
+    const said = JSON.stringify([row, n, found.matching, link_to({ id: "", with: "" }), row.id === current()]);
+    const item = drawn.get(n)?.said === said ? drawn.get(n).item : list_item(row, n);
     item.style.top = `${scroller.scrollTop + (n - first) * ROW}px`;
-    rows.push(item);
+    rows.push([n, { said, item }]);
   }
   const focused = document.activeElement?.closest?.("#list a")?.dataset.id;
-  space.replaceChildren(...rows);
-  if (focused) space.querySelector(`a[data-id="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+  drawn = new Map(rows);
+  const items = rows.map(([, { item }]) => item), kept = new Set(items);
+  for (const old of [...space.children]) if (!kept.has(old)) old.remove();
+  items.forEach((item, at) => { if (space.children[at] !== item) space.insertBefore(item, space.children[at] ?? null); });
+  if (focused && document.activeElement === document.body) space.querySelector(`a[data-id="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
 }
 function list_item(row, n) {
   const here = row.id === current();
