@@ -23,6 +23,7 @@ SLOW_FIXTURES = {"finished"}
 DEPRECATED = re.compile(r"deprecat|will be removed in", re.IGNORECASE)
 
 
+@pytest.hookimpl(tryfirst=True)  # Before xdist reads the groups.
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
