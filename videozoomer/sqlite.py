@@ -39,3 +39,8 @@ def connect_disposable(path: Path) -> sqlite3.Connection:
     connection.execute("pragma journal_mode=off")
     connection.execute("pragma synchronous=off")
     return connection
+
+
+def connect_alone(path: Path) -> sqlite3.Connection:
+    """A file that nobody else works on, such as a copy to be salvaged, with SQLite's own defaults."""
+    return sqlite3.connect(path)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from distill.storage.ledger import COLUMNS, Entry, Ledger, LedgerError
 from distill.storage.pages import Record, records
+from videozoomer.sqlite import connect_alone
 
 _REQUIRED = COLUMNS.index("raw")
 """Columns that every release wrote."""
@@ -45,7 +46,7 @@ def salvage(damaged: Path, target: Path) -> Salvaged:
             if (part := damaged.with_name(damaged.name + ending)).is_file():
                 shutil.copyfile(part, copy.with_name(copy.name + ending))
         Ledger(fresh).close()
-        with closing(sqlite3.connect(fresh)) as writing:
+        with closing(connect_alone(fresh)) as writing:
             if (found := _by_sqlite(copy)) is None:
                 rows, lost = records(copy)
                 lost += _keep(writing, rows)
@@ -80,7 +81,7 @@ def replace(damaged: Path, salvaged: Path) -> Path:
 def _by_sqlite(path: Path) -> list[Record] | None:
     """All rows, if SQLite finds nothing wrong. Also brings what is in the write-ahead log into the file."""
     try:
-        with closing(sqlite3.connect(path)) as connection:
+        with closing(connect_alone(path)) as connection:
             with suppress(sqlite3.DatabaseError):
                 connection.execute("pragma wal_checkpoint(truncate)")
             if connection.execute("pragma integrity_check").fetchall() != [("ok",)]:

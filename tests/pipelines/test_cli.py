@@ -245,7 +245,8 @@ def test_a_recipe_may_be_given_without_its_option(command, tmp_path, monkeypatch
 def test_a_file_that_an_option_takes_is_no_recipe(tmp_path, monkeypatch):
     monkeypatch.delenv("VIDEOZOOMER_RECIPE", raising=False)
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "mine.yaml").touch()
+    (tmp_path / "mine.yaml").write_text("sources: []\n")
+    (tmp_path / "site.yaml").write_text("nav: []\n")
     result = call("run", "--only", "exemplars.yaml")
     assert result.exit_code == 2
     assert "say which recipe, such as `-r mine.yaml`; here is mine.yaml" in " ".join(result.output.split())
