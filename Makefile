@@ -7,9 +7,9 @@ VENV   ?= .venv
 TORCH  ?= torch==2.13.0
 UV     := uv==0.13.9
 BIN    := $(VENV)/bin
-# Two workers by default; WORKERS=0 runs the tests in one process.
+# Two workers by default, one a file, so that a file's fixtures are built once; WORKERS=0 runs the tests in one process.
 WORKERS ?= 2
-PYTEST  := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+PYTEST  := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 READY  := $(VENV)/.ready
 LATEST := .venv-latest
 VLLM   ?= $(VENV)-vllm
@@ -77,7 +77,7 @@ test-latest: ## run the suite with the newest releases that pyproject.toml allow
 	@$(LATEST)/bin/python -m pip install $(PIP_FLAGS) setuptools wheel "$(TORCH)"
 	@$(LATEST)/bin/python -m pip install $(PIP_FLAGS) -e ".[train,dev]"
 	@$(LATEST)/bin/python -m pip list --disable-pip-version-check
-	@$(LATEST)/bin/python -m pytest -n $(WORKERS) --dist loadgroup
+	@$(LATEST)/bin/python -m pytest -n $(WORKERS) --dist loadfile
 
 servers: ## set up a real vLLM and a real LiteLLM, each in an environment of its own (4 GB, some minutes)
 	@$(PYTHON) tests/servers/install.py vllm $(VLLM)

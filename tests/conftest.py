@@ -23,22 +23,10 @@ SLOW_FIXTURES = {"finished"}
 DEPRECATED = re.compile(r"deprecat|will be removed in", re.IGNORECASE)
 
 
-@pytest.hookimpl(tryfirst=True)  # Before xdist reads the groups.
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
-
-
-def _group(item: pytest.Item) -> str:
-    """One worker runs all tests of a file, so that its fixtures build once, and all tests of a folder that look at the
-    finished run of its conftest.
-    """
-    file = item.path
-    if "finished" in getattr(item, "fixturenames", ()) and not hasattr(getattr(item, "module", None), "finished"):
-        return str(file.parent)
-    return str(file)
 
 
 class _Deprecations(logging.Handler):
