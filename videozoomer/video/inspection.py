@@ -15,6 +15,7 @@ from videozoomer.video.packets import from_keyframe
 from videozoomer.video.picture import display_size, orientation_of
 from videozoomer.video.preflight import (
     Timeline,
+    check_boxes,
     check_film_file,
     check_timeline,
     colours_checked,
@@ -134,6 +135,7 @@ def _inspected(uri: str, stream_index: int | None) -> VideoInfo:
         leading = leading_of(container, stream)
     with _opened(uri, stream_index) as (container, stream):
         if here:
+            check_boxes(uri)
             timeline = read_timeline(container, stream, leading)
             check_timeline(timeline, container, stream)
         info = _with_declarations(info, container, stream)

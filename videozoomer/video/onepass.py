@@ -21,6 +21,7 @@ from videozoomer.video.packets import from_keyframe
 from videozoomer.video.picture import FrameEncoder, display_size, orientation_of
 from videozoomer.video.preflight import (
     Timeline,
+    check_boxes,
     check_decoded,
     check_film_file,
     check_timeline,
@@ -87,6 +88,7 @@ def _ingest_whole(path: str, uri: str, video_id: str, size: int, settings: Inges
         leading = leading_of(container, stream)
     container, stream = open_checked(path, settings.stream)
     with container:
+        check_boxes(path)
         timeline = read_timeline(container, stream, leading)
         check_timeline(timeline, container, stream)
         pixels = stream.codec_context.width * stream.codec_context.height

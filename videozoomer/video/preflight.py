@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from videozoomer.places.finding import check_film, find_film, open_bytes
 from videozoomer.places.uris import PlaceError
+from videozoomer.video.boxes import broken_box
 from videozoomer.video.leading import MOST_REORDERED, Leading, is_before
 from videozoomer.video.opening import open_container
 from videozoomer.video.scaling import UnsupportedColours, check_colours
@@ -334,6 +335,14 @@ def check_timeline(
     if (lost := _lost_pictures(timeline)) is not None:
         near_s = float((lost - int(timeline.pts[0])) * timeline.time_base)
         raise Quarantine("damaged", f"pictures are missing near {near_s:.1f} s; download it again")
+
+
+def check_boxes(place: str) -> None:
+    """Raises:
+    Quarantine: damaged.
+    """
+    if (at := broken_box(place)) is not None:
+        raise Quarantine("damaged", f"its boxes cannot be followed beyond byte {at}; download it again")
 
 
 def _lost_pictures(timeline: Timeline) -> int | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
+from videozoomer.video.boxes import broken_box
 from videozoomer.video.damage import Packets, decode, read_packets
 from videozoomer.video.damage_times import Times, settle_times
 from videozoomer.video.leading import Leading, first_shown, leading_of
@@ -118,6 +119,7 @@ def survey(place: str, watch: Watch, size: int, stream_index: int | None = None)
         raise Quarantine("no_frames", "no keyframe of its video can be found; download it again or remove it")
     # It was decoded up to the damage already, is decoded whole now, and once more to sample it.
     watch.allow(3 * cpu_limit_s(size, len(packets), pixels))
+    packets.lost_at_end |= broken_box(place) is not None
     times = settle_times(packets, stored_dts=stored_dts)
     if declared_s is not None:
         # Damage at the end of a file hides what comes after it.

@@ -27,6 +27,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from videozoomer.protocol.unreadable import unreadable_at
+from videozoomer.video.boxes import broken_box
 from videozoomer.video.inspection import inspect_one
 from videozoomer.video.random_access import nal_units, recovery_frames
 from videozoomer.video.reader import ReaderPool
@@ -201,3 +202,11 @@ def test_recovery_points_are_read_from_their_bits() -> None:
     assert list(nal_units(b"".join(b"\0\0\1" + unit for unit in units), 0)) == units
     assert list(nal_units(b"".join(len(unit).to_bytes(4, "big") + unit for unit in units), 4)) == units
     assert list(nal_units(b"\0\0\0\x20short", 4)) == []
+
+
+def test_a_fragment_that_cannot_be_followed_is_no_end_of_the_film(films: dict[str, Film], tmp_path: Path) -> None:
+    """FFmpeg takes what is left of a cut fragment for a box of an unknown kind, and skips the rest of the film."""
+    path = damaged(films["hevc-frag.mp4"], tmp_path, cut(0.328125, 717))
+    result = check_damaged(films["hevc-frag.mp4"], path, tmp_path / "store")
+    assert result.record.detail is not None and result.record.duration_s != 0.68
+    assert broken_box(str(path)) is not None and broken_box(str(films["hevc-frag.mp4"].path)) is None
