@@ -48,6 +48,8 @@ class Packets:
     """Whether something may be missing behind the last packet."""
     errors: set[int] = field(default_factory=set)
     """Packets that the decoder refused; filled by `decode`."""
+    index_short: bool = False
+    """Whether an AVI's index lists fewer pictures than were found: after a seek, times are counted by it."""
     counted: bool = False
     """Whether times are counts of pictures that no index confirms, so that damage may have moved all later ones."""
     fewer: bool = False
@@ -121,6 +123,7 @@ def read_packets(
         lost = False
     found.lost_at_end = lost
     found.counted = counted and promised != read
+    found.index_short = counted and 0 < promised < read
     found.fewer = stream.frames > read
     return found
 

@@ -332,6 +332,10 @@ def check_timeline(
             "so no time in it is certain; re-encode it"
         )
         raise Quarantine("damaged", detail)
+    if container.format.name == "avi" and 0 < timeline.packets_promised < timeline.packets:
+        # Times are counted by the index after a seek, and by the pictures themselves otherwise.
+        detail = f"its index lists {timeline.packets_promised} of its {timeline.packets} pictures; remux it"
+        raise Quarantine("damaged", detail)
     if (lost := _lost_pictures(timeline)) is not None:
         near_s = float((lost - int(timeline.pts[0])) * timeline.time_base)
         raise Quarantine("damaged", f"pictures are missing near {near_s:.1f} s; download it again")

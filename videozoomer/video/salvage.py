@@ -117,6 +117,10 @@ def survey(place: str, watch: Watch, size: int, stream_index: int | None = None)
         pixels = stream.codec_context.width * stream.codec_context.height
     if not len(packets) or time_base is None:
         raise Quarantine("no_frames", "no keyframe of its video can be found; download it again or remove it")
+    if packets.index_short:
+        raise Quarantine(
+            "damaged", "its index is incomplete, and times are counted by it; remux it, for example to MKV"
+        )
     # It was decoded up to the damage already, is decoded whole now, and once more to sample it.
     watch.allow(3 * cpu_limit_s(size, len(packets), pixels))
     packets.lost_at_end |= broken_box(place) is not None
