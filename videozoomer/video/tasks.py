@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 
 from videozoomer.places.finding import blocks_of, find_film, is_here, on_disk, open_bytes
 from videozoomer.places.uris import PlaceError, local_path
+from videozoomer.video.boxes import broken_box
 from videozoomer.video.inspection import VideoInfo, inspect_one
 from videozoomer.video.settings import Ingested, IngestSettings
 from videozoomer.video.types import Quarantine, VideoRecord
@@ -86,8 +87,13 @@ def ingest_one(uri: str, settings: IngestSettings, watch: Watch | None = None) -
             return ingest_file(path, uri, settings, watch)
     except Quarantine as error:
         return quarantined(uri, error.reason, error.detail)
-    except MemoryError:
-        raise
+    except MemoryError as error:
+        # FFmpeg says so too where damaged bytes ask for more than any machine has.
+        if (path := local_path(uri)) is None or (at := broken_box(str(path))) is None:
+            raise
+        return quarantined(
+            uri, "damaged", f"its boxes cannot be followed beyond byte {at} ({error}); download it again"
+        )
     except PlaceError as error:
         return quarantined(uri, error.reason, error.sentence)
     except OSError as error:
