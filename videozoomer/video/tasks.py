@@ -89,7 +89,7 @@ def ingest_one(uri: str, settings: IngestSettings, watch: Watch | None = None) -
         return quarantined(uri, error.reason, error.detail)
     except MemoryError as error:
         # FFmpeg says so too where damaged bytes ask for more than any machine has.
-        if (path := local_path(uri)) is None or (at := broken_box(str(path))) is None:
+        if (here := local_path(uri)) is None or (at := broken_box(str(here))) is None:
             raise
         return quarantined(
             uri, "damaged", f"its boxes cannot be followed beyond byte {at} ({error}); download it again"
